@@ -26,6 +26,8 @@ pub struct Progress {
     pub lost: u64,
     /// Due and never sent: the network refused them, or their time passed.
     pub unsent: u64,
+    /// Departures that were missed; those of a count are made up for.
+    pub missed: u64,
     /// Last round trip in nanoseconds.
     pub last_round_trip_ns: Option<i64>,
     /// What the last reply's Error Estimate claims of the reflector's clock.

@@ -406,6 +406,7 @@ impl Session {
             received: counters.received,
             lost: counters.lost,
             unsent: counters.send_errors + counters.slots_left_out,
+            missed: counters.slots_skipped,
             last_round_trip_ns: self.last_round_trip_ns,
             far_clock: counters.far_error.map(ClockState::of_estimate),
             recent: self.recent,

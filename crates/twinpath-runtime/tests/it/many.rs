@@ -329,6 +329,29 @@ fn a_port_that_is_given_is_one_thread_s_and_all_far_ends_share_it() {
 }
 
 #[test]
+fn packets_that_are_lost_are_among_the_latest_ones_of_a_glance() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let engine = Engine::start(1).unwrap();
+    let endless = SenderPlan {
+        limit: Limit::Endless,
+        ..plan(silent.local_addr().unwrap())
+    };
+    let session = engine.begin(endless).unwrap();
+    let patience = Instant::now() + Duration::from_mins(1);
+    loop {
+        let progress = session.progress();
+        if let (lost @ 50.., all) = progress.recent.now() {
+            // Those of whole seconds whose fates are known, no more than were lost.
+            assert_eq!(lost, all);
+            assert!(lost <= progress.lost, "{progress:?}");
+            break;
+        }
+        assert!(Instant::now() < patience, "{progress:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
 fn a_session_without_records_has_them_while_it_is_followed() {
     if portable_build() {
         return;

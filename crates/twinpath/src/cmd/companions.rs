@@ -16,8 +16,8 @@ use crate::signals::Signals;
 
 /// Follows a run from its first record to its report. Sessions are numbered from 0.
 pub(super) trait Companion {
-    /// How many columns it needs a timeline to have.
-    fn columns(&self) -> Option<usize> {
+    /// How many columns it needs the timelines of so many sessions to have.
+    fn columns(&self, _sessions: usize) -> Option<usize> {
         None
     }
 
@@ -26,8 +26,8 @@ pub(super) trait Companion {
         false
     }
 
-    /// It follows the sessions record by record.
-    fn reads_records(&self) -> bool {
+    /// It follows so many sessions record by record.
+    fn reads_records(&self, _sessions: usize) -> bool {
         false
     }
 
@@ -50,6 +50,9 @@ pub(super) trait Companion {
     /// A packet is counted lost; its record comes later.
     fn overdue(&mut self, _session: usize, _: &Sample) {}
 
+    /// All that is counted of a session so far.
+    fn snapshot(&mut self, _session: usize, _: &Arc<Series>) {}
+
     /// A line of the negotiation, or a warning.
     fn event(&mut self, _line: &str) {}
 
@@ -59,7 +62,7 @@ pub(super) trait Companion {
     }
 
     /// Shows the run as it is; true if its user ends it.
-    fn show(&mut self, _: &[Arc<Series>], _: &[SessionHandle]) -> bool {
+    fn show(&mut self, _: &[Arc<Series>], _: &mut [SessionHandle]) -> bool {
         false
     }
 
@@ -146,7 +149,11 @@ impl Companions {
 
     /// The number of columns in the timeline of each session.
     pub(super) fn columns(&self, sessions: usize) -> Option<usize> {
-        let needed = self.all.iter().filter_map(|it| it.columns()).max()?;
+        let needed = self
+            .all
+            .iter()
+            .filter_map(|it| it.columns(sessions))
+            .max()?;
         Some(needed.min(columns_of_each(sessions)))
     }
 
@@ -154,8 +161,8 @@ impl Companions {
         self.all.iter().any(|it| it.writes())
     }
 
-    pub(super) fn read_records(&self) -> bool {
-        self.all.iter().any(|it| it.reads_records())
+    pub(super) fn read_records(&self, sessions: usize) -> bool {
+        self.all.iter().any(|it| it.reads_records(sessions))
     }
 
     pub(super) fn have_terminal(&self) -> bool {
@@ -189,7 +196,7 @@ impl Companions {
         }
     }
 
-    pub(super) fn show(&mut self, series: &[Arc<Series>], handles: &[SessionHandle]) -> bool {
+    pub(super) fn show(&mut self, series: &[Arc<Series>], handles: &mut [SessionHandle]) -> bool {
         let shown = self.all.iter_mut().map(|it| it.show(series, handles));
         shown.fold(false, |ends, end| ends | end)
     }
@@ -228,7 +235,7 @@ mod tests {
     struct Drawn;
 
     impl Companion for Drawn {
-        fn columns(&self) -> Option<usize> {
+        fn columns(&self, _: usize) -> Option<usize> {
             Some(Timeline::COLUMNS)
         }
     }

@@ -4,21 +4,17 @@ use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
 use twinpath_metrics::{Record, Series};
-use twinpath_report::is_one_host;
 use twinpath_runtime::measure::SessionHandle;
 use twinpath_wire::Sample;
 
 use super::companions::Companion;
 use super::remark;
-use super::subject::Beginning;
+use super::subject::{Beginning, now};
 use crate::args::{LiveOptions, OutputFormat};
 use crate::failure::Failure;
 use crate::live::{self, About, View};
 use crate::output::style;
 use crate::signals::Signals;
-
-/// The most sessions that it shows.
-const MOST_SESSIONS: usize = 64;
 
 /// The view, while it is up.
 pub(super) struct Live(Option<View>);
@@ -30,12 +26,12 @@ impl Live {
 }
 
 impl Companion for Live {
-    fn columns(&self) -> Option<usize> {
-        Some(View::COLUMNS)
+    fn columns(&self, sessions: usize) -> Option<usize> {
+        View::columns(sessions)
     }
 
-    fn reads_records(&self) -> bool {
-        true
+    fn reads_records(&self, sessions: usize) -> bool {
+        View::follows(sessions)
     }
 
     fn has_terminal(&self) -> bool {
@@ -61,6 +57,12 @@ impl Companion for Live {
         }
     }
 
+    fn grow(&mut self, run: &Beginning<'_>) {
+        if let Some(view) = &mut self.0 {
+            view.grow(&about(run));
+        }
+    }
+
     fn record(&mut self, session: usize, record: &Record) {
         if let Some(view) = &mut self.0 {
             view.record(session, record);
@@ -73,14 +75,21 @@ impl Companion for Live {
         }
     }
 
+    fn snapshot(&mut self, session: usize, series: &Arc<Series>) {
+        if let Some(view) = &mut self.0 {
+            view.snapshot(session, series);
+        }
+    }
+
     fn event(&mut self, line: &str) {
         if let Some(view) = &mut self.0 {
             view.event(line);
         }
     }
 
-    fn show(&mut self, series: &[Arc<Series>], handles: &[SessionHandle]) -> bool {
-        let turn = self.0.as_mut().map(|view| view.turn(series, handles));
+    fn show(&mut self, series: &[Arc<Series>], handles: &mut [SessionHandle]) -> bool {
+        let view = self.0.as_mut();
+        let turn = view.map(|view| view.turn(series, handles, now()));
         turn.is_some_and(|turn| {
             turn.unwrap_or_else(|_| {
                 // Its terminal is gone: the run goes on without.
@@ -100,25 +109,13 @@ impl Companion for Live {
 }
 
 /// What is known of a run in advance.
-fn about(run: &Beginning<'_>) -> About {
-    let subject = run.subject;
-    let ends = run.identities.iter();
-    let mut ends = ends.map(|it| (it.sender.ip(), it.reflector.ip()));
-    let plans = || run.planned.iter().map(|planned| &planned.plan);
+fn about<'a>(run: &Beginning<'a>) -> About<'a> {
     About {
-        command: subject.command,
-        far: subject.far.clone(),
-        what: subject.what.clone(),
-        sessions: match run.names {
-            [] => vec![None],
-            names => names.iter().map(|name| Some(name.text.clone())).collect(),
-        },
-        interval: plans()
-            .map(|plan| plan.schedule.usual_gap())
-            .min()
-            .unwrap_or_default(),
-        timeout: plans().map(|plan| plan.timeout).max().unwrap_or_default(),
-        one_host: ends.all(|(sender, far)| is_one_host(sender, far)),
+        command: run.subject.command,
+        far: &run.subject.far,
+        what: &run.subject.what,
+        identities: run.identities,
+        failed: run.failed,
     }
 }
 
@@ -136,8 +133,6 @@ fn obstacle(run: &Beginning<'_>) -> Option<&'static str> {
         Some("lines go to the same terminal; send stdout to a file to have both")
     } else if log.quiet {
         Some("-q keeps the terminal quiet")
-    } else if run.sessions.len() > MOST_SESSIONS {
-        Some("it shows at most 64 sessions")
     } else {
         None
     }

@@ -156,7 +156,7 @@ impl<'a> Measurement<'a> {
         let results = &self.options.results;
         let records = results.records()
             || results.report_interval.is_some()
-            || self.companions.read_records();
+            || self.companions.read_records(all);
         let columns = self.companions.columns(all);
         for session in sessions {
             session.plan.records = records;
@@ -186,7 +186,7 @@ impl<'a> Measurement<'a> {
         let targets = Targets::of(&planned, failed.iter().chain(&waiting));
         say_failed(log, &failed, NOT_MEASURED);
         say_failed(log, &waiting, NOT_MEASURED_YET);
-        let mut known = Known::of(planned, run.sessions());
+        let mut known = Known::of(planned, run.sessions(), &failed);
         let mut output = match RunOutput::open(results, log, known.names()) {
             Ok(output) => output.beside(companions.write()),
             Err(error) => return unwritten(&error),
@@ -288,14 +288,14 @@ fn watch<R: Run>(
             observers.companions.leave();
             return Ok(run.join());
         }
-        let so_far = || together(run.sessions().iter().map(SessionHandle::progress));
-        let left = observers.show(run.sessions());
+        let left = observers.show(run.sessions_mut());
         let told = left || signals.stop_requested();
         if told || output.is_closed() {
             run.stop();
         }
         if told {
-            observers.stopping(so_far(), &mut progress);
+            let so_far = together(run.sessions().iter().map(SessionHandle::progress));
+            observers.stopping(so_far, &mut progress);
         }
         let now = Instant::now();
         if now >= next_progress {

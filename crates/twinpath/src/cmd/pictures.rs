@@ -55,7 +55,7 @@ impl Pictures {
 }
 
 impl Companion for Pictures {
-    fn columns(&self) -> Option<usize> {
+    fn columns(&self, _: usize) -> Option<usize> {
         Some(Timeline::COLUMNS)
     }
 

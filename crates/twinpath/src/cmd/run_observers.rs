@@ -24,9 +24,6 @@ const DRAIN: usize = 4_096;
 /// A run that was told to stop and goes on for longer says what it waits for.
 const SAID_AFTER: Duration = Duration::from_millis(500);
 
-/// How often those that show the run need its figures.
-const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
-
 /// A look at the run that waits for snapshots.
 struct Glance {
     missing: usize,
@@ -44,7 +41,6 @@ pub(super) struct RunObservers {
     series: Vec<Arc<Series>>,
     /// They are counted here, from records. Else they are snapshots of what the sessions count.
     counts: bool,
-    next_snapshot: Instant,
     /// A user asked how far the run is, and the snapshots for it are on their way.
     glance: Option<Glance>,
     /// Names of the sessions, where there are several.
@@ -64,7 +60,6 @@ impl RunObservers {
         Self {
             series: series.into_iter().map(Arc::new).collect(),
             counts: true,
-            next_snapshot: Instant::now(),
             glance: None,
             names,
             lines,
@@ -162,7 +157,7 @@ impl RunObservers {
     }
 
     /// Shows the run; whether its user wants the end.
-    pub(super) fn show(&mut self, sessions: &[SessionHandle]) -> bool {
+    pub(super) fn show(&mut self, sessions: &mut [SessionHandle]) -> bool {
         self.companions.show(&self.series, sessions)
     }
 
@@ -286,27 +281,26 @@ impl RunObservers {
         self.series.get(session).map(Arc::as_ref)
     }
 
-    /// Takes the snapshots that have come, and asks for the next ones where they are shown.
+    /// Takes the snapshots that have come.
     pub(super) fn refresh(&mut self, sessions: &[SessionHandle]) {
-        if self.counts {
-            return;
-        }
-        for (series, session) in self.series.iter_mut().zip(sessions) {
-            if let Some(newer) = session.take_snapshot() {
+        // Those of many would take their room twice.
+        let keeps_all = !self.have_targets();
+        for (place, (series, session)) in self.series.iter_mut().zip(sessions).enumerate() {
+            let Some(newer) = session.take_snapshot() else {
+                continue;
+            };
+            self.companions.each(|it| it.snapshot(place, &newer));
+            if !self.counts && (keeps_all || session.is_finished()) {
                 *series = newer;
-                if let Some(glance) = &mut self.glance {
-                    glance.missing = glance.missing.saturating_sub(1);
-                }
+            }
+            if let Some(glance) = &mut self.glance {
+                glance.missing = glance.missing.saturating_sub(1);
             }
         }
         let now = Instant::now();
         let is_due = |glance: &mut Glance| glance.missing == 0 || now >= glance.by;
         if self.glance.take_if(is_due).is_some() {
             self.print_glance();
-        }
-        if self.companions.have_terminal() && now >= self.next_snapshot {
-            self.next_snapshot = now + SNAPSHOT_EVERY;
-            sessions.iter().for_each(SessionHandle::request_snapshot);
         }
     }
 

@@ -97,7 +97,7 @@ impl Companion for Saving {
         true
     }
 
-    fn reads_records(&self) -> bool {
+    fn reads_records(&self, _: usize) -> bool {
         true
     }
 

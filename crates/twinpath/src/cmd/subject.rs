@@ -1,9 +1,10 @@
 //! What a command measures, for all parts of the run.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use twinpath_report::{Identity, SessionReport, Target};
+use twinpath_report::{FailedTarget, Identity, SessionReport, Target};
 use twinpath_runtime::measure::SessionHandle;
 use twinpath_wire::Wall;
 use twinpath_wire::control::SecurityMode;
@@ -30,7 +31,9 @@ pub(super) struct Beginning<'a> {
     pub(super) planned: &'a [PlannedSession],
     pub(super) sessions: &'a [SessionHandle],
     /// As many, of what is known in advance.
-    pub(super) identities: &'a [Identity],
+    pub(super) identities: &'a Arc<[Identity]>,
+    /// What cannot be measured.
+    pub(super) failed: &'a [FailedTarget],
     /// What the sessions are called, where there are several.
     pub(super) names: &'a [SessionName],
 }
@@ -52,17 +55,23 @@ impl Beginning<'_> {
 /// What is known of the sessions of a run, to which others may come.
 pub(super) struct Known {
     pub(super) planned: Vec<PlannedSession>,
-    identities: Vec<Identity>,
+    identities: Arc<[Identity]>,
     names: Vec<SessionName>,
+    failed: Box<[FailedTarget]>,
 }
 
 impl Known {
     /// `sessions`: as many as `planned`.
-    pub(super) fn of(planned: Vec<PlannedSession>, sessions: &[SessionHandle]) -> Self {
+    pub(super) fn of(
+        planned: Vec<PlannedSession>,
+        sessions: &[SessionHandle],
+        failed: &[FailedTarget],
+    ) -> Self {
         let mut known = Self {
             planned: Vec::new(),
-            identities: Vec::new(),
+            identities: Arc::default(),
             names: Vec::new(),
+            failed: failed.into(),
         };
         known.grow(planned, sessions);
         known
@@ -71,7 +80,7 @@ impl Known {
     /// Others have begun; `sessions`: all of them.
     pub(super) fn grow(&mut self, begun: Vec<PlannedSession>, sessions: &[SessionHandle]) {
         self.planned.extend(begun);
-        self.identities = identities(&self.planned, sessions);
+        self.identities = identities(&self.planned, sessions).into();
         self.names = SessionName::all(&self.identities.iter().collect::<Vec<_>>());
     }
 
@@ -93,6 +102,7 @@ impl Known {
             planned: &self.planned,
             sessions,
             identities: &self.identities,
+            failed: &self.failed,
             names: &self.names,
         }
     }

@@ -10,11 +10,11 @@ use super::columns::Slot;
 use super::theme::Theme;
 use crate::output::units;
 
-const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+pub(super) const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 const TO_P95: &str = "▒";
 const TO_MAX: &str = "░";
-const DEAD: &str = "×";
-const SILENT: &str = "·";
+pub(super) const DEAD: &str = "×";
+pub(super) const SILENT: &str = "·";
 const MARK: &str = "▾";
 /// Columns of the labels at the left, the axis with them.
 pub(super) const GUTTER: u16 = 12;
@@ -47,7 +47,7 @@ fn gutter(width: u16) -> u16 {
 
 /// The values of the lowest and the highest position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Scale {
+pub(super) struct Scale {
     low: i64,
     high: i64,
 }
@@ -56,6 +56,10 @@ impl Scale {
     fn of(bands: impl Iterator<Item = Smoke> + Clone, variation: Option<i64>) -> Option<Self> {
         let high = bands.clone().map(|band| band.p95_ns).max()?;
         let least = bands.map(|band| band.min_ns).min()?;
+        Some(Self::between(least, high, variation))
+    }
+
+    pub(super) fn between(least: i64, high: i64, variation: Option<i64>) -> Self {
         // From 0, unless that wastes too much room.
         let low = if (variation.is_some() || least < high - high / 3) && least >= 0 {
             0
@@ -66,14 +70,14 @@ impl Scale {
         let span = span.max(LEAST_SPAN_NS);
         let missing = span.saturating_sub(high.saturating_sub(low)).max(0);
         let below = if low > 0 { (missing / 2).min(low) } else { 0 };
-        Some(Self {
+        Self {
             low: low.saturating_sub(below),
             high: high.saturating_add(missing - below),
-        })
+        }
     }
 
     /// In eighths of `rows`, 1 at least.
-    fn place(self, value: i64, rows: u16) -> u16 {
+    pub(super) fn place(self, value: i64, rows: u16) -> u16 {
         let eighths = i128::from(rows) * 8;
         let span = (i128::from(self.high) - i128::from(self.low)).max(1);
         let above = i128::from(value) - i128::from(self.low);

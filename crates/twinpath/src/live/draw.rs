@@ -13,8 +13,8 @@ use twinpath_runtime::measure::Progress;
 use super::chart::{self, Chart};
 use super::columns::Slot;
 use super::scene::{Scene, Session, Window};
-use super::table;
 use super::theme::Theme;
+use super::{rows, table};
 use crate::output::{UNKNOWN, units};
 
 /// Columns of a bar of progress.
@@ -26,10 +26,18 @@ pub(super) fn draw(scene: &Scene, theme: Theme, area: Rect, buffer: &mut Buffer)
     if rest.is_empty() {
         return;
     }
+    if let Some(rows) = &scene.rows {
+        return rows::draw(scene, rows, theme, rest, buffer);
+    }
     if rest.height > 1 {
         title(scene, take(&mut rest, 1), buffer);
     }
-    counts(scene, theme, take(&mut rest, 1), buffer);
+    let sessions = scene.sessions.iter();
+    let now = sessions.fold((0_u64, 0_u64), |sum, session| {
+        (sum.0 + session.now.0, sum.1 + session.now.1)
+    });
+    let unknown = scene.sessions.iter().any(Session::is_incomplete);
+    counts(scene, now, unknown, theme, take(&mut rest, 1), buffer);
     let slots = width_of_a_slot(scene, area.width);
     if rest.height > 2 {
         keys(scene, &slots, take_last(&mut rest, 1), buffer);
@@ -70,26 +78,26 @@ fn fitting(sessions: usize, height: u16) -> usize {
     sessions.min(fit)
 }
 
-fn take(rest: &mut Rect, height: u16) -> Rect {
+pub(super) fn take(rest: &mut Rect, height: u16) -> Rect {
     let [first, last] = Layout::vertical([Length(height), Fill(1)]).areas(*rest);
     *rest = last;
     first
 }
 
-fn take_last(rest: &mut Rect, height: u16) -> Rect {
+pub(super) fn take_last(rest: &mut Rect, height: u16) -> Rect {
     let [first, last] = Layout::vertical([Fill(1), Length(height)]).areas(*rest);
     *rest = first;
     last
 }
 
-fn put(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) {
+pub(super) fn put(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) {
     if y < area.bottom() {
         buffer.set_stringn(area.x, y, text, usize::from(area.width), style);
     }
 }
 
 /// The first of these texts that fits, or the last one.
-fn widest(texts: Vec<String>, width: u16) -> String {
+pub(super) fn widest(texts: Vec<String>, width: u16) -> String {
     let mut last = String::new();
     for text in texts {
         if text.chars().count() <= usize::from(width) {
@@ -100,7 +108,7 @@ fn widest(texts: Vec<String>, width: u16) -> String {
     last
 }
 
-fn title(scene: &Scene, area: Rect, buffer: &mut Buffer) {
+pub(super) fn title(scene: &Scene, area: Rect, buffer: &mut Buffer) {
     buffer.set_style(area, Theme::title());
     let elapsed = scene.elapsed.map(units::took);
     let state = match (scene.paused, scene.ending, &elapsed) {
@@ -110,7 +118,7 @@ fn title(scene: &Scene, area: Rect, buffer: &mut Buffer) {
         _ => "",
     };
     let right = format!("{state}{} ", elapsed.unwrap_or_default());
-    let (command, far, what) = (scene.command, &scene.far, &scene.what);
+    let (command, far, what) = (scene.command, scene.subject(), &scene.what);
     let room = area
         .width
         .saturating_sub(u16::try_from(right.len()).unwrap_or(0) + 1);
@@ -120,7 +128,7 @@ fn title(scene: &Scene, area: Rect, buffer: &mut Buffer) {
             format!(" {command} {far}   {what}"),
             format!(" {far} {what}"),
             format!(" {far}"),
-            far.clone(),
+            far.to_owned(),
         ],
         room,
     );
@@ -134,7 +142,16 @@ fn title(scene: &Scene, area: Rect, buffer: &mut Buffer) {
         .render(area, buffer);
 }
 
-fn counts(scene: &Scene, theme: Theme, area: Rect, buffer: &mut Buffer) {
+/// What was sent and lost. `now`: lost, and lost or answered, of the latest packets. `unknown`: the loss
+/// of all is.
+pub(super) fn counts(
+    scene: &Scene,
+    now: (u64, u64),
+    unknown: bool,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let Progress {
         asked,
         sent,
@@ -144,11 +161,7 @@ fn counts(scene: &Scene, theme: Theme, area: Rect, buffer: &mut Buffer) {
         ..
     } = scene.progress;
     let known = received.saturating_add(lost);
-    let now = scene.sessions.iter().fold((0_u64, 0_u64), |sum, session| {
-        (sum.0 + session.now.0, sum.1 + session.now.1)
-    });
     let of = asked.map_or_else(String::new, |asked| format!("/{asked}"));
-    let unknown = scene.sessions.iter().any(Session::is_incomplete);
     let total = if unknown {
         UNKNOWN.to_owned()
     } else {
@@ -199,7 +212,14 @@ fn counts(scene: &Scene, theme: Theme, area: Rect, buffer: &mut Buffer) {
 }
 
 /// Another style for what a line says from `begin` on, but for what it `ends` with.
-fn stress(text: &str, begin: &str, ends: &str, style: Style, area: Rect, buffer: &mut Buffer) {
+pub(super) fn stress(
+    text: &str,
+    begin: &str,
+    ends: &str,
+    style: Style,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let count = |text: &str| u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
     let Some((before, _)) = text.split_once(begin) else {
         return;
@@ -253,13 +273,17 @@ fn keys(scene: &Scene, column: &str, area: Rect, buffer: &mut Buffer) {
         (false, true) => "- zoom out: ",
         (false, false) => "",
     };
+    let (long, back) = match scene.opened {
+        Some(_) => (" Esc back   up down: others  ", " Esc back "),
+        None => ("", ""),
+    };
     let text = widest(
         vec![
-            format!(" q end with the report   p pause   {zoom}{window}{scale}{classes}"),
-            format!(" q end   p pause   {zoom}{window}{scale}{classes}"),
-            format!(" q end   p pause   {zoom}{window}"),
-            " q end  p pause".to_owned(),
-            " q end".to_owned(),
+            format!("{long} q end with the report   p pause   {zoom}{window}{scale}{classes}"),
+            format!("{long} q end   p pause   {zoom}{window}{scale}{classes}"),
+            format!("{back} q end   p pause   {zoom}{window}"),
+            format!("{back} q end  p pause"),
+            format!("{back} q end"),
         ],
         area.width,
     );

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use twinpath_metrics::{Basis, ClockEstimate, ClockModel, Record, Series, Timeline};
-use twinpath_report::ClockState;
+use twinpath_report::{ClockState, Identity, is_one_host};
 use twinpath_runtime::clock_state;
 use twinpath_runtime::measure::Progress;
 use twinpath_wire::Wall;
@@ -30,24 +30,6 @@ const OVERDUE: usize = 16_384;
 /// Time between two estimates of a session's clocks: one takes some ten milliseconds.
 const ESTIMATE: Duration = Duration::from_secs(2);
 
-/// What is known about a run in advance.
-pub(crate) struct About {
-    /// `sender`, `controller`.
-    pub(crate) command: &'static str,
-    /// Address and port.
-    pub(crate) far: String,
-    /// Protocol.
-    pub(crate) what: String,
-    /// The sessions by name; without a name where there is one.
-    pub(crate) sessions: Vec<Option<String>>,
-    /// Time between packets.
-    pub(crate) interval: Duration,
-    /// When a packet is lost.
-    pub(crate) timeout: Duration,
-    /// Both ends are this host.
-    pub(crate) one_host: bool,
-}
-
 /// One session's last minutes.
 pub(super) struct Recent {
     name: Option<String>,
@@ -55,6 +37,10 @@ pub(super) struct Recent {
     timeout: Duration,
     one_host: bool,
     begun: Option<Instant>,
+    /// The same by the sender's clock.
+    begun_at: Option<Wall>,
+    /// The whole time, where the session has no columns of its own.
+    whole: Option<Timeline>,
     /// The shorter window, the longer, and what "now" is made of.
     timelines: Option<[Timeline; 3]>,
     /// When those were sent that are lost and may yet be late, by number: no record has them yet.
@@ -62,29 +48,28 @@ pub(super) struct Recent {
     clocks: Option<ClockEstimate>,
     clock: ClockState,
     estimate_due: Instant,
-    refused: u64,
-    missed: u64,
     steps: u64,
     suspensions: u64,
     source_changes: u64,
 }
 
 impl Recent {
-    pub(super) fn new(about: &About, name: Option<&str>) -> Self {
+    /// Of a session with its `name` among others, if it is shown.
+    pub(super) fn new(identity: &Identity, name: Option<String>) -> Self {
         Self {
-            name: name.map(str::to_owned),
+            name,
             // Narrower columns would be empty now and then.
-            near_width: NEAR.max(2 * about.interval),
-            timeout: about.timeout,
-            one_host: about.one_host,
+            near_width: NEAR.max(2 * identity.schedule.usual_gap()),
+            timeout: identity.timeout,
+            one_host: is_one_host(identity.sender.ip(), identity.reflector.ip()),
             begun: None,
+            begun_at: None,
+            whole: None,
             timelines: None,
             overdue: BTreeMap::new(),
             clocks: None,
             clock: clock_state(),
             estimate_due: Instant::now(),
-            refused: 0,
-            missed: 0,
             steps: 0,
             suspensions: 0,
             source_changes: 0,
@@ -94,6 +79,7 @@ impl Recent {
     pub(super) fn record(&mut self, record: &Record) {
         match record {
             Record::Begun { at } => {
+                self.begun_at = Some(*at);
                 let near = Timeline::recent(*at, self.near_width, COLUMNS);
                 let far = Timeline::recent(*at, TIMES * self.near_width, COLUMNS);
                 // As many columns as "now" and the unsettled time need.
@@ -107,9 +93,6 @@ impl Recent {
             Record::Sample(sample) => {
                 self.overdue.remove(&sample.seq);
             }
-            Record::NotSent { .. } => {
-                self.refused = self.refused.saturating_add(1);
-            }
             Record::ClockStep { suspended, .. } => {
                 let count = if *suspended {
                     &mut self.suspensions
@@ -121,13 +104,19 @@ impl Recent {
             Record::SourceChange { .. } => {
                 self.source_changes = self.source_changes.saturating_add(1);
             }
-            Record::Missed { count, .. } => {
-                self.missed = self.missed.saturating_add(*count);
-            }
+            // They are counted.
+            Record::NotSent { .. } | Record::Missed { .. } => {}
         }
-        for timeline in self.timelines.iter_mut().flatten() {
+        let windows = self.timelines.iter_mut().flatten();
+        for timeline in windows.chain(&mut self.whole) {
             timeline.take(record);
         }
+    }
+
+    /// Begins to follow a session that began before, and may keep no columns itself.
+    pub(super) fn begin_late(&mut self, at: Wall) {
+        self.record(&Record::Begun { at });
+        self.whole = Some(Timeline::new(at, self.near_width / FINER, COLUMNS));
     }
 
     /// The timeout of a packet passed; its record comes later.
@@ -153,7 +142,7 @@ impl Recent {
 
     /// The columns of a screen of this width, in each window.
     pub(super) fn widths(&self, series: &Series, width: u16) -> Widths {
-        let whole = series.timeline().map_or(Duration::ZERO, |timeline| {
+        let whole = self.whole(series).map_or(Duration::ZERO, |timeline| {
             let strip = Strip::of(timeline, Duration::ZERO, false);
             strip.time_of_a_slot(chart::room(width))
         });
@@ -162,6 +151,10 @@ impl Recent {
             near: self.near_width,
             far: TIMES * self.near_width,
         }
+    }
+
+    fn whole<'a>(&'a self, series: &'a Series) -> Option<&'a Timeline> {
+        series.timeline().or(self.whole.as_ref())
     }
 
     /// The session as it is shown.
@@ -176,12 +169,14 @@ impl Recent {
         let settled = elapsed.saturating_sub(self.timeout + SLACK);
         let timelines = self.timelines.as_ref();
         let shown = match window {
-            Window::Whole => series.timeline(),
+            Window::Whole => self.whole(series),
             Window::Near => timelines.map(|[near, _, _]| near),
             Window::Far => timelines.map(|[_, far, _]| far),
         };
         let strip = |timeline: &Timeline, recent: bool| {
-            let mut strip = Strip::of(timeline, settled, recent);
+            let since = self.begun_at.unwrap_or_default() - timeline.origin();
+            let before = Duration::from_nanos(u64::try_from(since.ns()).unwrap_or(0));
+            let mut strip = Strip::of(timeline, settled + before, recent);
             for at in self.overdue.values() {
                 strip.lose(*at);
             }
@@ -197,6 +192,7 @@ impl Recent {
         let error = |clock: ClockState| clock.error_ns.filter(|_| clock.synchronized);
         let far_clock = progress.and_then(|progress| progress.far_clock);
         let clocks = self.clocks.as_ref();
+        let refused = figures.not_sent;
         let usable = figures.far_times.are_usable();
         let one_clock =
             self.one_host && usable && clocks.is_none_or(ClockEstimate::may_be_one_clock);
@@ -218,8 +214,8 @@ impl Recent {
                 )
             },
             now: latest.map_or((0, 0), |latest| last(&latest, NOW * self.near_width)),
-            refused: self.refused,
-            missed: self.missed,
+            refused,
+            missed: progress.map_or(0, |progress| progress.missed),
             asked: progress.and_then(|progress| progress.asked),
             steps: self.steps,
             suspensions: self.suspensions,

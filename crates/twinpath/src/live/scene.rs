@@ -7,6 +7,7 @@ use twinpath_runtime::measure::Progress;
 use twinpath_wire::Rung;
 
 use super::columns::{OneWay, Strip};
+use super::rows::Rows;
 use crate::output::clocks::{ONE_HOST, offset};
 use crate::output::words::finding::missed_departures;
 use crate::output::{UNKNOWN, units};
@@ -41,6 +42,10 @@ pub(super) struct Scene {
     pub(super) first: usize,
     /// All sessions together.
     pub(super) progress: Progress,
+    /// A list instead of charts.
+    pub(super) rows: Option<Rows>,
+    /// The session of the list whose charts these are, with its far end.
+    pub(super) opened: Option<String>,
 }
 
 /// How far back the screen shows.
@@ -233,6 +238,11 @@ impl Session {
 }
 
 impl Scene {
+    /// What is shown.
+    pub(super) fn subject(&self) -> &str {
+        self.opened.as_ref().unwrap_or(&self.far)
+    }
+
     /// Warnings, the worst first; those of several sessions by name.
     pub(super) fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = Vec::new();

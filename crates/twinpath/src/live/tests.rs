@@ -8,14 +8,17 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
 use twinpath_metrics::{MetricsConfig, Record, Series, SeriesConfig, Waits};
+use twinpath_proto::sender::Schedule;
+use twinpath_report::Identity;
 use twinpath_runtime::measure::Progress;
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
 use super::columns::Strip;
-use super::recent::{About, Recent};
+use super::recent::Recent;
 use super::scene::{Scene, Widths, Window};
 use super::theme::Theme;
 use super::{COLUMNS, draw};
+use crate::output::fixtures;
 
 const MS: i64 = 1_000_000;
 const PACKETS: u64 = 600;
@@ -88,37 +91,35 @@ fn sample(seq: u64, path: Path) -> Sample {
     }
 }
 
+/// A session of such packets between two hosts.
+fn identity() -> Identity {
+    Identity {
+        schedule: Schedule::every(Duration::from_millis(100)),
+        timeout: Duration::from_secs(2),
+        ..fixtures::quiet_path().identity
+    }
+}
+
 /// A run of 60 s over these paths, by name where there are several.
 fn scene(paths: &[(&str, Path)]) -> Scene {
     let several = paths.len() > 1;
-    let about = About {
+    let mut scene = Scene {
         command: if several { "controller" } else { "sender" },
         far: "192.0.2.2:20001".to_owned(),
         what: "TWAMP Light".to_owned(),
-        sessions: paths
-            .iter()
-            .map(|(name, _)| several.then(|| (*name).to_owned()))
-            .collect(),
-        interval: Duration::from_millis(100),
-        timeout: Duration::from_secs(2),
-        one_host: false,
-    };
-    let mut scene = Scene {
-        command: about.command,
-        far: about.far.clone(),
-        what: about.what.clone(),
         all: paths.len(),
         ..Scene::default()
     };
     let mut told = Vec::new();
-    for ((_, path), name) in paths.iter().zip(&about.sessions) {
+    for (name, path) in paths {
         let mut series = Series::new(SeriesConfig {
             metrics: MetricsConfig::default(),
             waits: Waits::default(),
             interval: None,
             columns: Some((COLUMNS, Duration::from_millis(400))),
         });
-        let mut recent = Recent::new(&about, name.as_deref());
+        let name = several.then(|| (*name).to_owned());
+        let mut recent = Recent::new(&identity(), name);
         let begun = Instant::now();
         let at = sample(0, *path).t1.at;
         for record in std::iter::once(Record::Begun { at })
@@ -287,16 +288,7 @@ fn no_window_has_wider_columns_than_the_whole_run() {
 /// The path died after 30 s, and the timeout of `overdue` packets has passed: no more is known.
 fn just_died(overdue: u64) -> Scene {
     let mut scene = scene(&[("be", quiet)]);
-    let about = About {
-        command: "sender",
-        far: "192.0.2.2:20001".to_owned(),
-        what: "TWAMP Light".to_owned(),
-        sessions: vec![None],
-        interval: Duration::from_millis(100),
-        timeout: Duration::from_secs(2),
-        one_host: false,
-    };
-    let mut recent = Recent::new(&about, None);
+    let mut recent = Recent::new(&identity(), None);
     let mut series = Series::new(SeriesConfig {
         metrics: MetricsConfig::default(),
         waits: Waits::default(),

@@ -21,6 +21,7 @@ const HEADS: [&str; 8] = [
 ];
 
 /// What a row says of a session's packets.
+#[derive(Default)]
 pub(super) struct Cells {
     /// Round trips: minimum, mean, maximum, median and jitter.
     delays: [Option<i64>; 5],

@@ -28,10 +28,10 @@ pub(crate) mod schedule;
 #[cfg(feature = "control")]
 pub(crate) mod server;
 pub(crate) mod style;
-mod summary;
+pub(crate) mod summary;
 pub(crate) mod survey;
 pub(crate) mod table;
-mod targets;
+pub(crate) mod targets;
 pub(crate) mod text;
 pub(crate) mod units;
 pub(crate) mod words;

@@ -119,6 +119,7 @@ pub(crate) fn together(sessions: impl Iterator<Item = Progress>) -> Progress {
         received: sum.received + one.received,
         lost: sum.lost + one.lost,
         unsent: sum.unsent + one.unsent,
+        missed: sum.missed + one.missed,
         last_round_trip_ns: one.last_round_trip_ns.or(sum.last_round_trip_ns),
         far_clock: one.far_clock.or(sum.far_clock),
         // Packets of several sessions have the same numbers.

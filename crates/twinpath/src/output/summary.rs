@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::DelayFigures;
+use twinpath_metrics::{DelayFigures, Figures};
 use twinpath_report::SessionReport;
 use twinpath_report::words::instant;
 use twinpath_wire::Wall;
@@ -44,7 +44,7 @@ enum Loss {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Direction {
+pub(crate) enum Direction {
     Outbound,
     Inbound,
 }
@@ -95,7 +95,11 @@ fn loss(report: &SessionReport) -> Loss {
 
 /// The direction of all losses, if they have the same one and that is certain.
 pub(super) fn direction(report: &SessionReport) -> Option<Direction> {
-    let figures = &report.figures;
+    direction_of(&report.figures)
+}
+
+/// The same as far as these figures tell.
+pub(crate) fn direction_of(figures: &Figures) -> Option<Direction> {
     let is_known = !figures.direction_uncertain && figures.lost_unattributed == Some(0);
     match (figures.lost_forward?, figures.lost_backward?) {
         (1.., 0) if is_known => Some(Direction::Outbound),

@@ -197,6 +197,18 @@ struct Rank {
     delay_ns: Option<i64>,
 }
 
+impl Rank {
+    fn new((lost, sent): (u64, u64), is_unknown: bool, delay_ns: Option<i64>) -> Self {
+        let billionths = u128::from(lost) * 1_000_000_000;
+        let share = billionths.checked_div(sent.into()).unwrap_or(0);
+        Self {
+            lost: u64::try_from(share).unwrap_or(u64::MAX),
+            is_unknown,
+            delay_ns,
+        }
+    }
+}
+
 /// What is kept of a session.
 struct Ranked {
     /// Among the sessions in their order.
@@ -219,16 +231,15 @@ struct Ranked {
 impl Ranked {
     fn new(place: usize, report: &SessionReport, name: String) -> Self {
         let (counters, identity) = (&report.counters, &report.identity);
-        let lost = u128::from(counters.lost) * 1_000_000_000;
-        let lost = lost.checked_div(counters.sent.into()).unwrap_or(0);
         let delay = report.figures.round_trip.as_ref();
+        let is_unknown = counters.sent == 0 || !report.coverage().is_complete();
         Self {
             place,
-            rank: Rank {
-                lost: u64::try_from(lost).unwrap_or(u64::MAX),
-                is_unknown: counters.sent == 0 || !report.coverage().is_complete(),
-                delay_ns: delay.map(|delay| delay.p99_ns),
-            },
+            rank: Rank::new(
+                (counters.lost, counters.sent),
+                is_unknown,
+                delay.map(|delay| delay.p99_ns),
+            ),
             name,
             target: (target_name(identity), identity.reflector.ip()),
             path: identity.path,
@@ -277,6 +288,12 @@ impl OfTarget<'_> {
 
     fn is_unknown(&self) -> bool {
         self.sessions.iter().any(|session| session.rank.is_unknown)
+    }
+
+    /// Of no packet the fate is known yet, while the run goes on.
+    fn is_open(&self) -> bool {
+        let is_open = |session: &&Ranked| session.sent == 0 && !session.rank.is_unknown;
+        self.sessions.iter().all(is_open)
     }
 
     /// Its paths, and those with losses.
@@ -379,6 +396,7 @@ fn sentences(
             (_, true) => continue,
             (Some(worst), false) => worst,
             (None, false) if several.is_some() => continue,
+            (None, false) if target.is_open() => "no reply yet".to_owned(),
             (None, false) if target.is_unknown() => format!("loss {}", counts::UNKNOWN),
             (None, false) => {
                 let (paths, _) = target.paths();
@@ -431,6 +449,10 @@ fn of_targets(targets: &[OfTarget<'_>], [one, many]: [&str; 2], failed: &[Failed
             counts::UNKNOWN
         ));
     }
+    let open = targets.iter().filter(|it| it.is_open()).count();
+    if open > 0 {
+        parts.push(format!("{} without a reply yet", of_all(open)));
+    }
     if parts.is_empty() {
         parts.push(format!("No loss: {all} answered every packet"));
     }
@@ -442,5 +464,8 @@ fn of_targets(targets: &[OfTarget<'_>], [one, many]: [&str; 2], failed: &[Failed
     parts.join("; ")
 }
 
+mod so_far;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use so_far::{SoFar, so_far};

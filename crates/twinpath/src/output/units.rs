@@ -117,11 +117,16 @@ pub(crate) const WIDTH: usize = 79;
 /// The text in lines of at most [`WIDTH`] columns, all but the first indented. A longer word, such
 /// as a path, is not broken.
 pub(crate) fn wrapped(text: &str, indent: usize) -> String {
+    wrapped_to(text, indent, WIDTH)
+}
+
+/// The same in lines of at most `width` columns.
+pub(crate) fn wrapped_to(text: &str, indent: usize, width: usize) -> String {
     let mut lines = String::new();
     let mut column = 0;
     for word in text.split(' ') {
         let length = word.chars().count();
-        if column > indent && column + 1 + length > WIDTH {
+        if column > indent && column + 1 + length > width {
             lines.push('\n');
             lines.extend(std::iter::repeat_n(' ', indent));
             column = indent;

@@ -72,6 +72,14 @@ impl Terminal {
         }
     }
 
+    /// Until the screen says this after these keys.
+    fn press_and_wait_for(&mut self, keys: &str, text: &str) {
+        let before = std::mem::take(&mut self.screen);
+        self.press(keys);
+        self.wait_for(text);
+        self.screen.insert_str(0, &before);
+    }
+
     fn press(&mut self, keys: &str) {
         let stdin = self.script.stdin.as_mut().unwrap();
         stdin.write_all(keys.as_bytes()).unwrap();
@@ -179,6 +187,23 @@ fn a_controller_shows_its_classes_and_ends_by_itself() {
     terminal.wait_for("2 classes");
     let after = terminal.finish(0);
     assert!(after.contains("Round trips and losses by class"), "{after}");
+}
+
+#[test]
+fn many_sessions_are_a_list_and_each_row_opens_its_charts() {
+    let responder = Responder::on_loopback();
+    let line = format!("sender {} --paths 100 -i 50ms -c inf --live", responder.at);
+    let Some(mut terminal) = Terminal::start(&line) else {
+        return;
+    };
+    terminal.wait_for("History");
+    terminal.press_and_wait_for("/path 77", "1 of 100 sessions");
+    terminal.press_and_wait_for("\r", "/path 77: 1 of 100");
+    terminal.press_and_wait_for("\r", "Stamps");
+    terminal.press_and_wait_for("\u{1b}", "History");
+    terminal.press("q");
+    let after = terminal.finish(0);
+    assert!(after.contains("no loss on 100 paths"), "{after}");
 }
 
 #[test]

@@ -1,0 +1,52 @@
+//! The same words about sessions that go on.
+
+use twinpath_report::{FailedTarget, Identity};
+
+use super::{Cells, Differing, Direction, Rank, Ranked, Survey, target_name};
+
+/// What is known of a session that goes on.
+pub(crate) struct SoFar<'a> {
+    pub(crate) identity: &'a Identity,
+    pub(crate) received: u64,
+    pub(crate) lost: u64,
+    /// So many packets were not sent that the loss is unknown.
+    pub(crate) is_unknown: bool,
+    pub(crate) direction: Option<Direction>,
+    pub(crate) median_ns: Option<i64>,
+    pub(crate) p99_ns: Option<i64>,
+}
+
+/// What is remarkable about sessions that go on, in one sentence.
+pub(crate) fn so_far<'a>(
+    sessions: impl Iterator<Item = SoFar<'a>>,
+    differing: Differing,
+    failed: &[FailedTarget],
+) -> String {
+    let mut survey = Survey::default();
+    let ranked = sessions.enumerate();
+    let ranked = ranked.map(|(place, session)| session.ranked(place, differing));
+    survey.ranked.extend(ranked);
+    survey.rank();
+    let sentences = survey.sentences(differing, failed, false);
+    sentences.into_iter().next().unwrap_or_default()
+}
+
+impl SoFar<'_> {
+    fn ranked(self, place: usize, differing: Differing) -> Ranked {
+        let (identity, sent) = (self.identity, self.received.saturating_add(self.lost));
+        Ranked {
+            place,
+            rank: Rank::new((self.lost, sent), self.is_unknown, self.p99_ns),
+            name: differing.name(identity),
+            target: (target_name(identity), identity.reflector.ip()),
+            path: identity.path,
+            port: identity.sender.port(),
+            sent,
+            received: self.received,
+            lost: self.lost,
+            direction: self.direction,
+            median_ns: self.median_ns,
+            cells: Cells::default(),
+        }
+    }
+}
