@@ -114,9 +114,10 @@ pub(crate) struct ControllerArgs {
     #[arg(long, value_name = "N", value_parser = paths, help_heading = SESSIONS)]
     pub(crate) paths: Option<u16>,
 
-    /// Threads that many sessions share
-    #[arg(long, value_name = "N", default_value = "1", value_parser = threads, help_heading = SESSIONS)]
-    pub(crate) threads: usize,
+    /// Threads that many sessions share; default: one for each 50000 packets a second, as far as there
+    /// are processors
+    #[arg(long, value_name = "N", value_parser = threads, help_heading = SESSIONS)]
+    pub(crate) threads: Option<usize>,
 
     #[command(flatten)]
     pub(crate) stamps: StampOptions,

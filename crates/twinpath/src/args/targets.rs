@@ -28,9 +28,10 @@ pub(crate) struct TargetOptions {
     #[arg(long, value_name = "FILE|-")]
     pub(crate) targets: Option<PathBuf>,
 
-    /// Threads that many sessions share
-    #[arg(long, value_name = "N", default_value = "1", value_parser = threads)]
-    pub(crate) threads: usize,
+    /// Threads that many sessions share; default: one for each 50000 packets a second, as far as there
+    /// are processors
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
 }
 
 /// How a target is measured.

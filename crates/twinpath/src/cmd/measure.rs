@@ -26,7 +26,7 @@ use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::progress::{self, ProgressLine, together};
 use crate::output::{Outcome, Reports, Written, WrittenFile, packets, print_to_stderr, words};
-use crate::plan::PlannedSession;
+use crate::plan::{self, PlannedSession};
 use crate::signals::Signals;
 
 /// How often the run is looked at: samples drained, signals seen.
@@ -110,13 +110,13 @@ pub(super) struct Started<R> {
     pub(super) waiting: Vec<FailedTarget>,
 }
 
-/// With as many threads as are asked for, where sessions share them.
+/// With as many threads as are asked for, or needed, where sessions share them.
 pub(super) fn engine<'a>(
-    mut sessions: impl Iterator<Item = &'a PlannedSession>,
-    threads: usize,
+    sessions: impl Iterator<Item = &'a PlannedSession>,
+    threads: Option<usize>,
 ) -> Result<Engine, StartError> {
-    let share = sessions.any(|session| !session.plan.exact);
-    Engine::start(if share { threads } else { 0 })
+    let plans = sessions.map(|session| &session.plan);
+    Engine::start(plan::shared_threads(plans, threads))
 }
 
 /// What a command line asks of a measurement beside its plan, and the files that it is written into.

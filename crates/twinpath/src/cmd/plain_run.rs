@@ -61,7 +61,7 @@ impl PlainRun {
     /// Begins to send in all sessions. What cannot begin keeps no other from it, unless nothing can.
     pub(super) fn start(
         planned: PlannedSessions,
-        threads: usize,
+        threads: Option<usize>,
     ) -> Result<Started<Self>, StartError> {
         let engine = measure::engine(planned.all(), threads)?;
         let is_alone = planned.failed.is_empty() && planned.waiting.is_empty();

@@ -21,6 +21,7 @@ use super::named_end::{Aim, NamedEnd};
 use super::resolve::Lookup;
 use super::sender::{Sending, classes, near_end, ports_suffice, protocol, random_seed};
 use super::targets::{self, Faults, FileTarget, Place};
+use super::threads;
 
 /// Up to this many sessions have a thread each, which departs more exactly; more share threads.
 const MOST_EXACT: usize = 16;
@@ -192,11 +193,8 @@ pub(crate) fn sessions(
         let sessions = way.sessions_of(&asked, &plan, all, &mut ports)?;
         planned.sessions.extend(sessions);
     }
-    check_descriptors(
-        &planned.sessions,
-        args.targets.threads,
-        raise_descriptor_limit(),
-    )?;
+    let threads = threads::shared(planned.all().map(|one| &one.plan), args.targets.threads);
+    check_descriptors(&planned.sessions, threads, raise_descriptor_limit())?;
     spread(planned.all_mut().map(|one| &mut one.plan), seed);
     Ok(planned)
 }
@@ -290,7 +288,7 @@ pub(super) fn of_server(
     target: &Target,
     classes: &[Tos],
     paths: Option<u16>,
-    threads: usize,
+    threads: Option<usize>,
 ) -> Result<Vec<PlannedSession>, Failure> {
     let side_by_side = paths.unwrap_or(1);
     let all = classes.len() * usize::from(side_by_side);
@@ -306,6 +304,7 @@ pub(super) fn of_server(
         ..plan
     };
     let mut sessions = PortsTaken::default().sessions_of(&plan, target, (classes, paths), None)?;
+    let threads = threads::shared(sessions.iter().map(|one| &one.plan), threads);
     check_descriptors(&sessions, threads, raise_descriptor_limit())?;
     spread(sessions.iter_mut().map(|one| &mut one.plan), plan.seed);
     Ok(sessions)

@@ -75,7 +75,7 @@ impl ControlledRun {
     }
 
     /// Connects, for all sessions.
-    fn start(planned: PlannedControl, threads: usize) -> Result<Started<Self>, StartError> {
+    fn start(planned: PlannedControl, threads: Option<usize>) -> Result<Started<Self>, StartError> {
         let mut sessions = planned.sessions;
         let engine = measure::engine(sessions.iter(), threads)?;
         let server = planned.control.server;
