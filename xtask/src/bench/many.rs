@@ -83,6 +83,7 @@ struct FallbackStamps {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the keys of the report")]
 struct Departure {
     median_ns: i64,
     p90_ns: i64,
