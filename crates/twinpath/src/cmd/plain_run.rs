@@ -137,7 +137,7 @@ impl PlainRun {
                 };
                 self.find(place, moved);
             }
-            let line = words::event::measured_now(name, *address, used);
+            let line = words::measured_now(name, *address, used);
             self.events.push_back(Event::warning(line));
             self.renewal.begun(due.target, first..self.sessions.len());
         }

@@ -59,6 +59,7 @@ mod prometheus;
 #[cfg(feature = "report")]
 mod reports;
 mod responders;
+#[cfg(feature = "report")]
 mod rotated;
 mod rough;
 #[cfg(feature = "report")]

@@ -9,7 +9,6 @@ use twinpath_runtime::controller::ControlEvent;
 use twinpath_wire::control::{Accept, Modes};
 
 use crate::output::ends::named;
-use crate::output::names::plain;
 use crate::output::units::count;
 use crate::output::words::refusal;
 
@@ -39,18 +38,6 @@ pub(crate) fn line(event: &ControlEvent) -> String {
             format!("lost the connection to the server ({error}); the measurement continues")
         }
         ControlEvent::Closed => "connection closed".to_owned(),
-    }
-}
-
-/// That the name of a target has an address, which is not the one that was `used`.
-pub(crate) fn measured_now(name: &str, now: SocketAddr, used: Option<SocketAddr>) -> String {
-    let (name, now) = (plain(name), named(now));
-    match used {
-        Some(used) => format!(
-            "{} no longer answers, and {name} has another address: {now} is measured from now on",
-            named(used)
-        ),
-        None => format!("{name} has an address: {now} is measured from now on"),
     }
 }
 

@@ -7,14 +7,29 @@ pub(crate) mod finding;
 pub(crate) mod host;
 pub(crate) mod refusal;
 
+use std::net::SocketAddr;
+
 use twinpath_report::{Attempt, Origin, SessionReport};
 
 use super::ends::named;
+use super::names::plain;
 use super::units::count;
 
 /// An address that did not take the connection, and why not.
 pub(crate) fn attempt(attempt: &Attempt) -> String {
     format!("{}: {}", named(attempt.server), attempt.error)
+}
+
+/// That the name of a target has an address, which is not the one that was `used`.
+pub(crate) fn measured_now(name: &str, now: SocketAddr, used: Option<SocketAddr>) -> String {
+    let (name, now) = (plain(name), named(now));
+    match used {
+        Some(used) => format!(
+            "{} no longer answers, and {name} has another address: {now} is measured from now on",
+            named(used)
+        ),
+        None => format!("{name} has an address: {now} is measured from now on"),
+    }
 }
 
 /// The words before the time of the first departure, which is in the future if the run was stopped
