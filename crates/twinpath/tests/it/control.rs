@@ -1,7 +1,7 @@
 //! Server, controller and control client together, over loopback and between two hosts.
 
 use std::collections::HashSet;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 
 use crate::hosts::Hosts;
@@ -300,15 +300,11 @@ fn a_signal_ends_a_controlled_run_early_with_its_report() {
         server.at
     );
     let mut run = Running::start(&line);
-    let mut stdout = BufReader::new(run.0.stdout.take().unwrap());
-    stdout.read_line(&mut String::new()).unwrap();
+    run.wait_for("\"received\"");
     run.signal(&["INT"]);
-    let mut rest = String::new();
-    stdout.read_to_string(&mut rest).unwrap();
     let done = run.finish();
     assert_eq!(done.status, 0, "{}", done.stderr);
-    let last = json(rest.lines().last().unwrap());
-    let packets = &last["sessions"][0]["packets"];
+    let packets = &done.session()["packets"];
     assert!(packets["received"].as_u64().unwrap() >= 1, "{packets}");
     assert_eq!(packets["lost"], 0, "{packets}");
     assert_eq!(json(&server.stop("TERM").stdout)["sessions"]["expired"], 0);
@@ -325,9 +321,7 @@ fn a_control_client_serves_a_sender_elsewhere() {
         server.at
     );
     let mut client = Running::start(&line);
-    let mut stdout = BufReader::new(client.0.stdout.take().unwrap());
-    let mut said = String::new();
-    stdout.read_line(&mut said).unwrap();
+    let said = client.wait_for("");
     let words: Vec<&str> = said.split([' ', ',']).collect();
     assert_eq!(words[0], "session", "{said}");
     let far = words.iter().skip_while(|word| **word != "to").nth(1);
@@ -337,10 +331,9 @@ fn a_control_client_serves_a_sender_elsewhere() {
     ));
     assert_eq!(done.session()["packets"]["received"], 10, "{}", done.stderr);
     client.signal(&["INT"]);
-    let mut rest = String::new();
-    stdout.read_to_string(&mut rest).unwrap();
-    assert_eq!(client.finish().status, 0);
-    assert!(rest.contains("Session  "), "{rest}");
+    let ended = client.finish();
+    assert_eq!(ended.status, 0);
+    assert!(ended.stdout.contains("Session  "), "{}", ended.stdout);
     let line = format!("{line} --duration 0.2 --json");
     let document = json(&run(&line).stdout);
     assert_eq!(document["schema"], "twinpath-controlclient-1");

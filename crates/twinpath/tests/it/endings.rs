@@ -1,6 +1,6 @@
 //! How runs end: by themselves, by signals, by a closed pipe, with the status that scripts expect.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
@@ -48,16 +48,11 @@ fn a_signal_ends_a_run_early_with_its_report() {
             responder.at
         );
         let mut run = Running::start(&line);
-        let mut stdout = BufReader::new(run.0.stdout.take().unwrap());
-        let mut first = String::new();
-        stdout.read_line(&mut first).unwrap();
+        run.wait_for("\"received\"");
         run.signal(&[signal]);
-        let mut rest = String::new();
-        stdout.read_to_string(&mut rest).unwrap();
         let done = run.finish();
         assert_eq!(done.status, 0, "{}", done.stderr);
-        let last: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
-        let packets = &last["sessions"][0]["packets"];
+        let packets = &done.session()["packets"];
         assert!(packets["received"].as_u64().unwrap() >= 1, "{packets}");
         assert_eq!(
             packets["lost"], 0,
@@ -74,9 +69,8 @@ fn a_second_signal_ends_at_once() {
     let mut command = twinpath(&format!("sender {} --duration 60 -d", responder.at));
     command.stdout(OwnedFd::from(full)).stderr(Stdio::piped());
     let mut run = Running::of(command.spawn().unwrap());
-    let mut stderr = BufReader::new(run.0.stderr.take().unwrap());
     // It listens to signals before it logs.
-    stderr.read_line(&mut String::new()).unwrap();
+    run.wait_for_error("");
     run.signal(&["INT"]);
     std::thread::sleep(Duration::from_millis(300));
     assert!(run.0.try_wait().unwrap().is_none(), "it has ended");
@@ -109,14 +103,11 @@ fn a_run_stopped_before_its_first_packet_has_measured_nothing() {
     let responder = Responder::on_loopback();
     let line = format!("sender {} --start-delay 600 -d", responder.at);
     let mut run = Running::start(&line);
-    let mut stderr = BufReader::new(run.0.stderr.take().unwrap());
-    let mut log = String::new();
-    stderr.read_line(&mut log).unwrap();
+    run.wait_for_error("");
     run.signal(&["INT"]);
-    stderr.read_to_string(&mut log).unwrap();
     let done = run.finish();
-    assert_eq!(done.status, 1, "{log}");
-    let last = log.lines().last().unwrap();
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    let last = done.stderr.lines().last().unwrap();
     assert_eq!(last, "twinpath: stopped before the first packet was due");
     let text = &done.stdout;
     let started = text.contains("\nstarted ");
@@ -130,9 +121,8 @@ fn a_closed_pipe_ends_a_run_quietly() {
     for output in ["-v", "--output jsonl", "--output csv"] {
         let line = format!("sender {} --duration 600 -i 5 {output}", responder.at);
         let mut run = Running::start(&line);
-        let mut stdout = BufReader::new(run.0.stdout.take().unwrap());
-        stdout.read_line(&mut String::new()).unwrap();
-        drop(stdout);
+        run.wait_for("");
+        drop(run.0.stdout.take());
         let done = run.finish();
         assert_eq!((done.status, done.stderr.as_str()), (0, ""), "{output}");
     }

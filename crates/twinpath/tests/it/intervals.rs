@@ -112,16 +112,12 @@ fn a_quit_signal_tells_how_far_the_run_is_and_does_not_end_it() {
         "sender {} -c 100 -i 20 --timeout 5 --output jsonl",
         responder.at
     ));
-    let mut stdout = BufReader::new(sender.0.stdout.take().unwrap());
-    let mut lines = String::new();
-    stdout.read_line(&mut lines).unwrap();
+    sender.wait_for("\"received\"");
     sender.signal(&["QUIT"]);
-    stdout.read_to_string(&mut lines).unwrap();
     let done = sender.finish();
     assert!(done.stderr.contains("so far"), "{}", done.stderr);
     assert_eq!(done.status, 0);
-    let report = documents(&lines).pop().unwrap();
-    assert_eq!(report["sessions"][0]["packets"]["received"], 100);
+    assert_eq!(done.session()["packets"]["received"], 100);
 }
 
 #[cfg(feature = "report")]

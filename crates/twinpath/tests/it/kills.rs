@@ -1,6 +1,6 @@
 //! Killed at any point (SIGKILL), either side leaves nothing behind on the other.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -76,27 +76,24 @@ fn relay(server: SocketAddr, limit: usize) -> (SocketAddr, Receiver<()>) {
 }
 
 /// A controller during the run: its first packet came back.
-fn in_mid_run(server: &Server) -> (Running, BufReader<std::process::ChildStdout>) {
+fn in_mid_run(server: &Server) -> Running {
     let line = format!(
         "controller {} {ANY} --duration 600 -i 10 --timeout 0.2 --output jsonl",
         server.process.at
     );
     let mut controller = Running::start(&line);
-    let mut stdout = BufReader::new(controller.0.stdout.take().unwrap());
-    stdout.read_line(&mut String::new()).unwrap();
-    (controller, stdout)
+    controller.wait_for("\"received\"");
+    controller
 }
 
 #[test]
 fn a_server_killed_in_mid_run_leaves_the_controller_with_its_report_and_a_warning() {
     let server = Server::new();
-    let (controller, mut stdout) = in_mid_run(&server);
+    let controller = in_mid_run(&server);
     drop(server);
-    let mut rest = String::new();
-    stdout.read_to_string(&mut rest).unwrap();
     let done = controller.finish();
     assert_eq!(done.status, 0, "{}", done.stderr);
-    let document: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+    let document = done.document();
     let packets = &document["sessions"][0]["packets"];
     assert!(packets["received"].as_u64().unwrap() >= 1, "{packets}");
     assert!(packets["sent"].as_u64().unwrap() < 60_000, "{packets}");
@@ -117,8 +114,7 @@ fn a_server_killed_in_mid_run_is_a_failure_of_the_control_client() {
     let server = Server::new();
     let line = format!("controlclient 127.0.0.1:20000 {}", server.process.at);
     let mut client = Running::start(&line);
-    let mut stdout = BufReader::new(client.0.stdout.take().unwrap());
-    stdout.read_line(&mut String::new()).unwrap();
+    client.wait_for("");
     drop(server);
     let done = client.finish();
     assert_eq!(done.status, 1);
@@ -163,7 +159,7 @@ fn a_server_killed_before_stop_costs_nothing() {
 #[test]
 fn a_controller_killed_in_mid_run_leaves_the_server_nothing() {
     let server = Server::new();
-    let (controller, _stdout) = in_mid_run(&server);
+    let controller = in_mid_run(&server);
     assert!(server.has_its_port());
     drop(controller);
     let last = server.left_with_nothing();

@@ -1,7 +1,7 @@
 //! Each figure has its own end of observation: late replies and copies at the end of a run, and copies
 //! that are none.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::Read as _;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -199,14 +199,11 @@ fn the_first_signal_ends_sending_and_what_was_sent_has_its_time() {
         "sender {} 127.0.0.1:0 --duration 600 -i 10 --timeout 5 --output jsonl",
         reflector.at
     ));
-    let mut stdout = BufReader::new(run.0.stdout.take().unwrap());
-    let mut lines = String::new();
-    stdout.read_line(&mut lines).unwrap();
+    run.wait_for("\"received\"");
     run.signal(&["INT"]);
-    stdout.read_to_string(&mut lines).unwrap();
-    assert_eq!(run.finish().status, 0);
-    let report: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
-    let packets = &report["sessions"][0]["packets"];
+    let done = run.finish();
+    assert_eq!(done.status, 0);
+    let packets = &done.session()["packets"];
     let sent = packets["sent"].as_u64().unwrap();
     assert!((1..60_000).contains(&sent), "{packets}");
     let expected = [
