@@ -47,7 +47,8 @@ footer{color:var(--dim);font-size:13px;margin-top:32px}
 
 /// The whole page. `made_by`: the program and its version.
 pub(crate) fn page(picture: &Picture, theme: Theme, made_by: &str) -> String {
-    let mut body = title(&picture.title, &picture.subtitle);
+    let mut page = opening(&picture.title, theme, "", None);
+    title(&picture.title, &picture.subtitle, &mut page);
     for session in &picture.sessions {
         let (name, summary) = (escaped(&session.name), escaped(&session.summary));
         let name = if name.is_empty() {
@@ -55,51 +56,49 @@ pub(crate) fn page(picture: &Picture, theme: Theme, made_by: &str) -> String {
         } else {
             format!("<b>{name}</b> ")
         };
-        let _ = writeln!(body, "<p class=\"lead\">{name}{summary}</p>");
+        let _ = writeln!(page, "<p class=\"lead\">{name}{summary}</p>");
     }
-    notes(&picture.notes, true, &mut body);
-    failed(&picture.failed, &mut body);
-    table(&picture.sessions, &mut body);
-    charts(picture, "", &mut body);
-    notes(&picture.notes, false, &mut body);
-    document(&picture.title, theme, ("", None), &body, made_by)
+    notes(&picture.notes, true, &mut page);
+    failed(&picture.failed, &mut page);
+    table(&picture.sessions, &mut page);
+    charts(picture, "", &mut page);
+    notes(&picture.notes, false, &mut page);
+    closing(made_by, None, &mut page);
+    page
 }
 
-pub(super) fn title(title: &str, subtitle: &str) -> String {
-    let mut body = format!("<h1>{}</h1>\n", escaped(title));
-    if !subtitle.is_empty() {
-        let _ = writeln!(body, "<p class=\"sub\">{}</p>", escaped(subtitle));
-    }
-    body
-}
-
-/// The file. `script`: with its hash.
-pub(super) fn document(
-    title: &str,
-    theme: Theme,
-    (forms, script): (&str, Option<(&str, &str)>),
-    body: &str,
-    made_by: &str,
-) -> String {
-    let (policy, script) = script.map_or_else(Default::default, |(script, hash)| {
-        (
-            format!("script-src 'sha256-{hash}'; "),
-            format!("<script>{script}</script>\n"),
-        )
-    });
+/// The file up to its contents. `script`: the hash of its script.
+pub(super) fn opening(title: &str, theme: Theme, forms: &str, script: Option<&str>) -> String {
+    let script = script.map(|hash| format!("script-src 'sha256-{hash}'; "));
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; {policy}\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; {}\
          style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n\
          <link rel=\"icon\" href=\"data:,\">\n\
          <title>{}</title>\n<style>\n{}{FORMS}{forms}{}</style>\n</head>\n\
-         <body>\n<main>\n{body}<footer>{}</footer>\n</main>\n{script}</body>\n</html>\n",
+         <body>\n<main>\n",
+        script.unwrap_or_default(),
         escaped(title),
         page_colours(theme),
-        sheet(theme),
-        escaped(made_by)
+        sheet(theme)
     )
+}
+
+/// What follows its contents.
+pub(super) fn closing(made_by: &str, script: Option<&str>, out: &mut String) {
+    let _ = writeln!(out, "<footer>{}</footer>\n</main>", escaped(made_by));
+    if let Some(script) = script {
+        let _ = writeln!(out, "<script>{script}</script>");
+    }
+    out.push_str("</body>\n</html>\n");
+}
+
+pub(super) fn title(title: &str, subtitle: &str, out: &mut String) {
+    let _ = writeln!(out, "<h1>{}</h1>", escaped(title));
+    if !subtitle.is_empty() {
+        let _ = writeln!(out, "<p class=\"sub\">{}</p>", escaped(subtitle));
+    }
 }
 
 pub(super) fn notes(notes: &[PictureNote], warning: bool, out: &mut String) {

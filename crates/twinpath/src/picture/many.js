@@ -6,16 +6,19 @@ const shown = document.getElementById("shown");
 const grid = document.getElementById("sessions");
 const worst = Array.from(grid.children);
 const by = new Intl.Collator(undefined, { numeric: true }).compare;
-const text = (card, name) => card.querySelector(name).textContent;
-const words = new Map();
-const said = (card) => {
-  if (!words.has(card)) words.set(card, `${text(card, ".n")} ${text(card, ".e")}`.toLowerCase());
-  return words.get(card);
+const once = (make) => {
+  const made = new Map();
+  return (card) => {
+    if (!made.has(card)) made.set(card, make(card));
+    return made.get(card);
+  };
 };
+const name = once((card) => card.querySelector(".n").textContent);
+const said = once((card) => `${name(card)} ${card.querySelector(".e").textContent}`.toLowerCase());
 const orders = {
   worst: () => worst,
   delay: () => worst.slice().sort((a, b) => (b.dataset.d ?? -1) - (a.dataset.d ?? -1)),
-  name: () => worst.slice().sort((a, b) => by(text(a, ".n"), text(b, ".n"))),
+  name: () => worst.slice().sort((a, b) => by(name(a), name(b))),
 };
 function count(number) {
   shown.textContent = `${number} of ${worst.length}`;

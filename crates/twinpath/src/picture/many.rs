@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::canvas::{Area, Canvas, escaped, patterns};
 use super::data::{Overview, Picture, Tile};
-use super::html::{NARROW, WIDE, charts, document, failed, notes, table, title};
+use super::html::{NARROW, WIDE, charts, closing, failed, notes, opening, table, title};
 use super::{Theme, small};
 
 /// The worst sessions, with all charts.
@@ -25,7 +25,7 @@ const STRIP: f64 = 12.0;
 /// What searches and sorts.
 pub(super) const SCRIPT: &str = include_str!("many.js");
 /// Of the script (`SHA-256`, in Base64): a test knows when it has changed.
-pub(super) const SCRIPT_HASH: &str = "LNalzcZ+tdsD0f95wqqTdISMef0/Pbl/65+RveHAZTI=";
+pub(super) const SCRIPT_HASH: &str = "wbHtN2mp0X3q5zC2fLuTYgBm/nXBHZoR9Ya79WL+8+U=";
 
 const FORMS: &str = "\
 main{max-width:1240px}
@@ -80,31 +80,26 @@ impl<'a> ManyPage<'a> {
     /// The whole page. `made_by`: the program and its version.
     pub(crate) fn finish(self, theme: Theme, made_by: &str) -> String {
         let overview = self.overview;
-        let mut body = title(&overview.title, &overview.subtitle);
+        let mut page = opening(&overview.title, theme, FORMS, Some(SCRIPT_HASH));
+        title(&overview.title, &overview.subtitle, &mut page);
         let mut class = " class=\"lead\"";
         for sentence in &overview.summary {
-            let _ = writeln!(body, "<p{class}>{}</p>", escaped(sentence));
+            let _ = writeln!(page, "<p{class}>{}</p>", escaped(sentence));
             class = "";
         }
-        notes(&overview.notes, true, &mut body);
-        notes(&overview.notes, false, &mut body);
-        failed(&overview.failed, &mut body);
-        heading(overview, &mut body);
+        notes(&overview.notes, true, &mut page);
+        notes(&overview.notes, false, &mut page);
+        failed(&overview.failed, &mut page);
+        heading(overview, &mut page);
         let octets: usize = self.cards.iter().map(String::len).sum();
-        body.reserve(octets + 1_000);
-        body.push_str("<div id=\"sessions\">\n");
+        page.reserve(octets + SCRIPT.len() + 1_000);
+        page.push_str("<div id=\"sessions\">\n");
         for card in self.cards {
-            body.push_str(&card);
+            page.push_str(&card);
         }
-        body.push_str("</div>\n");
-        let script = (SCRIPT, SCRIPT_HASH);
-        document(
-            &overview.title,
-            theme,
-            (FORMS, Some(script)),
-            &body,
-            made_by,
-        )
+        page.push_str("</div>\n");
+        closing(made_by, Some(SCRIPT), &mut page);
+        page
     }
 }
 
