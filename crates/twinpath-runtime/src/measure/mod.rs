@@ -112,11 +112,24 @@ impl Engine {
         match self.threads.get(next % threads) {
             Some(thread) if !plan.exact => {
                 open::check_path(&plan)?;
-                let lease = thread.bind(&plan)?;
+                let lease = thread.bind(&plan);
+                let lease = lease.or_else(|error| self.share(&plan, error))?;
                 let wake = Wake::Shared(lease.waker());
                 bound(plan, lease.local, Place::Shared(lease), wake)
             }
             Some(_) | None => bind(plan),
+        }
+    }
+
+    /// A place on a socket of any thread, where all ports of a range are taken: by others of them.
+    fn share(&self, plan: &SenderPlan, error: StartError) -> Result<Lease, StartError> {
+        let mut threads = self.threads.iter();
+        match error {
+            StartError::NoFreePort { .. } => {
+                let lease = threads.find_map(|thread| thread.bind(plan).ok());
+                lease.ok_or(error)
+            }
+            error => Err(error),
         }
     }
 }

@@ -42,6 +42,27 @@ fn all_reports(sessions: Vec<SessionHandle>) -> Vec<SessionReport> {
 }
 
 #[test]
+fn a_range_of_as_many_ports_as_paths_is_enough_whatever_the_threads() {
+    if portable_build() {
+        return;
+    }
+    let (reflector, far) = reflect(&responder_plan(&["0.0.0.0:0"]));
+    let engine = Engine::start(3).unwrap();
+    let sessions = (0..20).flat_map(|index| {
+        let far = SocketAddr::new(loopback(index), far.port());
+        let plan = SenderPlan {
+            port: PortChoice::Range(47_210, 47_211),
+            ..plan(far)
+        };
+        [plan.clone(), plan].map(|plan| engine.begin(plan).unwrap())
+    });
+    for report in all_reports(sessions.collect()) {
+        assert_eq!(report.counters.received, 10);
+    }
+    reflector.stop();
+}
+
+#[test]
 fn every_packet_of_sessions_that_share_a_socket_is_accounted_for() {
     if portable_build() {
         return;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use twinpath_proto::sender::Limit;
-use twinpath_report::FailedTarget;
+use twinpath_report::{FailedTarget, words};
 use twinpath_runtime::host::raise_descriptor_limit;
 use twinpath_runtime::measure::spread;
 use twinpath_runtime::{PortChoice, SenderPlan};
@@ -432,14 +432,15 @@ fn count(asked: &[AskedTarget], ways: &[Way<'_>]) -> Result<usize, Failure> {
     let of_way = |asked: &AskedTarget| ways.get(asked.way);
     let all: usize = asked.iter().filter_map(of_way).map(Way::sessions).sum();
     if all > MOST_SESSIONS {
-        let targets = asked.len();
+        let targets = asked.len() as u64;
         let factors = match ways {
             [way] => format!(
-                " ({targets} targets x {} classes x {} paths)",
-                way.classes.len(),
-                way.paths()
+                " ({} x {} x {})",
+                words::count(targets, "target", "targets"),
+                words::count(way.classes.len() as u64, "class", "classes"),
+                words::count(way.paths().into(), "path", "paths"),
             ),
-            _ => format!(" of {targets} targets"),
+            _ => format!(" of {}", words::count(targets, "target", "targets")),
         };
         return Err(too_many(all, &factors));
     }

@@ -150,6 +150,47 @@ fn a_target_without_an_address_is_listed_and_the_others_are_planned() {
     assert_eq!(failure.exit.status(), 1);
 }
 
+#[test]
+fn a_far_end_has_moved_when_its_name_has_other_addresses_only() {
+    let planned = planned("many --to six --to 192.0.2.9 -c 1").unwrap();
+    let end = |index: usize| planned.sessions[index].end.as_deref().unwrap();
+    let (many, six) = (end(0), end(1));
+    assert!(many.is_name() && !end(2).is_name());
+    let used = |address: &str| Some(address.parse().unwrap());
+    // One of its 50 addresses is still the one that is measured.
+    assert_eq!(many.moved(used("192.0.2.37:20001"), &lookup).unwrap(), None);
+    let moved = many.moved(used("192.0.2.77:20001"), &lookup).unwrap();
+    assert_eq!(moved, Some(("192.0.2.1:20001".parse().unwrap(), None)));
+    let gone = |_: &str, _: u16| Err(io::Error::other("Name or service not known"));
+    assert!(many.moved(used("192.0.2.37:20001"), &gone).is_err());
+    // Another version of IP has other sizes.
+    let ends = six.ends(&lookup).unwrap();
+    let plan = six.aim(planned.sessions[0].plan.clone(), ends).unwrap();
+    assert_eq!(
+        (plan.far, plan.payload),
+        (ends.0, planned.sessions[1].plan.payload)
+    );
+}
+
+#[test]
+fn a_name_without_an_address_waits_in_an_endless_run() {
+    let planned = planned("192.0.2.1 --to gone --to six -4 --paths 2 -c inf").unwrap();
+    assert_eq!((planned.sessions.len(), planned.failed.len()), (2, 0));
+    let waiting = planned.waiting.iter();
+    let names: Vec<&str> = waiting.map(|one| &*one.failed.target).collect();
+    assert_eq!(names, ["gone", "six"]);
+    let sessions = planned.waiting.iter().flat_map(|one| &one.sessions);
+    let all: Vec<&PlannedSession> = planned.sessions.iter().chain(sessions).collect();
+    let phases: HashSet<Option<Duration>> = all.iter().map(|one| one.plan.phase).collect();
+    let ports: HashSet<u16> = all.iter().map(|one| first_port(one.plan.port)).collect();
+    assert_eq!((all.len(), phases.len(), ports.len()), (6, 6, 6));
+    // An address does not wait, and a run with an end does not either.
+    let failed = self::planned("192.0.2.1 --to gone -c 9").unwrap().failed;
+    assert_eq!(failed[0].target, "gone");
+    let failed = self::planned("::1 --to fe80::1 -c inf").unwrap().failed;
+    assert_eq!(failed[0].target, "fe80::1");
+}
+
 fn planned_error(line: &str) -> Failure {
     planned(line).expect_err(line)
 }
@@ -213,7 +254,7 @@ fn what_cannot_be_measured_as_asked_is_said_before_anything_is_sent() {
             &full,
             "",
             "--paths 3",
-            &["15000 sessions (5000 targets x 1 classes x 3 paths): use at most 10000"],
+            &["15000 sessions (5000 targets x 1 class x 3 paths): use at most 10000"],
         ),
         (
             "a\nb\n",
