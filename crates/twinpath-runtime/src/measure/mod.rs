@@ -123,14 +123,12 @@ impl Engine {
 
     /// A place on a socket of any thread, where all ports of a range are taken: by others of them.
     fn share(&self, plan: &SenderPlan, error: StartError) -> Result<Lease, StartError> {
-        let mut threads = self.threads.iter();
-        match error {
-            StartError::NoFreePort { .. } => {
-                let lease = threads.find_map(|thread| thread.bind(plan).ok());
-                lease.ok_or(error)
-            }
-            error => Err(error),
+        if !matches!(error, StartError::NoFreePort { .. }) {
+            return Err(error);
         }
+        let mut threads = self.threads.iter();
+        let lease = threads.find_map(|thread| thread.bind(plan).ok());
+        lease.ok_or(error)
     }
 }
 

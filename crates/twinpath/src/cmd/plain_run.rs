@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 
 use tracing::info;
+use twinpath_proto::sender::Limit;
 use twinpath_report::finding::{Host, Silence};
 use twinpath_report::{FailedTarget, Finding};
 use twinpath_runtime::measure::{Engine, SessionHandle};
@@ -117,6 +118,9 @@ impl PlainRun {
     /// Begins what has an address now.
     fn begin_due(&mut self, due: Due, planned: &[PlannedSession]) -> Vec<PlannedSession> {
         let first = self.sessions.len();
+        let is_endless = |session: &PlannedSession| session.plan.limit == Limit::Endless;
+        let again = due.sessions.iter().all(is_endless);
+        let again = again.then(|| due.sessions.clone());
         let (begun, failures) = self.begin_all(due.sessions);
         let earlier = due.instead_of.unwrap_or(0..0);
         let used = planned.get(earlier.start).filter(|_| !earlier.is_empty());
@@ -141,10 +145,18 @@ impl PlainRun {
             self.events.push_back(Event::warning(line));
             self.renewal.begun(due.target, first..self.sessions.len());
         }
-        for failed in together_of(&failures) {
-            self.events.push_back(Event::warning(not_measured(&failed)));
-            self.failed.push(failed);
+        let mut failed = together_of(&failures);
+        let last = failed.pop();
+        if let (Some(last), Some(again), []) = (&last, again, begun.as_slice()) {
+            if self.renewal.wait(due.target, again, last.clone()) {
+                self.events.push_back(Event::warning(not_measured(last)));
+            }
+            return begun;
         }
+        failed.extend(last);
+        let lines = failed.iter().map(not_measured);
+        self.events.extend(lines.map(Event::warning));
+        self.failed.extend(failed);
         begun
     }
 }

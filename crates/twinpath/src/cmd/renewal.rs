@@ -165,6 +165,29 @@ impl Renewal {
         due
     }
 
+    /// The sessions of a target could not begin: they are tried again. Whether that is new.
+    pub(super) fn wait(
+        &mut self,
+        target: usize,
+        sessions: Vec<PlannedSession>,
+        failed: FailedTarget,
+    ) -> bool {
+        let Some(target) = self.targets.get_mut(target) else {
+            return false;
+        };
+        let error = match &target.state {
+            State::Waiting(waiting) => Some(&waiting.failed.error),
+            State::Measured { .. } | State::Moving { .. } => None,
+        };
+        let is_new = error != Some(&failed.error);
+        target.state = State::Waiting(WaitingTarget {
+            end: Arc::clone(&target.end),
+            sessions,
+            failed,
+        });
+        is_new
+    }
+
     /// The sessions of a target have begun, as these.
     pub(super) fn begun(&mut self, target: usize, sessions: Range<usize>) {
         if let Some(target) = self.targets.get_mut(target) {
@@ -275,7 +298,10 @@ impl Watched {
             }
             (State::Waiting(target), Ok(Some(to))) => {
                 let sessions = target.sessions.iter();
-                let sessions = sessions.map(|session| moved(session, &self.end, to, false));
+                let sessions = sessions.map(|session| {
+                    let has_moved = session.target.has_moved;
+                    moved(session, &self.end, to, has_moved)
+                });
                 Some(Due {
                     target: number,
                     sessions: sessions.collect::<Result<_, _>>().ok()?,
