@@ -47,7 +47,9 @@ pub use registry::{
     RegistryMetric, RegistryParameters, RegistryStatistic, RegistryStream, registry_name,
 };
 pub use round::ratio;
-pub use series::intervals::{IntervalFigures, Intervals, LossChange, Suspect, Waits};
+pub use series::intervals::{
+    ClosedInterval, IntervalFigures, Intervals, LossChange, Suspect, Waits,
+};
 pub use series::session_series::{Record, Series, SeriesConfig};
 pub use series::timeline::{Column, Marks, Smoke, Timeline, variation};
 pub use session::SessionMetrics;

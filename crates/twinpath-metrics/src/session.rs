@@ -204,6 +204,11 @@ impl SessionMetrics {
         self.availability.record_missed(count, since, until);
     }
 
+    /// Lost packets.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost
+    }
+
     /// Losses forward and backward, as far as known, and those without a direction.
     pub(crate) fn losses_by_direction(&self) -> (Option<u64>, Option<u64>, u64) {
         let direction = self.loss.value();

@@ -59,6 +59,8 @@ pub struct SenderPlan {
     pub max_burst: u32,
     /// Hand every sample to the caller's ring (`-v`, jsonl, csv).
     pub records: bool,
+    /// And a row of figures for each time of this length; `None`: none.
+    pub rows: Option<Duration>,
     /// Columns of the timeline that is kept; `None`: none is.
     pub columns: Option<usize>,
     /// Seed of padding, of the first departure's phase and of a random schedule.
@@ -136,6 +138,7 @@ impl SenderPlan {
             exact: false,
             max_burst: 10,
             records: true,
+            rows: None,
             columns: None,
             seed: 0,
             figures: FigureOptions::default(),

@@ -198,17 +198,34 @@ impl Series {
     /// The next row that is final at `now`, by the sender's clock; call until `None`. Always `None`
     /// without [`SeriesConfig::interval`].
     pub fn poll_row(&mut self, now: Wall) -> Option<IntervalFigures> {
-        match &mut self.counters {
-            Counters::Whole(_) => None,
-            Counters::ByInterval(rows) => rows.poll(now),
-        }
+        self.rows().and_then(|rows| rows.poll(now))
     }
 
     /// The next row of a finished session; call until `None`.
     pub fn finish_row(&mut self) -> Option<IntervalFigures> {
+        self.rows().and_then(Intervals::finish)
+    }
+
+    /// The intervals that get a row; `None` without [`SeriesConfig::interval`], and before the session
+    /// began.
+    pub fn rows(&mut self) -> Option<&mut Intervals> {
         match &mut self.counters {
             Counters::Whole(_) => None,
-            Counters::ByInterval(rows) => rows.finish(),
+            Counters::ByInterval(rows) => Some(rows),
+        }
+    }
+
+    /// A copy without the rows that are not known yet.
+    #[must_use]
+    pub fn without_rows(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            counters: Counters::Whole(Box::new(self.metrics().clone())),
+            timeline: self.timeline.clone(),
+            clocks: self.clocks.clone(),
+            far_steps: self.far_steps,
+            restarts: self.restarts,
+            begun: self.begun,
         }
     }
 

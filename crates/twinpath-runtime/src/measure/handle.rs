@@ -3,9 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use twinpath_metrics::{Record, Series};
+use twinpath_metrics::{ClosedInterval, Record, Series};
 use twinpath_net::Waker;
 use twinpath_report::SessionReport;
 use twinpath_wire::Sample;
@@ -27,6 +26,9 @@ pub enum SessionNews {
     Overdue(Sample),
 }
 
+/// Rows that wait for the caller at most: more remain open.
+const ROWS: usize = 8;
+
 /// What the measuring thread and the handles share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
@@ -37,6 +39,7 @@ pub(super) struct Shared {
     /// A snapshot is asked for.
     pub(super) snapshot_wanted: AtomicBool,
     progress: Mutex<Progress>,
+    rows: Mutex<Vec<ClosedInterval>>,
     /// Where records go from the next snapshot on.
     reader: Mutex<Option<rtrb::Producer<SessionNews>>>,
     snapshot: Mutex<Option<Arc<Series>>>,
@@ -65,6 +68,14 @@ impl Shared {
         self.snapshot_wanted.store(false, Ordering::Release);
         *lock(&self.snapshot) = Some(series);
         lock(&self.reader).take()
+    }
+
+    /// Puts rows where the caller finds them, as many as there is room for. Never waits.
+    pub(super) fn add_rows(&self, rows: impl Iterator<Item = ClosedInterval>) {
+        if let Ok(mut waiting) = self.rows.try_lock() {
+            let room = ROWS.saturating_sub(waiting.len());
+            waiting.extend(rows.take(room));
+        }
     }
 
     /// The session is over. Its first outcome counts.
@@ -194,6 +205,17 @@ impl SessionHandle {
         }
     }
 
+    /// How many news wait.
+    pub fn waiting(&self) -> usize {
+        self.news.as_ref().map_or(0, rtrb::Consumer::slots)
+    }
+
+    /// The rows that are known since the last time. Those that are left at the end are
+    /// [`EndedSession::rows`].
+    pub fn take_rows(&self) -> Vec<ClosedInterval> {
+        std::mem::take(&mut *lock(&self.control.shared.rows))
+    }
+
     /// The next record; all other news are passed over.
     pub fn next_record(&mut self) -> Option<Record> {
         loop {
@@ -212,10 +234,9 @@ impl SessionHandle {
         }
     }
 
-    /// An empty series, to be fed from [`SessionHandle::next_record`]: with rows of `interval`, and with
-    /// a timeline of this many `columns`, where these are wanted.
-    pub fn series(&self, interval: Option<Duration>, columns: Option<usize>) -> Series {
-        self.series.open(interval, columns)
+    /// What was counted before it began: nothing.
+    pub fn series(&self) -> Series {
+        self.series.open(None, None)
     }
 
     /// What series of the session begin with: to keep it with records that are saved.

@@ -1,8 +1,10 @@
 //! What counts a session's records.
 
+use std::iter;
 use std::time::Duration;
 
-use twinpath_metrics::{Record, Series};
+use twinpath_metrics::{ClosedInterval, Intervals, Record, Series};
+use twinpath_wire::Sample;
 
 /// How long the records of a session wait to be counted together.
 const TOGETHER: Duration = Duration::from_millis(200);
@@ -52,23 +54,38 @@ impl Recorder {
         }
     }
 
-    /// The figures, of all records.
-    pub(super) fn series(&mut self) -> &Series {
+    /// A packet is counted lost; its record comes later.
+    pub(super) fn overdue(&mut self, lost: &Sample) {
         self.count();
-        &self.series
+        self.series.overdue(lost);
     }
 
-    /// The same, when the session is over.
-    pub(super) fn into_series(mut self) -> Series {
+    /// The intervals that have a row each.
+    pub(super) fn rows(&mut self) -> Option<&mut Intervals> {
         self.count();
-        self.series
+        self.series.rows()
+    }
+
+    /// The figures so far, of all records.
+    pub(super) fn snapshot(&mut self) -> Series {
+        self.count();
+        self.series.without_rows()
+    }
+
+    /// The same, when the session is over, and the rows that are left.
+    pub(super) fn finish(mut self) -> (Series, Vec<ClosedInterval>) {
+        let rows = self
+            .rows()
+            .map(|rows| iter::from_fn(|| rows.close_last()).collect());
+        let rows = rows.unwrap_or_default();
+        (self.series.without_rows(), rows)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use twinpath_metrics::{MetricsConfig, SeriesConfig, Waits};
-    use twinpath_wire::{Rung, Sample, Stamp, Wall};
+    use twinpath_wire::{Rung, Stamp, Wall};
 
     use super::*;
 
@@ -103,10 +120,12 @@ mod tests {
             for seq in 0..100 {
                 recorder.record(lost(seq));
                 if seq % 7 == 0 {
-                    assert_eq!(recorder.series().metrics().figures().lost, seq + 1);
+                    assert_eq!(recorder.snapshot().metrics().figures().lost, seq + 1);
                 }
             }
-            assert_eq!(recorder.into_series().metrics().figures().lost, 100);
+            let (series, rows) = recorder.finish();
+            assert_eq!(series.metrics().figures().lost, 100);
+            assert!(rows.is_empty());
         }
     }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use twinpath_metrics::Series;
+use twinpath_metrics::{ClosedInterval, Series};
 use twinpath_net::{NoHardware, StampChoice, TestSocket, clock};
 use twinpath_proto::sender::SenderCounters;
 use twinpath_report::finding::Host;
@@ -41,6 +41,11 @@ impl EndedSession {
         self.0.report()
     }
 
+    /// Its last rows, which were not known before its end.
+    pub fn rows(&self) -> &[ClosedInterval] {
+        &self.0.rows
+    }
+
     /// All that was counted in it.
     pub fn series(&self) -> &Series {
         &self.0.series
@@ -58,6 +63,7 @@ pub(super) struct Ended {
     achieved_pps: Option<f64>,
     counters: SenderCounters,
     pub(super) series: Arc<Series>,
+    rows: Vec<ClosedInterval>,
     refusals: RefusalCounts,
     source: Option<Host>,
     rebinds: u64,
@@ -88,6 +94,7 @@ impl Ended {
     /// Ended now.
     pub(super) fn new(session: Session, socket: SocketEnd) -> Self {
         let at = clock::mono();
+        let (series, rows) = session.recorder.finish();
         Self {
             started: session.started.wall,
             duration: at.since(session.pace.began().unwrap_or(at)),
@@ -97,7 +104,8 @@ impl Ended {
                 own_wait_ns: session.waits.sum_ns,
                 ..session.suspensions.in_counters(session.engine.counters())
             },
-            series: Arc::new(session.recorder.into_series()),
+            series: Arc::new(series),
+            rows,
             refusals: session.refusals,
             source: session.source.finding(),
             rebinds: session.rebinds,

@@ -1,5 +1,6 @@
 //! One session as its thread measures it: all but the socket.
 
+use std::iter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -71,6 +72,8 @@ pub(super) struct Session {
     /// When nothing more is waited for, once the session was asked to stop.
     stop_by: Option<Mono>,
     snapshot_by: Option<Mono>,
+    /// When a row may be known.
+    row_due: Option<Mono>,
     /// The interface of the far end's zone.
     far_follows: Option<FollowedInterface>,
 }
@@ -132,7 +135,7 @@ impl Session {
         .guarded(agreement.guard.clone());
         let first = engine.next_due().unwrap_or(start);
         let ahead = Delta::from_duration(first.since(now.mono));
-        let series = SeriesFacts::of(&plan).open(None, plan.columns);
+        let series = SeriesFacts::of(&plan).open(plan.rows, plan.columns);
         let shared_interval = (!plan.exact).then(|| plan.schedule.mean_interval());
         let mut session = Self {
             engine,
@@ -158,6 +161,7 @@ impl Session {
             reads_at_once: !awaits_stamps,
             stop_by: None,
             snapshot_by: None,
+            row_due: None,
             far_follows: Device::of(plan.far, None)
                 .as_ref()
                 .map(FollowedInterface::of),
@@ -178,7 +182,8 @@ impl Session {
     /// When there is something to do next, a departure included; `None`: the session is over.
     pub(super) fn poll_timeout(&self) -> Option<Mono> {
         let next = self.engine.poll_timeout()?;
-        Some(self.stop_by.map_or(next, |by| next.min(by)))
+        let others = [self.stop_by, self.row_due].into_iter().flatten();
+        Some(others.fold(next, Mono::min))
     }
 
     /// Its replies must be read as they come.
@@ -336,6 +341,9 @@ impl Session {
     fn tell_overdue(&mut self) {
         while let Some(lost) = self.engine.poll_overdue() {
             self.recent.lose(lost.seq);
+            if self.plan.rows.is_some() {
+                self.recorder.overdue(&lost);
+            }
             if let Some(news) = &mut self.news
                 && news.slots() > news.buffer().capacity() / 2
             {
@@ -347,6 +355,9 @@ impl Session {
 
     /// Counts a record, and puts it where the caller finds it; never waits.
     fn record(&mut self, record: Record) {
+        if self.plan.rows.is_some() {
+            self.row_due.get_or_insert(self.progress_due);
+        }
         if let Some(news) = &mut self.news
             && news.push(SessionNews::Record(record)).is_err()
         {
@@ -373,8 +384,22 @@ impl Session {
             self.progress_due = now + PROGRESS_EVERY;
             self.shared.show(self.progress());
         }
+        if self.row_due.is_some_and(|due| due <= now) {
+            self.close_rows(now);
+        }
         if self.shared.snapshot_wanted.load(Ordering::Acquire) {
             self.put_snapshot(now);
+        }
+    }
+
+    /// Hands over the rows that are known by now.
+    fn close_rows(&mut self, now: Mono) {
+        self.row_due = None;
+        if let Some(rows) = self.recorder.rows() {
+            let wall = pair().wall;
+            self.shared.add_rows(iter::from_fn(|| rows.close(wall)));
+            let wait = rows.until_close(wall);
+            self.row_due = wait.map(|wait| now + wait.max(PROGRESS_EVERY));
         }
     }
 
@@ -385,7 +410,7 @@ impl Session {
             return;
         }
         self.snapshot_by = None;
-        let series = Arc::new(self.recorder.series().clone());
+        let series = Arc::new(self.recorder.snapshot());
         let reader = self.shared.put_snapshot(series);
         self.news = reader.or(self.news.take());
     }

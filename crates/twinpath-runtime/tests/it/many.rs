@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use twinpath_metrics::ClosedInterval;
 use twinpath_proto::sender::{Limit, Schedule};
 use twinpath_report::SessionReport;
 use twinpath_runtime::measure::{Engine, SessionHandle};
@@ -320,6 +321,61 @@ fn one_after_the_other() {
     eprintln!("{answered} replies; {settled} KiB, then {left} KiB");
     assert!(left < settled + 1_024, "{settled} KiB, then {left} KiB");
     assert!(answered > 0);
+}
+
+#[test]
+fn rows_of_sessions_that_share_a_thread_add_up_and_come_while_it_measures() {
+    if portable_build() {
+        return;
+    }
+    let (_reflector, far) = reflect(&responder_plan(&["0.0.0.0:0"]));
+    // Its packets are lost: told as overdue before they are known to be.
+    let silent = UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let _kept = UdpSocket::bind(silent);
+    let engine = Engine::start(1).unwrap();
+    let begin = |far, interval_ms| {
+        let plan = SenderPlan {
+            limit: Limit::Endless,
+            schedule: Schedule::every(Duration::from_millis(interval_ms)),
+            timeout: Duration::from_millis(50),
+            rows: Some(Duration::from_millis(200)),
+            ..plan(far)
+        };
+        engine.begin(plan).unwrap()
+    };
+    let near = |index| SocketAddr::new(loopback(index), far.port());
+    let mut sessions: Vec<SessionHandle> = (0..20).map(|index| begin(near(index), 10)).collect();
+    sessions.push(begin(silent, 10));
+    // A row of its first packet is known long before its third.
+    sessions.push(begin(near(20), 700));
+    let mut counted = vec![(0, 0); sessions.len()];
+    let count = |counted: &mut (u64, u64), row: &ClosedInterval| {
+        let figures = row.figures().figures;
+        counted.0 += figures.received;
+        counted.1 += figures.lost;
+    };
+    let patience = Instant::now() + Duration::from_mins(1);
+    while counted.contains(&(0, 0)) {
+        assert!(Instant::now() < patience, "no rows: {counted:?}");
+        for (session, counted) in sessions.iter().zip(&mut counted) {
+            for row in &session.take_rows() {
+                count(counted, row);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    sessions.iter().for_each(SessionHandle::stop);
+    for (session, counted) in sessions.into_iter().zip(&mut counted) {
+        let ended = session.ended().unwrap();
+        for row in session.take_rows().iter().chain(ended.rows()) {
+            count(counted, row);
+        }
+        let counters = ended.report().counters;
+        assert_eq!(*counted, (counters.received, counters.lost));
+    }
 }
 
 #[test]

@@ -154,12 +154,12 @@ impl<'a> Measurement<'a> {
         all: usize,
     ) {
         let results = &self.options.results;
-        let records = results.records()
-            || results.report_interval.is_some()
-            || self.companions.read_records(all);
+        let records = results.records() || self.companions.read_records(all);
+        let rows = results.report_interval.map(|time| time.0);
         let columns = self.companions.columns(all);
         for session in sessions {
             session.plan.records = records;
+            session.plan.rows = rows;
             session.plan.columns = columns;
         }
     }
@@ -198,13 +198,11 @@ impl<'a> Measurement<'a> {
         } else {
             output.progress(results, log)
         };
-        let interval = beginning.interval();
-        let columns = beginning.columns(&companions);
         let sessions = run.sessions().iter();
-        let series = sessions.map(|session| session.series(interval, columns));
+        let series = sessions.map(SessionHandle::series);
         let names = known.names().to_vec();
         let mut observers = RunObservers::new(series.collect(), names, results.records())
-            .of_run(interval.is_some())
+            .of_run()
             .with(companions)
             .waits_for(targets.timeout, log.quiet);
         let watched = watch(
@@ -273,9 +271,6 @@ fn watch<R: Run>(
             output.event(&line)?;
         }
         all &= observers.drain(run.sessions_mut(), output)?;
-        if all {
-            observers.look(output)?;
-        }
         observers.companions.look();
         if signals.progress_requested() {
             progress.erase();
@@ -385,7 +380,7 @@ fn report(
     let to_save = Outcome::new(Reports::OnDemand(count, &to_save), control.as_ref());
     let mut written = observers.companions.save(to_save.with_failed(&failed));
     written.extend(logs::written());
-    if let Err(error) = observers.finish(output) {
+    if let Err(error) = observers.last_rows(&ended.all, output) {
         return unwritten(&error);
     }
     let make = |place| ended.report(place);

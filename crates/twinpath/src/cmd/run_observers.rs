@@ -5,9 +5,9 @@ use std::io::{self, Stderr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use twinpath_metrics::{Record, Series};
-use twinpath_runtime::measure::{Progress, STOP_WAIT, SessionHandle, SessionNews};
-use twinpath_wire::{Sample, Wall};
+use twinpath_metrics::{ClosedInterval, Record, Series};
+use twinpath_runtime::measure::{EndedSession, Progress, STOP_WAIT, SessionHandle, SessionNews};
+use twinpath_wire::Wall;
 
 use super::companions::Companions;
 use super::run_output::RunOutput;
@@ -72,9 +72,8 @@ impl RunObservers {
     /// Sessions have come to the run, which is this now.
     pub(super) fn grow(&mut self, run: &Beginning<'_>) {
         self.names = run.names.to_vec();
-        let (interval, columns) = (run.interval(), run.columns(&self.companions));
         let new = run.sessions.iter().skip(self.series.len());
-        let new = new.map(|session| Arc::new(session.series(interval, columns)));
+        let new = new.map(|session| Arc::new(session.series()));
         self.series.extend(new);
         self.companions.each(|it| it.grow(run));
     }
@@ -84,10 +83,10 @@ impl RunObservers {
         Self { companions, ..self }
     }
 
-    /// The sessions are measured now and count by themselves: only rows are made from records here.
-    pub(super) fn of_run(self, has_rows: bool) -> Self {
+    /// The sessions are measured now and count by themselves.
+    pub(super) fn of_run(self) -> Self {
         Self {
-            counts: has_rows,
+            counts: false,
             ..self
         }
     }
@@ -146,16 +145,6 @@ impl RunObservers {
         }
     }
 
-    /// A packet of one session is counted lost; its record comes later.
-    fn overdue(&mut self, session: usize, lost: &Sample) {
-        if self.counts
-            && let Some(series) = self.at(session)
-        {
-            series.overdue(lost);
-        }
-        self.companions.each(|it| it.overdue(session, lost));
-    }
-
     /// Shows the run; whether its user wants the end.
     pub(super) fn show(&mut self, sessions: &mut [SessionHandle]) -> bool {
         self.companions.show(&self.series, sessions)
@@ -169,30 +158,37 @@ impl RunObservers {
     ) -> io::Result<bool> {
         let mut all = true;
         for (session, handle) in sessions.iter_mut().enumerate() {
+            // Their packets' records are among those that wait, and are printed first.
+            let rows = handle.take_rows();
+            let most = if rows.is_empty() {
+                DRAIN
+            } else {
+                handle.waiting().max(DRAIN)
+            };
             let mut drained = 0;
-            while drained < DRAIN {
+            while drained < most {
                 match handle.next_news() {
                     None => break,
                     Some(SessionNews::Record(record)) => self.record(session, &record, output)?,
-                    Some(SessionNews::Overdue(lost)) => self.overdue(session, &lost),
+                    Some(SessionNews::Overdue(lost)) => {
+                        self.companions.each(|it| it.overdue(session, &lost));
+                    }
                 }
                 drained += 1;
             }
-            all &= drained < DRAIN;
+            all &= drained < most;
+            for row in rows {
+                self.row(session, &row, output)?;
+            }
         }
         Ok(all)
     }
 
-    /// Rows that are known by now. Called when all records that wait were recorded.
-    pub(super) fn look(&mut self, output: &mut RunOutput) -> io::Result<()> {
-        let now = now();
-        for session in 0..self.series.len() {
-            self.look_at(session, now, output)?;
-        }
-        Ok(())
+    fn row(&self, session: usize, row: &ClosedInterval, output: &mut RunOutput) -> io::Result<()> {
+        output.row(&Row::of_interval(self.names.get(session), &row.figures()))
     }
 
-    /// The same of one session at a time of the sender's clock, which may be long past.
+    /// Rows of one session that are known at a time of the sender's clock.
     pub(super) fn look_at(
         &mut self,
         session: usize,
@@ -212,10 +208,6 @@ impl RunObservers {
         }
         if self.have_targets() {
             self.print_worst(sessions);
-            return;
-        }
-        if self.counts {
-            self.print_glance();
             return;
         }
         sessions.iter().for_each(SessionHandle::request_snapshot);
@@ -266,7 +258,21 @@ impl RunObservers {
         }
     }
 
-    /// The run is over: its last rows.
+    /// The run is over: the last rows of its sessions, which have these numbers.
+    pub(super) fn last_rows(
+        &self,
+        sessions: &[(usize, EndedSession)],
+        output: &mut RunOutput,
+    ) -> io::Result<()> {
+        for (number, ended) in sessions {
+            for row in ended.rows() {
+                self.row(number.wrapping_sub(1), row, output)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All was recorded: the last rows.
     pub(super) fn finish(&mut self, output: &mut RunOutput) -> io::Result<()> {
         for session in 0..self.series.len() {
             while let Some(interval) = self.at(session).and_then(Series::finish_row) {
@@ -290,7 +296,7 @@ impl RunObservers {
                 continue;
             };
             self.companions.each(|it| it.snapshot(place, &newer));
-            if !self.counts && (keeps_all || session.is_finished()) {
+            if keeps_all || session.is_finished() {
                 *series = newer;
             }
             if let Some(glance) = &mut self.glance {

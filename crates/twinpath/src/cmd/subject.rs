@@ -9,7 +9,6 @@ use twinpath_runtime::measure::SessionHandle;
 use twinpath_wire::Wall;
 use twinpath_wire::control::SecurityMode;
 
-use super::companions::Companions;
 use crate::args::RunOptions;
 use crate::output::SessionName;
 use crate::plan::PlannedSession;
@@ -36,20 +35,6 @@ pub(super) struct Beginning<'a> {
     pub(super) failed: &'a [FailedTarget],
     /// What the sessions are called, where there are several.
     pub(super) names: &'a [SessionName],
-}
-
-impl Beginning<'_> {
-    /// Of rows, where they are wanted.
-    pub(super) fn interval(&self) -> Option<Duration> {
-        let interval = self.options.results.report_interval;
-        interval.map(|time| time.0)
-    }
-
-    /// Of timelines that the sessions do not draw themselves.
-    pub(super) fn columns(&self, companions: &Companions) -> Option<usize> {
-        self.interval()
-            .and_then(|_| companions.columns(self.planned.len()))
-    }
 }
 
 /// What is known of the sessions of a run, to which others may come.

@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use twinpath_wire::{Delta, Exclusion, Fate, Sample, Wall};
 
-use super::figures::{IntervalFigures, LossChange, Suspect};
+use super::closed::ClosedInterval;
+use super::figures::{IntervalFigures, LossChange};
 use super::reported_lost::ReportedLost;
 use super::waits::Waits;
 use crate::clocks::rungs::FirstRungs;
 use crate::series::run_time::RunTime;
-use crate::{Figures, MetricsConfig, SessionMetrics};
+use crate::{MetricsConfig, SessionMetrics};
 
-/// Fewer packets make an interval suspect (row M-73).
-const FEW: u64 = 10;
 /// Stretches of missed departures remembered until their rows are returned.
 const STRETCHES: usize = 64;
 /// How many consecutive empty intervals get their own rows; longer stretches are one row.
@@ -76,21 +75,22 @@ impl Stretch {
     }
 }
 
+/// An interval with events.
 #[derive(Clone, Debug)]
-struct Open {
+pub(super) struct Open {
     index: u64,
-    metrics: SessionMetrics,
-    reordered: u64,
-    late: u64,
-    copies: u64,
+    pub(super) metrics: SessionMetrics,
+    pub(super) reordered: u64,
+    pub(super) late: u64,
+    pub(super) copies: u64,
     /// Counted lost, and received after all.
-    recalled: u64,
-    not_sent: u64,
+    pub(super) recalled: u64,
+    pub(super) not_sent: u64,
     missed: u64,
-    strays: u64,
-    clock_step: bool,
-    far_step: bool,
-    lower_rung: bool,
+    pub(super) strays: u64,
+    pub(super) clock_step: bool,
+    pub(super) far_step: bool,
+    pub(super) lower_rung: bool,
 }
 
 impl Intervals {
@@ -239,15 +239,33 @@ impl Intervals {
     /// something follows them; the last row, with everything that becomes known by the end, comes
     /// from [`Intervals::finish`].
     pub fn poll(&mut self, now: Wall) -> Option<IntervalFigures> {
-        let now = self.time.of_now(now);
-        self.pass(now - Delta::from_duration(self.waits.slack));
+        self.close(now).map(|row| row.figures())
+    }
+
+    /// The same, with its figures yet to be computed.
+    pub fn close(&mut self, now: Wall) -> Option<ClosedInterval> {
+        let at = self.time.of_now(now);
+        self.pass(at - Delta::from_duration(self.waits.slack));
+        let wait = self.until_close(now)?;
+        let next = self.open.front()?.index;
+        wait.is_zero().then(|| self.row(next))
+    }
+
+    /// How long the next row waits from `now` on; `None`: nothing follows it yet.
+    pub fn until_close(&self, now: Wall) -> Option<Duration> {
         let (next, _following) = (self.open.front()?.index, self.open.get(1)?);
         let end = self.start_of(next.saturating_add(1));
-        (end + Delta::from_duration(self.waits.row()) <= now).then(|| self.row(next))
+        let wait = end + Delta::from_duration(self.waits.row()) - self.time.of_now(now);
+        Some(Duration::from_nanos(u64::try_from(wait.ns()).unwrap_or(0)))
     }
 
     /// The next row of a finished run, up to the last one with events.
     pub fn finish(&mut self) -> Option<IntervalFigures> {
+        self.close_last().map(|row| row.figures())
+    }
+
+    /// The same, with its figures yet to be computed.
+    pub fn close_last(&mut self) -> Option<ClosedInterval> {
         let next = self.open.front()?.index;
         Some(self.row(next))
     }
@@ -257,7 +275,8 @@ impl Intervals {
     pub fn glance(&self, now: Wall) -> IntervalFigures {
         let index = self.index_of(self.time.of_now(now)).max(self.next_row);
         let open = self.open.iter().find(|open| open.index == index);
-        self.figures(index, 1, open, LossChange::default())
+        self.closed(index, 1, open.cloned(), LossChange::default())
+            .figures()
     }
 
     /// Memory in octets, including the heap.
@@ -327,7 +346,7 @@ impl Intervals {
     }
 
     /// The next row; `next` is the next interval with events.
-    fn row(&mut self, next: u64) -> IntervalFigures {
+    fn row(&mut self, next: u64) -> ClosedInterval {
         let index = self.next_row;
         let intervals = match next.saturating_sub(index) {
             0..=EMPTY => 1,
@@ -336,68 +355,37 @@ impl Intervals {
         let open = self.open.pop_front_if(|open| open.index == index);
         self.next_row = index.saturating_add(intervals);
         let change = self.loss(self.next_row.saturating_sub(1));
-        let mut row = self.figures(index, intervals, open.as_ref(), change);
-        let repaid = self.recalled.min(row.figures.lost);
-        row.figures.lost -= repaid;
-        self.recalled -= repaid;
+        let mut row = self.closed(index, intervals, open, change);
+        row.recalled = self.recalled.min(row.lost());
+        self.recalled -= row.recalled;
         let next = self.start_of(self.next_row);
         self.missed.retain(|stretch| stretch.to > next);
         row
     }
 
-    fn figures(
+    fn closed(
         &self,
         index: u64,
         intervals: u64,
-        open: Option<&Open>,
+        open: Option<Open>,
         change: LossChange,
-    ) -> IntervalFigures {
-        let figures = match open {
-            Some(open) => open.metrics.figures_as(self.total.far_times()),
-            None => SessionMetrics::new().figures(),
-        };
-        let count = |of: fn(&Open) -> u64| open.map_or(0, of);
-        let has = |flag: fn(&Open) -> bool| open.is_some_and(flag);
-        let lost = figures.lost.saturating_sub(count(|open| open.recalled));
+    ) -> ClosedInterval {
         let start = self.start_of(index);
         let end = self.start_of(index.saturating_add(intervals));
-        let across = self.missed.iter();
-        let missed = across.fold(count(|open| open.missed), |sum, stretch| {
+        let of_open = open.as_ref().map_or(0, |open| open.missed);
+        let missed = self.missed.iter().fold(of_open, |sum, stretch| {
             sum.saturating_add(stretch.before(end) - stretch.before(start))
         });
-        let not_sent = count(|open| open.not_sent);
-        let strays = count(|open| open.strays);
-        let reasons = [
-            (Suspect::FewPackets, figures.received + lost < FEW),
-            (Suspect::ClockStep, has(|open| open.clock_step)),
-            (Suspect::FarStep, has(|open| open.far_step)),
-            (Suspect::LowerRung, has(|open| open.lower_rung)),
-            (Suspect::NotSent, not_sent > 0 || missed > 0),
-            (Suspect::Strays, strays > 0),
-        ];
-        IntervalFigures {
+        ClosedInterval {
             index,
             intervals,
             start: self.time.wall(start),
             end: self.time.wall(end),
-            figures: Figures {
-                lost,
-                late: count(|open| open.late),
-                duplicates: count(|open| open.copies),
-                reordered: count(|open| open.reordered),
-                lost_forward: None,
-                lost_backward: None,
-                lost_unattributed: None,
-                ..figures
-            },
+            open,
+            far_times: self.total.far_times(),
             loss: change,
-            not_sent,
             missed,
-            strays,
-            suspect: reasons
-                .into_iter()
-                .filter_map(|(reason, holds)| holds.then_some(reason))
-                .collect(),
+            recalled: 0,
         }
     }
 
