@@ -37,6 +37,8 @@ findings! {
             /// Until then; `None`: the last of them was not closed.
             #[serde(rename = "until_ns")]
             until: Option<Wall>,
+            /// Sessions of the run without a record in them.
+            unrecorded: u64,
         }
         /// Files of the run between those that were read are missing.
         Warning "parts-missing" PartsMissing {

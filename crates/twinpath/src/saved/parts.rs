@@ -217,7 +217,7 @@ pub(super) struct Parts {
     /// Rows that are in no file: those dropped before, and here.
     missing: u64,
     dropped: u64,
-    /// Of these, what the last file that was closed knew.
+    /// Of these, what a file knows already.
     known_missing: u64,
     written: Written,
     /// Lines for the user.
@@ -359,7 +359,7 @@ impl Parts {
             number: self.written.files + 1,
             from: self.due.unwrap_or(at),
             until: None,
-            rows_missing: self.missing_here(),
+            rows_missing: self.missing + self.dropped - self.known_missing,
         };
         let mut facts = self.facts.clone();
         facts.push((PART_KEY, serde_json::to_string(&part).unwrap_or_default()));
@@ -370,6 +370,7 @@ impl Parts {
                     ..open
                 });
                 self.due = None;
+                self.known_missing += part.rows_missing;
                 self.written.files += 1;
                 true
             }
@@ -407,7 +408,7 @@ impl Parts {
     /// Closes the file under way, until that time of the host's clock.
     fn close(&mut self, until: Option<Wall>) {
         self.settle();
-        let missing = self.missing_here();
+        let missing = self.missing + self.dropped - self.known_missing;
         let Some(part) = &mut self.current else {
             return;
         };
@@ -416,7 +417,7 @@ impl Parts {
         {
             part.tell(FooterPart {
                 until,
-                rows_missing: missing,
+                rows_missing: about.rows_missing + missing,
                 ..about
             });
         }
@@ -427,7 +428,7 @@ impl Parts {
         let Some(part) = self.current.take() else {
             return;
         };
-        self.known_missing = self.missing + self.dropped;
+        self.known_missing += missing;
         self.written.rows += part.writer.written();
         // What the run records meanwhile does not wait for the disk.
         let settle = thread::Builder::new().name("settler".to_owned());
@@ -470,10 +471,5 @@ impl Parts {
             ));
         }
         self.written.error.get_or_insert(why);
-    }
-
-    /// Rows since the last file was closed that are in no file.
-    fn missing_here(&self) -> u64 {
-        self.missing + self.dropped - self.known_missing
     }
 }

@@ -78,6 +78,35 @@ fn a_disk_that_fills_fails_a_quiet_run_too_whose_report_is_whole() {
 }
 
 #[test]
+fn a_full_disk_ends_a_file_and_the_run_goes_on_to_its_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let responder = Responder::on_loopback();
+    let line = format!(
+        "sender {} -c 5000 -i 0.5 --timeout 0.3 --json --save run.parquet --rotate 1s",
+        responder.at
+    );
+    let Some(done) = on_small_disk(directory.path(), 16 << 10, "", &line) else {
+        return;
+    };
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    let failed = |line: &&str| line.starts_with("warning: saving to run-20");
+    assert_eq!(
+        done.stderr.lines().filter(failed).count(),
+        1,
+        "{}",
+        done.stderr
+    );
+    let document = document(&done);
+    assert_eq!(document["sessions"][0]["packets"]["received"], 5_000);
+    let saved = &document["saved"];
+    assert_eq!(saved["complete"], false, "{saved}");
+    assert!(
+        saved["error"].as_str().unwrap().contains("No space"),
+        "{saved}"
+    );
+}
+
+#[test]
 fn a_run_that_is_saved_whole_says_so_in_its_document() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("run.parquet").display().to_string();

@@ -169,8 +169,8 @@ impl SavedRun {
     }
 
     /// What is to be said of its files, if they are not all of a run that came to its end; `newest`:
-    /// the last that is known.
-    pub(super) fn findings(&self, newest: Wall) -> Vec<Finding> {
+    /// the last that is known; `unrecorded`: sessions without a record.
+    pub(super) fn findings(&self, newest: Wall, unrecorded: u64) -> Vec<Finding> {
         let mut found = Vec::new();
         if self.is_growing() {
             found.push(RawFile::StillRunning { newest });
@@ -186,6 +186,7 @@ impl SavedRun {
                 last: last.number,
                 from: first.from,
                 until: last.until,
+                unrecorded,
             });
         }
         found.extend(missing(&parts));
@@ -305,4 +306,46 @@ fn broken(path: &Path, error: &Unreadable) -> Failure {
     };
     let path = path.display();
     Failure::could_not(format!("cannot read {path}: {error}")).with_remedy(Some(remedy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(number: u64) -> FooterPart {
+        FooterPart {
+            run: 7,
+            number,
+            from: Wall::from_unix_ns(i64::try_from(number % 100).unwrap() * 10),
+            until: Some(Wall::from_unix_ns(
+                i64::try_from(number % 100).unwrap() * 10 + 10,
+            )),
+            rows_missing: u64::MAX,
+        }
+    }
+
+    #[test]
+    fn parts_between_the_first_and_the_last_are_missing_and_no_others() {
+        let found = |numbers: &[u64]| {
+            let parts: Vec<FooterPart> = numbers.iter().copied().map(part).collect();
+            missing(&parts).map(|found| {
+                let RawFile::PartsMissing { count, from, until } = found else {
+                    panic!("{found:?}")
+                };
+                (count, from.unix_ns(), until.unix_ns())
+            })
+        };
+        assert_eq!(found(&[]), None);
+        assert_eq!(found(&[3]), None);
+        assert_eq!(found(&[3, 4, 5]), None);
+        assert_eq!(found(&[1, 3]), Some((1, 20, 30)));
+        assert_eq!(found(&[2, 3, 6, 7, 9]), Some((3, 40, 90)));
+        // Whatever a damaged file says.
+        let most = u64::MAX;
+        assert_eq!(
+            found(&[0, most - 1, most]).map(|(count, ..)| count),
+            Some(most - 2)
+        );
+        assert_eq!(sum([most, most].into_iter()), most);
+    }
 }

@@ -198,7 +198,9 @@ impl Source {
                 })
                 .collect(),
             (Rows::Saved(run), None) => {
-                let finding = |replay: &Replay| run.findings(replay.newest());
+                let own = replays.iter().skip(first).take(self.sessions.len());
+                let unrecorded = own.filter(|replay| replay.is_empty()).count() as u64;
+                let finding = |replay: &Replay| run.findings(replay.newest(), unrecorded);
                 let mut reports = self.by_rows(first, replays, series, finding);
                 for report in &mut reports {
                     if run.is_a_part() {

@@ -223,3 +223,30 @@ fn a_file_is_closed_on_time_though_nothing_more_is_recorded() {
         thread::sleep(Duration::from_millis(5));
     }
 }
+
+#[test]
+fn files_that_end_early_leave_the_count_of_missing_rows_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut parts, lines) = parts(folder.path(), Rotate::Every(Duration::from_mins(1)));
+    for minute in 0..5 {
+        let first = 10 * u64::try_from(minute).unwrap();
+        parts.take(batch(second(60 * minute), first..first + 10));
+        if minute % 2 == 1 {
+            // As a full disk does.
+            parts.give_up(io::ErrorKind::StorageFull.into());
+        }
+    }
+    let written = parts.end(Some(end(second(290))));
+    assert_eq!((written.files, written.rows), (5, 30));
+    assert_eq!(
+        lines.try_iter().count(),
+        1,
+        "nothing was written in between"
+    );
+    let missing = files(folder.path());
+    let missing: Vec<u64> = missing
+        .iter()
+        .map(|(_, part, _)| part.rows_missing)
+        .collect();
+    assert_eq!(missing, [0, 0, 10, 0, 10]);
+}

@@ -2,6 +2,7 @@
 
 use twinpath_report::finding::{Difference, RawFile};
 use twinpath_report::words::instant;
+use twinpath_wire::Wall;
 
 use super::packets;
 use crate::output::units::count;
@@ -25,19 +26,8 @@ pub(super) fn line(finding: &RawFile) -> String {
             last,
             from,
             until,
-        } => {
-            let which = if first == last {
-                format!("file {first}")
-            } else {
-                format!("files {first} to {last}")
-            };
-            let from = instant(*from, 3);
-            let until =
-                until.map_or_else(String::new, |until| format!(" until {}", instant(until, 3)));
-            format!(
-                "{which} of a run saved in several: packets whose fate became known from {from}{until}"
-            )
-        }
+            unrecorded,
+        } => part([*first, *last], *from, *until, *unrecorded),
         RawFile::PartsMissing {
             count: number,
             from,
@@ -82,6 +72,27 @@ pub(super) fn line(finding: &RawFile) -> String {
             count(*number, "session contains", "sessions contain")
         ),
     }
+}
+
+/// Files that are a part of their run.
+fn part([first, last]: [u64; 2], from: Wall, until: Option<Wall>, unrecorded: u64) -> String {
+    let which = if first == last {
+        format!("file {first}")
+    } else {
+        format!("files {first} to {last}")
+    };
+    let from = instant(from, 3);
+    let until = until.map_or_else(String::new, |until| format!(" until {}", instant(until, 3)));
+    let unrecorded = match unrecorded {
+        0 => String::new(),
+        number => {
+            let sessions = count(number, "session", "sessions");
+            format!("; {sessions} of the run without a record then")
+        }
+    };
+    format!(
+        "{which} of a run saved in several: packets whose fate became known from {from}{until}{unrecorded}"
+    )
 }
 
 fn difference(difference: &Difference) -> String {
