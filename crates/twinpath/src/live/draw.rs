@@ -291,7 +291,7 @@ fn keys(scene: &Scene, column: &str, area: Rect, buffer: &mut Buffer) {
 }
 
 /// Warnings, then facts.
-fn lines(scene: &Scene, theme: Theme) -> Vec<(String, Style)> {
+pub(super) fn lines(scene: &Scene, theme: Theme) -> Vec<(String, Style)> {
     let warnings = scene.warnings().into_iter();
     let warnings = warnings.map(|text| (format!(" ! {text}"), theme.warning()));
     let facts = scene.facts().into_iter();

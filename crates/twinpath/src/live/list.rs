@@ -213,10 +213,12 @@ impl List {
         self.words = self.in_words();
     }
 
-    /// The rows on a screen of this size. `told`: the progress of a session.
+    /// The rows on a screen of this size. `has_fact`: it has a line for something else. `told`: the
+    /// progress of a session.
     pub(super) fn rows(
         &mut self,
         (width, height): (u16, u16),
+        has_fact: bool,
         told: impl Fn(usize) -> Option<Progress>,
     ) -> Rows {
         let mut rows = Rows {
@@ -228,6 +230,7 @@ impl List {
                 "Class"
             },
             words: self.words.clone(),
+            has_fact,
             now: self.states.iter().fold((0, 0), |(lost, all), state| {
                 (lost + state.now.0, all + state.now.1)
             }),

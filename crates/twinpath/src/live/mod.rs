@@ -337,7 +337,8 @@ impl View {
         }
         scene.progress = list.progress();
         let told = |session: usize| handles.get(session).map(SessionHandle::progress);
-        scene.rows = Some(list.rows((self.screen.width(), height), told));
+        let has_fact = scene.event.is_some() || scene.log.is_some();
+        scene.rows = Some(list.rows((self.screen.width(), height), has_fact, told));
     }
 
     /// A new scene of the charts of these sessions, and one estimate of clocks.

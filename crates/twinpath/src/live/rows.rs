@@ -29,6 +29,8 @@ pub(super) struct Rows {
     pub(super) head: &'static str,
     /// What is remarkable.
     pub(super) words: String,
+    /// A line below the rows is needed, for a warning or an event.
+    pub(super) has_fact: bool,
     /// Lost, and lost or answered, of the latest packets of all sessions.
     pub(super) now: (u64, u64),
     /// The loss of a session is unknown.
@@ -175,34 +177,36 @@ struct Lines {
     counts: u16,
     words: u16,
     head: u16,
+    fact: u16,
     keys: u16,
 }
 
 impl Lines {
-    fn of(width: u16, height: u16, words: &str) -> Self {
+    fn of(width: u16, height: u16, rows: &Rows) -> Self {
         let most = match height {
             0..8 => 0,
             8..14 => 1,
             _ => 3,
         };
-        let words = words_in_lines(words, width, most).len();
+        let words = words_in_lines(&rows.words, width, most).len();
         Self {
             title: u16::from(height > 3),
             counts: u16::from(height > 6),
             words: u16::try_from(words).unwrap_or(0),
             head: u16::from(height > 2),
+            fact: u16::from(height > 8 && rows.has_fact),
             keys: u16::from(height > 4),
         }
     }
 
     fn sum(self) -> u16 {
-        self.title + self.counts + self.words + self.head + self.keys
+        self.title + self.counts + self.words + self.head + self.fact + self.keys
     }
 }
 
 /// The rows that a screen of this size has room for.
 pub(super) fn room(rows: &Rows, width: u16, height: u16) -> usize {
-    let lines = Lines::of(width, height, &rows.words);
+    let lines = Lines::of(width, height, rows);
     height.saturating_sub(lines.sum()).into()
 }
 
@@ -222,7 +226,7 @@ fn words_in_lines(words: &str, width: u16, most: usize) -> Vec<String> {
 
 /// Draws the list, in an area that is not empty.
 pub(super) fn draw(scene: &Scene, rows: &Rows, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let lines = Lines::of(area.width, area.height, &rows.words);
+    let lines = Lines::of(area.width, area.height, rows);
     let mut rest = area;
     if lines.title > 0 {
         draw::title(scene, take(&mut rest, 1), buffer);
@@ -240,12 +244,9 @@ pub(super) fn draw(scene: &Scene, rows: &Rows, theme: Theme, area: Rect, buffer:
     if lines.keys > 0 {
         keys(scene, rows, take_last(&mut rest, 1), buffer);
     }
-    // A warning takes the place of the last row, which may be an empty one.
-    let warnings = scene.warnings().into_iter().chain(scene.event.clone());
-    if let Some(warning) = warnings.last().filter(|_| rest.height > 3) {
-        let place = take_last(&mut rest, 1);
-        let text = format!(" ! {warning}");
-        put(buffer, place, place.y, &text, theme.warning());
+    let below = take_last(&mut rest, lines.fact);
+    if let Some((text, style)) = draw::lines(scene, theme).first() {
+        put(buffer, below, below.y, text, *style);
     }
     let layout = Layout::of(rows, area.width.into());
     if lines.head > 0 {

@@ -69,6 +69,7 @@ struct Run {
     list: List,
     told: Vec<Progress>,
     size: (u16, u16),
+    log: Option<String>,
 }
 
 impl Run {
@@ -86,6 +87,7 @@ impl Run {
                 .map(|number| progress(*number, usual))
                 .collect(),
             size: (80, 24),
+            log: None,
         };
         for (state, number) in run.list.states.iter_mut().zip(numbers) {
             let mut figures = fixtures::quiet_path().figures;
@@ -103,7 +105,7 @@ impl Run {
 
     fn scene(&mut self) -> Scene {
         let told = |session: usize| self.told.get(session).copied();
-        let rows = self.list.rows(self.size, told);
+        let rows = self.list.rows(self.size, self.log.is_some(), told);
         Scene {
             command: "sender",
             far: format!("{} targets", self.told.len()),
@@ -111,6 +113,7 @@ impl Run {
             elapsed: Some(Duration::from_secs(62)),
             progress: self.list.progress(),
             rows: Some(rows),
+            log: self.log.clone(),
             ..Scene::default()
         }
     }
@@ -317,6 +320,12 @@ fn the_selected_session_stays_selected_and_in_sight() {
     assert!(first > 0);
     run.press(KeyCode::End);
     assert_eq!(selected(&mut run).0, "fra-core196");
+    // Also beside a line of the log.
+    run.log = Some("something".to_owned());
+    let page = run.page(80, 24);
+    assert!(page.contains("fra-core196 "), "{page}");
+    assert!(page.contains("\n ! log: something\n"), "{page}");
+    run.log = None;
     run.press(KeyCode::Home);
     assert_eq!(selected(&mut run), ("fra-core5".to_owned(), 0));
     run.press(KeyCode::PageDown);
