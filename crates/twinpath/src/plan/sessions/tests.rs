@@ -5,6 +5,7 @@ use std::io;
 
 use proptest::prelude::*;
 
+use super::ports::first_port;
 use super::*;
 use twinpath_proto::sender::Limit;
 
