@@ -6,7 +6,7 @@ use crate::args::{FarEnd, MOST_SESSIONS};
 use crate::failure::Failure;
 
 use super::source::Source;
-use super::{Faults, FileTarget, Place, check_name};
+use super::{Faults, FileTarget, Place, check_name, too_many_targets};
 
 pub(super) fn parse(mut source: Source) -> Result<Vec<FileTarget>, Failure> {
     let file = Arc::clone(source.name());
@@ -25,14 +25,8 @@ pub(super) fn parse(mut source: Source) -> Result<Vec<FileTarget>, Failure> {
             continue;
         };
         if targets.len() == MOST_SESSIONS {
-            faults.add(
-                number,
-                format!("more than {MOST_SESSIONS} targets: use fewer, in several processes"),
-            );
-            return Err(faults
-                .none()
-                .err()
-                .unwrap_or_else(|| Failure::usage("too many targets")));
+            faults.add(number, too_many_targets());
+            return faults.none().map(|()| targets);
         }
         match target(
             address,

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::args::{FarEnd, GivenOptions, Label, SessionOptions};
+use crate::args::{FarEnd, GivenOptions, Label, MOST_SESSIONS, SessionOptions};
 use crate::failure::Failure;
 
 use source::Source;
@@ -117,6 +117,11 @@ pub(super) fn read(path: &Path, given: &GivenOptions) -> Result<Vec<FileTarget>,
         lines::parse(source)?
     };
     Ok(targets)
+}
+
+/// What is wrong with the first target beyond the most that there may be.
+fn too_many_targets() -> String {
+    format!("more than {MOST_SESSIONS} targets: use fewer, in several processes")
 }
 
 /// A name that outputs can print and tables can hold.

@@ -11,7 +11,7 @@ use crate::args::{Cli, FarEnd, GivenOptions, Label, MOST_SESSIONS};
 use crate::failure::Failure;
 
 use super::settings::{Layer, OptionReader, Setting, of_command_line};
-use super::{Faults, FileTarget, Place, check_name};
+use super::{Faults, FileTarget, Place, check_name, too_many_targets};
 
 const DEFAULTS: &str = "defaults";
 const TARGET: &str = "target";
@@ -51,7 +51,17 @@ pub(super) fn parse(
         let line = reading.lines.at(key.span().start);
         match (key.get_ref().as_ref(), value.get_ref()) {
             (DEFAULTS, _) => {}
-            (TARGET, DeValue::Array(tables)) => targets = reading.targets(tables.iter())?,
+            (TARGET, DeValue::Array(tables)) => {
+                let beyond = tables.get(MOST_SESSIONS).map(Spanned::span);
+                if let Some(beyond) = beyond {
+                    let line = reading.lines.at(beyond.start);
+                    let mut faults = Faults::of(file);
+                    faults.add(line, too_many_targets());
+                    faults.none()?;
+                }
+                let tables = tables.iter();
+                targets = tables.filter_map(|table| reading.target(table)).collect();
+            }
             (TARGET, _) => reading
                 .faults
                 .add(line, "target: write [[target]] above each target"),
@@ -120,20 +130,6 @@ impl Reading<'_> {
         } else {
             self.defaults = defaults;
         }
-    }
-
-    fn targets<'i>(
-        &mut self,
-        tables: impl ExactSizeIterator<Item = &'i Spanned<DeValue<'i>>>,
-    ) -> Result<Vec<FileTarget>, Failure> {
-        let count = tables.len();
-        if count > MOST_SESSIONS {
-            return Err(Failure::usage(format!(
-                "{}: {count} targets: use at most {MOST_SESSIONS}, in several processes",
-                self.file
-            )));
-        }
-        Ok(tables.filter_map(|table| self.target(table)).collect())
     }
 
     fn target(&mut self, value: &Spanned<DeValue<'_>>) -> Option<FileTarget> {

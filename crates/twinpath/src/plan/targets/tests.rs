@@ -122,6 +122,18 @@ fn what_has_no_end_is_read_no_further_than_the_limit() {
 }
 
 #[test]
+fn the_first_table_beyond_the_most_targets_is_named() {
+    let text = "[[target]]\naddress = \"a\"\n".repeat(10_001);
+    let failure = tables(&text).unwrap_err();
+    let said = said(&failure);
+    assert!(
+        said[0].starts_with("mesh.toml:20001: more than 10000 targets"),
+        "{said:?}"
+    );
+    assert_eq!(said.len(), 1);
+}
+
+#[test]
 fn keys_are_options_and_those_of_a_target_come_before_the_defaults() {
     let text = "[defaults]\ninterval = \"1s\"\ncount = 5\nlabels = { site = \"x\", by = \"me\" }\n\
                 [[target]]\naddress = \"192.0.2.1\"\n\
