@@ -8,7 +8,7 @@ use twinpath_proto::Refusal;
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
-use crate::{Finding, Note, SessionReport, finding};
+use crate::{Finding, Note, finding};
 
 /// Report of a Control-Client with its Session-Senders. The keys are those of raw files.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -26,10 +26,7 @@ pub struct ControlReport {
     pub offered: Modes,
     /// Modes chosen.
     pub modes: Modes,
-    /// The sessions that were measured, in the order in which they were requested.
-    #[serde(skip)]
-    pub sessions: Vec<SessionReport>,
-    /// The sessions that the Server refused, in the same order.
+    /// The sessions that the Server refused, in the order in which they were requested.
     #[serde(default, deserialize_with = "refused_from_file")]
     pub refused: Vec<RefusedSession>,
     /// Findings about the connection, and about sessions without figures, warnings first.

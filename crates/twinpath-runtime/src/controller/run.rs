@@ -7,8 +7,8 @@ use tokio::time::sleep;
 use twinpath_net::clock;
 use twinpath_proto::sender::Protocol;
 use twinpath_report::ControlReport;
+use twinpath_report::Finding;
 use twinpath_report::finding::{self, Control};
-use twinpath_report::{Finding, SessionReport};
 use twinpath_wire::Mono;
 use twinpath_wire::control::Accept;
 
@@ -19,6 +19,8 @@ use super::{ControlError, ControlEvent, ControlPlan, Sizes};
 use crate::measure::{Agreement, Bound, SessionControl};
 use crate::stop::Stop;
 
+/// Sessions that the Server is told of at once, where they are over.
+const MOST_ENDED: usize = 64;
 /// How often a run without its Server is looked at.
 const SERVER_CHECK_EVERY: Duration = Duration::from_millis(500);
 
@@ -102,7 +104,8 @@ fn patience(bound: &[Bound]) -> Duration {
 struct Senders {
     /// By the session's place; `None` once its end is known.
     sessions: Vec<Option<SessionControl>>,
-    reports: Vec<Option<SessionReport>>,
+    /// Sessions that are over and have a report.
+    measured: usize,
     failures: Vec<ControlError>,
     ended: UnboundedReceiver<usize>,
     /// Sessions without replies once the Server was gone.
@@ -148,7 +151,7 @@ impl Senders {
         let (teller, ended) = unbounded_channel();
         let mut senders = Self {
             sessions: Vec::new(),
-            reports: Vec::new(),
+            measured: 0,
             failures: Vec::new(),
             ended,
             given_up: false,
@@ -156,9 +159,8 @@ impl Senders {
         };
         let running = dialogue.running();
         for (index, bound) in bound.into_iter().enumerate() {
-            senders.reports.push(None);
             senders.sessions.push(None);
-            if running.contains(&index)
+            if running.binary_search(&index).is_ok()
                 && let Some(session) = dialogue.negotiated(index)
             {
                 let agreement = Agreement {
@@ -200,20 +202,24 @@ impl Senders {
     /// Until every packet's fate is known, whatever becomes of the connection meanwhile.
     async fn follow(&mut self, dialogue: &mut Dialogue, stop: &mut Stop) {
         let mut told = false;
+        let mut over = Vec::with_capacity(MOST_ENDED);
         let mut watch = Watch::new(&self.sessions);
         while self.sessions.iter().any(Option::is_some) {
             tokio::select! {
                 biased;
-                index = self.ended.recv() => match index {
-                    Some(index) => {
-                        self.take(index);
-                        dialogue.emit(ControlEvent::Finished { index });
-                        if dialogue.is_individual() {
-                            dialogue.stop_some(&[index]);
-                        }
+                count = self.ended.recv_many(&mut over, MOST_ENDED) => {
+                    if count == 0 {
+                        return;
                     }
-                    None => return,
-                },
+                    for index in &over {
+                        self.take(*index);
+                        dialogue.emit(ControlEvent::Finished { index: *index });
+                    }
+                    if dialogue.is_individual() {
+                        dialogue.stop_some(&over);
+                    }
+                    over.clear();
+                }
                 () = stop.requested(), if !told => {
                     told = true;
                     self.sessions.iter().flatten().for_each(SessionControl::stop);
@@ -230,13 +236,7 @@ impl Senders {
     fn take(&mut self, index: usize) {
         let session = self.sessions.get_mut(index).and_then(Option::take);
         match session.map(|session| session.ended()) {
-            Some(Ok(ended)) => {
-                let mut report = ended.report();
-                report.identity.number = index + 1;
-                if let Some(slot) = self.reports.get_mut(index) {
-                    *slot = Some(report);
-                }
-            }
+            Some(Ok(_)) => self.measured += 1,
             Some(Err(error)) => self.failures.push(error.into()),
             None => {}
         }
@@ -252,9 +252,8 @@ impl Senders {
     }
 
     fn report(self, dialogue: &Dialogue) -> Result<ControlReport, ControlError> {
-        let sessions: Vec<_> = self.reports.into_iter().flatten().collect();
         let mut failures = self.failures.into_iter();
-        if sessions.is_empty()
+        if self.measured == 0
             && let Some(error) = failures.next()
         {
             return Err(error);
@@ -274,7 +273,6 @@ impl Senders {
             attempts: dialogue.attempts.clone(),
             offered: dialogue.offered,
             modes: dialogue.modes,
-            sessions,
             refused: dialogue.refusals(),
             findings,
             notes: Vec::new(),

@@ -5,6 +5,6 @@ mod agreeing;
 mod client;
 mod endings;
 mod refusing;
-mod rig;
+pub(crate) mod rig;
 mod secured;
 mod together;

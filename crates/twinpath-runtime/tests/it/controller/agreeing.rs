@@ -34,8 +34,8 @@ fn a_session_is_agreed_on_measured_and_stopped() {
     let port = rig.port;
     let report = outcome.report();
     assert_eq!(report.modes, Modes::UNAUTHENTICATED);
-    assert_eq!(report.sessions.len(), 1);
-    let session = &report.sessions[0];
+    assert_eq!(outcome.sessions.len(), 1);
+    let session = &outcome.sessions[0];
     assert_eq!((session.counters.sent, session.counters.received), (20, 20));
     assert_eq!(session.identity.sid, Some(sid(0)));
     assert_eq!(session.identity.mode, SecurityMode::Unauthenticated);
@@ -79,8 +79,8 @@ fn several_classes_run_at_once_each_with_its_own_figures() {
         let outcome = control(plan(rig.plan(), &classes));
         let report = outcome.report();
         assert!(report.modes.contains(features));
-        assert_eq!(report.sessions.len(), 3);
-        for ((number, class), session) in classes.iter().enumerate().zip(&report.sessions) {
+        assert_eq!(outcome.sessions.len(), 3);
+        for ((number, class), session) in classes.iter().enumerate().zip(&outcome.sessions) {
             assert_eq!(session.identity.tos, class.tos());
             assert_eq!(session.identity.sid, Some(sid(number)));
             assert_eq!(session.counters.received, 20);
@@ -143,7 +143,7 @@ fn every_combination_of_test_features_measures() {
         let outcome = control(plan(wanted, &[Dscp::BE]));
         let report = outcome.report();
         assert_eq!(report.modes, Modes::UNAUTHENTICATED | features);
-        let session = &report.sessions[0];
+        let session = &outcome.sessions[0];
         assert_eq!(session.counters.received, 20, "{features}");
         assert_eq!(session.counters.anomalies.size_differs, 0, "{features}");
         assert_eq!(session.counters.anomalies.z_wrong, 0, "{features}");
@@ -174,7 +174,7 @@ fn remarking_on_the_way_out_is_said() {
     wanted.sessions[0].payload = PayloadSize::Fixed(100);
     wanted.sessions[0].tos = Tos(Dscp::EF.tos().0 | 2);
     let outcome = control(wanted);
-    let session = &outcome.report().sessions[0];
+    let session = &outcome.sessions[0];
     for expected in [
         FarEnd::DscpChangedForward {
             sent: Dscp::EF,
@@ -195,7 +195,7 @@ fn congestion_on_the_way_out_is_said() {
     wanted.sessions[0].payload = PayloadSize::Fixed(100);
     wanted.sessions[0].tos = Tos(2);
     let outcome = control(wanted);
-    let found = keys(&outcome.report().sessions[0]);
+    let found = keys(&outcome.sessions[0]);
     assert!(found.contains(&"congestion-forward".into()), "{found:?}");
     assert!(!found.contains(&"ecn-changed-forward".into()), "{found:?}");
 }
@@ -205,10 +205,7 @@ fn monitoring_is_not_chosen_where_replies_would_outgrow_requests() {
     let rig = serve(offering(Modes::DSCP_MONITORING));
     let outcome = control(plan(rig.plan(), &[Dscp::BE]));
     assert_eq!(outcome.report().modes, Modes::UNAUTHENTICATED);
-    assert_eq!(
-        outcome.report().sessions[0].counters.anomalies.size_differs,
-        0
-    );
+    assert_eq!(outcome.sessions[0].counters.anomalies.size_differs, 0);
 }
 
 #[test]
@@ -218,7 +215,7 @@ fn the_reflector_is_asked_to_go_on_for_the_timeout_and_two_seconds_at_least() {
         let rig = serve(Script::default());
         let mut wanted = plan(rig.plan(), &[Dscp::BE]);
         wanted.sessions[0].timeout = std::time::Duration::from_millis(own_ms);
-        assert_eq!(control(wanted).report().sessions[0].counters.received, 20);
+        assert_eq!(control(wanted).sessions[0].counters.received, 20);
         let events = rig.events();
         assert_eq!(requests(&events)[0].timeout.as_millis(), asked_ms);
     }
@@ -230,7 +227,7 @@ fn zero_addresses_are_the_ends_of_the_connection() {
     let mut wanted = rig.plan();
     wanted.nat = true;
     let outcome = control(plan(wanted, &[Dscp::BE]));
-    assert_eq!(outcome.report().sessions[0].counters.received, 20);
+    assert_eq!(outcome.sessions[0].counters.received, 20);
     let events = rig.events();
     let request = requests(&events)[0];
     assert_eq!((request.sender.ip(), request.receiver), (LOCAL, LOCAL));
@@ -250,7 +247,7 @@ fn sessions_over_ipv6_are_like_those_over_ipv4() {
         wanted.nat = nat;
         wanted.control_dscp = Some(Dscp::EF);
         let outcome = control(plan(wanted, &[Dscp::BE, Dscp::EF]));
-        let sessions = &outcome.report().sessions;
+        let sessions = &outcome.sessions;
         assert!(
             sessions
                 .iter()
@@ -270,7 +267,7 @@ fn another_receiver_port_than_the_one_asked_for_is_a_remark() {
         let mut wanted = rig.plan();
         wanted.receiver_port = wished.map(|port: u16| if port == 0 { rig.port } else { port });
         let outcome = control(plan(wanted, &[Dscp::BE]));
-        let session = &outcome.report().sessions[0];
+        let session = &outcome.sessions[0];
         assert_eq!(session.counters.received, 20);
         assert_eq!(keys(session).contains(&"receiver-port".into()), said);
     }
@@ -298,13 +295,7 @@ fn source_ports_come_from_the_range_that_was_given() {
     assert!(ports.iter().all(|port| (low..=low + 500).contains(port)));
     assert_ne!(ports[0], ports[1]);
     let outcome = finish(run);
-    assert!(
-        outcome
-            .report()
-            .sessions
-            .iter()
-            .all(|s| s.counters.received == 20)
-    );
+    assert!(outcome.sessions.iter().all(|s| s.counters.received == 20));
     // Both of one range of one port cannot be.
     let mut wanted = plan(to_nobody(), &[Dscp::BE, Dscp::EF]);
     wanted
@@ -326,7 +317,7 @@ fn the_start_delay_counts_from_start_ack() {
     wanted.sessions[0].start_delay = std::time::Duration::from_millis(300);
     let (_, before) = twinpath_net::clock::pair();
     let outcome = control(wanted);
-    let session = &outcome.report().sessions[0];
+    let session = &outcome.sessions[0];
     assert_eq!(session.counters.received, 20);
     // A bound from below holds however slow the machine is.
     assert!((session.started - before).ns() >= 300_000_000);

@@ -39,8 +39,8 @@ fn a_server_gone_in_mid_run_is_a_warning_and_every_packet_is_measured() {
     let rig = serve(at(Script::default(), is_start, Then::Close));
     let outcome = control(plan(rig.plan(), &[Dscp::BE]));
     let report = outcome.report();
-    assert_eq!(report.sessions[0].counters.sent, 20);
-    assert_eq!(report.sessions[0].counters.received, 20);
+    assert_eq!(outcome.sessions[0].counters.sent, 20);
+    assert_eq!(outcome.sessions[0].counters.received, 20);
     assert_eq!(outcome.keys(), ["server-gone"]);
     assert!(report.findings[0].is_warning());
     let gone = |event: &&ControlEvent| matches!(event, ControlEvent::ServerGone(_));
@@ -56,7 +56,7 @@ fn a_run_ends_early_when_server_and_replies_are_gone() {
     wanted.sessions[0].timeout = Duration::from_millis(100);
     let outcome = control(wanted);
     assert_eq!(outcome.keys(), ["server-gone", "ended-early"]);
-    assert!(outcome.report().sessions[0].counters.sent < 1_000_000);
+    assert!(outcome.sessions[0].counters.sent < 1_000_000);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_silent_server_in_mid_run_costs_nothing_but_an_acknowledgement() {
     let outcome = control(plan(wanted, &[Dscp::BE, Dscp::EF]));
     let report = outcome.report();
     assert!(
-        report
+        outcome
             .sessions
             .iter()
             .all(|session| session.counters.received == 20)
@@ -177,7 +177,7 @@ fn stop_in_mid_run_tells_the_server_and_reports() {
         }
         run.stop();
         let outcome = finish(run);
-        for session in &outcome.report().sessions {
+        for session in &outcome.sessions {
             let counters = session.counters;
             assert!(counters.received >= 5 && counters.sent < 1_000_000);
         }
@@ -194,7 +194,7 @@ fn copies_of_the_last_packets_come_before_the_server_is_told_to_stop() {
         script.again_after = Some(Duration::from_millis(20));
         let rig = serve(script);
         let outcome = control(plan(rig.plan(), &[Dscp::BE, Dscp::EF]));
-        for session in &outcome.report().sessions {
+        for session in &outcome.sessions {
             let counters = session.counters;
             assert_eq!(
                 (counters.received, counters.duplicates),
@@ -220,7 +220,7 @@ fn a_run_told_to_stop_gives_the_packets_under_way_their_time() {
     }
     run.stop();
     let outcome = finish(run);
-    let counters = outcome.report().sessions[0].counters;
+    let counters = outcome.sessions[0].counters;
     assert_eq!((counters.received, counters.in_flight), (counters.sent, 0));
     assert_eq!(counters.duplicates, counters.sent, "{counters:?}");
     assert_eq!(stops(&rig.events()), 1);
@@ -268,7 +268,7 @@ fn a_reflector_that_does_not_answer_is_no_refusal() {
     let mut wanted = plan(rig.plan(), &[Dscp::BE]);
     wanted.sessions[0].timeout = Duration::from_millis(150);
     let outcome = control(wanted);
-    let session = &outcome.report().sessions[0];
+    let session = &outcome.sessions[0];
     assert_eq!((session.counters.sent, session.counters.received), (20, 0));
     if !crate::portable_build() {
         let refused = &session.findings[0];

@@ -102,13 +102,13 @@ fn what_is_accepted_is_measured_though_another_class_is_refused() {
         let rig = serve(script);
         let outcome = control(plan(rig.plan(), &[Dscp::BE, Dscp::EF, Dscp::BE]));
         let report = outcome.report();
-        let classes: Vec<_> = report
+        let classes: Vec<_> = outcome
             .sessions
             .iter()
             .map(|s| s.identity.tos.dscp())
             .collect();
         assert_eq!(classes, [Dscp::BE, Dscp::BE]);
-        let numbers: Vec<_> = report.sessions.iter().map(|s| s.identity.number).collect();
+        let numbers: Vec<_> = outcome.sessions.iter().map(|s| s.identity.number).collect();
         assert_eq!(numbers, [1, 3], "as in the records of packets");
         assert_eq!(outcome.keys(), ["session-refused"]);
         let expected = Control::SessionRefused {

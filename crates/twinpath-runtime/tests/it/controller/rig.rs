@@ -15,12 +15,11 @@ use twinpath_proto::control::{
 };
 use twinpath_proto::reflector::{NegotiatedConfig, NegotiatedReflector, SessionSpec};
 use twinpath_proto::security::KeyTable;
-use twinpath_report::ControlReport;
-use twinpath_report::Finding;
+use twinpath_report::{ControlReport, Finding, SessionReport};
 use twinpath_runtime::controller::{
     self, ControlError, ControlEvent, ControlPlan, ControllerPlan, ControllerRun,
 };
-use twinpath_runtime::measure::Engine;
+use twinpath_runtime::measure::{Engine, SessionHandle};
 use twinpath_runtime::{PortChoice, SenderPlan, StartError};
 use twinpath_wire::control::{Accept, Modes, Sid};
 use twinpath_wire::{Arrival, Dscp, ErrorEstimate, Rung, Stamp, Tos};
@@ -345,6 +344,7 @@ pub(crate) fn plan(control: ControlPlan, classes: &[Dscp]) -> ControllerPlan {
 /// What a run came to, and what was told meanwhile.
 pub(crate) struct Outcome {
     pub(crate) result: Result<ControlReport, ControlError>,
+    pub(crate) sessions: Vec<SessionReport>,
     pub(crate) events: Vec<ControlEvent>,
 }
 
@@ -393,8 +393,17 @@ pub(crate) fn finish(run: ControllerRun) -> Outcome {
         std::thread::sleep(Duration::from_millis(2));
     }
     let events = std::iter::from_fn(|| run.next_event()).collect();
-    let result = run.join();
-    Outcome { result, events }
+    let ended = run.sessions().iter().map(SessionHandle::ended);
+    let sessions = (1..).zip(ended).filter_map(|(number, ended)| {
+        let mut report = ended.ok()?.report();
+        report.identity.number = number;
+        Some(report)
+    });
+    Outcome {
+        sessions: sessions.collect(),
+        result: run.join(),
+        events,
+    }
 }
 
 /// A Server that offers these features.

@@ -47,7 +47,7 @@ fn a_count_that_is_no_power_of_2_is_a_remark_and_an_event() {
     for (count, odd) in [(2_048, false), (3_000, true)] {
         let rig = keyed(Modes::SECURED, count);
         let outcome = control(plan(with_alice(&rig, &[SecurityMode::Mixed]), &[Dscp::BE]));
-        assert_eq!(outcome.report().sessions[0].counters.lost, 0);
+        assert_eq!(outcome.sessions[0].counters.lost, 0);
         let expected: &[&str] = if odd { &["odd-pbkdf2-count"] } else { &[] };
         assert_eq!(outcome.keys(), expected);
         let event = ControlEvent::IrregularCount { count: 3_000 };

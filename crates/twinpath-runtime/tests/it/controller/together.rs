@@ -39,7 +39,7 @@ fn all_features_and_several_classes_go_through_one_connection() {
     let report = outcome.report();
     assert_eq!(report.modes, Modes::UNAUTHENTICATED | Modes::FEATURES);
     assert_eq!(report.findings, []);
-    for (class, session) in classes.iter().zip(&report.sessions) {
+    for (class, session) in classes.iter().zip(&outcome.sessions) {
         assert_eq!(session.counters.received, 20);
         assert_eq!(session.counters.anomalies.size_differs, 0);
         assert!(!keys(session).contains(&"octets-not-reflected".into()));
@@ -60,7 +60,7 @@ fn what_was_asked_at_a_millisecond_is_sent_and_comes_back() {
     wanted.sessions[0].schedule = Schedule::every(Duration::from_millis(1));
     wanted.sessions[0].timeout = Duration::from_secs(2);
     let outcome = control(wanted);
-    let counters = outcome.report().sessions[0].counters;
+    let counters = outcome.sessions[0].counters;
     assert_eq!((counters.sent, counters.received), (2_000, 2_000));
 }
 
@@ -92,7 +92,7 @@ fn sessions_agreed_on_and_plain_ones_share_threads_and_sockets() {
     assert!(!ports.contains(&port(&late.sessions()[0])));
     for run in runs.into_iter().chain([late]) {
         let outcome = finish(run);
-        let counters = outcome.report().sessions[0].counters;
+        let counters = outcome.sessions[0].counters;
         assert_eq!((counters.received, counters.lost), (20, 0), "{counters:?}");
     }
     assert_eq!(alone.join().unwrap().counters.received, 20);
@@ -104,7 +104,7 @@ fn many_sessions_of_one_connection_share_a_thread_and_have_a_port_each() {
     let engine = Engine::start(1).unwrap();
     let wanted = plan(ControlPlan::to(near), &[Dscp::BE; 40]);
     let outcome = finish(controller::start(wanted, &engine).unwrap());
-    let sessions = &outcome.report().sessions;
+    let sessions = &outcome.sessions;
     let ports: HashSet<u16> = sessions
         .iter()
         .map(|session| session.identity.sender.port())

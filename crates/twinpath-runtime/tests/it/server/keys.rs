@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use twinpath_proto::control::{ClientPlan, ControlClient};
 use twinpath_proto::security::{Credentials, KeyId, SessionKeys};
-use twinpath_runtime::controller::{self, ControlPlan, ControllerPlan};
+use twinpath_runtime::controller::{ControlPlan, ControllerPlan};
 use twinpath_runtime::keys::{Key, KeyRing, passphrase};
-use twinpath_runtime::measure::Engine;
 use twinpath_runtime::{PortChoice, SenderPlan};
 use twinpath_wire::control::{Accept, Modes, SecurityMode, ServerGreeting};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use super::{Client, PATIENCE, plan, serve, until};
+use crate::controller::rig::control;
 use crate::sender_plan;
 
 fn key(id: &str, secret: &str) -> Key {
@@ -52,10 +52,10 @@ fn measured(far: SocketAddr, key: Key) -> Result<Modes, String> {
         }],
         secured: None,
     };
-    let run = controller::start(plan, &Engine::start(0).unwrap());
-    match run.unwrap().join() {
+    let outcome = control(plan);
+    match outcome.result {
         Ok(report) => {
-            let session = &report.sessions[0];
+            let session = &outcome.sessions[0];
             assert_eq!(session.counters.lost, 0);
             assert_eq!(session.identity.mode, SecurityMode::Encrypted);
             assert_eq!(

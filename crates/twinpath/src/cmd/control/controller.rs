@@ -143,11 +143,11 @@ impl Run for ControlledRun {
     fn join(self) -> Result<Measured, Failure> {
         // Those that were refused never began.
         let sessions = (1..).zip(self.run.sessions());
-        let sessions = sessions
+        let sessions: Vec<_> = sessions
             .filter_map(|(number, session)| Some((number, session.ended().ok()?)))
             .collect();
         let control = self.run.join()?;
-        let failure = refused(&control);
+        let failure = refused(&control, sessions.len());
         Ok(Measured {
             sessions,
             control: Some(control),
@@ -159,9 +159,9 @@ impl Run for ControlledRun {
 }
 
 /// Why a run with a report is incomplete: the server refused some of its sessions.
-fn refused(report: &ControlReport) -> Option<Failure> {
+fn refused(report: &ControlReport, measured: usize) -> Option<Failure> {
     let some = report.refused.len();
-    let all = some + report.sessions.len();
+    let all = some + measured;
     let mut classes: Vec<(String, usize)> = Vec::new();
     for session in &report.refused {
         let class = format!("{} (Accept {})", session.dscp, session.refusal.octet);
