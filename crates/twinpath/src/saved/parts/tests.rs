@@ -154,9 +154,9 @@ fn a_file_is_about_as_large_as_asked_for() {
 #[test]
 fn what_describes_the_sessions_takes_at_most_half_of_a_file() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut parts, _lines) = parts(folder.path(), Rotate::Octets(1_000_000));
-    parts.facts.push(("twinpath.run", "x".repeat(3_000_000)));
-    parts.take(batch(second(1), 0..100_000));
+    let (mut parts, _lines) = parts(folder.path(), Rotate::Octets(100_000));
+    parts.facts.push(("twinpath.run", "x".repeat(300_000)));
+    parts.take(batch(second(1), 0..100));
     assert_eq!(parts.end(Some(end(second(2)))).files, 1);
 }
 
