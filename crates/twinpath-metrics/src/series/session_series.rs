@@ -125,9 +125,10 @@ pub struct SeriesConfig {
 /// sends packets.
 #[derive(Clone, Debug)]
 pub struct Series {
-    config: SeriesConfig,
+    /// Until it begins.
+    config: Option<Box<SeriesConfig>>,
     counters: Counters,
-    timeline: Option<Timeline>,
+    timeline: Option<Box<Timeline>>,
     clocks: ClockModel,
     far_steps: u64,
     restarts: u64,
@@ -150,7 +151,7 @@ impl Series {
             far_steps: 0,
             restarts: 0,
             begun: None,
-            config,
+            config: Some(Box::new(config)),
         }
     }
 
@@ -246,20 +247,19 @@ impl Series {
 
     /// The session over time; `None` without [`SeriesConfig::columns`], and before it began.
     pub fn timeline(&self) -> Option<&Timeline> {
-        self.timeline.as_ref()
+        self.timeline.as_deref()
     }
 
     fn begin(&mut self, at: Wall) {
-        if self.begun.is_some() {
+        let Some(config) = self.config.take() else {
             return;
-        }
+        };
         self.begun = Some(at);
-        let config = &self.config;
         self.timeline = config
             .columns
-            .map(|(columns, width)| Timeline::new(at, width, columns));
+            .map(|(columns, width)| Box::new(Timeline::new(at, width, columns)));
         if let Some(length) = config.interval {
-            let rows = Intervals::new(at, length, config.waits, config.metrics.clone());
+            let rows = Intervals::new(at, length, config.waits, config.metrics);
             self.counters = Counters::ByInterval(Box::new(rows));
         }
     }

@@ -48,8 +48,8 @@ use crate::{PortChoice, SenderPlan};
 /// Samples that wait for the caller at most; beyond that they are dropped and counted.
 const RECORDS: usize = 16_384;
 /// The same of a session among many: at least, and for this long.
-const LEAST_RECORDS: usize = 64;
-const RECORDS_TIME: Duration = Duration::from_secs(20);
+const LEAST_RECORDS: usize = 16;
+const RECORDS_TIME: Duration = Duration::from_secs(10);
 
 /// How long a stopped run waits for what it sent, whatever its timeout: who stops a
 /// service kills it some seconds later, and its report with it.
@@ -418,7 +418,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_among_many_has_room_for_what_20_seconds_bring() {
+    fn a_session_among_many_has_room_for_what_10_seconds_bring() {
         let room = |exact, interval_ms| {
             records(&SenderPlan {
                 exact,
@@ -427,7 +427,7 @@ mod tests {
             })
         };
         assert_eq!(room(true, 1_000), RECORDS);
-        assert_eq!(room(false, 100), 200);
+        assert_eq!(room(false, 100), 100);
         assert_eq!(room(false, 60_000), LEAST_RECORDS);
         assert_eq!(room(false, 1), RECORDS);
     }

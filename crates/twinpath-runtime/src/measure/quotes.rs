@@ -16,7 +16,7 @@ const ENOUGH: usize = 12;
 const AWAITED: Duration = Duration::from_secs(10);
 /// Packets remembered at most, and at least.
 const MOST: usize = 8_192;
-const LEAST: usize = 64;
+const LEAST: usize = 16;
 
 /// What a quotation says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

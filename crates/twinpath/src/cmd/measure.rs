@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Stderr};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -198,10 +199,9 @@ impl<'a> Measurement<'a> {
         } else {
             output.progress(results, log)
         };
-        let sessions = run.sessions().iter();
-        let series = sessions.map(SessionHandle::series);
-        let names = known.names().to_vec();
-        let mut observers = RunObservers::new(series.collect(), names, results.records())
+        let series = beginning.series(0);
+        let names = Arc::clone(known.names());
+        let mut observers = RunObservers::new(series, names, results.records())
             .of_run()
             .with(companions)
             .waits_for(targets.timeout, log.quiet);

@@ -44,7 +44,7 @@ pub(super) struct RunObservers {
     /// A user asked how far the run is, and the snapshots for it are on their way.
     glance: Option<Glance>,
     /// Names of the sessions, where there are several.
-    names: Vec<SessionName>,
+    names: Arc<[SessionName]>,
     /// A line for each packet is wanted.
     lines: bool,
     pub(super) companions: Companions,
@@ -56,9 +56,9 @@ pub(super) struct RunObservers {
 
 impl RunObservers {
     /// Of sessions with these empty series. `names`: as many, or none for a single session.
-    pub(super) fn new(series: Vec<Series>, names: Vec<SessionName>, lines: bool) -> Self {
+    pub(super) fn new(series: Vec<Arc<Series>>, names: Arc<[SessionName]>, lines: bool) -> Self {
         Self {
-            series: series.into_iter().map(Arc::new).collect(),
+            series,
             counts: true,
             glance: None,
             names,
@@ -71,9 +71,8 @@ impl RunObservers {
 
     /// Sessions have come to the run, which is this now.
     pub(super) fn grow(&mut self, run: &Beginning<'_>) {
-        self.names = run.names.to_vec();
-        let new = run.sessions.iter().skip(self.series.len());
-        let new = new.map(|session| Arc::new(session.series()));
+        self.names = Arc::clone(run.names);
+        let new = run.series(self.series.len());
         self.series.extend(new);
         self.companions.each(|it| it.grow(run));
     }

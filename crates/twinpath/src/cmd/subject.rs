@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use twinpath_metrics::Series;
 use twinpath_report::{FailedTarget, Identity, SessionReport, Target};
 use twinpath_runtime::measure::SessionHandle;
 use twinpath_wire::Wall;
@@ -34,14 +35,24 @@ pub(super) struct Beginning<'a> {
     /// What cannot be measured.
     pub(super) failed: &'a [FailedTarget],
     /// What the sessions are called, where there are several.
-    pub(super) names: &'a [SessionName],
+    pub(super) names: &'a Arc<[SessionName]>,
+}
+
+impl Beginning<'_> {
+    /// Empty series of the sessions from `first` on. One stands for all until the sessions' own come: each
+    /// takes some kilobytes.
+    pub(super) fn series(&self, first: usize) -> Vec<Arc<Series>> {
+        let new = self.sessions.iter().skip(first);
+        let empty = self.sessions.first().map(|one| Arc::new(one.series()));
+        new.filter_map(|_| empty.clone()).collect()
+    }
 }
 
 /// What is known of the sessions of a run, to which others may come.
 pub(super) struct Known {
     pub(super) planned: Vec<PlannedSession>,
     identities: Arc<[Identity]>,
-    names: Vec<SessionName>,
+    names: Arc<[SessionName]>,
     failed: Box<[FailedTarget]>,
 }
 
@@ -55,7 +66,7 @@ impl Known {
         let mut known = Self {
             planned: Vec::new(),
             identities: Arc::default(),
-            names: Vec::new(),
+            names: Arc::default(),
             failed: failed.into(),
         };
         known.grow(planned, sessions);
@@ -66,11 +77,11 @@ impl Known {
     pub(super) fn grow(&mut self, begun: Vec<PlannedSession>, sessions: &[SessionHandle]) {
         self.planned.extend(begun);
         self.identities = identities(&self.planned, sessions).into();
-        self.names = SessionName::all(&self.identities.iter().collect::<Vec<_>>());
+        self.names = SessionName::all(&self.identities.iter().collect::<Vec<_>>()).into();
     }
 
     /// What the sessions are called, where there are several.
-    pub(super) fn names(&self) -> &[SessionName] {
+    pub(super) fn names(&self) -> &Arc<[SessionName]> {
         &self.names
     }
 

@@ -15,7 +15,7 @@ use super::names::Differing;
 use super::{Meta, Outcome, Sink, ends};
 
 /// Values that are kept at once: a metric has its samples together, while sessions are walked one by one.
-const MOST_VALUES: usize = 500_000;
+const MOST_VALUES: usize = 200_000;
 
 /// The `--output prometheus` output.
 pub(crate) struct Prometheus<W> {

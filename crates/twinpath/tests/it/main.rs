@@ -45,6 +45,8 @@ mod logs;
 #[cfg(target_os = "linux")]
 mod many;
 #[cfg(target_os = "linux")]
+mod memory;
+#[cfg(target_os = "linux")]
 mod names;
 mod namespaces;
 mod observed;

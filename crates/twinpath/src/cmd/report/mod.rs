@@ -13,6 +13,7 @@ mod tests;
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use tracing::Level;
 use twinpath_report::SessionReport;
@@ -217,10 +218,11 @@ fn follow(
         for session in &source.sessions {
             let facts = source.facts(session);
             plan::rows_fit(&args.results, facts.timeout)?;
-            series.push(facts.open_saved(interval, columns));
+            series.push(Arc::new(facts.open_saved(interval, columns)));
         }
     }
-    Ok(RunObservers::new(series, names, args.results.records()))
+    let lines = args.results.records();
+    Ok(RunObservers::new(series, names.into(), lines))
 }
 
 /// What the sessions are called, where there are `several`.
