@@ -37,8 +37,9 @@ const SLACK: Duration = Duration::from_micros(500);
 /// Nearer to a departure than this the thread sleeps on the clock alone: kernel timestamps tell when
 /// replies came.
 const SLEEP_MARGIN: Duration = Duration::from_millis(2);
-/// So near to a departure a sleep would last longer than what is left.
-const AWAKE_MARGIN: Duration = Duration::from_micros(50);
+/// So near to a departure a sleep would last longer than what is left. With more, threads that are busy
+/// would take processors from those that they measure with.
+const AWAKE_MARGIN: Duration = Duration::from_micros(20);
 /// While departures follow each other closely, replies are read this often: many at a time.
 const READ_EVERY: Duration = Duration::from_micros(200);
 
