@@ -32,8 +32,8 @@ const MAX_COMMANDS_PER_TURN: usize = 64;
 const TIMEOUT_STEP: Duration = Duration::from_millis(10);
 /// The packets of a session with such an interval may leave a little late, together with others:
 const SLOW_INTERVAL: Duration = Duration::from_millis(500);
-/// as late as this, a thousandth of it.
-const SLACK: Duration = Duration::from_micros(500);
+/// as late as this, a two-thousandth of it.
+const SLACK: Duration = Duration::from_micros(250);
 /// Nearer to a departure than this the thread sleeps on the clock alone: kernel timestamps tell when
 /// replies came.
 const SLEEP_MARGIN: Duration = Duration::from_millis(2);
