@@ -1,6 +1,6 @@
 //! Which far ends `sender` measures, and how each of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command};
@@ -32,6 +32,17 @@ pub(crate) struct TargetOptions {
     /// are processors
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<usize>,
+}
+
+impl TargetOptions {
+    /// What is read, by its option. Stdin may be a file too.
+    pub(crate) fn read_files(&self) -> Vec<(&'static str, &Path)> {
+        let path = self.targets.as_deref().map(|path| match path.to_str() {
+            Some("-") => Path::new("/dev/stdin"),
+            Some(_) | None => path,
+        });
+        Vec::from_iter(path.map(|path| ("--targets", path)))
+    }
 }
 
 /// How a target is measured.

@@ -50,6 +50,8 @@ fn what_is_written_never_takes_the_place_of_something_else() {
     let octets = std::fs::read(directory.path().join("a.parquet")).unwrap();
     std::os::unix::fs::symlink("a.parquet", directory.path().join("link")).unwrap();
     std::fs::create_dir(directory.path().join("b")).unwrap();
+    let targets = format!("{}\n", responder.at);
+    std::fs::write(directory.path().join("t.txt"), &targets).unwrap();
     let far = &responder.at;
     for line in [
         format!("sender {far} -c 2 --save {at}/a.parquet --html {at}/./a.parquet"),
@@ -58,6 +60,11 @@ fn what_is_written_never_takes_the_place_of_something_else() {
         format!("sender {far} -c 2 --save {at}/a.parquet --logfile {at}/link"),
         format!("controller {far} -c 2 --save {at}/a.parquet --html {at}/link"),
         format!("controller {far} -c 2 --keys {at}/a.parquet --save {at}/link"),
+        format!("server 127.0.0.1:0 --keys {at}/a.parquet --logfile {at}/link"),
+        format!("controlclient {far} {far} --keys {at}/link --logfile {at}/a.parquet"),
+        format!("sender --targets {at}/t.txt -c 1 --save {at}/b/../t.txt"),
+        format!("sender {far} --targets {at}/t.txt -c 1 --html {at}/t.txt"),
+        format!("sender --targets {at}/t.txt -c 1 --logfile {at}/t.txt"),
         format!("report {at}/a.parquet --html {at}/link"),
         format!("report {at}/link --logfile {at}/a.parquet"),
     ] {
@@ -79,7 +86,16 @@ fn what_is_written_never_takes_the_place_of_something_else() {
         std::fs::read(directory.path().join("a.parquet")).unwrap(),
         octets
     );
-    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3);
+    let through_stdin = shell(&format!(
+        "exec {} sender --targets - -c 1 --save {at}/t.txt < {at}/t.txt",
+        env!("CARGO_BIN_EXE_twinpath")
+    ));
+    assert_eq!(through_stdin.status, 2, "{}", through_stdin.stderr);
+    assert_eq!(
+        std::fs::read_to_string(directory.path().join("t.txt")).unwrap(),
+        targets
+    );
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 4);
 }
 
 #[test]

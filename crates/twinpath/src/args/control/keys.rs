@@ -33,7 +33,7 @@ pub(crate) struct KeyFileOptions {
 
 impl KeyFileOptions {
     /// What is read, by its option.
-    pub(crate) fn written_files(&self) -> Vec<(&'static str, &Path)> {
+    pub(crate) fn read_files(&self) -> Vec<(&'static str, &Path)> {
         let keys = self.keys.as_deref().map(|path| ("--keys", path));
         keys.into_iter().collect()
     }

@@ -10,6 +10,7 @@ use twinpath_runtime::controller::ControlEvent;
 use super::reaching::reached;
 use crate::args::{ControlClientArgs, doubt};
 use crate::cmd::measure::POLL_EVERY;
+use crate::cmd::output_files::distinct_files;
 use crate::cmd::{remark, unwritten, warn};
 use crate::failure::{Exit, Failure};
 use crate::logs;
@@ -21,6 +22,10 @@ use crate::plan::{self, EnvironmentPassphrase};
 use crate::signals::Signals;
 
 pub(super) fn run(args: &ControlClientArgs, given: EnvironmentPassphrase) -> Result<Exit, Failure> {
+    distinct_files(
+        &args.log.written_files(),
+        &args.control.key.file.read_files(),
+    )?;
     logs::start(&args.log, Level::WARN)?;
     warn(args.log.quiet, given.unused_by_client(&args.control.key));
     let plans = plan::controlclients(args, given, &plan::system_lookup)?;

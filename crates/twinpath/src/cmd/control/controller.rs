@@ -25,7 +25,7 @@ use crate::plan::{self, EnvironmentPassphrase, PlannedControl};
 
 pub(super) fn run(args: &ControllerArgs, given: EnvironmentPassphrase) -> Result<Exit, Failure> {
     let log = &args.run.log;
-    measure::begin(&args.run, &args.control.key.file.written_files())?;
+    measure::begin(&args.run, &args.control.key.file.read_files())?;
     warn(log.quiet, given.unused_by_client(&args.control.key));
     if args.paths.is_some() {
         packets::labels_fit(&args.run.results, true)?;

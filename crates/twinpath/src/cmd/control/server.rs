@@ -15,6 +15,7 @@ use twinpath_wire::control::Modes;
 
 use crate::args::{KeyFileOptions, ServerArgs, doubt};
 use crate::cmd::measure::POLL_EVERY;
+use crate::cmd::output_files::distinct_files;
 use crate::cmd::responder::{IGNORED, log_ignored, prefixes};
 use crate::cmd::{remark, unwritten};
 use crate::failure::{Exit, Failure};
@@ -36,6 +37,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     } else {
         Level::WARN
     };
+    distinct_files(&args.log.written_files(), &args.keys.read_files())?;
     logs::start(&args.log, usual)?;
     crate::cmd::warn(args.log.quiet, unused);
     let plan = plan::server(args, &plan::system_lookup)?;
