@@ -180,6 +180,14 @@ impl Finding {
             *is_silent
         } else if let Self::RawFile(RawFile::Merged { differences, .. }) = self {
             !differences.is_empty()
+        } else if let Self::RawFile(RawFile::RunPart {
+            first,
+            until,
+            has_end,
+            ..
+        }) = self
+        {
+            *first == 1 && until.is_some() && !has_end
         } else if let Self::Captured(Captured::Unmatched { count, packets }) = self {
             count.saturating_mul(100) > *packets
         } else if let Self::Captured(Captured::MissingRequests {

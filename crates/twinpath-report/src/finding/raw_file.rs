@@ -25,7 +25,8 @@ findings! {
             /// Packets sent.
             sent: u64,
         }
-        /// The file holds a part of its run, or the files do.
+        /// The file holds a part of its run, or the files do. A warning if they are its first, up to
+        /// one that was closed and is not its last: it may have been killed then.
         Remark "run-part" RunPart {
             /// The first of them, from 1.
             first: u64,
@@ -39,6 +40,8 @@ findings! {
             until: Option<Wall>,
             /// Sessions of the run without a record in them.
             unrecorded: u64,
+            /// The last of them is the last of the run.
+            has_end: bool,
         }
         /// Files of the run between those that were read are missing.
         Warning "parts-missing" PartsMissing {

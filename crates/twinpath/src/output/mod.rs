@@ -206,6 +206,10 @@ impl Written {
             return Some(format!("the log file {path} is not complete: {error}"));
         }
         Some(match (self.records, self.records_of_run) {
+            // Its end is missing, or it may not be on the disk.
+            (Some(records), Some(all)) if records > 0 && records >= all => {
+                format!("{path} is incomplete: {error}")
+            }
             (Some(records), Some(all)) if records > 0 => {
                 format!("{path} is incomplete: {records} of {all} records: {error}")
             }

@@ -1,7 +1,8 @@
 //! Writes a growing raw file: complete at any moment, in bounded memory.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
 
 use super::checksum;
 use super::group::{Group, Groups, MAGIC, Placed};
@@ -92,6 +93,29 @@ impl Store for File {
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
     }
+}
+
+impl Writer {
+    /// Whether what is written is lost: the file has no name any more. `path`: what it had.
+    pub(super) fn is_deleted(&self, path: &Path) -> bool {
+        let there = path.metadata();
+        self.file
+            .metadata()
+            .is_ok_and(|file| is_deleted(&file, there.ok().as_ref()))
+    }
+}
+
+#[cfg(unix)]
+fn is_deleted(file: &Metadata, there: Option<&Metadata>) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    // Some file systems do not count the names of a file.
+    file.nlink() == 0 && there.map(MetadataExt::ino) != Some(file.ino())
+}
+
+/// Other systems keep the name of a file that is open.
+#[cfg(not(unix))]
+fn is_deleted(_: &Metadata, _: Option<&Metadata>) -> bool {
+    false
 }
 
 impl<S: Store> Writer<S> {

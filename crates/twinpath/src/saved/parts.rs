@@ -168,12 +168,21 @@ impl OpenPart {
             sync = Sync::Disk;
         }
         self.writer.write(sync)?;
+        self.look_for_name()?;
         if is_due {
             let steady = Duration::from_secs(self.writer.rewritten_octets() / AGAIN_PER_SECOND);
             self.wait = (self.wait * 2).min(steady.clamp(WRITE_EVERY, WRITE_EVERY_AT_MOST));
         }
         self.write_due = now + self.wait;
         Ok(true)
+    }
+
+    /// Makes sure that what is written can be found.
+    fn look_for_name(&self) -> io::Result<()> {
+        if self.writer.is_deleted(&self.path) {
+            return Err(io::Error::other("it was deleted while it was written"));
+        }
+        Ok(())
     }
 
     fn tell(&mut self, part: FooterPart) {
@@ -421,7 +430,8 @@ impl Parts {
                 ..about
             });
         }
-        if let Err(error) = part.writer.finish() {
+        let finished = part.writer.finish();
+        if let Err(error) = finished.and_then(|()| part.look_for_name()) {
             self.give_up(error);
             return;
         }
@@ -447,14 +457,22 @@ impl Parts {
         }
     }
 
-    /// What the file under way holds is all that it will hold.
+    /// What the file under way holds is all that it will hold; nothing, if it was deleted.
     fn give_up(&mut self, error: io::Error) {
         let Some(part) = self.current.take() else {
             return;
         };
-        self.written.rows += part.writer.written();
-        self.dropped += part.rows - part.writer.written();
-        self.fail(&part.path, error.into());
+        let is_deleted = part.look_for_name().is_err();
+        let kept = if is_deleted { 0 } else { part.writer.written() };
+        self.written.rows += kept;
+        self.dropped += part.rows - kept;
+        let mut why = Shortfall::from(error);
+        if is_deleted {
+            why.remedy = "leave a file where it is until it is closed";
+        } else if kept == part.rows {
+            why.line = format!("its end could not be written: {}", why.line);
+        }
+        self.fail(&part.path, why);
     }
 
     fn fail(&mut self, path: &Path, why: Shortfall) {

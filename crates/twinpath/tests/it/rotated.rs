@@ -101,6 +101,23 @@ fn a_part_is_reported_as_such_and_a_missing_one_is_named() {
     assert!((1..800).contains(&sent), "{sent}");
     assert!(part["sessions"][0]["packets"]["asked"].is_null());
 
+    // All up to one that was closed: a run that was killed then leaves the same.
+    let (_, first) = files.split_last().unwrap();
+    let first = report(&first.iter().collect::<Vec<_>>());
+    let notes = first["sessions"][0]["notes"].as_array().unwrap();
+    let note = notes.iter().find(|note| note["key"] == "run-part").unwrap();
+    assert_eq!(note["warning"], true, "{note}");
+    let line = note["line"].as_str().unwrap();
+    assert!(line.contains("without the end of the run"), "{line}");
+    let part_of = |document: &Value| {
+        let findings = document["sessions"][0]["findings"].as_array().unwrap();
+        let part = findings.iter().find(|finding| finding["key"] == "run-part");
+        part.unwrap()["has_end"].clone()
+    };
+    assert_eq!(part_of(&first), false);
+    let last = report(&files.iter().skip(1).collect::<Vec<_>>());
+    assert_eq!(part_of(&last), true);
+
     let sum: usize = files.iter().map(|file| seqs(file).len()).sum();
     assert_eq!(sum, 800);
 

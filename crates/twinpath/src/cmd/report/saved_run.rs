@@ -155,8 +155,11 @@ impl SavedRun {
     /// closed.
     pub(super) fn is_a_part(&self) -> bool {
         let has_begin = self.files.first().is_some_and(|file| file.number() == 1);
-        let has_end = self.files.last().is_some_and(|file| file.end.is_some());
-        !has_begin || !has_end && !self.is_open()
+        !has_begin || !self.has_end() && !self.is_open()
+    }
+
+    fn has_end(&self) -> bool {
+        self.files.last().is_some_and(|file| file.end.is_some())
     }
 
     /// A file between its first and its last is missing.
@@ -187,6 +190,7 @@ impl SavedRun {
                 from: first.from,
                 until: last.until,
                 unrecorded,
+                has_end: self.has_end(),
             });
         }
         found.extend(missing(&parts));

@@ -225,6 +225,59 @@ fn a_file_is_closed_on_time_though_nothing_more_is_recorded() {
 }
 
 #[test]
+fn records_in_a_file_that_is_deleted_under_way_are_not_counted_as_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut parts, lines) = parts(folder.path(), Rotate::Every(Duration::from_mins(1)));
+    let remove = |name: &str| fs::remove_file(folder.path().join(name)).unwrap();
+    parts.take(batch(second(0), 0..5));
+    parts.take(batch(second(60), 5..9));
+    // One that is closed was moved to where it is kept; one under way is lost.
+    remove("run-20261123T160000Z.parquet");
+    remove("run-20261123T160100Z.parquet");
+    parts.take(batch(second(120), 9..10));
+    let written = parts.end(Some(end(second(130))));
+    assert_eq!(written.rows, 6);
+    let error = written.error.unwrap();
+    assert_eq!(error.line, "it was deleted while it was written");
+    assert!(lines.try_recv().unwrap().contains("160100Z.parquet failed"));
+    let found = files(folder.path());
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].1.rows_missing, 4);
+}
+
+#[test]
+fn a_file_that_is_renamed_under_way_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut parts, _lines) = parts(folder.path(), Rotate::Every(Duration::from_mins(1)));
+    parts.take(batch(second(0), 0..5));
+    let at = |name: &str| folder.path().join(name);
+    fs::rename(at("run-20261123T160000Z.parquet"), at("other")).unwrap();
+    let written = parts.end(Some(end(second(10))));
+    assert!(written.error.is_none());
+    assert_eq!((written.rows, files(folder.path())[0].2.len()), (5, 5));
+}
+
+#[test]
+fn a_file_without_its_end_is_said_to_lack_that_and_no_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut parts, _lines) = parts(folder.path(), Rotate::Every(Duration::from_mins(1)));
+    for (rows, said) in [
+        (0, "its end could not be written: "),
+        (1, ""), // Not in the file yet.
+    ] {
+        parts.written.error = None;
+        parts.take(batch(second(0), 0..3));
+        parts.current.as_mut().unwrap().writer.finish().unwrap();
+        parts.take(batch(second(0), 3..3 + rows));
+        parts.give_up(io::ErrorKind::StorageFull.into());
+        let error = parts.written.error.as_ref().unwrap();
+        let why = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(error.line, format!("{said}{why}"));
+        parts.again = Instant::now();
+    }
+}
+
+#[test]
 fn files_that_end_early_leave_the_count_of_missing_rows_right() {
     let folder = tempfile::tempdir().unwrap();
     let (mut parts, lines) = parts(folder.path(), Rotate::Every(Duration::from_mins(1)));

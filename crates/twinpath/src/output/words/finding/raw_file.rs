@@ -27,7 +27,16 @@ pub(super) fn line(finding: &RawFile) -> String {
             from,
             until,
             unrecorded,
-        } => part([*first, *last], *from, *until, *unrecorded),
+            has_end,
+        } => {
+            let part = part([*first, *last], *from, *until, *unrecorded);
+            match until {
+                Some(_) if !has_end => format!(
+                    "{part}; without the end of the run: it goes on, was killed, or has later files"
+                ),
+                _ => part,
+            }
+        }
         RawFile::PartsMissing {
             count: number,
             from,
