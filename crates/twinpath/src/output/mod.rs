@@ -45,6 +45,7 @@ use twinpath_runtime::host::interface_name;
 use twinpath_wire::Sample;
 
 pub(crate) use self::counts::UNKNOWN;
+use self::names::Differing;
 pub(crate) use self::names::SessionName;
 pub(crate) use self::reports::Reports;
 use crate::args::Label;
@@ -155,6 +156,37 @@ impl<'a> Outcome<'a> {
     /// The file of a session, by its position, if there are several files.
     fn file(&self, place: usize) -> Option<&'a str> {
         self.files.get(place).map(String::as_str)
+    }
+
+    /// In what the sessions of a run differ. Several files are of several targets or paths if one of
+    /// them is: not if each of them is of one session.
+    fn differing(self) -> Differing {
+        let mut reports = self.sessions.iter();
+        let mut files = self.files.chunk_by(|one, next| one == next);
+        let is_mesh = files.any(|of_file| {
+            let of_file = reports.by_ref().take(of_file.len());
+            Differing::of(of_file.map(|report| report.identity.clone())).is_mesh()
+        });
+        if is_mesh || self.files.is_empty() {
+            Differing::of_reports(self.sessions)
+        } else {
+            Differing::default()
+        }
+    }
+
+    /// What distinguishes the session at this position from the others; empty if there is only one.
+    fn name(self, differing: Differing, place: usize, report: &SessionReport) -> String {
+        let (number, class) = (report.identity.number, report.identity.tos.dscp());
+        let of_mesh = || differing.name(&report.identity);
+        match self.file(place) {
+            Some(file) if differing.is_mesh() => {
+                format!("{} {file}", of_mesh()).trim_start().to_owned()
+            }
+            Some(file) => format!("{number} {class} {file}"),
+            None if differing.is_mesh() => of_mesh(),
+            None if self.sessions.len() > 1 => format!("{number} {class}"),
+            None => String::new(),
+        }
     }
 }
 

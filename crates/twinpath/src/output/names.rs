@@ -4,7 +4,6 @@ use std::borrow::Borrow;
 
 use serde::Serialize;
 use twinpath_report::Identity;
-use twinpath_report::document::TargetDocument;
 
 use super::{Reports, ends};
 
@@ -29,6 +28,19 @@ pub(crate) struct NamedTarget {
     /// The address and port used.
     pub(crate) address: String,
     pub(crate) path: Option<u16>,
+}
+
+impl NamedTarget {
+    /// By its address, if it has no name.
+    pub(crate) fn of(identity: &Identity) -> Self {
+        let address = ends::named(identity.reflector);
+        let target = identity.target.as_ref();
+        Self {
+            name: target.map_or_else(|| address.clone(), |target| target.name.clone()),
+            address,
+            path: identity.path,
+        }
+    }
 }
 
 /// A target in the record of a packet or of an interval.
@@ -66,18 +78,12 @@ impl SessionName {
         }
         let differing = Differing::of(identities.iter().copied());
         let name = |(index, identity): (usize, &&Identity)| {
-            let target = TargetDocument::new(identity, ends::named);
+            let has_target = differing.is_mesh() && identity.target.is_some();
             Self {
                 number: index + 1,
                 text: differing.name(identity),
                 class: identity.tos.dscp().to_string(),
-                target: target
-                    .filter(|_| differing.is_mesh())
-                    .map(|target| NamedTarget {
-                        name: target.name.to_owned(),
-                        address: target.address,
-                        path: identity.path,
-                    }),
+                target: has_target.then(|| NamedTarget::of(identity)),
             }
         };
         identities.iter().enumerate().map(name).collect()

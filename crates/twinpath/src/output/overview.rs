@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use twinpath_report::SessionReport;
 
 use super::names::{Differing, target_name};
-use super::pictures::{Common, NO_FIGURE, failed, name, of_run, picture_note, session};
+use super::pictures::{Common, NO_FIGURE, failed, of_run, picture_note, session};
 use super::units::{self, Unit};
 use super::{Outcome, counts, ends, summary, targets};
 use crate::args::Label;
@@ -34,14 +34,15 @@ fn target(report: &SessionReport) -> Target {
 
 impl<'a> Many<'a> {
     pub(crate) fn new(outcome: Outcome<'a>, labels: &[Label]) -> Self {
-        let differing = Differing::of_reports(outcome.sessions);
+        let differing = outcome.differing();
         let mut common = Common::default();
         let mut survey = targets::Survey::default();
         let mut ranges: HashMap<Target, Range> = HashMap::new();
         let mut time: Option<TimeAxis> = None;
         for (place, report) in outcome.sessions.iter().enumerate() {
             common.add(&report);
-            survey.add(&report, name(outcome, differing, place, &report));
+            let name = outcome.name(differing, place, &report);
+            survey.add(&report, name, outcome.file(place));
             let drawn = session(&report, String::new(), Unit::Milliseconds);
             time = drawn.time().into_iter().chain(time).reduce(TimeAxis::and);
             if let Some(range) = drawn.range() {
@@ -93,7 +94,7 @@ impl<'a> Many<'a> {
         let mut notes: Vec<PictureNote> = report.notes.iter().map(picture_note).collect();
         notes.sort_by_key(|note| !note.warning);
         let (near, far) = (report.sender(), report.identity.reflector);
-        let name = name(self.outcome, self.differing, place, report);
+        let name = self.outcome.name(self.differing, place, report);
         let mut session = session(report, name, unit);
         session.figures.retain(|figure| figure.value != NO_FIGURE);
         Tile {

@@ -9,7 +9,7 @@ use twinpath_report::words::instant;
 use twinpath_report::{Note, Origin, SessionReport};
 
 use super::clocks::ONE_HOST;
-use super::names::{Differing, plain};
+use super::names::plain;
 use super::table::enough;
 use super::units::{self, Unit};
 use super::{Outcome, Written, counts, ends, schedule, summary, words};
@@ -19,12 +19,12 @@ use crate::picture::{KeyFigure, Picture, PictureNote, PictureSession};
 /// The complete picture of a run of few sessions.
 pub(crate) fn picture(outcome: Outcome<'_>, labels: &[Label]) -> Picture {
     let reports: Vec<Cow<'_, SessionReport>> = outcome.sessions.iter().collect();
-    let differing = Differing::of_reports(outcome.sessions);
+    let differing = outcome.differing();
     let mut common = Common::default();
     let mut named: Vec<(String, &SessionReport)> = Vec::with_capacity(reports.len());
     for (place, report) in reports.iter().enumerate() {
         common.add(report);
-        named.push((name(outcome, differing, place, report), report));
+        named.push((outcome.name(differing, place, report), report));
     }
     Picture {
         title: common.title(),
@@ -83,22 +83,6 @@ pub(super) fn picture_note(note: &Note) -> PictureNote {
     PictureNote {
         line: note.line.clone(),
         warning: note.warning,
-    }
-}
-
-/// What distinguishes a session from the others; empty if there is only one.
-pub(super) fn name(
-    outcome: Outcome<'_>,
-    differing: Differing,
-    place: usize,
-    report: &SessionReport,
-) -> String {
-    let (number, class) = (report.identity.number, report.identity.tos.dscp());
-    match outcome.file(place) {
-        Some(file) => format!("{number} {class} {file}"),
-        None if differing.is_mesh() => differing.name(&report.identity),
-        None if outcome.sessions.len() > 1 => format!("{number} {class}"),
-        None => String::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 use std::net::IpAddr;
+use std::ops::Range;
 
 use twinpath_report::{FailedTarget, Note, SessionReport};
 
@@ -35,14 +36,17 @@ pub(super) fn write(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let mut survey = Survey::default();
-    for report in outcome.sessions.iter() {
-        survey.add(&report, differing.name(&report.identity));
+    for (place, report) in outcome.sessions.iter().enumerate() {
+        let name = outcome.name(differing, place, &report);
+        survey.add(&report, name, outcome.file(place));
     }
     survey.rank();
     for line in survey.sentences(differing, outcome.failed, all) {
         writeln!(out, "{}", wrapped(&line, 2))?;
     }
-    let Survey { ranked, warnings } = survey;
+    let Survey {
+        ranked, warnings, ..
+    } = survey;
     writeln!(out)?;
     let unit = Cells::unit(ranked.iter().map(|session| &session.cells));
     let limit = if all { usize::MAX } else { MOST_ROWS };
@@ -114,14 +118,22 @@ pub(super) fn failed(
 pub(super) struct Survey {
     ranked: Vec<Ranked>,
     warnings: Warnings,
+    /// Where the sessions are from several files: these, each with the places of its sessions.
+    files: Vec<(String, Range<usize>)>,
 }
 
 impl Survey {
-    /// `name`: what tells it from the others.
-    pub(super) fn add(&mut self, report: &SessionReport, name: String) {
+    /// `name`: what tells it from the others. `file`: where it is from, if there are several.
+    pub(super) fn add(&mut self, report: &SessionReport, name: String, file: Option<&str>) {
+        let place = self.ranked.len();
+        if let Some(file) = file {
+            match self.files.last_mut() {
+                Some((last, places)) if last.as_str() == file => places.end = place + 1,
+                _ => self.files.push((file.to_owned(), place..place + 1)),
+            }
+        }
         self.warnings.add(&report.notes);
-        self.ranked
-            .push(Ranked::new(self.ranked.len(), report, name));
+        self.ranked.push(Ranked::new(place, report, name));
     }
 
     /// Puts the worst first. All have been added.
@@ -140,7 +152,8 @@ impl Survey {
         self.warnings.by_number()
     }
 
-    /// What is remarkable, a sentence each. `all`: about all targets with several paths.
+    /// What is remarkable, a sentence each. `all`: about all targets with several paths. Each of several
+    /// files has its own: a target that is in two of them was measured twice.
     pub(super) fn sentences(
         &self,
         differing: Differing,
@@ -149,7 +162,17 @@ impl Survey {
     ) -> Vec<String> {
         if differing.is_mesh() {
             let several = differing.has_targets().then_some(["target", "targets"]);
-            sentences(&by_target(&self.ranked), several, failed, all)
+            if self.files.is_empty() {
+                return sentences(&by_target(self.ranked.iter()), several, failed, all);
+            }
+            let of_file = |(file, places): &(String, Range<usize>)| {
+                let ranked = self.ranked.iter();
+                let ranked = ranked.filter(|session| places.contains(&session.place));
+                let lines = sentences(&by_target(ranked), several, &[], all);
+                let lines = lines.into_iter().map(|line| format!("{file}: {line}"));
+                lines.collect::<Vec<_>>()
+            };
+            self.files.iter().flat_map(of_file).collect()
         } else {
             let each = self.ranked.iter().map(|session| OfTarget {
                 name: &session.name,
@@ -362,8 +385,8 @@ impl OfTarget<'_> {
 }
 
 /// The targets in the order of their worst sessions.
-fn by_target(ranked: &[Ranked]) -> Vec<OfTarget<'_>> {
-    let mut targets: Vec<OfTarget<'_>> = Vec::new();
+fn by_target<'a>(ranked: impl Iterator<Item = &'a Ranked>) -> Vec<OfTarget<'a>> {
+    let mut targets: Vec<OfTarget<'a>> = Vec::new();
     let mut places = HashMap::new();
     for session in ranked {
         let place = *places.entry(&session.target).or_insert(targets.len());

@@ -17,7 +17,6 @@ use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Ecn, Sample};
 
 use super::clocks::ONE_HOST;
-use super::names::Differing;
 use super::rows::{self, Row};
 use super::style::Style;
 use super::table::{CELL, NAME, cell, clock, enough, fact, notes, row, signed};
@@ -51,11 +50,11 @@ impl<W: Write> Text<W> {
         }
     }
 
-    /// Every session's page, under its `name` or its file.
+    /// Every session's page, under its `name`.
     fn pages(
         &mut self,
         outcome: Outcome<'_>,
-        name: impl Fn(&SessionReport) -> Option<String>,
+        name: impl Fn(usize, &SessionReport) -> Option<String>,
     ) -> io::Result<()> {
         // Findings common to several sessions are printed under the first.
         let mut said: HashSet<String> = HashSet::new();
@@ -63,8 +62,7 @@ impl<W: Write> Text<W> {
             if index > 0 {
                 writeln!(self.out)?;
             }
-            let file = outcome.file(index).map(str::to_owned);
-            if let Some(name) = file.or_else(|| name(&report)) {
+            if let Some(name) = name(index, &report) {
                 writeln!(self.out, "{}", self.style.heading(&format!("{name}:")))?;
             }
             page(&report, &self.meta, self.style, &mut self.out)?;
@@ -107,15 +105,17 @@ impl<W: Write> Sink for Text<W> {
         if !self.rows.is_empty() {
             writeln!(self.out)?;
         }
-        let differing = Differing::of_reports(outcome.sessions);
-        if differing.is_mesh() && outcome.files.is_empty() {
+        let differing = outcome.differing();
+        if differing.is_mesh() {
             targets::write(outcome, differing, self.lines, self.style, &mut self.out)?;
             if self.lines {
                 writeln!(self.out)?;
-                self.pages(outcome, |report| Some(differing.name(&report.identity)))?;
+                self.pages(outcome, |place, report| {
+                    Some(outcome.name(differing, place, report))
+                })?;
             }
         } else {
-            self.pages(outcome, |_| None)?;
+            self.pages(outcome, |place, _| outcome.file(place).map(str::to_owned))?;
             let refused = outcome.control.map_or(&[][..], |control| &control.refused);
             if outcome.sessions.len() + refused.len() > 1 {
                 writeln!(self.out)?;

@@ -133,6 +133,68 @@ fn of_several_files_each_session_says_which_it_is_from() {
 }
 
 #[test]
+fn sessions_of_several_targets_in_several_files_keep_their_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path().display();
+    let (far, other) = (Responder::on_loopback(), Responder::on_loopback());
+    // Both are at one address: the second name has to tell them apart.
+    let list = format!("{} near\n{} far\n", far.at, other.at);
+    std::fs::write(directory.path().join("targets.txt"), list).unwrap();
+    let files = ["mon.parquet", "tue.parquet"];
+    for file in files {
+        let done = run(&format!(
+            "sender --targets {at}/targets.txt --paths 2 -c 30 -i 1 -q --save {at}/{file}"
+        ));
+        assert_eq!(done.status, 0, "{}", done.stderr);
+    }
+    let both = files.map(|file| format!("{at}/{file}")).join(" ");
+    let done = run(&format!("report {both} --html {at}/both.html"));
+    let text = done.stdout;
+    for said in [
+        "mon.parquet: No loss: 2 targets answered every packet\n",
+        "tue.parquet: No loss: 2 targets answered every packet\n",
+        "by target, worst first",
+        "near path 2 mon.parquet",
+        "far path 1 tue.parquet",
+    ] {
+        assert!(text.contains(said), "{said}: {text}{}", done.stderr);
+    }
+    assert_eq!(text.matches("=\n").count(), 2, "one table: {text}");
+    let page = std::fs::read_to_string(directory.path().join("both.html")).unwrap();
+    assert!(page.contains("far path 1 tue.parquet"));
+
+    // A file of one session beside them has the same columns.
+    let one = saved(directory.path(), "one.parquet", "");
+    let csv = run(&format!("report {both} {one} --output csv"));
+    assert_eq!(csv.status, 0, "{}", csv.stderr);
+    let head = csv.stdout.lines().next().unwrap();
+    let columns = |line: &str| line.split(',').count();
+    assert!(head.contains(",session,target_name,"), "{head}");
+    assert!(
+        csv.stdout
+            .lines()
+            .all(|line| columns(line) == columns(head))
+    );
+    assert!(csv.stdout.contains(",5,near,"), "{}", csv.stdout);
+
+    let text = run(&format!("report --compare {both}")).stdout;
+    assert!(text.contains(" of 4 sessions changed (*)"), "{text}");
+    let names: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split_once("mon.parquet: session ")?.1.split_once(')'))
+        .map(|(name, _)| name)
+        .collect();
+    let sessions = ["near path 1", "near path 2", "far path 1", "far path 2"];
+    let sessions = (1..).zip(sessions);
+    let sessions: Vec<String> = sessions.map(|(it, name)| format!("{it} ({name}")).collect();
+    assert_eq!(names, sessions, "{text}");
+    let compared = document(&run(&format!("report --compare {both} --json")));
+    let after = &compared["sessions"][3]["after"];
+    assert_eq!(after["target"]["name"], "far", "{after}");
+    assert_eq!(after["path"], 2, "{after}");
+}
+
+#[test]
 fn merged_runs_and_captures_are_drawn_too() {
     let directory = tempfile::tempdir().unwrap();
     let name = |name: &str| directory.path().join(name).display().to_string();

@@ -30,6 +30,7 @@ use crate::args::ReportArgs;
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::SessionName;
+use crate::output::names::NamedTarget;
 use crate::output::style::Style;
 use crate::output::{Meta, Outcome, packets, words};
 use crate::plan;
@@ -118,8 +119,8 @@ fn report(args: &ReportArgs, output: &Open<'_>) -> Result<Exit, Trouble> {
         let of_file = source.reports(first, &observers, &replays);
         if sources.len() == 1 {
             control = source.control();
-            failed = source.failed();
         }
+        failed.extend(source.failed());
         reports.extend(of_file);
         captures.extend(source.counts(first));
         first += source.sessions.len();
@@ -236,13 +237,24 @@ fn session_names(sources: &[Source], files: &[String], several: bool) -> Vec<Ses
     }
     let mut names = Vec::new();
     for (source, file) in sources.iter().zip(files) {
-        for session in &source.sessions {
-            let name = if source.sessions.len() == 1 {
-                file.clone()
-            } else {
-                format!("{file} {}", session.identity.tos.dscp())
-            };
-            names.push(SessionName::new(names.len() + 1, name));
+        let identities = source.sessions.iter().map(|session| &session.identity);
+        if source.sessions.len() == 1 {
+            names.push(SessionName::new(names.len() + 1, file.clone()));
+        }
+        for name in SessionName::all(&identities.collect::<Vec<_>>()) {
+            names.push(SessionName {
+                number: names.len() + 1,
+                text: format!("{file} {}", name.text),
+                ..name
+            });
+        }
+    }
+    if names.iter().any(|name| name.target.is_some()) {
+        // All have the same columns.
+        let sessions = sources.iter().flat_map(|source| &source.sessions);
+        for (name, session) in names.iter_mut().zip(sessions) {
+            name.class = session.identity.tos.dscp().to_string();
+            name.target = Some(NamedTarget::of(&session.identity));
         }
     }
     names

@@ -52,6 +52,41 @@ fn what_is_worst_comes_first_in_words_and_in_the_table() {
 }
 
 #[test]
+fn each_of_several_files_has_its_own_sentence_and_the_table_all_of_them() {
+    let mut reports = vec![
+        to("a", None, fixtures::quiet_path()),
+        to("b", None, fixtures::quiet_path()),
+        to("a", None, fixtures::quiet_path()),
+        to("b", None, fixtures::loss()),
+        to("c", None, fixtures::nothing_came_back()),
+    ];
+    for (number, report) in (1..).zip(&mut reports) {
+        report.identity.number = number;
+    }
+    let files = ["mon", "mon", "tue", "tue", "wed"].map(str::to_owned);
+    let mut outcome = Outcome::from(&reports[..]);
+    outcome.files = &files;
+    let differing = outcome.differing();
+    let mut out = Vec::new();
+    write(outcome, differing, false, Style::PLAIN, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let said: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
+    assert_eq!(said[0], "mon: No loss: 2 targets answered every packet");
+    assert!(
+        said[1].starts_with("tue: 1 of 2 targets loses packets; worst: b, "),
+        "{text}"
+    );
+    assert_eq!(said.last(), Some(&"wed: 1 of 1 target did not answer: c"));
+    let places = ["\nc wed ", "\nb tue ", "\na mon "].map(|row| text.find(row).unwrap());
+    assert!(places.is_sorted(), "{text}");
+
+    // Of files that have one session each, every session has its page.
+    let files = ["mon", "tue", "wed", "thu", "fri"].map(str::to_owned);
+    outcome.files = &files;
+    assert!(!outcome.differing().is_mesh());
+}
+
+#[test]
 fn a_lossy_path_is_named_with_its_port_among_the_others() {
     let mut reports: Vec<SessionReport> = (1..=16)
         .map(|path| to("far", Some(path), fixtures::quiet_path()))

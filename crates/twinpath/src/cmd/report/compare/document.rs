@@ -46,8 +46,8 @@ struct Unpaired<'a> {
 
 #[derive(Serialize)]
 struct Session<'a> {
-    before: Run,
-    after: Run,
+    before: Run<'a>,
+    after: Run<'a>,
     one_way_above_p5: bool,
     too_few_packets: bool,
     same_packets: bool,
@@ -110,7 +110,7 @@ impl Verdict {
 }
 
 #[derive(Serialize)]
-struct Run {
+struct Run<'a> {
     session: usize,
     sender: String,
     reflector: String,
@@ -119,6 +119,10 @@ struct Run {
     dscp: u8,
     started: String,
     packets: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<document::TargetDocument<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<u16>,
 }
 
 #[derive(Serialize)]
@@ -174,6 +178,8 @@ fn session(comparison: &Comparison) -> Session<'_> {
         dscp: report.identity.tos.dscp().value(),
         started: rfc3339(report.started),
         packets: report.figures.received + report.figures.lost,
+        target: document::TargetDocument::new(&report.identity, ends::named),
+        path: report.identity.path,
     });
     Session {
         before,

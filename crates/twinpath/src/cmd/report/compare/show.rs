@@ -6,8 +6,11 @@ use twinpath_report::words::instant;
 
 use super::{Change, Comparison, Source, Unit, verdict};
 use crate::output::ends;
+use crate::output::names::Differing;
 use crate::output::units::{self, WIDTH, wrapped};
 
+/// Sessions that changed, by their names.
+const MOST_CHANGED: usize = 10;
 /// Columns before what continues a line.
 const INDENT: usize = 2;
 
@@ -35,7 +38,8 @@ pub(super) fn text(
     let [before, after] = sources;
     for (source, alone) in sources.iter().zip(alone) {
         if !alone.is_empty() {
-            let numbers: Vec<String> = alone.iter().map(usize::to_string).collect();
+            let names = Names::of(source);
+            let numbers: Vec<String> = alone.iter().map(|number| names.number(*number)).collect();
             let line = format!(
                 "not compared: {}, session {}: the other file has no matching session",
                 source.path,
@@ -50,15 +54,20 @@ pub(super) fn text(
         comparison.changes.iter().chain(of_parts)
     });
     let tests = tests.filter(|change| change.p_holm.is_some()).count();
+    let [before_names, after_names] = sources.each_ref().map(Names::of);
+    if comparisons.len() > 1 {
+        let line = summary(comparisons, &before_names);
+        writeln!(out, "{}\n", wrapped(&line, INDENT))?;
+    }
     for comparison in comparisons {
-        for (name, source, report) in [
-            ("before", before, &comparison.reports[0]),
-            ("after", after, &comparison.reports[1]),
+        for (name, source, names, report) in [
+            ("before", before, &before_names, &comparison.reports[0]),
+            ("after", after, &after_names, &comparison.reports[1]),
         ] {
             let line = format!(
                 "{name:<7} {}: session {}, {} to {}, {}, DSCP {}, {} from {} on",
                 source.path,
-                report.identity.number,
+                names.number(report.identity.number),
                 ends::named(report.identity.sender),
                 ends::named(report.identity.reflector),
                 ends::protocol(report.identity.protocol),
@@ -96,6 +105,71 @@ pub(super) fn text(
         writeln!(out)?;
     }
     Ok(())
+}
+
+/// What the sessions of a file are called beside their numbers, if they are of several targets or paths.
+struct Names(Vec<String>);
+
+impl Names {
+    fn of(source: &Source) -> Self {
+        let identities = || source.sessions.iter().map(|session| &session.identity);
+        let differing = Differing::of(identities());
+        let is_mesh = differing.is_mesh();
+        let names = identities().filter(|_| is_mesh);
+        Self(names.map(|identity| differing.name(identity)).collect())
+    }
+
+    fn name(&self, number: usize) -> Option<&str> {
+        let name = self.0.get(number.checked_sub(1)?)?;
+        Some(name)
+            .filter(|name| !name.is_empty())
+            .map(String::as_str)
+    }
+
+    /// `7 (fra-core1 path 2)`.
+    fn number(&self, number: usize) -> String {
+        let name = self.name(number);
+        let name = name.map_or_else(String::new, |name| format!(" ({name})"));
+        format!("{number}{name}")
+    }
+}
+
+/// What became of all pairs, in one sentence, with those that changed by the `names` of the first run.
+fn summary(comparisons: &[Comparison], names: &Names) -> String {
+    let (mut changed, mut unchanged) = (Vec::new(), 0);
+    for comparison in comparisons {
+        let parts = comparison.parts.iter();
+        let of_parts = parts.flat_map(|part| &part.comparison.changes);
+        let verdicts = comparison.changes.iter().chain(of_parts);
+        let verdicts: Vec<verdict::Verdict> = verdicts.map(Change::verdict).collect();
+        let is_changed = |it: &verdict::Verdict| matches!(it, verdict::Verdict::Changed);
+        let is_open = |it: &verdict::Verdict| {
+            matches!(
+                it,
+                verdict::Verdict::Undecided { .. } | verdict::Verdict::Unnoticed { .. }
+            )
+        };
+        if verdicts.iter().any(is_changed) {
+            let number = comparison.reports[0].identity.number;
+            let name = names.name(number).map(str::to_owned);
+            changed.push(name.unwrap_or_else(|| format!("session {number}")));
+        } else if !verdicts.iter().any(is_open) {
+            unchanged += 1;
+        }
+    }
+    let all = comparisons.len();
+    let more = changed.len().saturating_sub(MOST_CHANGED);
+    let some = changed.iter().take(MOST_CHANGED).cloned();
+    let which = match (changed.is_empty(), more) {
+        (true, _) => String::new(),
+        (_, 0) => format!(": {}", some.collect::<Vec<_>>().join(", ")),
+        _ => format!(": {} and {more} more", some.collect::<Vec<_>>().join(", ")),
+    };
+    let undecided = all - changed.len() - unchanged;
+    format!(
+        "{} of {all} sessions changed (*){which}; {unchanged} unchanged (=); {undecided} undecided (?).",
+        changed.len()
+    )
 }
 
 /// Heads of the columns. The fourth, the difference as a share, is left out where there is no room.
