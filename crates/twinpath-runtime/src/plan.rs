@@ -29,6 +29,8 @@ pub struct SenderPlan {
     pub near: Option<IpAddr>,
     /// The local port.
     pub port: PortChoice,
+    /// The port of the session that this one goes on for, which it has too unless others took it.
+    pub earlier_port: Option<u16>,
     /// TWAMP Light or STAMP with its Session Identifier.
     pub protocol: Protocol,
     /// When to end.
@@ -123,6 +125,7 @@ impl SenderPlan {
             far,
             near: None,
             port: PortChoice::Exact(0),
+            earlier_port: None,
             protocol: Protocol::TwampLight,
             limit: Limit::Count(100),
             schedule: Schedule::every(Duration::from_millis(100)),

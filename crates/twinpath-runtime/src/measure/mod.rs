@@ -108,8 +108,10 @@ impl Engine {
                 self.next.fetch_add(1, Ordering::Relaxed)
             }
         };
-        let threads = self.threads.len().max(1);
-        match self.threads.get(next % threads) {
+        let mut threads = self.threads.iter();
+        let with_its_port = threads.position(|thread| thread.has_earlier_port(&plan));
+        let next = with_its_port.unwrap_or(next % self.threads.len().max(1));
+        match self.threads.get(next) {
             Some(thread) if !plan.exact => {
                 open::check_path(&plan)?;
                 let lease = thread.bind(&plan);

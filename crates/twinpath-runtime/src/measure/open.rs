@@ -72,6 +72,11 @@ pub(super) fn socket(plan: &SenderPlan) -> Result<TestSocket, StartError> {
             },
         })
     };
+    if let Some(port) = plan.earlier_port
+        && let Ok(socket) = open(port)
+    {
+        return Ok(socket);
+    }
     match plan.port {
         PortChoice::Exact(port) => Ok(open(port)?),
         PortChoice::Prefer(port) => match open(port) {

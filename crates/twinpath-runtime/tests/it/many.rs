@@ -1,5 +1,7 @@
 //! Many sessions that share threads and sockets.
 
+mod sockets;
+
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::Range;
@@ -94,21 +96,6 @@ fn every_packet_of_sessions_that_share_a_socket_is_accounted_for() {
 }
 
 #[test]
-fn sessions_to_one_far_end_have_a_port_each() {
-    let (reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
-    let engine = Engine::start(2).unwrap();
-    let sessions: Vec<SessionHandle> = (0..16).map(|_| engine.begin(plan(far)).unwrap()).collect();
-    let mut ports: Vec<u16> = sessions.iter().map(|one| one.sender().port()).collect();
-    ports.sort_unstable();
-    ports.dedup();
-    assert_eq!(ports.len(), 16);
-    for report in all_reports(sessions) {
-        assert_eq!(report.counters.received, 10);
-    }
-    reflector.join().unwrap();
-}
-
-#[test]
 fn far_ends_that_refuse_take_nothing_from_those_that_answer() {
     if portable_build() {
         return;
@@ -138,40 +125,6 @@ fn far_ends_that_refuse_take_nothing_from_those_that_answer() {
             assert_eq!(report.stamps.fallback_transmit, 0);
             assert_eq!((icmp, report.icmp_foreign), (0, 0));
         }
-    }
-}
-
-#[test]
-fn an_answer_from_another_address_is_that_of_its_session() {
-    let far = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let elsewhere = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let port = elsewhere.local_addr().unwrap().port();
-    let silent: Vec<UdpSocket> = (0..20)
-        .map(|_| UdpSocket::bind("127.0.0.1:0").unwrap())
-        .collect();
-    let engine = Engine::start(1).unwrap();
-    let mut sessions: Vec<SessionHandle> = silent
-        .iter()
-        .map(|socket| engine.begin(plan(socket.local_addr().unwrap())).unwrap())
-        .collect();
-    let one = engine.begin(plan(far.local_addr().unwrap())).unwrap();
-    sessions.push(one);
-    far.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let mut packet = [0; 1_500];
-    for seq in 0..3_u32 {
-        let (octets, from) = far.recv_from(&mut packet).unwrap();
-        let mut reply = vec![0; octets.max(41)];
-        reply[..4].copy_from_slice(&seq.to_be_bytes());
-        reply[24..38].copy_from_slice(&packet[..14]);
-        elsewhere.send_to(&reply, from).unwrap();
-    }
-    let reports = all_reports(sessions);
-    let (one, others) = reports.split_last().unwrap();
-    assert_eq!(one.counters.anomalies.answers_elsewhere, 3);
-    let from = one.counters.anomalies.last_elsewhere.unwrap();
-    assert_eq!(from.port(), port);
-    for other in others {
-        assert_eq!(other.counters.anomalies.foreign_address, 0);
     }
 }
 
@@ -376,33 +329,6 @@ fn rows_of_sessions_that_share_a_thread_add_up_and_come_while_it_measures() {
         let counters = ended.report().counters;
         assert_eq!(*counted, (counters.received, counters.lost));
     }
-}
-
-#[test]
-fn a_port_that_is_given_is_one_thread_s_and_all_far_ends_share_it() {
-    if portable_build() {
-        return;
-    }
-    let (reflector, far) = reflect(&responder_plan(&["0.0.0.0:0"]));
-    let free = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    let engine = Engine::start(2).unwrap();
-    let sessions = (0..20).map(|index| {
-        let far = SocketAddr::new(loopback(index), far.port());
-        let plan = SenderPlan {
-            near: Some(Ipv4Addr::LOCALHOST.into()),
-            port: PortChoice::Exact(port),
-            ..plan(far)
-        };
-        engine.begin(plan).unwrap()
-    });
-    let sessions: Vec<SessionHandle> = sessions.collect();
-    assert!(sessions.iter().all(|one| one.sender().port() == port));
-    for report in all_reports(sessions) {
-        assert_eq!(report.counters.received, 10);
-    }
-    reflector.join().unwrap();
 }
 
 #[test]

@@ -335,6 +335,7 @@ impl Watched {
             let mut next = moved(earlier, &self.end, to, true).ok()?;
             next.plan.limit = limit;
             next.plan.start_delay = Duration::ZERO;
+            next.plan.earlier_port = Some(handle.sender().port());
             Some(next)
         });
         let next: Vec<PlannedSession> = next.collect();

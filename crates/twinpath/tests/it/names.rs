@@ -82,6 +82,9 @@ fn check(document: &Value) {
             one("moves.example", second, &["measured-late"]),
         ]
     );
+    // From the same ports, which the system chose.
+    let sender = |place: usize| &sessions[place]["sender"];
+    assert_eq!([sender(0), sender(1)], [sender(6), sender(7)]);
     assert!(document.get("failed").is_none(), "{document}");
 }
 
@@ -96,8 +99,8 @@ fn a_name_that_changes_is_followed_and_one_that_comes_late_is_measured() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("run.parquet");
     let line = format!(
-        "sender moves.example --to stays.example --to late.example --paths 2 -c inf -i 50ms \
-         --timeout 0.5 --json --save {}",
+        "sender moves.example --near :0 --to stays.example --to late.example --paths 2 -c inf \
+         -i 50ms --timeout 0.5 --json --save {}",
         file.display()
     );
     let mut measuring = Measuring::on(&hosts, &line);

@@ -9,8 +9,8 @@ use twinpath_wire::Mono;
 use super::pool::source;
 use crate::measure::SessionId;
 
-/// Datagrams of unknown senders are looked at more closely this often at most: the look costs by the
-/// number of sessions, and anybody can send any number of datagrams.
+/// Datagrams that do not answer the session with their sender are looked at more closely this often at
+/// most: the look costs by the number of sessions, and anybody can send any number of datagrams.
 const STRAYS_PER_SECOND: u32 = 20;
 
 /// Sessions by socket and far end. The map's hash has a key, for who sends us something chooses where
@@ -37,7 +37,7 @@ impl Demultiplexer {
         self.sessions.get(&(place, ip, port)).copied()
     }
 
-    /// Whether it may be looked for the session that a datagram from elsewhere answers.
+    /// Whether it may be looked for the session that a datagram answers, which its sender does not tell.
     pub(super) fn may_search(&mut self, now: Mono) -> bool {
         if now.since(self.strays_since) >= Duration::from_secs(1) {
             self.strays_since = now;

@@ -75,6 +75,11 @@ impl SharedThread {
         })
     }
 
+    /// Whether a socket of this thread has the port that the session keeps, and packets that are alike.
+    pub(super) fn has_earlier_port(&self, plan: &SenderPlan) -> bool {
+        self.pool.has_earlier_port(plan)
+    }
+
     /// A place for a session on a socket of this thread.
     pub(super) fn bind(&self, plan: &SenderPlan) -> Result<Lease, StartError> {
         self.pool.bind(plan)

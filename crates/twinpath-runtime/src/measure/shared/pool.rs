@@ -49,6 +49,12 @@ struct Shared {
 }
 
 impl Shared {
+    /// It has the port that the session keeps, or the session keeps none.
+    fn has_earlier_port(&self, plan: &SenderPlan) -> bool {
+        let port = plan.earlier_port;
+        port.is_none_or(|port| port == self.local.port())
+    }
+
     /// A session with this far end and rate can use it, and does so from now on.
     fn takes(&mut self, key: &Key, far: (IpAddr, u16), rate: u64) -> bool {
         let takes = self.key == *key && self.rate.saturating_add(rate) <= self.most;
@@ -134,7 +140,7 @@ impl Pool {
         let rate = rate(plan.schedule.mean_interval());
         let fitting = shared.find_map(|(place, socket)| {
             let socket = socket.as_mut()?;
-            let takes = socket.takes(&key, far, rate);
+            let takes = socket.has_earlier_port(plan) && socket.takes(&key, far, rate);
             takes.then_some((place, socket.local))
         });
         let (place, local) = if let Some(found) = fitting {
@@ -167,7 +173,18 @@ impl Pool {
             bound_for: far,
             rate,
             local,
+            is_over: false,
         })
+    }
+
+    /// Whether there is a socket with the port that the session keeps, which it may share.
+    pub(super) fn has_earlier_port(&self, plan: &SenderPlan) -> bool {
+        if plan.earlier_port.is_none() {
+            return false;
+        }
+        let (key, inner) = (Key::of(plan), self.lock());
+        let mut sockets = inner.sockets.iter().flatten();
+        sockets.any(|socket| socket.key == key && socket.has_earlier_port(plan))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -198,6 +215,7 @@ pub(in crate::measure) struct Lease {
     bound_for: (IpAddr, u16),
     rate: u64,
     pub(in crate::measure) local: SocketAddr,
+    is_over: bool,
 }
 
 impl Lease {
@@ -220,24 +238,36 @@ impl Lease {
         }
         Ok(())
     }
+
+    /// Ends it; true: it was the socket's last one.
+    pub(super) fn give_back(&mut self) -> bool {
+        if std::mem::replace(&mut self.is_over, true) {
+            return false;
+        }
+        let mut inner = self.pool.lock();
+        inner.ids.give_back(self.id);
+        let Some(slot) = inner.sockets.get_mut(self.place) else {
+            return false;
+        };
+        let Some(socket) = slot else {
+            return false;
+        };
+        socket.far.remove(&self.far);
+        socket.far.remove(&self.bound_for);
+        socket.rate = socket.rate.saturating_sub(self.rate);
+        let is_last = socket.far.is_empty();
+        if is_last {
+            *slot = None;
+        }
+        is_last
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let mut inner = self.pool.lock();
-        inner.ids.give_back(self.id);
-        let Some(slot) = inner.sockets.get_mut(self.place) else {
-            return;
-        };
-        if let Some(socket) = slot {
-            socket.far.remove(&self.far);
-            socket.far.remove(&self.bound_for);
-            socket.rate = socket.rate.saturating_sub(self.rate);
-            if socket.far.is_empty() {
-                *slot = None;
-                let place = self.place;
-                self.pool.send(Command::Close { place });
-            }
+        if self.give_back() {
+            let place = self.place;
+            self.pool.send(Command::Close { place });
         }
     }
 }

@@ -88,18 +88,20 @@ impl SharedLoop {
         };
         let octets = octets.get(..received).unwrap_or_default();
         let known = self.demultiplexer.session(place, arrival.from);
-        let id = known.or_else(|| {
-            // From elsewhere: does it answer a packet of one of the sessions?
-            let mut all = self.members.iter();
-            let answered = |member: &Member| {
-                member.lease.place == place && member.session.engine.is_answered_by(octets)
-            };
-            self.demultiplexer
-                .may_search(now.mono)
-                .then(|| all.find(|(_, member)| answered(member)))
-                .flatten()
-                .map(|(id, _)| id)
+        let members = &self.members;
+        let answers = |member: &Member| member.session.engine.is_answered_by(octets);
+        let is_shared = matches!(self.sockets.get(place), Some(Some(it)) if it.sessions > 1);
+        let its_own = known.filter(|id| !is_shared || members.get(*id).is_some_and(answers));
+        let its_own = its_own.or_else(|| {
+            // Perhaps another session's packet, which its far end answers from elsewhere.
+            if !self.demultiplexer.may_search(now.mono) {
+                return None;
+            }
+            let mut all = members.iter();
+            let found = all.find(|(_, it)| it.lease.place == place && answers(it));
+            found.map(|(id, _)| id)
         });
+        let id = its_own.or(known);
         let Some(id) = id else { return };
         if let Some(member) = self.members.get_mut(id) {
             member.session.handle_clock(now);

@@ -63,6 +63,8 @@ pub(super) struct SocketState {
     /// Stamps of departures are waited for.
     pub(super) awaiting_stamps: bool,
     pub(super) follows: Option<FollowedInterface>,
+    /// How many sessions it has.
+    pub(super) sessions: usize,
 }
 
 pub(super) struct SharedLoop {
@@ -140,12 +142,7 @@ impl SharedLoop {
         for _ in 0..MAX_COMMANDS_PER_TURN {
             match self.commands.try_recv() {
                 Ok(Command::Open { place, socket }) => self.open(place, *socket),
-                Ok(Command::Close { place }) => {
-                    drop(self.set.remove(place));
-                    if let Some(slot) = self.sockets.get_mut(place) {
-                        *slot = None;
-                    }
-                }
+                Ok(Command::Close { place }) => self.close(place),
                 Ok(Command::Begin(beginning)) => self.begin(*beginning),
                 Ok(Command::Look(id)) => self.touch(id),
                 Ok(Command::Quit) | Err(TryRecvError::Disconnected) => {
@@ -162,6 +159,7 @@ impl SharedLoop {
             departures: Departures::default(),
             awaiting_stamps: socket.has_transmit_stamps(),
             follows: socket.device().map(FollowedInterface::of),
+            sessions: 0,
         };
         if self.sockets.len() <= place {
             self.sockets.resize_with(place + 1, || None);
@@ -174,6 +172,13 @@ impl SharedLoop {
         }
     }
 
+    fn close(&mut self, place: usize) {
+        drop(self.set.remove(place));
+        if let Some(slot) = self.sockets.get_mut(place) {
+            *slot = None;
+        }
+    }
+
     fn begin(&mut self, beginning: Beginning) {
         let Beginning {
             setup,
@@ -181,12 +186,13 @@ impl SharedLoop {
             guard,
         } = beginning;
         let (Some(socket), Some(Some(state))) =
-            (self.set.get(lease.place), self.sockets.get(lease.place))
+            (self.set.get(lease.place), self.sockets.get_mut(lease.place))
         else {
             let none = io::Error::other("the system can watch no more sockets");
             guard.finish(Err(RunError::Receive(none)));
             return;
         };
+        state.sessions += 1;
         let drops_before = u64::from(socket.receive_drops());
         let session = Session::new(setup, state.awaiting_stamps);
         self.reads_at_once |= session.reads_at_once();
@@ -334,13 +340,16 @@ impl SharedLoop {
         };
         let Member {
             mut session,
-            lease,
+            mut lease,
             guard,
             drops_before,
             ..
         } = *member;
         session.take_samples();
         self.demultiplexer.remove(lease.place, lease.far);
+        if let Some(Some(state)) = self.sockets.get_mut(lease.place) {
+            state.sessions -= 1;
+        }
         let members = &self.members;
         for timers in [&mut self.prompt, &mut self.slow, &mut self.timeouts] {
             timers.prune(|id| members.get(id).is_some());
@@ -353,8 +362,10 @@ impl SharedLoop {
             }
             _ => Err(RunError::Fault),
         };
-        // The socket may close now: before anybody hears that the session is over.
-        drop(lease);
+        // The socket closes now: its port is free when anybody hears that the session is over.
+        if lease.give_back() {
+            self.close(lease.place);
+        }
         guard.finish(outcome);
     }
 
