@@ -16,7 +16,7 @@ use twinpath_runtime::{PortChoice, SenderPlan};
 use twinpath_wire::Tos;
 
 use crate::args::{FarEnd, Label, MOST_SESSIONS, Ports, SenderArgs, SessionOptions};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 use self::ports::{PortsTaken, check_descriptors};
 use super::lookups::in_parallel;
@@ -132,6 +132,10 @@ impl Way<'_> {
         self.options.paths.unwrap_or(1)
     }
 
+    fn is_endless(&self) -> bool {
+        self.template.limit == Limit::Endless
+    }
+
     /// Sessions of each target.
     fn sessions(&self) -> usize {
         self.classes.len() * usize::from(self.paths())
@@ -167,6 +171,7 @@ pub(crate) fn sessions(
     );
     let mut planned = PlannedSessions::default();
     let mut ports = PortsTaken::default();
+    let mut faults = Vec::new();
     for (asked, ends) in asked.into_iter().zip(ends) {
         let Some(way) = ways.get(asked.way) else {
             continue;
@@ -175,22 +180,28 @@ pub(crate) fn sessions(
         let plan = match ends.and_then(|ends| asked.end.aim(template, ends)) {
             Ok(plan) => plan,
             Err(failure) if is_only_one => return Err(failure),
-            Err(failure) if way.template.limit == Limit::Endless && asked.end.is_name() => {
+            // No look-up can mend an address.
+            Err(failure) if failure.exit == Exit::Usage && !asked.end.is_name() => {
+                faults.push(asked.at_its_place(failure));
+                continue;
+            }
+            Err(failure) if of_all > 1 && way.is_endless() && asked.end.is_name() => {
                 planned.waiting.push(WaitingTarget {
                     sessions: way.sessions_of(&asked, &way.template, all, &mut ports)?,
                     end: Arc::clone(&asked.end),
-                    failed: asked.failed(&failure),
+                    failed: asked.failed(failure),
                 });
                 continue;
             }
             Err(failure) => {
-                planned.failed.push(asked.failed(&failure));
+                planned.failed.push(asked.failed(failure));
                 continue;
             }
         };
         let sessions = way.sessions_of(&asked, &plan, all, &mut ports)?;
         planned.sessions.extend(sessions);
     }
+    targets::all_of(faults)?;
     let threads = threads::shared(planned.all().map(|one| &one.plan), args.targets.threads);
     check_descriptors(&planned.sessions, threads, raise_descriptor_limit())?;
     spread(planned.all_mut().map(|one| &mut one.plan), seed);
@@ -265,12 +276,20 @@ fn too_many(all: usize, factors: &str) -> Failure {
 }
 
 impl AskedTarget {
-    fn failed(&self, failure: &Failure) -> FailedTarget {
-        FailedTarget {
-            error: match &self.place {
-                Some(place) => format!("{place}: {failure}"),
-                None => failure.to_string(),
+    /// The failure with the line of the file that it is in.
+    fn at_its_place(&self, failure: Failure) -> Failure {
+        match &self.place {
+            Some(place) => Failure {
+                line: format!("{place}: {}", failure.line),
+                ..failure
             },
+            None => failure,
+        }
+    }
+
+    fn failed(&self, failure: Failure) -> FailedTarget {
+        FailedTarget {
+            error: self.at_its_place(failure).to_string(),
             target: self.name.clone(),
         }
     }
@@ -359,16 +378,27 @@ fn distinct(asked: &[AskedTarget]) -> Result<(), Failure> {
         };
         let same_end = ends.insert((end.to_string(), one.way), one);
         let same_name = names.insert(&one.name, one);
-        let (what, earlier) = match (same_end, same_name) {
-            (Some(earlier), _) => (far.to_string(), earlier),
-            (None, Some(earlier)) => (format!("the name {}", one.name), earlier),
+        let (what, earlier, remedy) = match (same_end, same_name) {
+            // A line has no options by which it could be measured in another way.
+            (Some(earlier), _) if one.way == 0 => (far.to_string(), earlier, ""),
+            (Some(earlier), _) => {
+                let remedy = ", or give them different names and options";
+                (far.to_string(), earlier, remedy)
+            }
+            (None, Some(earlier)) => {
+                let remedy = ", or give them different names";
+                (format!("the name {}", one.name), earlier, remedy)
+            }
             (None, None) => continue,
         };
         failures.push(Failure::usage(match (&one.place, &earlier.place) {
             (Some(place), Some(earlier)) => {
-                format!("{place}: {what} is also in line {}: leave one out, or give them different names and options", earlier.line)
+                let line = earlier.line;
+                format!("{place}: {what} is also in line {line}: leave one out{remedy}")
             }
-            (Some(place), None) => format!("{place}: {what} is also on the command line: give it once"),
+            (Some(place), None) => {
+                format!("{place}: {what} is also on the command line: give it once")
+            }
             (None, _) => format!("{what} is given twice: give it once"),
         }));
     }

@@ -188,8 +188,45 @@ fn a_name_without_an_address_waits_in_an_endless_run() {
     // An address does not wait, and a run with an end does not either.
     let failed = self::planned("192.0.2.1 --to gone -c 9").unwrap().failed;
     assert_eq!(failed[0].target, "gone");
-    let failed = self::planned("::1 --to fe80::1 -c inf").unwrap().failed;
-    assert_eq!(failed[0].target, "fe80::1");
+    // The only one does not wait, however it is given.
+    for (line, text) in [("--to gone -c inf", ""), ("-c inf", "gone\n")] {
+        let planned = match text {
+            "" => self::planned(line),
+            text => planned_from(text, "", line),
+        };
+        let planned = planned.unwrap();
+        assert_eq!((planned.waiting.len(), planned.failed.len()), (0, 1));
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_measured_is_a_fault_of_its_file_or_of_the_command_line() {
+    let text = "192.0.2.1\n0.0.0.0\ngone\n255.255.255.255 b\n224.0.0.1\n::1\nfe80::1\n";
+    let failure = planned_from(text, "", "-4 -c inf").unwrap_err();
+    assert_eq!(failure.exit.status(), 2);
+    assert_eq!(
+        said(&failure),
+        [
+            "mesh:2: 0.0.0.0 is not a valid destination: give a host",
+            "mesh:4: 255.255.255.255 is a broadcast address: give one host",
+            "mesh:5: 224.0.0.1 is a multicast address: give one host",
+            "mesh:6: ::1 is IPv6 but -4 asks for IPv4; leave out -4, or give an IPv4 address",
+            "mesh:7: fe80::1 is IPv6 but -4 asks for IPv4; leave out -4, or give an IPv4 address",
+        ]
+    );
+    for (line, expected) in [
+        ("::1 --to 192.0.2.1 -4", "::1 is IPv6 but -4 asks for IPv4"),
+        ("::1 --to fe80::1", "fe80::1 is link-local"),
+        ("--to 0.0.0.0", "0.0.0.0 is not a valid destination"),
+        (
+            "--to ::1 --to 192.0.2.1 --near ::1",
+            "192.0.2.1 is IPv4 but ::1 is IPv6",
+        ),
+    ] {
+        let failure = planned_error(line);
+        assert_eq!(failure.exit.status(), 2, "{failure}");
+        assert!(failure.line.starts_with(expected), "{failure}");
+    }
 }
 
 fn planned_error(line: &str) -> Failure {
@@ -219,19 +256,27 @@ fn what_cannot_be_measured_as_asked_is_said_before_anything_is_sent() {
             "a\nb\na\n",
             "",
             "",
-            &["mesh:3: a is also in line 1: leave one out"][..],
+            &["mesh:3: a is also in line 1: leave one out|"][..],
         ),
         (
             "a x\nb x\n",
             "",
             "",
-            &["mesh:2: the name x is also in line 1"],
+            &["mesh:2: the name x is also in line 1: leave one out, or give them different names|"],
         ),
         (
             "a x\na:20001 y\n",
             "",
             "",
-            &["mesh:2: a:20001 is also in line 1"],
+            &["mesh:2: a:20001 is also in line 1: leave one out|"],
+        ),
+        (
+            "[[target]]\naddress = \"a\"\nname = \"x\"\n[[target]]\naddress = \"a\"\n",
+            ".toml",
+            "",
+            &[
+                "mesh.toml:4: a is also in line 1: leave one out, or give them different names and options|",
+            ],
         ),
         (
             "a\nb\n",
@@ -287,7 +332,11 @@ fn what_cannot_be_measured_as_asked_is_said_before_anything_is_sent() {
         let said = said(&failure);
         assert_eq!(said.len(), expected.len(), "{said:?}");
         for (said, expected) in said.iter().zip(expected) {
-            assert!(said.starts_with(expected), "{said} is not {expected}");
+            // With | it is the whole line.
+            assert!(
+                format!("{said}|").starts_with(expected),
+                "{said} is not {expected}"
+            );
         }
     }
 }

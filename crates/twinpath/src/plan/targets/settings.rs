@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use clap::error::ErrorKind;
 use clap::{Command, FromArgMatches as _};
 
 use crate::args::{GivenOptions, SessionOptions, usage};
@@ -68,7 +69,10 @@ impl OptionReader {
     }
 
     /// The options that these layers come to, the later before the earlier.
-    pub(super) fn read(&mut self, layers: &[&Layer]) -> Result<Arc<SessionOptions>, Unread> {
+    ///
+    /// # Errors
+    /// Each value that is not understood; else the first fault that there is in all of them together.
+    pub(super) fn read(&mut self, layers: &[&Layer]) -> Result<Arc<SessionOptions>, Vec<Unread>> {
         let mut settings = Layer::new();
         for layer in layers {
             for key in layer.keys() {
@@ -80,34 +84,43 @@ impl OptionReader {
                     .map(|(key, value)| (key.clone(), value.clone())),
             );
         }
-        let words = settings
-            .iter()
-            .filter_map(|(key, (setting, _))| match setting {
-                Setting::Switch(on) => on.then(|| format!("--{key}")),
-                Setting::Value(value) => Some(format!("--{key}={value}")),
-            });
-        let words: Vec<String> = words.collect();
-        if let Some(known) = self.read.get(&words) {
-            return Ok(Arc::clone(known));
-        }
-        let matches = self.command.try_get_matches_from_mut(&words);
-        let options = matches.and_then(|matches| SessionOptions::from_arg_matches(&matches));
-        let options = options.map_err(|error| {
-            let line = usage::failure(&error, Some("sender")).to_string();
-            let mut why = line.strip_prefix("--").unwrap_or(&line).to_owned();
-            for key in settings.keys() {
-                why = why.replace(&format!(" --{key} "), &format!(" {key} "));
+        let mut faults = Vec::new();
+        loop {
+            let words = words(&settings);
+            if let Some(known) = self.read.get(&words).filter(|_| faults.is_empty()) {
+                return Ok(Arc::clone(known));
             }
-            let mut names = settings.iter().filter(|(key, _)| {
-                let rest = why.strip_prefix(key.as_str());
-                rest.is_some_and(|rest| rest.starts_with([' ', ':']))
-            });
-            let line = names.next().map(|(_, (_, line))| *line);
-            Unread { line, why }
-        })?;
-        let options = Arc::new(options);
-        self.read.insert(words, Arc::clone(&options));
-        Ok(options)
+            let matches = self.command.try_get_matches_from_mut(&words);
+            let options = matches.and_then(|matches| SessionOptions::from_arg_matches(&matches));
+            let error = match options {
+                Ok(options) if faults.is_empty() => {
+                    let options = Arc::new(options);
+                    self.read.insert(words, Arc::clone(&options));
+                    return Ok(options);
+                }
+                Ok(_) => return Err(faults),
+                Err(error) => error,
+            };
+            // Of all values it is the first; without it the next one is found.
+            let is_value = matches!(
+                error.kind(),
+                ErrorKind::ValueValidation | ErrorKind::InvalidValue
+            );
+            if !is_value && !faults.is_empty() {
+                // What they are together is not known, without those that are left out.
+                return Err(faults);
+            }
+            let (key, why) = unread(&error, &settings);
+            let line = key.as_ref().and_then(|key| settings.get(key));
+            let line = line.map(|(_, line)| *line);
+            faults.push(Unread { line, why });
+            let removed = key
+                .filter(|_| is_value)
+                .and_then(|key| settings.remove(&key));
+            if removed.is_none() {
+                return Err(faults);
+            }
+        }
     }
 
     fn exclude(&self, one: &str, other: &str) -> bool {
@@ -115,6 +128,32 @@ impl OptionReader {
             .iter()
             .any(|(a, b)| (a == one && b == other) || (a == other && b == one))
     }
+}
+
+/// Settings as a command line has them.
+fn words(settings: &Layer) -> Vec<String> {
+    let words = settings
+        .iter()
+        .filter_map(|(key, (setting, _))| match setting {
+            Setting::Switch(on) => on.then(|| format!("--{key}")),
+            Setting::Value(value) => Some(format!("--{key}={value}")),
+        });
+    words.collect()
+}
+
+/// Of which key an error tells, and what.
+fn unread(error: &clap::Error, settings: &Layer) -> (Option<String>, String) {
+    let line = usage::failure(error, Some("sender")).to_string();
+    let mut why = line.strip_prefix("--").unwrap_or(&line).to_owned();
+    for key in settings.keys() {
+        why = why.replace(&format!(" --{key} "), &format!(" {key} "));
+    }
+    let mut keys = settings.keys();
+    let key = keys.find(|key| {
+        let rest = why.strip_prefix(key.as_str());
+        rest.is_some_and(|rest| rest.starts_with([' ', ':']))
+    });
+    (key.cloned(), why)
 }
 
 /// What the command line says itself.

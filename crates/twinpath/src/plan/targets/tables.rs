@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use crate::args::{Cli, FarEnd, GivenOptions, Label, MOST_SESSIONS};
 use crate::failure::Failure;
 
-use super::settings::{Layer, OptionReader, Setting, of_command_line};
+use super::settings::{Layer, OptionReader, Setting, Unread, of_command_line};
 use super::{Faults, FileTarget, Place, check_name, too_many_targets};
 
 const DEFAULTS: &str = "defaults";
@@ -125,10 +125,9 @@ impl Reading<'_> {
             return;
         };
         let defaults = self.keys(table, DEFAULTS);
-        if let Err(unread) = self.options.read(&[&defaults.options]) {
-            self.faults.add(unread.line.unwrap_or(line), unread.why);
-        } else {
-            self.defaults = defaults;
+        match self.options.read(&[&defaults.options]) {
+            Ok(_) => self.defaults = defaults,
+            Err(faults) => self.add(faults, line),
         }
     }
 
@@ -143,12 +142,7 @@ impl Reading<'_> {
         let keys = self.keys(table, TARGET);
         let layers = [&self.defaults.options, &self.given, &keys.options];
         let options = self.options.read(&layers);
-        let options = options.map_err(|unread| {
-            self.faults.add(
-                unread.line.filter(|line| *line > 0).unwrap_or(line),
-                unread.why,
-            );
-        });
+        let options = options.map_err(|faults| self.add(faults, line));
         let Some((far, address)) = keys.address else {
             if self.faults.found.len() == earlier {
                 self.faults
@@ -169,6 +163,14 @@ impl Reading<'_> {
                 line,
             },
         })
+    }
+
+    /// Faults of a table, of which this is the line.
+    fn add(&mut self, faults: Vec<Unread>, line: usize) {
+        for fault in faults {
+            let own = fault.line.filter(|line| *line > 0);
+            self.faults.add(own.unwrap_or(line), fault.why);
+        }
     }
 
     fn keys(&mut self, table: &DeTable<'_>, of: &str) -> Keys {

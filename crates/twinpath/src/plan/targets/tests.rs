@@ -232,6 +232,22 @@ fn each_fault_of_a_table_is_a_line_with_its_number() {
             &["mesh.toml:4: count 0: out of range: use 1 or more, or inf for no end"],
         ),
         (
+            "[[target]]\naddress = \"a\"\npaths = 0\ncount = \"abc\"\nssid = \"x\"\ndscp = \"be\"\ntos = 0\n",
+            &[
+                "mesh.toml:3: paths 0: out of range",
+                "mesh.toml:4: count abc: not a",
+                "mesh.toml:5: ssid x: not a",
+            ],
+        ),
+        (
+            "[defaults]\ncount = 0\nttl = 999\n[[target]]\naddress = \"a\"\ninterval = \"x\"\n",
+            &[
+                "mesh.toml:2: count 0: out of range",
+                "mesh.toml:3: ttl 999: ",
+                "mesh.toml:6: interval x: not a time",
+            ],
+        ),
+        (
             "[[target]]\naddress = \"a\"\nspin = \"yes\"\ninterval = true\nttl = 1979-05-27\n",
             &[
                 "mesh.toml:3: spin: use true or false",
