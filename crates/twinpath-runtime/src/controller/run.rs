@@ -68,10 +68,15 @@ async fn measure(
     stop: &mut Stop,
 ) -> Result<ControlReport, ControlError> {
     let requests: Vec<SessionRequest> = bound.iter().map(request).collect();
-    tokio::select! {
-        negotiated = dialogue.agree(&requests) => negotiated?,
-        () = stop.requested() => return Err(ControlError::Interrupted),
+    let negotiated = tokio::select! {
+        negotiated = dialogue.agree(&requests) => negotiated,
+        () = stop.requested() => Err(ControlError::Interrupted),
+    };
+    // Why each of several was refused is in the report.
+    if let (Err(ControlError::Refused { .. }), [_, _, ..]) = (&negotiated, &*bound) {
+        return Senders::begin(dialogue, Vec::new(), Duration::ZERO).report(dialogue);
     }
+    negotiated?;
     dialogue.start(stop).await?;
     let patience = patience(&bound);
     let mut senders = Senders::begin(dialogue, bound, patience);

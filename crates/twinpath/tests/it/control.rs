@@ -117,6 +117,30 @@ fn a_refusal_is_one_line_with_its_code_by_name() {
 }
 
 #[test]
+fn several_sessions_that_are_all_refused_are_in_a_report() {
+    let line = |at: SocketAddr| format!("controller {at} {ANY} --paths 2 --dscp be,ef -c 3");
+    let server = Responder::server("--max-sessions 0");
+    let done = run(&format!("{} --json", line(server.at)));
+    let all = "twinpath: 4 of 4 sessions were refused: 2 of be (Accept 5), 2 of ef (Accept 5)\n";
+    assert_eq!(done.status, 1);
+    assert!(done.stderr.ends_with(all), "{}", done.stderr);
+    let document = json(&done.stdout);
+    assert_eq!(document["sessions"], json("[]"));
+    let refused = document["control"]["refused"].as_array().unwrap();
+    let of = |it: &serde_json::Value| (it["dscp"].as_u64().unwrap(), it["path"].as_u64().unwrap());
+    let refused: Vec<_> = refused.iter().map(of).collect();
+    assert_eq!(refused, [(0, 1), (46, 1), (0, 2), (46, 2)]);
+    let server = Responder::server("--max-sessions 0");
+    let done = run(&line(server.at));
+    assert!(
+        done.stdout.contains("\n2 ef     refused (Accept 5)\n"),
+        "{}",
+        done.stdout
+    );
+    assert_eq!(done.stderr, all);
+}
+
+#[test]
 fn a_class_that_is_refused_has_a_row_and_an_entry_and_the_status_says_so() {
     let line = |at: SocketAddr| format!("controller {at} {ANY} --dscp be,af41,ef -c 3 -i 5");
     let server = Responder::server("--max-sessions 2");
