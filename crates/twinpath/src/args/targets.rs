@@ -28,8 +28,8 @@ pub(crate) struct TargetOptions {
     #[arg(long, value_name = "FILE|-")]
     pub(crate) targets: Option<PathBuf>,
 
-    /// Threads that many sessions share; default: one for each 50000 packets a second, as far as there
-    /// are processors
+    /// Threads that more than 16 sessions share (fewer have one each); default: one for each 50000
+    /// packets a second, as far as there are processors
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<usize>,
 }

@@ -33,6 +33,9 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         let said = plan::unfilled(&args.session.packet, &first.plan);
         remark(&args.run.log, said);
     }
+    let plans = planned.all().map(|session| &session.plan);
+    let said = plan::unused_threads(plans, args.targets.threads);
+    remark(&args.run.log, said);
     if let [session] = planned.sessions.as_mut_slice()
         && args.run.results.form() == OutputFormat::Csv
     {

@@ -26,7 +26,7 @@ pub(crate) use responder::responder;
 pub(crate) use sender::{figures, rows_fit, unfilled};
 pub(crate) use sessions::{PlannedSession, PlannedSessions, Target, WaitingTarget, sessions};
 #[cfg(feature = "control")]
-pub(crate) use threads::shared as shared_threads;
+pub(crate) use threads::{shared as shared_threads, unused as unused_threads};
 
 /// The environment variable of a passphrase, which keeps it off the command line.
 const PASSPHRASE: &CStr = c"TWINPATH_PASSPHRASE";

@@ -21,6 +21,20 @@ pub(crate) fn shared<'a>(
     of(intervals, asked, processors)
 }
 
+/// That the number of threads that was asked for makes no difference to these sessions.
+pub(crate) fn unused<'a>(
+    plans: impl Iterator<Item = &'a SenderPlan>,
+    asked: Option<usize>,
+) -> Option<String> {
+    asked?;
+    let (mut any, mut all) = (false, true);
+    for plan in plans {
+        (any, all) = (true, all && plan.exact);
+    }
+    let said = "--threads has no effect: each session has a thread of its own, as up to 16 have";
+    (any && all).then(|| said.to_owned())
+}
+
 fn of(intervals: impl Iterator<Item = f64>, asked: Option<usize>, processors: usize) -> usize {
     let (mut threads, mut left) = (0, 0.0);
     for interval_s in intervals {
@@ -54,6 +68,19 @@ mod tests {
         assert_eq!(threads(10_000, 0.01, 8), 8);
         assert_eq!(threads(10_000, 0.01, 1), 1);
         assert_eq!(threads(17, 0.0, 4), 4);
+    }
+
+    #[test]
+    fn a_number_that_makes_no_difference_is_said() {
+        let plan = |exact| SenderPlan {
+            exact,
+            ..SenderPlan::to("192.0.2.1:862".parse().unwrap())
+        };
+        let is_said = |all: &[SenderPlan], asked| unused(all.iter(), asked).is_some();
+        assert!(is_said(&[plan(true), plan(true)], Some(2)));
+        assert!(!is_said(&[plan(true), plan(true)], None));
+        assert!(!is_said(&[plan(true), plan(false)], Some(2)));
+        assert!(!is_said(&[], Some(2)));
     }
 
     #[test]

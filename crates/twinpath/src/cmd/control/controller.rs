@@ -39,6 +39,8 @@ pub(super) fn run(args: &ControllerArgs, given: EnvironmentPassphrase) -> Result
             session.and_then(|session| plan::unfilled(&args.packet, &session.plan)),
         );
         remark(log, plan::unreflected(first));
+        let plans = first.sessions.iter().map(|session| &session.plan);
+        remark(log, plan::unused_threads(plans, args.threads));
     }
     let measurement = Measurement::open(&args.run)?;
     let mut planned = reached(plans, |plan| &mut plan.control, log, &measurement.signals)?;

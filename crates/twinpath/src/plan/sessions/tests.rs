@@ -246,6 +246,7 @@ fn names_are_looked_up_side_by_side_and_keep_their_order() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_cannot_be_measured_as_asked_is_said_before_anything_is_sent() {
     let full = (0..5_000)
         .map(|n| format!("n{n}\n"))
