@@ -180,7 +180,10 @@ impl OpenPart {
     /// Makes sure that what is written can be found.
     fn look_for_name(&self) -> io::Result<()> {
         if self.writer.is_deleted(&self.path) {
-            return Err(io::Error::other("it was deleted while it was written"));
+            let path = self.path.display();
+            return Err(io::Error::other(format!(
+                "{path} was deleted while it was written"
+            )));
         }
         Ok(())
     }
