@@ -5,6 +5,24 @@ use std::time::Duration;
 
 use twinpath_wire::Wall;
 
+/// Whether a character shows as itself: it is no control character, breaks no line, turns no text around
+/// and is not invisible.
+pub fn is_plain(c: char) -> bool {
+    let is_format = matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    );
+    !c.is_control() && !is_format
+}
+
 /// `1 packet`, `2 packets`.
 pub fn count(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use twinpath_report::words::is_plain;
+
 use crate::output::ends::with_zones;
 use crate::output::words::error::Remedy;
 
@@ -99,10 +101,10 @@ impl fmt::Display for Failure {
             text.push_str(remedy);
         }
         for c in with_zones(&text).chars() {
-            if c.is_control() {
-                write!(f, "{}", c.escape_default())?;
-            } else {
+            if is_plain(c) {
                 write!(f, "{c}")?;
+            } else {
+                write!(f, "{}", c.escape_default())?;
             }
         }
         Ok(())
@@ -115,8 +117,12 @@ mod tests {
 
     #[test]
     fn a_failure_is_one_line_whatever_it_quotes() {
-        let failure = Failure::could_not("no host \"a\nb\u{1b}[31m\"").with_remedy(Some("try c"));
-        assert_eq!(failure.to_string(), "no host \"a\\nb\\u{1b}[31m\"; try c");
+        let failure =
+            Failure::could_not("no host \"a\nb\u{1b}[31m\u{202e}\"").with_remedy(Some("try c"));
+        assert_eq!(
+            failure.to_string(),
+            "no host \"a\\nb\\u{1b}[31m\\u{202e}\"; try c"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use pcap_parser::traits::{PcapNGPacketBlock as _, PcapReaderIterator};
 use pcap_parser::{
     Block, InterfaceDescriptionBlock, LegacyPcapReader, PcapBlockOwned, PcapError, PcapNGReader,
 };
+use twinpath_report::words::is_plain;
 use twinpath_wire::Wall;
 
 use super::CaptureError;
@@ -321,7 +322,7 @@ impl Section<'_> {
 
 /// A name for a terminal: short, without control characters.
 fn plain(name: &str) -> String {
-    let shown = name.chars().filter(|c| !c.is_control());
+    let shown = name.chars().filter(|c| is_plain(*c));
     shown.take(LONGEST_NAME).collect()
 }
 

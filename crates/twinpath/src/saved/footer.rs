@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use twinpath_report::words::is_plain;
 use twinpath_report::{ControlReport, FailedTarget, SessionReport, SessionSetup};
 use twinpath_wire::Wall;
 
@@ -104,17 +105,12 @@ const LONGEST: usize = 4_096;
 
 /// One line of plain characters, of limited length.
 fn plain(text: &str) -> String {
-    // Some that are no control characters turn the direction of what follows.
-    let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let breaks = |c| matches!(c, '\u{2028}' | '\u{2029}');
-    text.chars()
-        .take(LONGEST)
-        .map(|c| {
-            if c.is_control() || turns(c) || breaks(c) {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
+    let replaced = |c: char| {
+        if is_plain(c) {
+            c
+        } else {
+            char::REPLACEMENT_CHARACTER
+        }
+    };
+    text.chars().take(LONGEST).map(replaced).collect()
 }

@@ -5,9 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
+use twinpath_report::words::is_plain;
 
 use super::quantity::{self, whole};
 use crate::args::Advice;
+
+/// A name in the DNS is no longer than this, in octets.
+const LONGEST_NAME: usize = 255;
 
 /// One host, not yet resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +150,7 @@ fn v6(text: &str) -> Result<Host, Advice> {
     let Some(zone) = zone else {
         return Ok(Host::Address(IpAddr::V6(address).to_canonical()));
     };
-    if zone.is_empty() || zone.contains(['%', '/', '[', ']']) {
+    if zone.is_empty() || zone.contains(|c| "%/[]".contains(c) || !is_plain(c)) {
         return Err(wrong());
     }
     if let Some((zone, port)) = zone.split_once(':') {
@@ -212,9 +216,14 @@ fn name_or_v4(text: &str) -> Result<Host, Advice> {
     }
     if text
         .chars()
-        .any(|c| c.is_whitespace() || c.is_control() || "[]\"'<>,;@".contains(c))
+        .any(|c| c.is_whitespace() || !is_plain(c) || "[]\"'<>,;@".contains(c))
     {
         return Err(Advice::new("neither an address nor a name"));
+    }
+    if text.len() > LONGEST_NAME {
+        return Err(Advice::new(format!(
+            "a name has at most {LONGEST_NAME} octets"
+        )));
     }
     Ok(Host::Name(text.to_owned()))
 }
@@ -339,6 +348,10 @@ mod tests {
             ("http://router", "host alone"),
             ("router/24", "host alone"),
             ("a b", "neither"),
+            ("a\u{202e}b", "neither"),
+            ("a\u{200b}b:862", "neither"),
+            ("fe80::1%e\u{202e}", "IPv6"),
+            (&"x".repeat(256), "at most 255 octets"),
             ("::1:+5", "IPv6"),
             ("host:+5", "port +5: not a whole number: use 1 to 65535"),
         ] {

@@ -4,6 +4,7 @@ use std::num::IntErrorKind;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use twinpath_report::words::is_plain;
 use twinpath_wire::{Dscp, DscpError, Tos};
 
 use super::quantity::{is_integer, listed, number, out_of_range};
@@ -21,12 +22,17 @@ pub(crate) struct Ttl(pub(crate) u8);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ssid(pub(crate) u16);
 
+/// A label's key is no longer than this, in octets.
+const LONGEST_KEY: usize = 255;
+/// Its value has no more characters, as in a raw file.
+const LONGEST_VALUE: usize = 4_096;
+
 /// A remark that is carried into every output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Label {
     /// Letters, digits, `_`, `-` and `.`.
     pub(crate) key: String,
-    /// Anything.
+    /// Plain characters.
     pub(crate) value: String,
 }
 
@@ -101,6 +107,16 @@ impl FromStr for Label {
         if key.is_empty() || !key.chars().all(fits) {
             return Err(Advice::new(
                 "a label's key has letters, digits, _ - and . only",
+            ));
+        }
+        if key.len() > LONGEST_KEY || value.chars().count() > LONGEST_VALUE {
+            return Err(Advice::new(format!(
+                "a label has at most {LONGEST_KEY} characters before the = and {LONGEST_VALUE} after it"
+            )));
+        }
+        if !value.chars().all(is_plain) {
+            return Err(Advice::new(
+                "a label has no control characters, and none that cannot be seen",
             ));
         }
         Ok(Self {
@@ -184,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_is_a_key_and_anything() {
+    fn a_label_is_a_key_and_plain_characters_of_limited_length() {
         for (text, key, value) in [
             ("site=lab", "site", "lab"),
             ("a.b-c_1=", "a.b-c_1", ""),
@@ -199,7 +215,15 @@ mod tests {
                 "{text}"
             );
         }
-        for bad in ["site", "=lab", "", "a b=c", "ä=1"] {
+        let long = |key: usize, value: usize| format!("{}={}", "k".repeat(key), "ä".repeat(value));
+        assert!(long(255, 4_096).parse::<Label>().is_ok());
+        let bad = ["site", "=lab", "", "a b=c", "ä=1"].map(str::to_owned);
+        let hidden = ["a=\u{1b}[31m", "a=b\nc", "a=\u{202e}b", "a=\u{200b}"].map(str::to_owned);
+        for bad in bad
+            .iter()
+            .chain(&hidden)
+            .chain(&[long(256, 1), long(1, 4_097)])
+        {
             assert!(bad.parse::<Label>().is_err(), "{bad}");
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use twinpath_metrics::{MetricsConfig, SessionMetrics};
 use twinpath_report::finding::{self, Captured, RawFile};
+use twinpath_report::words::is_plain;
 use twinpath_report::{ControlReport, FailedTarget};
 use twinpath_report::{Finding, SessionReport, SessionSetup};
 use twinpath_runtime::FigureOptions;
@@ -323,7 +324,7 @@ pub(super) fn names(sources: &[Source]) -> Vec<String> {
 
 /// A file's name as a terminal may have it.
 pub(super) fn plain(name: &str) -> String {
-    let plain = |c: char| if c.is_control() { '?' } else { c };
+    let plain = |c: char| if is_plain(c) { c } else { '?' };
     name.chars().map(plain).collect()
 }
 

@@ -9,6 +9,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use twinpath_report::words;
+
 use crate::args::{FarEnd, GivenOptions, Label, MOST_SESSIONS, SessionOptions};
 use crate::failure::Failure;
 
@@ -130,8 +132,8 @@ fn check_name(name: &str) -> Result<(), String> {
         Err("the name is empty: leave it out, or give one".to_owned())
     } else if name.len() > LONGEST_NAME {
         Err(format!("a name has at most {LONGEST_NAME} octets"))
-    } else if name.chars().any(char::is_control) {
-        Err("a name has no control characters".to_owned())
+    } else if !name.chars().all(words::is_plain) {
+        Err("a name has no control characters, and none that cannot be seen".to_owned())
     } else {
         Ok(())
     }

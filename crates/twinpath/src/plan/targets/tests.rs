@@ -48,7 +48,10 @@ fn a_line_has_an_address_and_perhaps_a_name() {
 
 #[test]
 fn each_fault_of_a_line_is_a_line_with_its_number() {
-    let failure = lines("192.0.2.1\n192.0.2.300 a\nok\n10.1\nhost a b\nhost:0\nhost \u{7}\n");
+    let failure = lines(
+        "192.0.2.1\n192.0.2.300 a\nok\n10.1\nhost a b\nhost:0\nhost \u{7}\n\
+         host a\u{202e}b\nhost a\u{200b}b\nho\u{202e}st\n",
+    );
     let failure = failure.unwrap_err();
     assert_eq!(failure.exit.status(), 2);
     assert_eq!(
@@ -58,7 +61,10 @@ fn each_fault_of_a_line_is_a_line_with_its_number() {
             "mesh:4: 10.1: not an IPv4 address: give four numbers from 0 to 255",
             "mesh:5: b: one word too many: a line has an address and a name without blanks",
             "mesh:6: host:0: port 0: out of range: use 1 to 65535",
-            "mesh:7: a name has no control characters",
+            "mesh:7: a name has no control characters, and none that cannot be seen",
+            "mesh:8: a name has no control characters, and none that cannot be seen",
+            "mesh:9: a name has no control characters, and none that cannot be seen",
+            "mesh:10: ho\\u{202e}st: neither an address nor a name",
         ]
     );
     let many = said(&lines("10.1\n".repeat(1_000)).unwrap_err());
