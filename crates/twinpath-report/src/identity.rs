@@ -52,7 +52,7 @@ pub struct Identity {
 }
 
 /// What a session measures, as it was asked for; its address is the reflector's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// As given.
     pub name: String,
@@ -62,6 +62,9 @@ pub struct Target {
     /// Its name had another address before, which was measured in another session.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_moved: bool,
+    /// It was given where there can be others (`--to`, `--targets`), so that outputs name it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_listed: bool,
 }
 
 /// A target of which something could not be measured, and why.

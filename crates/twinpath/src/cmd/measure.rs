@@ -19,12 +19,13 @@ use super::companions::Companions;
 use super::output_files::distinct_files;
 use super::run_observers::RunObservers;
 use super::run_output::RunOutput;
-use super::run_targets::{NOT_MEASURED, NOT_MEASURED_YET, Targets, say_failed};
+use super::run_targets::{NOT_MEASURED, NOT_MEASURED_YET, Targets};
 use super::subject::{Known, Subject};
 use super::{remark, unwritten};
 use crate::args::RunOptions;
 use crate::failure::{Exit, Failure};
 use crate::logs;
+use crate::output::names::Differing;
 use crate::output::progress::{self, ProgressLine, together};
 use crate::output::{Outcome, Reports, Written, WrittenFile, packets, print_to_stderr, words};
 use crate::plan::{self, PlannedSession};
@@ -184,11 +185,11 @@ impl<'a> Measurement<'a> {
             mut failed,
             waiting,
         } = start()?;
-        let targets = Targets::of(&planned, failed.iter().chain(&waiting));
-        say_failed(log, &failed, NOT_MEASURED);
-        say_failed(log, &waiting, NOT_MEASURED_YET);
+        let mut targets = Targets::of(&planned, failed.iter().chain(&waiting));
+        targets.say(log, &failed, NOT_MEASURED);
+        targets.say(log, &waiting, NOT_MEASURED_YET);
         let mut known = Known::of(planned, run.sessions(), &failed);
-        let mut output = match RunOutput::open(results, log, known.names()) {
+        let mut output = match RunOutput::open(results, log, known.names(), &subject.label_keys) {
             Ok(output) => output.beside(companions.write()),
             Err(error) => return unwritten(&error),
         };
@@ -386,7 +387,8 @@ fn report(
     let make = |place| ended.report(place);
     let outcome = Outcome::new(Reports::OnDemand(count, &make), control.as_ref());
     let outcome = outcome.with_failed(&failed);
-    let verdict = verdict(outcome.sessions.iter().inspect(|report| log_end(report)));
+    let sessions = outcome.sessions.iter().inspect(|report| log_end(report));
+    let verdict = verdict(sessions, known.differing());
     let drawn = observers.companions.draw(outcome.with_written(&written));
     written.extend(drawn);
     let printed = output.report(outcome.with_written(&written));
@@ -438,9 +440,10 @@ pub(super) fn conclude(
     Err(last)
 }
 
-/// The exit status of a run with reports.
+/// The exit status of a run with reports, which are called by what they are `differing` in.
 pub(super) fn verdict<'a>(
     reports: impl Iterator<Item = Cow<'a, SessionReport>>,
+    differing: Differing,
 ) -> Result<Exit, Failure> {
     let (mut all, mut sent, mut received, mut begun) = (0_usize, 0, 0, false);
     // How many are incomplete, and the first of them.
@@ -452,8 +455,10 @@ pub(super) fn verdict<'a>(
         begun |= report.has_begun();
         if let Some(finding) = report.incompletely_measured() {
             some += 1;
-            let dscp = report.identity.tos.dscp();
-            first.get_or_insert_with(|| (dscp, words::finding::line(finding)));
+            first.get_or_insert_with(|| {
+                let name = differing.name(&report.identity);
+                (name, words::finding::line(finding))
+            });
         }
     }
     match (sent, received) {
@@ -462,11 +467,11 @@ pub(super) fn verdict<'a>(
         } else {
             "stopped before the first packet was due"
         })),
-        _ if let Some((dscp, line)) = first => Err(Failure::could_not(if all == 1 {
+        _ if let Some((name, line)) = first => Err(Failure::could_not(if all == 1 {
             line
         } else {
             let were = if some == 1 { "was" } else { "were" };
-            format!("{some} of {all} sessions {were} measured incompletely; {dscp}: {line}")
+            format!("{some} of {all} sessions {were} measured incompletely; {name}: {line}")
         })),
         (_, 0) => Ok(Exit::AllLost),
         _ => Ok(Exit::Done),

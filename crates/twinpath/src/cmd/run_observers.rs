@@ -218,7 +218,7 @@ impl RunObservers {
 
     /// There are several targets, or several paths to one.
     pub(super) fn have_targets(&self) -> bool {
-        self.names.iter().any(|name| name.target.is_some())
+        self.names.len() > 1 && self.names.iter().any(|name| name.target.is_some())
     }
 
     /// The sessions that lose most so far.

@@ -1,13 +1,16 @@
 //! Where records and results go.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Stderr, Write};
 
-use twinpath_report::Note;
+use twinpath_report::{Identity, Note};
 use twinpath_wire::Sample;
 
 use crate::args::{LogOptions, OutputFormat, ResultOptions};
 use crate::output::json::Json;
+use crate::output::lines as packet_lines;
+use crate::output::names::Differing;
 use crate::output::packets::{Csv, JsonLines};
 use crate::output::progress::ProgressLine;
 use crate::output::prometheus::Prometheus;
@@ -17,19 +20,73 @@ use crate::output::table;
 use crate::output::text::Text;
 use crate::output::units;
 use crate::output::words;
-use crate::output::{Meta, Outcome, SessionName, Sink, lines, print_to_stderr};
+use crate::output::{Meta, Outcome, SessionName, Sink, print_to_stderr};
 
 /// The most warnings of a document that are printed on stderr as well.
 const MOST_WARNINGS: usize = 20;
+
+/// The warnings of a run, each once, but not the one that its end says.
+fn lines(outcome: Outcome<'_>) -> Vec<Note> {
+    let mut last: Option<String> = None;
+    let mut said: Vec<Note> = Vec::new();
+    let mut lines: HashSet<String> = HashSet::new();
+    let of_sessions = outcome.sessions.iter().map(|report| {
+        let finding = report.incompletely_measured();
+        last = last.take().or_else(|| finding.map(words::finding::line));
+        report.notes.clone()
+    });
+    let of_control = outcome.control.map(|control| control.notes.clone());
+    for note in of_sessions.chain(of_control).flatten() {
+        if note.warning && lines.insert(note.line.clone()) {
+            said.push(note);
+        }
+    }
+    let last = last.filter(|_| outcome.failed.is_empty());
+    said.retain(|note| last.as_ref() != Some(&note.line));
+    said
+}
+
+/// The same of many sessions: one of each kind, with the only session that it is of, or their number.
+fn kinds(outcome: Outcome<'_>) -> Vec<Note> {
+    let mut last: Option<String> = None;
+    // With the first session, and how many there are.
+    let mut kinds: Vec<(Note, Identity, u64)> = Vec::new();
+    let differing = Differing::of(outcome.sessions.iter().map(|report| {
+        let finding = report.incompletely_measured();
+        last = last.take().or_else(|| finding.map(|it| it.key().into()));
+        let mut keys = HashSet::new();
+        let warnings = report.notes.iter().filter(|note| note.warning);
+        for note in warnings.filter(|note| keys.insert(&*note.key)) {
+            match kinds.iter_mut().find(|(known, ..)| known.key == note.key) {
+                Some((.., count)) => *count += 1,
+                None => kinds.push((note.clone(), report.identity.clone(), 1)),
+            }
+        }
+        report.identity.clone()
+    }));
+    let last = last.filter(|_| outcome.failed.is_empty());
+    kinds.retain(|(note, ..)| last.as_deref() != Some(&*note.key));
+    kinds.sort_by_key(|(.., count)| Reverse(*count));
+    let kinds = kinds.into_iter().map(|(note, first, count)| {
+        let whose = match count {
+            1 => differing.name(&first),
+            _ => units::count(count, "session", "sessions"),
+        };
+        let line = format!("{} ({whose})", note.line);
+        Note { line, ..note }
+    });
+    let of_control = outcome.control.map_or(&[][..], |control| &control.notes);
+    let of_control = of_control.iter().filter(|note| note.warning).cloned();
+    kinds.chain(of_control).collect()
+}
 
 /// Where all output of a run goes.
 pub(super) struct RunOutput {
     sink: Box<dyn Sink>,
     /// Lines for people keep away from results for machines.
     aside: Option<Stderr>,
-    /// Warnings have no other place that people see.
-    warns: bool,
-    quiet: bool,
+    /// Which warnings are said on stderr, where they have no other place that people see.
+    warnings: Option<fn(Outcome<'_>) -> Vec<Note>>,
     written: bool,
     state: State,
 }
@@ -45,13 +102,19 @@ enum State {
 }
 
 impl RunOutput {
-    /// On stdout, in the requested form. `names`: of several sessions.
+    /// On stdout, in the requested form. `names`: of several sessions. `label_keys`: of labels that
+    /// targets have, of later ones too.
     pub(super) fn open(
         options: &ResultOptions,
         log: &LogOptions,
         names: &[SessionName],
+        label_keys: &[String],
     ) -> io::Result<Self> {
-        Self::of(Meta::here(&options.labels), options, log, names)
+        let meta = Meta {
+            label_keys: label_keys.to_vec(),
+            ..Meta::here(&options.labels)
+        };
+        Self::of(meta, options, log, names)
     }
 
     /// The same for what was measured elsewhere.
@@ -82,6 +145,8 @@ impl RunOutput {
             requested: options.figures.requested(),
             ..meta
         };
+        let are_many = names.len() > 1 && names.iter().any(|name| name.target.is_some());
+        let warnings = if are_many { kinds } else { lines };
         let sink: Box<dyn Sink> = match form {
             OutputFormat::Text => Box::new(Text::new(out, meta, style, options.verbose)),
             OutputFormat::Json => Box::new(Json::new(out, meta)),
@@ -92,8 +157,7 @@ impl RunOutput {
         Ok(Self {
             sink,
             aside: (options.verbose && machine).then(io::stderr),
-            warns: machine,
-            quiet: log.quiet,
+            warnings: (machine && !log.quiet).then_some(warnings),
             written: false,
             state: State::Alone,
         })
@@ -151,7 +215,7 @@ impl RunOutput {
             output.sink.sample(session, sample)?;
             if let Some(aside) = &mut output.aside {
                 // Where stderr is gone, the results are not.
-                let _ = lines::write(session, sample, aside);
+                let _ = packet_lines::write(session, sample, aside);
             }
             Ok(())
         })
@@ -187,23 +251,8 @@ impl RunOutput {
 
     /// The result; its warnings on stderr, where it is for machines.
     pub(super) fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()> {
-        if self.warns && !self.quiet {
-            let of_control = outcome.control.map(|control| control.notes.clone());
-            // The end of the run is printed then.
-            let mut last: Option<String> = None;
-            let mut said: Vec<Note> = Vec::new();
-            let mut lines: HashSet<String> = HashSet::new();
-            let of_sessions = outcome.sessions.iter().map(|report| {
-                let finding = report.incompletely_measured();
-                last = last.take().or_else(|| finding.map(words::finding::line));
-                report.notes.clone()
-            });
-            for note in of_sessions.chain(of_control).flatten() {
-                if note.warning && lines.insert(note.line.clone()) {
-                    said.push(note);
-                }
-            }
-            said.retain(|note| last.as_ref() != Some(&note.line));
+        if let Some(warnings) = self.warnings {
+            let mut said = warnings(outcome);
             let more = said.len().saturating_sub(MOST_WARNINGS);
             said.truncate(MOST_WARNINGS);
             let mut stderr = io::stderr();
@@ -218,5 +267,50 @@ impl RunOutput {
             State::Broken(error) => Err(error),
             State::Alone | State::BesideFiles => self.sink.report(outcome),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use twinpath_report::{SessionReport, Target};
+
+    use super::*;
+    use crate::output::fixtures;
+
+    fn report(target: &str, warnings: &[(&'static str, &str)]) -> SessionReport {
+        let mut report = fixtures::quiet_path();
+        report.identity.target = Some(Target {
+            name: target.to_owned(),
+            ..Target::default()
+        });
+        let warnings = warnings.iter();
+        report.notes = warnings
+            .map(|(key, line)| fixtures::warning(key, (*line).to_owned()))
+            .collect();
+        report
+            .notes
+            .push(fixtures::remark("other", "a remark".into()));
+        report
+    }
+
+    #[test]
+    fn of_many_sessions_a_warning_of_each_kind_is_said_with_its_session_or_their_number() {
+        let reports = [
+            report("a", &[("silent", "nothing came back")]),
+            report("b", &[("stalled", "stalled for 7 ms")]),
+            report(
+                "c",
+                &[("stalled", "stalled for 9 ms"), ("stalled", "again")],
+            ),
+        ];
+        let said = |said: Vec<Note>| -> Vec<String> {
+            let said = said.into_iter();
+            said.map(|note| note.line).collect()
+        };
+        assert_eq!(
+            said(kinds(reports.as_slice().into())),
+            ["stalled for 7 ms (2 sessions)", "nothing came back (a)"]
+        );
+        assert_eq!(said(lines(reports.as_slice().into())).len(), 4);
     }
 }

@@ -24,6 +24,8 @@ pub(super) const NOT_MEASURED_YET: &str = "not measured yet";
 #[derive(Debug)]
 pub(super) struct Targets {
     count: usize,
+    /// Failures that stderr has already.
+    said: Vec<FailedTarget>,
     /// The longest of all sessions.
     pub(super) timeout: Duration,
     /// How long the longest session sends; `None`: until it is stopped.
@@ -55,6 +57,7 @@ impl Targets {
         let timeouts = sessions.iter().map(|session| session.plan.timeout);
         Self {
             count: names.len(),
+            said: Vec::new(),
             timeout: timeouts.max().unwrap_or_default(),
             length: lengths
                 .collect::<Option<Vec<_>>>()
@@ -62,18 +65,29 @@ impl Targets {
         }
     }
 
-    /// With what a run ends that could not measure all of them.
+    /// Says of these that they are not measured. The report has all, and the end of the run says the only one.
+    pub(super) fn say(&mut self, log: &LogOptions, failed: &[FailedTarget], how: &str) {
+        if log.quiet || self.count == 1 && how == NOT_MEASURED {
+            return;
+        }
+        say_failed(log, failed, how);
+        self.said.extend(failed.iter().take(MOST_SAID).cloned());
+    }
+
+    /// With what a run ends that could not measure all of them: each cause is said once.
     pub(super) fn failure(&self, failed: &[FailedTarget]) -> Option<Failure> {
         let first = failed.first()?;
         let names: BTreeSet<&str> = failed.iter().map(|one| &*one.target).collect();
-        let (target, error) = (&first.target, &first.error);
+        let unsaid = failed.iter().find(|one| !self.said.contains(one));
+        let cause = unsaid.map(|one| format!("; {}: {}", one.target, one.error));
         Some(Failure::could_not(if self.count == 1 {
-            error.clone()
+            first.error.clone()
         } else {
             format!(
-                "{} of {} could not be measured; {target}: {error}",
+                "{} of {} could not be measured{}",
                 names.len(),
                 units::count(self.count as u64, "target", "targets"),
+                cause.unwrap_or_default(),
             )
         }))
     }
@@ -85,7 +99,7 @@ pub(super) fn not_measured(one: &FailedTarget) -> String {
 }
 
 /// Those that are not measured, while the others are.
-pub(super) fn say_failed(log: &LogOptions, failed: &[FailedTarget], how: &str) {
+fn say_failed(log: &LogOptions, failed: &[FailedTarget], how: &str) {
     for one in failed.iter().take(MOST_SAID) {
         let line = Failure::could_not(format!("{} {how}: {}", one.target, one.error));
         warn(log.quiet, Some(line.to_string()));
@@ -93,5 +107,67 @@ pub(super) fn say_failed(log: &LogOptions, failed: &[FailedTarget], how: &str) {
     if let Some(more @ 1..) = failed.len().checked_sub(MOST_SAID) {
         let more = units::count(more as u64, "other target", "other targets");
         warn(log.quiet, Some(format!("{more} {how}")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use twinpath_report::{Finding, Note, Target};
+
+    use super::*;
+    use crate::cmd::measure::verdict;
+    use crate::output::fixtures;
+    use crate::output::names::Differing;
+
+    fn failed(target: &str, error: &str) -> FailedTarget {
+        FailedTarget {
+            target: target.to_owned(),
+            error: error.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_run_says_a_cause_that_was_not_said_before_and_no_other() {
+        let all = [failed("a", "no address"), failed("b", "no route")];
+        let targets = |count, said: &[FailedTarget]| Targets {
+            count,
+            said: said.to_vec(),
+            timeout: Duration::ZERO,
+            length: None,
+        };
+        let end = |count, said| targets(count, said).failure(&all).unwrap().line;
+        assert_eq!(end(3, &all), "2 of 3 targets could not be measured");
+        assert_eq!(
+            end(3, &all[..1]),
+            "2 of 3 targets could not be measured; b: no route"
+        );
+        assert_eq!(end(1, &all), "no address");
+        assert!(targets(3, &[]).failure(&[]).is_none());
+    }
+
+    #[test]
+    fn what_was_measured_incompletely_is_called_by_its_target() {
+        let report = |target: &str| {
+            let mut report = fixtures::quiet_path();
+            report.identity.target = Some(Target {
+                name: target.to_owned(),
+                ..Target::default()
+            });
+            report.findings = vec![Finding::Written(Note {
+                key: "incompletely-measured".into(),
+                warning: true,
+                line: "31 of 70 packets could not be sent".into(),
+            })];
+            report
+        };
+        let reports = [report("a"), report("b")];
+        let differing = Differing::of_reports(reports.as_slice().into());
+        let failure = verdict(reports.iter().map(Cow::Borrowed), differing).unwrap_err();
+        assert_eq!(
+            failure.line,
+            "2 of 2 sessions were measured incompletely; a: 31 of 70 packets could not be sent"
+        );
     }
 }

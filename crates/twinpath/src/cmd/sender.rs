@@ -25,6 +25,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     let far = only_far_end(args);
     if far.is_none() || args.session.paths.is_some() {
         packets::labels_fit(&args.run.results, true)?;
+        packets::keys_fit(&args.run.results, &planned.label_keys)?;
     }
     if let Some(far) = far {
         remark(&args.run.log, doubt(Some(&far.host), far.port));
@@ -36,7 +37,8 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     let plans = planned.all().map(|session| &session.plan);
     let said = plan::unused_threads(plans, args.targets.threads);
     remark(&args.run.log, said);
-    if let [session] = planned.sessions.as_mut_slice()
+    if far.is_some()
+        && let [session] = planned.sessions.as_mut_slice()
         && args.run.results.form() == OutputFormat::Csv
     {
         // Its rows have no column to identify a second session.
@@ -70,6 +72,7 @@ fn subject(planned: &PlannedSessions, has_one_far_end: bool) -> Subject {
         command: "sender",
         far,
         what,
+        label_keys: planned.label_keys.clone(),
     }
 }
 

@@ -12,6 +12,7 @@ use twinpath_wire::control::SecurityMode;
 
 use crate::args::RunOptions;
 use crate::output::SessionName;
+use crate::output::names::Differing;
 use crate::plan::PlannedSession;
 
 /// What is measured.
@@ -21,6 +22,8 @@ pub(super) struct Subject {
     pub(super) far: String,
     /// The protocol, for the view.
     pub(super) what: String,
+    /// Keys of the labels that targets have.
+    pub(super) label_keys: Vec<String>,
 }
 
 /// A run whose sessions are about to begin.
@@ -78,6 +81,11 @@ impl Known {
         self.planned.extend(begun);
         self.identities = identities(&self.planned, sessions).into();
         self.names = SessionName::all(&self.identities.iter().collect::<Vec<_>>()).into();
+    }
+
+    /// In what the sessions differ.
+    pub(super) fn differing(&self) -> Differing {
+        Differing::of(self.identities.iter())
     }
 
     /// What the sessions are called, where there are several.
@@ -149,6 +157,7 @@ fn target(planned: &PlannedSession) -> Target {
         name: planned.target.name.clone(),
         labels,
         has_moved: planned.target.has_moved,
+        is_listed: planned.target.is_listed,
     }
 }
 

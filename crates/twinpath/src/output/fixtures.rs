@@ -26,7 +26,7 @@ pub(crate) fn meta() -> Meta {
     Meta {
         host: Some("probe7".into()),
         labels: vec![label],
-        requested: super::Requested::default(),
+        ..Meta::default()
     }
 }
 

@@ -77,7 +77,7 @@ impl<'a> Document<'a> {
             schema: "twinpath-report-1",
             version: env!("CARGO_PKG_VERSION"),
             host: meta.host.as_deref(),
-            labels: Labels(&meta.labels),
+            labels: Labels::of_run(&meta.labels),
             sessions: Sessions { outcome, meta },
             survey: None,
             control: outcome.control.map(Control::from),

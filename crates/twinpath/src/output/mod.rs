@@ -168,7 +168,12 @@ impl<'a> Outcome<'a> {
             Differing::of(of_file.map(|report| report.identity.clone())).is_mesh()
         });
         if is_mesh || self.files.is_empty() {
-            Differing::of_reports(self.sessions)
+            let differing = Differing::of_reports(self.sessions);
+            if self.failed.is_empty() {
+                differing
+            } else {
+                differing.with_others()
+            }
         } else {
             Differing::default()
         }
@@ -264,6 +269,8 @@ pub(crate) struct Meta {
     pub(crate) host: Option<String>,
     /// The user's remarks.
     pub(crate) labels: Vec<Label>,
+    /// Keys of the labels that targets have, where some may come later.
+    pub(crate) label_keys: Vec<String>,
     /// Figures on request.
     pub(crate) requested: Requested,
 }
@@ -274,7 +281,7 @@ impl Meta {
         Self {
             host: host_name(),
             labels: labels.to_vec(),
-            requested: Requested::default(),
+            ..Self::default()
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What sessions are called in lines, rows and records, where there are several.
 
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use twinpath_report::Identity;
+use twinpath_report::words::is_plain;
 
 use super::{Reports, ends};
 
@@ -16,8 +18,10 @@ pub(crate) struct SessionName {
     pub(crate) text: String,
     /// Its class, or the file that it is from.
     pub(crate) class: String,
-    /// In runs with several targets or several paths.
+    /// Where targets are listed, or have paths.
     pub(crate) target: Option<NamedTarget>,
+    /// Those of its target.
+    pub(crate) labels: BTreeMap<String, String>,
 }
 
 /// The target of a session, and which path to it.
@@ -68,22 +72,27 @@ impl SessionName {
             class: text.clone(),
             text,
             target: None,
+            labels: BTreeMap::new(),
         }
     }
 
-    /// The sessions of one run; none if there is only one.
+    /// The sessions of one run; none if it can have only one, whatever becomes of the others.
     pub(crate) fn all(identities: &[&Identity]) -> Vec<Self> {
-        if identities.len() < 2 {
+        let differing = Differing::of(identities.iter().copied());
+        if identities.len() < 2 && !differing.are_named() {
             return Vec::new();
         }
-        let differing = Differing::of(identities.iter().copied());
         let name = |(index, identity): (usize, &&Identity)| {
-            let has_target = differing.is_mesh() && identity.target.is_some();
+            let has_target = differing.are_named() && identity.target.is_some();
             Self {
                 number: index + 1,
                 text: differing.name(identity),
                 class: identity.tos.dscp().to_string(),
                 target: has_target.then(|| NamedTarget::of(identity)),
+                labels: identity
+                    .target
+                    .as_ref()
+                    .map_or_else(BTreeMap::new, |target| target.labels.clone()),
             }
         };
         identities.iter().enumerate().map(name).collect()
@@ -93,9 +102,18 @@ impl SessionName {
 /// In what the sessions of a run differ.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Differing {
-    targets: bool,
+    targets: Targets,
     classes: bool,
     paths: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Targets {
+    #[default]
+    One,
+    /// There can be several, but there is one.
+    Listed,
+    Several,
 }
 
 impl Differing {
@@ -109,7 +127,14 @@ impl Differing {
                 let address = identity.reflector.ip();
                 let own = || (target.name.clone(), address);
                 let first = first_target.get_or_insert_with(own);
-                differing.targets |= first.0 != target.name || first.1 != address;
+                let targets = if first.0 != target.name || first.1 != address {
+                    Targets::Several
+                } else if target.is_listed {
+                    Targets::Listed
+                } else {
+                    Targets::One
+                };
+                differing.targets = differing.targets.max(targets);
             }
             differing.classes |= identity.tos != *first_class.get_or_insert(identity.tos);
             differing.paths |= identity.path.is_some();
@@ -122,19 +147,33 @@ impl Differing {
         Self::of(reports.iter().map(|report| report.identity.clone()))
     }
 
+    /// There are targets of the list of which nothing was measured.
+    pub(crate) fn with_others(self) -> Self {
+        let targets = match self.targets {
+            Targets::One => Targets::One,
+            Targets::Listed | Targets::Several => Targets::Several,
+        };
+        Self { targets, ..self }
+    }
+
     /// There are several targets, or several paths to one.
     pub(crate) fn is_mesh(self) -> bool {
-        self.targets || self.paths
+        self.targets == Targets::Several || self.paths
+    }
+
+    /// Records name targets and paths. That depends on what was asked for, not on what became of it.
+    pub(crate) fn are_named(self) -> bool {
+        self.has_targets() || self.paths
     }
 
     pub(crate) fn has_targets(self) -> bool {
-        self.targets
+        self.targets > Targets::One
     }
 
     /// A session's name among the others, in plain characters.
     pub(crate) fn name(self, identity: &Identity) -> String {
-        let target = identity.target.as_ref().filter(|_| self.targets);
-        let class = (self.classes || !self.is_mesh()).then(|| identity.tos.dscp().to_string());
+        let target = identity.target.as_ref().filter(|_| self.has_targets());
+        let class = (self.classes || !self.are_named()).then(|| identity.tos.dscp().to_string());
         let parts = [
             target.map(|_| target_name(identity)),
             class,
@@ -155,9 +194,17 @@ pub(super) fn target_name(identity: &Identity) -> String {
     }
 }
 
+/// The name of a target of a list, if it is not its address alone.
+pub(super) fn listed_name(identity: &Identity) -> Option<String> {
+    let target = identity.target.as_ref().filter(|target| target.is_listed)?;
+    let (ip, address) = (identity.reflector.ip(), ends::named(identity.reflector));
+    let is_address = target.name == ip.to_string() || target.name == address;
+    (!is_address).then(|| plain(&target.name))
+}
+
 /// A name from outside, in plain characters.
 pub(crate) fn plain(name: &str) -> String {
-    let plain = |c: char| if c.is_control() { '?' } else { c };
+    let plain = |c: char| if is_plain(c) { c } else { '?' };
     name.chars().map(plain).collect()
 }
 
@@ -174,8 +221,9 @@ mod tests {
             tos: class.parse::<Dscp>().unwrap().tos(),
             target: Some(Target {
                 name: target.to_owned(),
-                labels: std::collections::BTreeMap::new(),
+                labels: BTreeMap::new(),
                 has_moved: false,
+                is_listed: false,
             }),
             path,
             ..fixtures::quiet_path().identity
@@ -203,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn only_runs_with_several_targets_or_paths_name_them_in_records() {
+    fn only_runs_that_can_have_several_targets_or_paths_name_them_in_records() {
         let has_target = |identities: [Identity; 2]| {
             let names = SessionName::all(&identities.each_ref());
             names.iter().all(|name| name.target.is_some())
@@ -213,5 +261,21 @@ mod tests {
         assert!(has_target([one(), identity("b", "ef", None)]));
         let paths = [1, 2].map(|path| identity("a", "ef", Some(path)));
         assert!(has_target(paths));
+        // The others of a list may have failed.
+        let mut listed = one();
+        listed.target.as_mut().unwrap().is_listed = true;
+        listed
+            .target
+            .as_mut()
+            .unwrap()
+            .labels
+            .insert("site".into(), "fra".into());
+        let names = SessionName::all(&[&listed]);
+        assert_eq!(names[0].text, "a");
+        assert_eq!(names[0].target.as_ref().unwrap().name, "a");
+        assert_eq!(names[0].labels["site"], "fra");
+        let path = identity("a", "ef", Some(1));
+        assert!(SessionName::all(&[&path])[0].target.is_some());
+        assert!(SessionName::all(&[&one()]).is_empty());
     }
 }

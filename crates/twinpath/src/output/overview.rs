@@ -145,6 +145,7 @@ mod tests {
             has_moved: false,
             name: target.to_owned(),
             labels: BTreeMap::new(),
+            is_listed: false,
         });
         report.identity.path = path;
         report

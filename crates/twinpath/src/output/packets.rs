@@ -1,5 +1,6 @@
 //! A record for each packet, for machines: `jsonl` and `csv` share their columns.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -64,6 +65,19 @@ pub(crate) fn labels_fit(options: &ResultOptions, has_targets: bool) -> Result<(
             "--label {}: csv already has a column of that name",
             label.key
         );
+        Err(Failure::usage(line).with_remedy(Some("use another key")))
+    })
+}
+
+/// The same for labels of targets, with these keys.
+///
+/// # Errors
+/// [`Failure`]: bad usage.
+pub(crate) fn keys_fit(options: &ResultOptions, keys: &[String]) -> Result<(), Failure> {
+    let is_csv = options.form() == OutputFormat::Csv;
+    let taken = |key: &&String| is_csv && is_column(key, true);
+    keys.iter().find(taken).map_or(Ok(()), |key| {
+        let line = format!("label {key} of a target: csv already has a column of that name");
         Err(Failure::usage(line).with_remedy(Some("use another key")))
     })
 }
@@ -141,7 +155,7 @@ impl<W: Write> Sink for JsonLines<W> {
                 session: session.map(|session| session.number),
                 tos_forward: sample.tos_forward.map(|tos| tos.0),
                 excluded,
-                labels: Labels(&self.meta.labels),
+                labels: Labels::of_session(session, &self.meta.labels),
                 target: target.map(TargetOfRecord::from),
                 class: session.filter(|_| target.is_some()).map(|it| &*it.class),
                 path: target.and_then(|target| target.path),
@@ -168,7 +182,9 @@ impl<W: Write> Sink for JsonLines<W> {
 /// `--output csv`: a heading, then a row for each packet. Labels are additional columns at the end.
 pub(crate) struct Csv<W: Write> {
     out: csv::Writer<W>,
-    labels: Vec<String>,
+    labels: Vec<Label>,
+    /// Those of the labels' columns.
+    keys: Vec<String>,
 }
 
 impl<W: Write> Csv<W> {
@@ -180,22 +196,33 @@ impl<W: Write> Csv<W> {
         let mut out = csv::WriterBuilder::new()
             .has_headers(false)
             .from_writer(out);
-        let keys = meta.labels.iter().map(|label| label.key.as_str());
+        let of_run = meta.labels.iter().map(|label| &label.key);
+        let of_targets = names.iter().flat_map(|name| name.labels.keys());
+        let mut known = HashSet::new();
+        let keys: Vec<String> = of_run
+            .chain(&meta.label_keys)
+            .chain(of_targets)
+            .filter(|key| known.insert(*key))
+            .cloned()
+            .collect();
         let session = (!names.is_empty()).then_some(SESSION);
         let has_targets = names.iter().any(|name| name.target.is_some());
         let target = TARGET.into_iter().filter(|_| has_targets);
         let own = COLUMNS.into_iter().chain(session).chain(target);
-        out.write_record(own.chain(keys)).map_err(io_error)?;
+        out.write_record(own.chain(keys.iter().map(String::as_str)))
+            .map_err(io_error)?;
         out.flush()?;
-        let labels = meta.labels.into_iter().map(|label| label.value).collect();
-        Ok(Self { out, labels })
+        let labels = meta.labels;
+        Ok(Self { out, labels, keys })
     }
 }
 
 impl<W: Write> Sink for Csv<W> {
     fn sample(&mut self, session: Option<&SessionName>, sample: &Sample) -> io::Result<()> {
         let record = Record::from(sample);
-        let labels = &self.labels;
+        let labels = Labels::of_session(session, &self.labels);
+        let keys = self.keys.iter();
+        let labels: Vec<Option<&str>> = keys.map(|key| labels.get(key)).collect();
         let written = match session.map(|session| (session, &session.target)) {
             None => self.out.serialize((record, labels)),
             Some((session, None)) => self.out.serialize((record, session.number, labels)),
@@ -291,6 +318,55 @@ mod tests {
     }
 
     #[test]
+    fn each_target_s_own_label_comes_before_that_of_the_run_and_every_key_has_a_column() {
+        let name = |number, labels: &[(&str, &str)]| SessionName {
+            labels: labels
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
+            ..SessionName::new(number, "ef")
+        };
+        let names = [name(1, &[("x", "1"), ("site", "fra")]), name(2, &[])];
+        let label = Label {
+            key: "x".into(),
+            value: "2".into(),
+        };
+        let meta = || Meta {
+            labels: vec![label.clone()],
+            // Of a target that has no address yet.
+            label_keys: vec!["late".into(), "site".into()],
+            ..Meta::default()
+        };
+        let sample = fixtures::samples()[0];
+        let (mut table, mut out) = (Vec::new(), Vec::new());
+        let mut csv = Csv::new(&mut table, meta(), &names).unwrap();
+        let mut lines = JsonLines::new(&mut out, meta());
+        for name in &names {
+            csv.sample(Some(name), &sample).unwrap();
+            lines.sample(Some(name), &sample).unwrap();
+        }
+        csv.flush().unwrap();
+        drop(csv);
+        let table = String::from_utf8(table).unwrap();
+        let ends = [
+            "fate,session,x,late,site",
+            "received,1,1,,fra",
+            "received,2,2,,",
+        ];
+        for (line, end) in table.lines().zip(ends) {
+            assert!(line.ends_with(end), "{table}");
+        }
+        let lines = out.split(|octet| *octet == b'\n');
+        let lines = lines.filter(|line| !line.is_empty());
+        let labels = lines.map(|line| {
+            let line: serde_json::Value = serde_json::from_slice(line).unwrap();
+            line["labels"].to_string()
+        });
+        let labels: Vec<String> = labels.collect();
+        assert_eq!(labels, [r#"{"site":"fra","x":"1"}"#, r#"{"x":"2"}"#]);
+    }
+
+    #[test]
     fn csv_without_a_packet_is_its_heading() {
         let mut out = Vec::new();
         Csv::new(&mut out, Meta::default(), &[])
@@ -314,6 +390,15 @@ mod tests {
             let args = SenderArgs::of(&format!("::1 {line}"));
             let told = labels_fit(&args.run.results, false).map_err(|failure| failure.to_string());
             assert_eq!(told.is_ok(), fits, "{told:?}");
+        }
+        for (line, key, fits) in [
+            ("--output csv", "path", false),
+            ("--output csv", "site", true),
+            ("--output json", "path", true),
+        ] {
+            let args = SenderArgs::of(&format!("::1 {line}"));
+            let told = keys_fit(&args.run.results, &[key.to_owned()]);
+            assert_eq!(told.is_ok(), fits, "{line} {key}");
         }
     }
 }

@@ -9,7 +9,7 @@ use twinpath_report::words::instant;
 use twinpath_report::{Note, Origin, SessionReport};
 
 use super::clocks::ONE_HOST;
-use super::names::plain;
+use super::names::{listed_name, plain};
 use super::table::enough;
 use super::units::{self, Unit};
 use super::{Outcome, Written, counts, ends, schedule, summary, words};
@@ -102,6 +102,7 @@ pub(super) struct Common {
     /// The class of the first, and when it started.
     first: [String; 2],
     title: Option<String>,
+    target: Option<String>,
     far: Option<String>,
     schedule: Option<String>,
     sizes: Option<String>,
@@ -120,6 +121,7 @@ impl Common {
                 format!("{} {started}", words::started(report)),
             ],
             title: Some(title(report)),
+            target: listed_name(&report.identity),
             far: Some(ends::named(report.identity.reflector)),
             schedule: Some(schedule::of(report)),
             sizes: Some(schedule::sizes(report)),
@@ -142,6 +144,7 @@ impl Common {
             count: self.count + 1,
             first: std::mem::take(&mut self.first),
             title: both(self.title.take(), one.title),
+            target: both(self.target.take(), one.target),
             far: both(self.far.take(), one.far),
             schedule: both(self.schedule.take(), one.schedule),
             sizes: both(self.sizes.take(), one.sizes),
@@ -173,6 +176,7 @@ impl Common {
             many => format!("{many} sessions"),
         };
         let parts = [
+            self.target.clone(),
             self.schedule.clone(),
             self.sizes.clone(),
             Some(class),

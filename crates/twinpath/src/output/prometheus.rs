@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use twinpath_metrics::{Unit, Value};
-use twinpath_report::Finding;
 use twinpath_report::document::{METRICS, Metric, SessionDocument};
+use twinpath_report::{FailedTarget, Finding};
 
-use super::names::Differing;
+use super::labels::Labels;
+use super::names::{Differing, plain};
 use super::{Meta, Outcome, Sink, ends};
 
 /// Values that are kept at once: a metric has its samples together, while sessions are walked one by one.
@@ -35,13 +36,14 @@ impl<W: Write> Sink for Prometheus<W> {
     }
 
     fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()> {
-        let is_mesh = Differing::of_reports(outcome.sessions).is_mesh();
+        let are_named = Differing::of_reports(outcome.sessions).are_named();
         let mut labels = Vec::with_capacity(outcome.sessions.len());
         let mut started = Vec::with_capacity(outcome.sessions.len());
         let mut findings = BTreeSet::new();
         for (place, report) in outcome.sessions.iter().enumerate() {
             let session = outcome.document(&self.meta, place, &report);
-            let own = self::labels(&session, &self.meta, is_mesh);
+            let of_target = Labels::of_target(report.identity.target.as_ref(), &self.meta.labels);
+            let own = self::labels(&session, of_target, are_named);
             findings.extend(report.findings.iter().map(|one| finding(&own, one)));
             started.push(report.started);
             labels.push(own);
@@ -66,6 +68,7 @@ impl<W: Write> Sink for Prometheus<W> {
             .map(|(control, labels)| (labels.clone(), control.refused.len().to_string()));
         let help = "sessions that the server refused";
         family(out, "twinpath_sessions_refused", help, refused)?;
+        failed(out, outcome.failed, &self.meta, are_named)?;
         let at_once = (MOST_VALUES / outcome.sessions.len().max(1)).max(1);
         for metrics in METRICS.chunks(at_once) {
             let mut values: Vec<Vec<Option<Value>>> = vec![Vec::new(); metrics.len()];
@@ -89,6 +92,28 @@ impl<W: Write> Sink for Prometheus<W> {
         }
         out.flush()
     }
+}
+
+/// What could not be measured: each by its name, and how many these are, where there can be some.
+fn failed(
+    out: &mut impl Write,
+    failed: &[FailedTarget],
+    meta: &Meta,
+    are_named: bool,
+) -> io::Result<()> {
+    let of_run = user_labels(Labels::of_run(&meta.labels));
+    let names: BTreeSet<&str> = failed.iter().map(|one| &*one.target).collect();
+    let each = names.iter().map(|name| {
+        let own = std::iter::once(label("target", name));
+        let labels: Vec<String> = own.chain(of_run.iter().cloned()).collect();
+        (labels.join(","), "1".to_owned())
+    });
+    let help = "1 for each target of which something could not be measured";
+    family(out, "twinpath_target_failed", help, each)?;
+    let all = (are_named || !failed.is_empty()).then(|| names.len().to_string());
+    let all = all.into_iter().map(|count| (of_run.join(","), count));
+    let help = "targets of which something could not be measured";
+    family(out, "twinpath_targets_failed", help, all)
 }
 
 /// A metric with its samples; omitted without samples.
@@ -161,9 +186,9 @@ fn seconds(ns: i128) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// The labels that identify a session, and the user's labels. `is_mesh`: there are several targets, or
+/// The labels that identify a session, and the `user`'s. `are_named`: there can be several targets, or
 /// several paths to one.
-fn labels(session: &SessionDocument<'_>, meta: &Meta, is_mesh: bool) -> String {
+fn labels(session: &SessionDocument<'_>, user: Labels<'_>, are_named: bool) -> String {
     let own = [
         ("session", session.number.to_string()),
         ("protocol", session.protocol.to_owned()),
@@ -173,15 +198,19 @@ fn labels(session: &SessionDocument<'_>, meta: &Meta, is_mesh: bool) -> String {
         ("dscp", session.dscp.to_string()),
     ];
     let file = session.file.map(|file| ("file", file.to_owned()));
-    let target = session.target.as_ref().filter(|_| is_mesh);
+    let target = session.target.as_ref().filter(|_| are_named);
     let name = target.map(|target| ("target", target.name.to_owned()));
     let path = session.path.map(|path| ("path", path.to_string()));
     let own = own.into_iter().chain(file).chain(name).chain(path);
     let mut labels: Vec<String> = own.map(|(name, value)| label(name, &value)).collect();
+    labels.extend(user_labels(user));
+    labels.join(",")
+}
+
+fn user_labels(user: Labels<'_>) -> Vec<String> {
+    let mut labels = Vec::new();
     let mut names = BTreeSet::new();
-    let of_target = target.into_iter().flat_map(|target| target.labels);
-    let of_run = meta.labels.iter().map(|label| (&label.key, &label.value));
-    for (key, value) in of_target.chain(of_run) {
+    for (key, value) in user.iter() {
         // The user's keys may contain dots and dashes; no two keys may become the same label.
         let fits = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
         let name: String = key.chars().map(fits).collect();
@@ -189,7 +218,7 @@ fn labels(session: &SessionDocument<'_>, meta: &Meta, is_mesh: bool) -> String {
             labels.push(label(&format!("label_{name}"), value));
         }
     }
-    labels.join(",")
+    labels
 }
 
 fn without_port(endpoint: &str) -> String {
@@ -200,16 +229,13 @@ fn without_port(endpoint: &str) -> String {
 }
 
 fn label(name: &str, value: &str) -> String {
-    let value = value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n");
+    let value = plain(value).replace('\\', "\\\\").replace('"', "\\\"");
     format!("{name}=\"{value}\"")
 }
 
 #[cfg(test)]
 mod tests {
-    use twinpath_report::{Note, SessionReport};
+    use twinpath_report::{Note, SessionReport, Target};
 
     use super::*;
     use crate::args::Label;
@@ -284,10 +310,62 @@ mod tests {
         assert_eq!(without_port("[fe80::1%eth0]:862"), "fe80::1%eth0");
     }
 
+    fn listed(name: &str) -> SessionReport {
+        let mut report = fixtures::quiet_path();
+        report.identity.target = Some(Target {
+            name: name.to_owned(),
+            is_listed: true,
+            ..Target::default()
+        });
+        report
+    }
+
+    #[test]
+    fn what_could_not_be_measured_has_samples_and_the_others_keep_their_labels() {
+        let failed = |target: &str, error: &str| FailedTarget {
+            target: target.to_owned(),
+            error: error.to_owned(),
+        };
+        let failed = [failed("b", "x"), failed("c", "y"), failed("b", "z")];
+        let text = |reports: &[SessionReport], failed: &[FailedTarget]| {
+            let mut out = Vec::new();
+            let mut sink = Prometheus::new(&mut out, fixtures::meta());
+            let outcome = Outcome::from(reports).with_failed(failed);
+            sink.report(outcome).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let site = "label_site=\"lab \\\"1\\\"\"";
+        let some = text(&[listed("a")], &failed);
+        for line in [
+            &format!("twinpath_target_failed{{target=\"b\",{site}}} 1"),
+            &format!("twinpath_target_failed{{target=\"c\",{site}}} 1"),
+            &format!("twinpath_targets_failed{{{site}}} 2"),
+        ] {
+            assert_eq!(some.lines().filter(|it| it == line).count(), 1, "{some}");
+        }
+        let none = text(&[listed("a")], &[]);
+        assert!(
+            none.contains(&format!("\ntwinpath_targets_failed{{{site}}} 0\n")),
+            "{none}"
+        );
+        let sent = |text: &str| {
+            let line = text
+                .lines()
+                .find(|line| line.starts_with("twinpath_packets_sent{"));
+            line.unwrap().to_owned()
+        };
+        assert_eq!(sent(&some), sent(&none));
+        assert_eq!(sent(&some), sent(&text(&[listed("a"), listed("b")], &[])));
+        assert!(sent(&some).contains(",target=\"a\","), "{some}");
+        assert!(!text(&[fixtures::quiet_path()], &[]).contains("_failed"));
+        // Nothing was measured.
+        assert!(text(&[], &failed).contains(&format!("{{{site}}} 2\n")));
+    }
+
     #[test]
     fn labels_of_the_user_are_escaped_and_never_collide() {
         let labels = [
-            ("session", "a\\b\"c\nd"),
+            ("session", "a\\b\"c\nd\u{1b}\u{202e}"),
             ("site.rack-1", "e"),
             ("site-rack.1", "f"),
         ];
@@ -302,7 +380,7 @@ mod tests {
         let found = found.unwrap();
         assert!(found.contains("{session=\"1\","), "{found}");
         assert!(
-            found.contains(",label_session=\"a\\\\b\\\"c\\nd\",label_site_rack_1=\"e\"}"),
+            found.contains(",label_session=\"a\\\\b\\\"c?d??\",label_site_rack_1=\"e\"}"),
             "{found}"
         );
     }

@@ -305,7 +305,7 @@ pub(crate) fn write_document(row: &Row<'_>, meta: &Meta, out: &mut impl Write) -
     let document = Document {
         schema: "twinpath-interval-1",
         host: meta.host.as_deref(),
-        labels: Labels(&meta.labels),
+        labels: Labels::of_session(row.session, &meta.labels),
         session: row.session.map(|session| session.number),
         class: row.session.map(|session| &*session.class),
         interval: row.index,

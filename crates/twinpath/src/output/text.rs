@@ -17,6 +17,8 @@ use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Ecn, Sample};
 
 use super::clocks::ONE_HOST;
+use super::labels::Labels;
+use super::names::{listed_name, plain};
 use super::rows::{self, Row};
 use super::style::Style;
 use super::table::{CELL, NAME, cell, clock, enough, fact, notes, row, signed};
@@ -227,9 +229,11 @@ fn heading(
     if let Some(sid) = report.identity.sid {
         writeln!(out, "SID {sid}")?;
     }
-    for label in &meta.labels {
-        let value: String = label.value.chars().filter(|c| !c.is_control()).collect();
-        writeln!(out, "{}={value}", label.key)?;
+    if let Some(name) = listed_name(&report.identity) {
+        writeln!(out, "Target {name}")?;
+    }
+    for (key, value) in Labels::of_target(report.identity.target.as_ref(), &meta.labels).iter() {
+        writeln!(out, "{key}={}", plain(value))?;
     }
     Ok(())
 }

@@ -129,6 +129,7 @@ fn controller(
         address: server,
         labels: Vec::new(),
         has_moved: false,
+        is_listed: false,
     };
     Ok(PlannedControl {
         control,

@@ -54,6 +54,8 @@ pub(crate) struct Target {
     pub(crate) labels: Vec<Label>,
     /// It had another address before.
     pub(crate) has_moved: bool,
+    /// It was given where there can be others.
+    pub(crate) is_listed: bool,
 }
 
 /// What is measured, and what is not.
@@ -63,6 +65,8 @@ pub(crate) struct PlannedSessions {
     /// What is measured once its name has an address.
     pub(crate) waiting: Vec<WaitingTarget>,
     pub(crate) failed: Vec<FailedTarget>,
+    /// Keys of the labels that targets have, each once.
+    pub(crate) label_keys: Vec<String>,
 }
 
 /// A target whose name has no address yet.
@@ -104,6 +108,8 @@ struct AskedTarget {
     end: Arc<NamedEnd>,
     name: String,
     labels: Vec<Label>,
+    /// There can be others.
+    is_listed: bool,
     /// Where in a file; `None`: on the command line.
     place: Option<Place>,
     /// In which of the ways.
@@ -153,7 +159,7 @@ pub(crate) fn sessions(
     lookup: Lookup<'_>,
     mut say: impl FnMut(usize, usize),
 ) -> Result<PlannedSessions, Failure> {
-    let is_only_one = args.targets.to.is_empty() && args.targets.targets.is_none();
+    let is_only_one = is_only_one(args);
     let from_file = match &args.targets.targets {
         Some(path) => targets::read(path, &args.given)?,
         None => Vec::new(),
@@ -169,7 +175,10 @@ pub(crate) fn sessions(
         |asked| asked.end.ends(lookup),
         |done| say(done, of_all),
     );
-    let mut planned = PlannedSessions::default();
+    let mut planned = PlannedSessions {
+        label_keys: label_keys(&asked),
+        ..PlannedSessions::default()
+    };
     let mut ports = PortsTaken::default();
     let mut faults = Vec::new();
     for (asked, ends) in asked.into_iter().zip(ends) {
@@ -223,6 +232,7 @@ impl Way<'_> {
             address: plan.far,
             labels: asked.labels.clone(),
             has_moved: false,
+            is_listed: asked.is_listed,
         };
         let plan = SenderPlan {
             exact: is_exact(plan, all),
@@ -295,6 +305,20 @@ impl AskedTarget {
     }
 }
 
+fn label_keys(asked: &[AskedTarget]) -> Vec<String> {
+    let mut known = HashSet::new();
+    let labels = asked.iter().flat_map(|asked| &asked.labels);
+    let keys = labels.map(|label| &*label.key);
+    keys.filter(|key| known.insert(*key))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// There is a far end that has no others beside it.
+fn is_only_one(args: &SenderArgs) -> bool {
+    args.targets.to.is_empty() && args.targets.targets.is_none()
+}
+
 /// How targets are measured, and all of them in the order in which they are given.
 fn ways<'a>(
     args: &'a SenderArgs,
@@ -302,12 +326,14 @@ fn ways<'a>(
     seed: u64,
 ) -> Result<(Vec<Way<'a>>, Vec<AskedTarget>), Failure> {
     let common = way(args, &args.session, seed)?;
+    let is_listed = !is_only_one(args);
     let on_line = args.far.iter().chain(&args.targets.to);
     let mut asked: Vec<AskedTarget> = on_line
         .map(|far| AskedTarget {
             end: common.end(far),
             name: far.to_string(),
             labels: Vec::new(),
+            is_listed,
             place: None,
             way: 0,
         })
@@ -338,6 +364,7 @@ fn ways<'a>(
             end: of_target.end(&target.far),
             name: target.name.clone(),
             labels: target.labels.clone(),
+            is_listed,
             place: Some(target.place.clone()),
             way,
         }));

@@ -248,8 +248,8 @@ fn a_page_of_a_few_targets_names_them_and_what_was_not_measured() {
     assert_eq!(done.status, 1, "{}", done.stderr);
     let page = std::fs::read_to_string(file).unwrap();
     for part in [
-        "<b>path 1</b>",
-        "<b>path 2</b>",
+        &*format!("<b>{} path 1</b>", responder.at),
+        &format!("<b>{} path 2</b>", responder.at),
         "1 target not measured",
         "<p>no-such-host.invalid: ",
     ] {
@@ -297,10 +297,11 @@ fn a_hundred_targets_are_measured_whatever_some_of_them_do() {
     names.sort_unstable();
     assert_eq!(names, ["192.0.2.9", "no-such-host.invalid"], "{failed:?}");
     let last = done.stderr.lines().last().unwrap();
-    assert!(
-        last.starts_with("twinpath: 2 of 106 targets could not be measured; "),
-        "{last}"
-    );
+    assert_eq!(last, "twinpath: 2 of 106 targets could not be measured");
+    for name in ["192.0.2.9", "no-such-host.invalid"] {
+        let said = done.stderr.matches(&format!("{name} not measured")).count();
+        assert_eq!(said, 1, "{}", done.stderr);
+    }
 
     let done = hosts.run(&line);
     assert_eq!(done.status, 1, "{}", done.stderr);
@@ -317,6 +318,95 @@ fn a_hundred_targets_are_measured_whatever_some_of_them_do() {
         text.contains("warning: no-such-host.invalid not measured: "),
         "{text}"
     );
+}
+
+/// The keys of a record of the first session, or the labels of a sample of it.
+fn form(format: &str, text: &str) -> String {
+    match format {
+        "csv" => text.lines().next().unwrap().to_owned(),
+        "jsonl" => {
+            let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+            let mut lines = lines.filter(|line: &Value| line["session"] == 1);
+            let line = lines.next().unwrap();
+            let keys: Vec<&String> = line.as_object().unwrap().keys().collect();
+            format!("{keys:?} {}", line["target"]["name"])
+        }
+        _ => {
+            let sample = text
+                .lines()
+                .find(|line| line.starts_with("twinpath_packets_sent{session=\"1\""));
+            let sample = sample.unwrap().split(' ').next().unwrap();
+            sample.split("target=").last().unwrap().to_owned()
+        }
+    }
+}
+
+#[test]
+fn the_form_of_records_does_not_depend_on_what_could_be_measured() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let responder = Responder::on_loopback();
+    let at = responder.at;
+    let first =
+        format!("[[target]]\naddress = \"{at}\"\nname = \"fra\"\nlabels = {{ x = \"1\" }}\n");
+    let other = |address: &str| {
+        format!("{first}[[target]]\naddress = \"{address}\"\nlabels = {{ site = \"a\" }}\n")
+    };
+    let good = write("good.toml", &other(&format!("localhost:{}", at.port())));
+    let bad = write("bad.toml", &other("no-such-host.invalid"));
+    let saved = write("a.parquet", "");
+    for format in ["csv", "jsonl", "prometheus"] {
+        let options = format!("-c 1 --label x=2 --output {format}");
+        let good = run(&format!("sender --targets {good} -4 {options}"));
+        assert_eq!(good.status, 0, "{}", good.stderr);
+        let bad = run(&format!("sender --targets {bad} {options} --save {saved}"));
+        assert_eq!(bad.status, 1, "{}", bad.stderr);
+        let wanted = form(format, &good.stdout);
+        assert_eq!(form(format, &bad.stdout), wanted, "{}", bad.stderr);
+        assert!(wanted.contains("fra") || format == "csv", "{wanted}");
+        if format != "csv" {
+            let report = run(&format!("report {saved} --output {format}"));
+            assert_eq!(form(format, &report.stdout), wanted, "{}", report.stderr);
+        }
+    }
+}
+
+#[test]
+fn the_only_target_of_a_list_is_named_and_so_is_the_only_one_measured() {
+    let directory = tempfile::tempdir().unwrap();
+    let responder = Responder::on_loopback();
+    let list = directory.path().join("targets");
+    let line = format!("sender --targets {} -c 1", list.display());
+    let one = format!("{} fra-core1\n", responder.at);
+    std::fs::write(&list, &one).unwrap();
+    let done = run(&format!("{line} -v"));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert!(done.stdout.contains("target=fra-core1 "), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("\nTarget fra-core1\n"),
+        "{}",
+        done.stdout
+    );
+    std::fs::write(&list, format!("{one}no-such-host.invalid gone\n")).unwrap();
+    let done = run(&line);
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    assert!(done.stdout.contains("\nfra-core1 "), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("gone not measured: "),
+        "{}",
+        done.stdout
+    );
+    #[cfg(feature = "pictures")]
+    {
+        let page = directory.path().join("a.html");
+        run(&format!("{line} --html {}", page.display()));
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.contains("fra-core1"), "{page}");
+    }
 }
 
 #[test]

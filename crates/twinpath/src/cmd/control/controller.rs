@@ -50,6 +50,7 @@ pub(super) fn run(args: &ControllerArgs, given: EnvironmentPassphrase) -> Result
         command: "controller",
         far: named(planned.control.server),
         what: "TWAMP".to_owned(),
+        label_keys: Vec::new(),
     };
     let start = || ControlledRun::start(planned, args.threads);
     measurement.run(&subject, start, |_| None)

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use twinpath_metrics::{Distributions, Figures, Series, Timeline};
 use twinpath_report::finding::{self, Difference, RawFile};
-use twinpath_report::{ClockState, Finding, Note, Origin, SessionReport, StampReport, Traffic};
+use twinpath_report::{
+    ClockState, Finding, Identity, Note, Origin, SessionReport, StampReport, Traffic,
+};
 
 use super::alike;
 use super::source::{self, Source};
@@ -51,11 +53,17 @@ pub(super) fn merge<'a>(
         recompute(&sum.delays, &mut sum.figures);
         // Rates and offsets are each run's own.
         sum.achieved_pps = None;
-        sum.identity.sid = sum.identity.sid.filter(|_| {
-            others
-                .iter()
-                .all(|other| other.identity.sid == sum.identity.sid)
-        });
+        let of_all = |same: fn(&Identity, &Identity) -> bool| {
+            let mut others = others.iter();
+            others.all(|other| same(&other.identity, &sum.identity))
+        };
+        let same_sid = of_all(|one, other| one.sid == other.sid);
+        let same_target = of_all(|one, other| one.target == other.target);
+        let same_path = of_all(|one, other| one.path == other.path);
+        let own = &mut sum.identity;
+        own.sid = own.sid.filter(|_| same_sid);
+        own.target = own.target.take().filter(|_| same_target);
+        own.path = own.path.filter(|_| same_path);
     }
     sum.stamps = StampReport {
         transmit: sum.figures.stamps_transmit.best(),

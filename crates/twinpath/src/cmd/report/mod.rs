@@ -30,7 +30,7 @@ use crate::args::ReportArgs;
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::SessionName;
-use crate::output::names::NamedTarget;
+use crate::output::names::{Differing, NamedTarget};
 use crate::output::style::Style;
 use crate::output::{Meta, Outcome, packets, words};
 use crate::plan;
@@ -99,11 +99,10 @@ type Open<'a> = dyn Fn(Meta, &[SessionName]) -> io::Result<RunOutput> + 'a;
 fn report(args: &ReportArgs, output: &Open<'_>) -> Result<Exit, Trouble> {
     let sources = open(args)?;
     let sessions: usize = sources.iter().map(|source| source.sessions.len()).sum();
-    let several = sessions > 1 && !args.merge;
     let meta = together(&sources, args);
     let companions = Companions::of_report(args, &meta.labels)?;
     let names = source::names(&sources);
-    let session_names = session_names(&sources, &names, several);
+    let session_names = session_names(&sources, &names, args.merge);
     let has_targets = session_names.iter().any(|name| name.target.is_some());
     packets::labels_fit(&args.results, has_targets)?;
     let mut output = output(meta, &session_names)?.beside(companions.write());
@@ -153,7 +152,10 @@ fn report(args: &ReportArgs, output: &Open<'_>) -> Result<Exit, Trouble> {
     let sent: u64 = reports.iter().map(|report| report.counters.sent).sum();
     let verdict = match sources.first() {
         Some(source) if sent == 0 => Err(source.nothing()),
-        _ => verdict(reports.iter().map(Cow::Borrowed)),
+        _ => verdict(
+            reports.iter().map(Cow::Borrowed),
+            Differing::of_reports(reports.as_slice().into()),
+        ),
     };
     let outcome = Outcome {
         files: &files,
@@ -226,9 +228,9 @@ fn follow(
     Ok(RunObservers::new(series, names.into(), lines))
 }
 
-/// What the sessions are called, where there are `several`.
-fn session_names(sources: &[Source], files: &[String], several: bool) -> Vec<SessionName> {
-    if !several {
+/// What the sessions are called, where there can be several.
+fn session_names(sources: &[Source], files: &[String], are_merged: bool) -> Vec<SessionName> {
+    if are_merged {
         return Vec::new();
     }
     if let [source] = sources {
@@ -240,6 +242,7 @@ fn session_names(sources: &[Source], files: &[String], several: bool) -> Vec<Ses
         let identities = source.sessions.iter().map(|session| &session.identity);
         if source.sessions.len() == 1 {
             names.push(SessionName::new(names.len() + 1, file.clone()));
+            continue;
         }
         for name in SessionName::all(&identities.collect::<Vec<_>>()) {
             names.push(SessionName {
@@ -249,10 +252,13 @@ fn session_names(sources: &[Source], files: &[String], several: bool) -> Vec<Ses
             });
         }
     }
-    if names.iter().any(|name| name.target.is_some()) {
-        // All have the same columns.
-        let sessions = sources.iter().flat_map(|source| &source.sessions);
-        for (name, session) in names.iter_mut().zip(sessions) {
+    // All have the same columns.
+    let have_targets = names.iter().any(|name| name.target.is_some());
+    let sessions = sources.iter().flat_map(|source| &source.sessions);
+    for (name, session) in names.iter_mut().zip(sessions) {
+        let target = session.identity.target.as_ref();
+        name.labels = target.map_or_else(Default::default, |target| target.labels.clone());
+        if have_targets {
             name.class = session.identity.tos.dscp().to_string();
             name.target = Some(NamedTarget::of(&session.identity));
         }

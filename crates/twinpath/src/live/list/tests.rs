@@ -31,6 +31,7 @@ fn identity(number: u64, class: &str) -> Identity {
             name: format!("fra-core{number}"),
             labels: BTreeMap::from([("site".to_owned(), format!("s{}", number % 3))]),
             has_moved: false,
+            is_listed: false,
         }),
         ..fixtures::quiet_path().identity
     }

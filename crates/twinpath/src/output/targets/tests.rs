@@ -9,6 +9,7 @@ fn to(target: &str, path: Option<u16>, report: SessionReport) -> SessionReport {
         has_moved: false,
         name: target.to_owned(),
         labels: BTreeMap::new(),
+        is_listed: false,
     });
     report.identity.path = path;
     report
