@@ -9,17 +9,17 @@ use twinpath_wire::Mono;
 use super::pool::source;
 use crate::measure::SessionId;
 
-/// Datagrams that do not answer the session with their sender are looked at more closely this often at
-/// most: the look costs by the number of sessions, and anybody can send any number of datagrams.
-const STRAYS_PER_SECOND: u32 = 20;
+/// For datagrams that do not answer the session with their sender, so many sessions are looked at in a
+/// second at most: anybody can send any number of datagrams.
+const LOOKS_PER_SECOND: usize = 200_000;
 
 /// Sessions by socket and far end. The map's hash has a key, for who sends us something chooses where
 /// from.
 #[derive(Debug, Default)]
 pub(super) struct Demultiplexer {
     sessions: HashMap<(usize, IpAddr, u16), SessionId>,
-    strays_left: u32,
-    strays_since: Mono,
+    looks_left: usize,
+    looks_since: Mono,
 }
 
 impl Demultiplexer {
@@ -37,15 +37,16 @@ impl Demultiplexer {
         self.sessions.get(&(place, ip, port)).copied()
     }
 
-    /// Whether it may be looked for the session that a datagram answers, which its sender does not tell.
-    pub(super) fn may_search(&mut self, now: Mono) -> bool {
-        if now.since(self.strays_since) >= Duration::from_secs(1) {
-            self.strays_since = now;
-            self.strays_left = STRAYS_PER_SECOND;
+    /// Whether it may be looked, among so many sessions, for the one that a datagram answers, which its
+    /// sender does not tell.
+    pub(super) fn may_search(&mut self, sessions: usize, now: Mono) -> bool {
+        if now.since(self.looks_since) >= Duration::from_secs(1) {
+            self.looks_since = now;
+            self.looks_left = LOOKS_PER_SECOND;
         }
-        self.strays_left
-            .checked_sub(1)
-            .map(|left| self.strays_left = left)
+        self.looks_left
+            .checked_sub(sessions.max(1))
+            .map(|left| self.looks_left = left)
             .is_some()
     }
 }
@@ -74,12 +75,16 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_strays_is_searched_for_some_times_a_second() {
+    fn a_flood_of_strays_is_searched_for_the_less_often_the_more_sessions_there_are() {
         let mut sessions = Demultiplexer::default();
         let at = |ms: u64| Mono::from_ns(5_000_000_000 + ms * 1_000_000);
-        let searched = (0..10_000).filter(|_| sessions.may_search(at(0))).count();
-        assert_eq!(searched, 20);
-        assert!(!sessions.may_search(at(999)));
-        assert!(sessions.may_search(at(1_000)));
+        let searches = |among, sessions: &mut Demultiplexer, ms| {
+            let all = 0..1_000_000;
+            all.filter(|_| sessions.may_search(among, at(ms))).count()
+        };
+        assert_eq!(searches(10_000, &mut sessions, 0), 20);
+        assert_eq!(searches(1, &mut sessions, 999), 0);
+        assert_eq!(searches(100, &mut sessions, 1_000), 2_000);
+        assert_eq!(searches(0, &mut sessions, 2_000), 200_000);
     }
 }

@@ -94,7 +94,7 @@ impl SharedLoop {
         let its_own = known.filter(|id| !is_shared || members.get(*id).is_some_and(answers));
         let its_own = its_own.or_else(|| {
             // Perhaps another session's packet, which its far end answers from elsewhere.
-            if !self.demultiplexer.may_search(now.mono) {
+            if !self.demultiplexer.may_search(members.len(), now.mono) {
                 return None;
             }
             let mut all = members.iter();

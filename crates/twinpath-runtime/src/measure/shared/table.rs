@@ -51,6 +51,10 @@ impl<T> Table<T> {
         Some(member)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
     }
