@@ -298,3 +298,34 @@ fn host_name() -> Option<String> {
 pub(crate) fn print_to_stderr(text: &str) {
     let _ = logs::Line.write_all(format!("{text}\n").as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_lacks_no_record_is_not_said_to() {
+        let shortfall = |records, all| {
+            let written = Written {
+                what: WrittenFile::Saved,
+                path: "run.parquet".to_owned(),
+                complete: false,
+                files: None,
+                records: Some(records),
+                records_of_run: Some(all),
+                error: Some("no room".to_owned()),
+                remedy: "",
+            };
+            written.shortfall().unwrap()
+        };
+        assert_eq!(
+            shortfall(4, 5),
+            "run.parquet is incomplete: 4 of 5 records: no room"
+        );
+        assert_eq!(shortfall(5, 5), "run.parquet is incomplete: no room");
+        assert_eq!(
+            shortfall(0, 5),
+            "run.parquet holds no record of the run: no room"
+        );
+    }
+}
