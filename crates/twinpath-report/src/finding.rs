@@ -72,7 +72,7 @@ pub use host::Host;
 pub use losses::Losses;
 pub use not_read::NotRead;
 pub use raw_file::{Difference, RawFile};
-pub use silence::Silence;
+pub use silence::{Others, Silence};
 pub use unreached::{IcmpCause, Unreached};
 
 pub use clocks::steps;
@@ -83,6 +83,7 @@ pub(crate) use clocks::estimated;
 pub(crate) use coverage::{KEY as INCOMPLETE, renew as renew_coverage};
 pub(crate) use directions::renew as renew_directions;
 pub(crate) use far_times::renew as renew_far_times;
+pub(crate) use silence::beside;
 
 use crate::SessionReport;
 
@@ -210,6 +211,17 @@ impl Finding {
     /// Whether the figures are misleading without it.
     pub fn is_warning(&self) -> bool {
         self.severity() == Severity::Warning
+    }
+
+    /// It concerns one of several sessions to a far end that answers others.
+    pub fn has_answered_others(&self) -> bool {
+        if let Self::Silence(Silence::NothingCameBack { others, .. }) = self {
+            others.is_some()
+        } else if let Self::Unreached(unreached) = self {
+            unreached.cause().others.is_some()
+        } else {
+            false
+        }
     }
 
     /// The finding together with its words.

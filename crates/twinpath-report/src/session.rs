@@ -296,6 +296,11 @@ impl SessionReport {
         self.findings.extend(found.into_iter().map(Into::into));
     }
 
+    /// Of the sessions to its far end, as many are answered: that is said where this one is not.
+    pub fn put_beside(&mut self, answered: u64, sessions: u64) {
+        finding::beside(self, answered, sessions);
+    }
+
     /// How much of the traffic due was sent. If that is incomplete, loss and availability are
     /// unknown: a ratio of the rest would be too low.
     pub fn coverage(&self) -> Coverage {

@@ -70,6 +70,9 @@ findings! {
             far: SocketAddr,
             /// A Server agreed to reflect there.
             is_negotiated: bool,
+            /// Other sessions to it are answered.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            others: Option<Others>,
         }
         /// Nothing came back any more, and the far end's name has another address.
         Warning "name-changed" NameChanged {
@@ -90,6 +93,60 @@ findings! {
             others: Vec<IpAddr>,
             /// The user chose the IP version.
             is_version_chosen: bool,
+        }
+    }
+}
+
+/// Sessions to a far end that some packets do not reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Others {
+    /// From which port the session without replies sends.
+    pub port: u16,
+    /// How many sessions to the far end are answered.
+    pub answered: u64,
+    /// Of how many.
+    pub sessions: u64,
+}
+
+/// The session is not answered, while `answered` of `sessions` to the same far end are: that is no fault
+/// of the far end alone.
+pub(crate) fn beside(report: &mut SessionReport, answered: u64, sessions: u64) {
+    let port = report.identity.sender.port();
+    for finding in &mut report.findings {
+        if let Some(others) = others(finding) {
+            *others = (answered > 0).then_some(Others {
+                port,
+                answered,
+                sessions,
+            });
+        }
+    }
+}
+
+fn others(finding: &mut Finding) -> Option<&mut Option<Others>> {
+    if let Finding::Silence(Silence::NothingCameBack { others, .. }) = finding {
+        Some(others)
+    } else if let Finding::Unreached(unreached) = finding {
+        Some(&mut unreached.cause_mut().others)
+    } else {
+        None
+    }
+}
+
+impl Silence {
+    /// Something came back from the far end, though no reply in time.
+    pub fn came_back(&self) -> bool {
+        match self {
+            Self::AllRepliesLate { .. }
+            | Self::AnswersFromElsewhere { .. }
+            | Self::EchoService { .. }
+            | Self::AnotherSsid { .. }
+            | Self::ForgedReplies { .. }
+            | Self::AnotherProtocol { .. } => true,
+            Self::NothingLeft { .. }
+            | Self::NothingCameBack { .. }
+            | Self::NameChanged { .. }
+            | Self::OtherAddresses { .. } => false,
         }
     }
 }
@@ -146,6 +203,7 @@ pub(super) fn of(report: &SessionReport) -> Finding {
     Silence::NothingCameBack {
         far,
         is_negotiated: report.is_negotiated(),
+        others: None,
     }
     .into()
 }

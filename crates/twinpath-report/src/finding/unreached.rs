@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 use twinpath_net::IcmpKind;
 
+use super::Others;
 use crate::SessionReport;
 
 findings! {
@@ -36,6 +37,33 @@ pub struct IcmpCause {
     pub is_negotiated: bool,
     /// Whether at least one of them quotes enough to belong to a packet of this run.
     pub is_own: bool,
+    /// Other sessions to the far end are answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others: Option<Others>,
+}
+
+impl Unreached {
+    pub(super) fn cause(&self) -> &IcmpCause {
+        match self {
+            Self::PortUnreachable(cause)
+            | Self::Prohibited(cause)
+            | Self::Unreachable(cause)
+            | Self::TtlExceeded(cause)
+            | Self::TooBig(cause)
+            | Self::IcmpError(cause) => cause,
+        }
+    }
+
+    pub(super) fn cause_mut(&mut self) -> &mut IcmpCause {
+        match self {
+            Self::PortUnreachable(cause)
+            | Self::Prohibited(cause)
+            | Self::Unreachable(cause)
+            | Self::TtlExceeded(cause)
+            | Self::TooBig(cause)
+            | Self::IcmpError(cause) => cause,
+        }
+    }
 }
 
 /// Findings from ICMP errors.
@@ -48,6 +76,7 @@ pub(super) fn of(report: &SessionReport) -> Option<Unreached> {
         from: icmp.from.filter(is_other),
         is_negotiated: report.is_negotiated(),
         is_own: icmp.is_own,
+        others: None,
     };
     Some(match icmp.kind {
         IcmpKind::PortUnreachable => Unreached::PortUnreachable(cause),

@@ -41,6 +41,11 @@ impl EndedSession {
         self.0.report()
     }
 
+    /// How many of its packets were answered in time.
+    pub fn received(&self) -> u64 {
+        self.0.counters.received
+    }
+
     /// Its last rows, which were not known before its end.
     pub fn rows(&self) -> &[ClosedInterval] {
         &self.0.rows

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Stderr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -275,7 +276,7 @@ fn watch<R: Run>(
         observers.companions.look();
         if signals.progress_requested() {
             progress.erase();
-            observers.ask_glance(run.sessions());
+            observers.ask_glance(known, run.sessions());
         }
         observers.refresh(run.sessions());
         output.flush()?;
@@ -318,6 +319,8 @@ struct EndedSessions<'a> {
     findings: HashMap<usize, Vec<Finding>>,
     /// What is found beside what the packets tell, of each of them.
     further: Option<Finding>,
+    /// By target and address: how many sessions are answered, and how many there are.
+    answered: HashMap<(&'a str, IpAddr), (u64, u64)>,
 }
 
 impl EndedSessions<'_> {
@@ -327,6 +330,10 @@ impl EndedSessions<'_> {
         let mut report = ended.report();
         report.identity.number = *number;
         self.known.complete(&mut report);
+        let beside = self.known.target(*number);
+        if let Some((answered, sessions)) = beside.and_then(|it| self.answered.get(&it)) {
+            report.put_beside(*answered, *sessions);
+        }
         report.add(self.findings.get(number).into_iter().flatten().cloned());
         report.add(self.further.clone());
         Some((report, ended))
@@ -345,6 +352,22 @@ impl EndedSessions<'_> {
         words::finding::put([&mut report], None);
         Some(report)
     }
+}
+
+/// How many sessions to each far end are answered, and how many there are.
+fn answered<'a>(
+    all: &[(usize, EndedSession)],
+    known: &'a Known,
+) -> HashMap<(&'a str, IpAddr), (u64, u64)> {
+    let mut far_ends = HashMap::new();
+    for (number, ended) in all {
+        if let Some(target) = known.target(*number) {
+            let (answered, sessions) = far_ends.entry(target).or_default();
+            *answered += u64::from(ended.received() > 0);
+            *sessions += 1;
+        }
+    }
+    far_ends
 }
 
 /// Adds what a session's series has beside figures.
@@ -370,6 +393,7 @@ fn report(
     } = measured;
     words::finding::put([], control.as_mut());
     let mut ended = EndedSessions {
+        answered: answered(&all, known),
         all,
         known,
         findings,

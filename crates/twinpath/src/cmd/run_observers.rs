@@ -11,7 +11,7 @@ use twinpath_wire::Wall;
 
 use super::companions::Companions;
 use super::run_output::RunOutput;
-use super::subject::{Beginning, now};
+use super::subject::{Beginning, Known, now};
 use crate::output::progress::{self, ProgressLine};
 use crate::output::rows::{self, Row};
 use crate::output::style::Style;
@@ -201,12 +201,14 @@ impl RunObservers {
     }
 
     /// The run so far, on stderr, for a user who asks; the view shows it anyway.
-    pub(super) fn ask_glance(&mut self, sessions: &[SessionHandle]) {
+    pub(super) fn ask_glance(&mut self, known: &Known, sessions: &[SessionHandle]) {
         if self.companions.glance() {
             return;
         }
         if self.have_targets() {
-            self.print_worst(sessions);
+            let so_far: Vec<Progress> = sessions.iter().map(SessionHandle::progress).collect();
+            print_to_stderr(&known.so_far(&so_far));
+            self.print_worst(&so_far);
             return;
         }
         sessions.iter().for_each(SessionHandle::request_snapshot);
@@ -222,9 +224,8 @@ impl RunObservers {
     }
 
     /// The sessions that lose most so far.
-    fn print_worst(&self, sessions: &[SessionHandle]) {
-        let sessions = sessions.iter().map(SessionHandle::progress);
-        let mut ranked: Vec<(&SessionName, Progress)> = self.names.iter().zip(sessions).collect();
+    fn print_worst(&self, sessions: &[Progress]) {
+        let mut ranked: Vec<(&SessionName, &Progress)> = self.names.iter().zip(sessions).collect();
         ranked.sort_by_key(|(_, progress)| {
             let lost = u128::from(progress.lost) * 1_000_000_000;
             let share = lost.checked_div(progress.sent.into());

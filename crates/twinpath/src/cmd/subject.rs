@@ -1,18 +1,21 @@
 //! What a command measures, for all parts of the run.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use twinpath_metrics::Series;
 use twinpath_report::{FailedTarget, Identity, SessionReport, Target};
-use twinpath_runtime::measure::SessionHandle;
+use twinpath_runtime::measure::{Progress, SessionHandle};
 use twinpath_wire::Wall;
 use twinpath_wire::control::SecurityMode;
 
 use crate::args::RunOptions;
-use crate::output::SessionName;
 use crate::output::names::Differing;
+use crate::output::progress::{self, together};
+use crate::output::targets::{self, SoFar};
+use crate::output::{SessionName, units};
 use crate::plan::PlannedSession;
 
 /// What is measured.
@@ -109,6 +112,28 @@ impl Known {
             failed: &self.failed,
             names: &self.names,
         }
+    }
+
+    /// All sessions together, then what is remarkable about them, a line each.
+    pub(super) fn so_far(&self, sessions: &[Progress]) -> String {
+        let all = together(sessions.iter().copied());
+        let all = progress::one(&Progress {
+            last_round_trip_ns: None,
+            ..all
+        });
+        let count = units::count(sessions.len() as u64, "session", "sessions");
+        let identities = self.identities.iter();
+        let each = identities.zip(sessions);
+        let each = each.map(|(identity, progress)| SoFar::of(identity, progress));
+        let words = targets::so_far(each, self.differing(), &self.failed);
+        format!("{count}: {all}\n{words}")
+    }
+
+    /// What the session of this number measures: a name and its address.
+    pub(super) fn target(&self, number: usize) -> Option<(&str, IpAddr)> {
+        let identity = self.identities.get(number.wrapping_sub(1))?;
+        let target = identity.target.as_ref()?;
+        Some((&target.name, identity.reflector.ip()))
     }
 
     /// Adds the facts to a report that its session does not have.

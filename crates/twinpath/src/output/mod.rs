@@ -40,7 +40,7 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 use twinpath_report::document::SessionDocument;
-use twinpath_report::{ControlReport, FailedTarget, Requested, SessionReport};
+use twinpath_report::{ControlReport, FailedTarget, RefusedSession, Requested, SessionReport};
 use twinpath_runtime::host::interface_name;
 use twinpath_wire::Sample;
 
@@ -134,6 +134,11 @@ impl<'a> Outcome<'a> {
     /// With what could not be measured.
     pub(crate) fn with_failed(self, failed: &'a [FailedTarget]) -> Self {
         Self { failed, ..self }
+    }
+
+    /// Sessions that a Server refused.
+    fn refused(self) -> &'a [RefusedSession] {
+        self.control.map_or(&[], |control| &control.refused)
     }
 
     /// The document of the session at this position.

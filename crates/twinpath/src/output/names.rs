@@ -186,11 +186,12 @@ impl Differing {
 
 /// The name of a session's target; with its address, where it had another one before.
 pub(super) fn target_name(identity: &Identity) -> String {
-    let address = || ends::named(identity.reflector);
+    let name = target_of(identity);
     match &identity.target {
-        Some(target) if target.has_moved => format!("{} at {}", plain(&target.name), address()),
-        Some(target) => plain(&target.name),
-        None => address(),
+        Some(target) if target.has_moved => {
+            format!("{name} at {}", ends::named(identity.reflector))
+        }
+        _ => name,
     }
 }
 
@@ -200,6 +201,12 @@ pub(super) fn listed_name(identity: &Identity) -> Option<String> {
     let (ip, address) = (identity.reflector.ip(), ends::named(identity.reflector));
     let is_address = target.name == ip.to_string() || target.name == address;
     (!is_address).then(|| plain(&target.name))
+}
+
+/// The name of a session's target, whichever address that had.
+pub(super) fn target_of(identity: &Identity) -> String {
+    let name = identity.target.as_ref().map(|target| plain(&target.name));
+    name.unwrap_or_else(|| ends::named(identity.reflector))
 }
 
 /// A name from outside, in plain characters.

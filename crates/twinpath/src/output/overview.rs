@@ -61,11 +61,16 @@ impl<'a> Many<'a> {
             line: format!("{line} ({sessions})"),
             warning: true,
         });
+        let remarks = survey.remarks(differing).into_iter();
+        let remarks = remarks.map(|line| PictureNote {
+            line,
+            warning: false,
+        });
         let overview = Overview {
             title: common.title_of_many(),
             subtitle: common.subtitle(labels),
-            summary: survey.sentences(differing, outcome.failed, false),
-            notes: warnings.chain(of_run(outcome)).collect(),
+            summary: survey.sentences(differing, outcome.failed, outcome.refused(), false),
+            notes: warnings.chain(remarks).chain(of_run(outcome)).collect(),
             failed: failed(outcome),
             sessions: outcome.sessions.len(),
             time,
@@ -115,6 +120,7 @@ fn loss(report: &SessionReport) -> String {
     let counters = &report.counters;
     match (counters.sent, counters.received, counters.lost) {
         (0, ..) => "nothing sent".to_owned(),
+        (_, 0, _) if summary::has_answers(report) => "no valid reply".to_owned(),
         (_, 0, _) => "no reply".to_owned(),
         _ if !report.coverage().is_complete() => format!("loss {}", counts::UNKNOWN),
         (_, _, 0) => "no loss".to_owned(),

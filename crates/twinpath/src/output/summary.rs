@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, Figures};
-use twinpath_report::SessionReport;
 use twinpath_report::words::instant;
+use twinpath_report::{Finding, SessionReport};
 use twinpath_wire::Wall;
 
 use super::table::enough;
@@ -116,20 +116,30 @@ fn bursts(report: &SessionReport) -> Option<Bursts> {
     })
 }
 
-/// When the last answered packet was sent, if several after it got no reply.
-fn silent_since(report: &SessionReport) -> Option<Wall> {
+/// When the last answered packet was sent, if several after it got no reply; and that in words.
+pub(super) fn silent_since(report: &SessionReport) -> Option<(Wall, String)> {
     let figures = &report.figures;
-    figures
+    let at = figures
         .answered_until
-        .filter(|_| report.counters.received > 0 && figures.lost_at_end >= SILENT_FROM)
+        .filter(|_| report.counters.received > 0 && figures.lost_at_end >= SILENT_FROM)?;
+    Some((at, clock(at, report)))
+}
+
+/// That nothing came back since then.
+pub(super) fn no_replies(since: &str) -> String {
+    format!("no replies to packets sent after {since}")
+}
+
+/// Nothing that came back is a reply in time.
+pub(super) fn has_answers(report: &SessionReport) -> bool {
+    let is_answer =
+        |finding: &Finding| matches!(finding, Finding::Silence(silence) if silence.came_back());
+    report.counters.received == 0 && report.findings.iter().any(is_answer)
 }
 
 /// One sentence about a session. `unit`: that of its table.
 pub(crate) fn sentence(report: &SessionReport, unit: Unit) -> String {
-    let silence = silent_since(report).map(|at| {
-        let at = clock(at, report);
-        format!("no replies to packets sent after {at}")
-    });
+    let silence = silent_since(report).map(|(_, since)| no_replies(&since));
     let parts = [
         Some(loss_words(loss(report), report)),
         silence,
@@ -168,10 +178,15 @@ fn loss_words(loss: Loss, report: &SessionReport) -> String {
             };
             format!("{share} lost{direction}{bursts}")
         }
-        Loss::All { late: 0 } => match counters.sent {
-            1 => format!("Nothing came back: 1 packet {word}"),
-            sent => format!("Nothing came back: {sent} packets {word}"),
-        },
+        Loss::All { late: 0 } => {
+            let what = if has_answers(report) {
+                "No valid reply"
+            } else {
+                "Nothing came back"
+            };
+            let sent = units::count(counters.sent, "packet", "packets");
+            format!("{what}: {sent} {word}")
+        }
         Loss::All { late } => {
             let (timeout, sent) = (units::time(report.identity.timeout), counters.sent);
             format!(

@@ -1,26 +1,24 @@
 //! Many sessions for people: what is remarkable about them in words, then a row for each, worst first.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::net::IpAddr;
+use std::iter;
+use std::net::SocketAddr;
 use std::ops::Range;
 
-use twinpath_report::{FailedTarget, Note, SessionReport};
+use twinpath_report::{FailedTarget, Finding, Note, RefusedSession, SessionReport};
+use twinpath_wire::{Dscp, Wall};
 
 use super::classes::{self, Cells, NamedRow};
-use super::names::{Differing, plain, target_name};
+use super::names::{Differing, plain, target_of};
 use super::style::Style;
 use super::summary::Direction;
 use super::units::{self, wrapped};
-use super::{Outcome, counts, summary};
+use super::{Outcome, summary};
 
 /// Rows of the table, unless all are asked for.
 const MOST_ROWS: usize = 50;
-/// Targets whose paths are described in words, unless all are asked for.
-const MOST_PATHS: usize = 10;
-/// Targets named in a sentence.
-const MOST_NAMES: usize = 3;
 /// Findings of sessions, unless all are asked for.
 const MOST_FINDINGS: usize = 10;
 
@@ -41,19 +39,47 @@ pub(super) fn write(
         survey.add(&report, name, outcome.file(place));
     }
     survey.rank();
-    for line in survey.sentences(differing, outcome.failed, all) {
+    let refused = outcome.refused();
+    for line in survey.sentences(differing, outcome.failed, refused, all) {
         writeln!(out, "{}", wrapped(&line, 2))?;
     }
-    let Survey {
-        ranked, warnings, ..
-    } = survey;
-    writeln!(out)?;
+    if survey.has_begun() {
+        writeln!(out)?;
+        rows(&survey.ranked, refused, differing, all, style, out)?;
+    }
+    for line in survey.remarks(differing) {
+        writeln!(out, "{}", wrapped(&format!("note: {line}"), 2))?;
+    }
+    let warnings = survey.warnings;
+    failed(outcome.failed, all, style, out)?;
+    // With -v they are below the sessions.
+    if all {
+        return Ok(());
+    }
+    for (line, sessions) in warnings.by_number().take(MOST_FINDINGS) {
+        writeln!(out, "{} {line} ({sessions})", style.warning("warning:"))?;
+    }
+    if let Some(more @ 1..) = warnings.0.len().checked_sub(MOST_FINDINGS) {
+        let more = units::count(more as u64, "other warning", "other warnings");
+        writeln!(out, "note: {more}; use -v for all")?;
+    }
+    Ok(())
+}
+
+/// A row for each session, worst first.
+fn rows(
+    ranked: &[Ranked],
+    refused: &[RefusedSession],
+    differing: Differing,
+    all: bool,
+    style: Style,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let unit = Cells::unit(ranked.iter().map(|session| &session.cells));
     let limit = if all { usize::MAX } else { MOST_ROWS };
     let measured = ranked
         .iter()
         .map(|session| (session.name.clone(), Ok(session.cells.text(unit))));
-    let refused = outcome.control.map_or(&[][..], |control| &control.refused);
     let all_rows = ranked.len() + refused.len();
     let refused = refused.iter().map(|session| {
         let path = session.path.map(|path| format!(" path {path}"));
@@ -70,18 +96,6 @@ pub(super) fn write(
     if rows.len() < all_rows {
         let some = rows.len();
         writeln!(out, "{some} of {all_rows} sessions; use -v for all")?;
-    }
-    failed(outcome.failed, all, style, out)?;
-    // With -v they are below the sessions.
-    if all {
-        return Ok(());
-    }
-    for (line, sessions) in warnings.by_number().take(MOST_FINDINGS) {
-        writeln!(out, "{} {line} ({sessions})", style.warning("warning:"))?;
-    }
-    if let Some(more @ 1..) = warnings.0.len().checked_sub(MOST_FINDINGS) {
-        let more = units::count(more as u64, "other warning", "other warnings");
-        writeln!(out, "note: {more}; use -v for all")?;
     }
     Ok(())
 }
@@ -132,7 +146,7 @@ impl Survey {
                 _ => self.files.push((file.to_owned(), place..place + 1)),
             }
         }
-        self.warnings.add(&report.notes);
+        self.warnings.add(report);
         self.ranked.push(Ranked::new(place, report, name));
     }
 
@@ -152,61 +166,59 @@ impl Survey {
         self.warnings.by_number()
     }
 
-    /// What is remarkable, a sentence each. `all`: about all targets with several paths. Each of several
-    /// files has its own: a target that is in two of them was measured twice.
-    pub(super) fn sentences(
-        &self,
-        differing: Differing,
-        failed: &[FailedTarget],
-        all: bool,
-    ) -> Vec<String> {
-        if differing.is_mesh() {
-            let several = differing.has_targets().then_some(["target", "targets"]);
-            if self.files.is_empty() {
-                return sentences(&by_target(self.ranked.iter()), several, failed, all);
-            }
-            let of_file = |(file, places): &(String, Range<usize>)| {
-                let ranked = self.ranked.iter();
-                let ranked = ranked.filter(|session| places.contains(&session.place));
-                let lines = sentences(&by_target(ranked), several, &[], all);
-                let lines = lines.into_iter().map(|line| format!("{file}: {line}"));
-                lines.collect::<Vec<_>>()
-            };
-            self.files.iter().flat_map(of_file).collect()
-        } else {
-            let each = self.ranked.iter().map(|session| OfTarget {
-                name: &session.name,
-                sessions: vec![session],
-            });
-            let each: Vec<OfTarget<'_>> = each.collect();
-            sentences(&each, Some(["session", "sessions"]), failed, all)
-        }
+    /// A packet was due in one of them.
+    fn has_begun(&self) -> bool {
+        self.ranked.iter().any(|session| session.has_begun)
     }
 }
 
 /// One warning of each kind, in the order of sessions, with the number of those that have one like it.
 #[derive(Default)]
-struct Warnings(Vec<(Note, u64)>);
+struct Warnings(Vec<Warning>);
+
+struct Warning {
+    note: Note,
+    /// The session is one of several with a far end that answers others.
+    has_answered_others: bool,
+    sessions: u64,
+}
 
 impl Warnings {
     /// Those of one session.
-    fn add(&mut self, notes: &[Note]) {
-        let mut keys = BTreeSet::new();
-        let warnings = notes.iter().filter(|note| note.warning);
-        for note in warnings.filter(|note| keys.insert(&*note.key)) {
-            match self.0.iter_mut().find(|(known, _)| known.key == note.key) {
-                Some((_, count)) => *count += 1,
-                None => self.0.push((note.clone(), 1)),
+    fn add(&mut self, report: &SessionReport) {
+        let mut kinds = BTreeSet::new();
+        // Notes are findings in words.
+        let findings = report.findings.iter().map(Some).chain(iter::repeat(None));
+        for (note, finding) in report.notes.iter().zip(findings) {
+            let has_answered_others = finding.is_some_and(Finding::has_answered_others);
+            if !note.warning || !kinds.insert((&*note.key, has_answered_others)) {
+                continue;
+            }
+            let is_like = |known: &&mut Warning| {
+                known.note.key == note.key && known.has_answered_others == has_answered_others
+            };
+            match self.0.iter_mut().find(is_like) {
+                Some(known) => known.sessions += 1,
+                None => self.0.push(Warning {
+                    note: note.clone(),
+                    has_answered_others,
+                    sessions: 1,
+                }),
             }
         }
     }
 
     /// Those of most sessions first, and how many these are in words.
     fn by_number(&self) -> impl Iterator<Item = (&str, String)> {
-        let mut ordered: Vec<&(Note, u64)> = self.0.iter().collect();
-        ordered.sort_by_key(|(_, count)| Reverse(*count));
+        let mut ordered: Vec<&Warning> = self.0.iter().collect();
+        ordered.sort_by_key(|warning| Reverse(warning.sessions));
         let lines = ordered.into_iter();
-        lines.map(|(note, count)| (&*note.line, units::count(*count, "session", "sessions")))
+        lines.map(|it| {
+            (
+                &*it.note.line,
+                units::count(it.sessions, "session", "sessions"),
+            )
+        })
     }
 }
 
@@ -239,13 +251,23 @@ struct Ranked {
     rank: Rank,
     /// Among the others.
     name: String,
-    /// Its target's name, and where that is.
-    target: (String, IpAddr),
+    /// Its target's name, and where that was measured.
+    target: String,
+    address: SocketAddr,
+    class: Dscp,
     path: Option<u16>,
     port: u16,
+    /// A packet was due.
+    has_begun: bool,
     sent: u64,
     received: u64,
     lost: u64,
+    duplicates: u64,
+    reordered: u64,
+    /// What came back were no replies in time.
+    has_answers: bool,
+    /// When the last answered packet was sent, if nothing came back after it; in words too.
+    silent_since: Option<(Wall, String)>,
     direction: Option<Direction>,
     median_ns: Option<i64>,
     cells: Cells,
@@ -255,7 +277,9 @@ impl Ranked {
     fn new(place: usize, report: &SessionReport, name: String) -> Self {
         let (counters, identity) = (&report.counters, &report.identity);
         let delay = report.figures.round_trip.as_ref();
-        let is_unknown = counters.sent == 0 || !report.coverage().is_complete();
+        let has_begun = report.has_begun();
+        let is_unsent = has_begun && counters.sent == 0 && counters.in_flight == 0;
+        let is_unknown = is_unsent || !report.coverage().is_complete();
         Self {
             place,
             rank: Rank::new(
@@ -264,12 +288,19 @@ impl Ranked {
                 delay.map(|delay| delay.p99_ns),
             ),
             name,
-            target: (target_name(identity), identity.reflector.ip()),
+            target: target_of(identity),
+            address: identity.reflector,
+            class: identity.tos.dscp(),
             path: identity.path,
             port: identity.sender.port(),
+            has_begun,
             sent: counters.sent,
             received: counters.received,
             lost: counters.lost,
+            duplicates: counters.duplicates,
+            reordered: report.figures.reordered,
+            has_answers: summary::has_answers(report),
+            silent_since: summary::silent_since(report),
             direction: summary::direction(report),
             median_ns: delay.map(|delay| delay.median_ns),
             cells: Cells::of(report),
@@ -287,206 +318,9 @@ impl Ranked {
     fn share(&self) -> String {
         units::percent(self.lost, self.sent)
     }
-
-    /// ` outbound`, if that is known.
-    fn direction(&self) -> &'static str {
-        self.direction.map_or("", Direction::suffix)
-    }
 }
 
-/// The sessions of one target, worst first.
-struct OfTarget<'a> {
-    name: &'a str,
-    sessions: Vec<&'a Ranked>,
-}
-
-impl OfTarget<'_> {
-    fn is_silent(&self) -> bool {
-        self.sessions.iter().all(|session| session.is_silent())
-    }
-
-    fn loses(&self) -> bool {
-        !self.is_silent() && self.sessions.iter().any(|session| session.loses())
-    }
-
-    fn is_unknown(&self) -> bool {
-        self.sessions.iter().any(|session| session.rank.is_unknown)
-    }
-
-    /// Of no packet the fate is known yet, while the run goes on.
-    fn is_open(&self) -> bool {
-        let is_open = |session: &&Ranked| session.sent == 0 && !session.rank.is_unknown;
-        self.sessions.iter().all(is_open)
-    }
-
-    /// Its paths, and those with losses.
-    fn paths(&self) -> (usize, usize) {
-        let mut losing: BTreeMap<u16, bool> = BTreeMap::new();
-        for session in &self.sessions {
-            if let Some(path) = session.path {
-                *losing.entry(path).or_default() |= session.loses();
-            }
-        }
-        (losing.len(), losing.values().filter(|it| **it).count())
-    }
-
-    /// `fra-core1, 12.00% outbound on 1 of 16 paths`.
-    fn worst(&self) -> String {
-        let Some(worst) = self.sessions.first() else {
-            return self.name.to_owned();
-        };
-        let on = match self.paths() {
-            (0 | 1, _) => String::new(),
-            (paths, losing) => format!(" on {losing} of {paths} paths"),
-        };
-        let (share, direction) = (worst.share(), worst.direction());
-        format!("{}, {share}{direction}{on}", self.name)
-    }
-
-    /// The worst path among its others: `path 7 of 16, source port 20007: 12.00% loss; all others 0%`.
-    fn worst_path(&self) -> Option<String> {
-        let (worst, others) = self.sessions.split_first()?;
-        let (paths, _) = self.paths();
-        let path = worst.path?;
-        if paths < 2 || !worst.loses() {
-            return None;
-        }
-        let rest = match others.first() {
-            Some(next) if next.loses() => format!("others up to {}", next.share()),
-            _ if others.iter().any(|other| other.rank.is_unknown) => {
-                format!("others {}", counts::UNKNOWN)
-            }
-            _ => "all others 0%".to_owned(),
-        };
-        Some(format!(
-            "path {path} of {paths}, source port {}: {} loss{}; {rest}",
-            worst.port,
-            worst.share(),
-            worst.direction(),
-        ))
-    }
-
-    /// How the paths differ in delay.
-    fn spread(&self) -> Option<String> {
-        let medians = self.sessions.iter();
-        let medians = medians.filter_map(|session| Some((session.median_ns?, session.path?)));
-        let medians: Vec<(i64, u16)> = medians.collect();
-        let (least, best) = medians.iter().min()?;
-        let (most, slowest) = medians.iter().max()?;
-        let unit = units::Unit::fit(most.unsigned_abs());
-        (best != slowest).then(|| {
-            format!(
-                "median round trip {} on path {best}, {} on path {slowest}",
-                unit.delay(*least),
-                unit.delay(*most)
-            )
-        })
-    }
-}
-
-/// The targets in the order of their worst sessions.
-fn by_target<'a>(ranked: impl Iterator<Item = &'a Ranked>) -> Vec<OfTarget<'a>> {
-    let mut targets: Vec<OfTarget<'a>> = Vec::new();
-    let mut places = HashMap::new();
-    for session in ranked {
-        let place = *places.entry(&session.target).or_insert(targets.len());
-        match targets.get_mut(place) {
-            Some(target) => target.sessions.push(session),
-            None => targets.push(OfTarget {
-                name: &session.target.0,
-                sessions: vec![session],
-            }),
-        }
-    }
-    targets
-}
-
-/// What is remarkable. `several`: a name for one of them and for all, if there are others.
-fn sentences(
-    targets: &[OfTarget<'_>],
-    several: Option<[&str; 2]>,
-    failed: &[FailedTarget],
-    all: bool,
-) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(names) = several {
-        lines.push(of_targets(targets, names, failed));
-    }
-    let limit = if all { usize::MAX } else { MOST_PATHS };
-    for target in targets.iter().take(limit) {
-        let paths = match (target.worst_path(), target.is_silent()) {
-            (_, true) if several.is_none() => "nothing came back on any path".to_owned(),
-            (_, true) => continue,
-            (Some(worst), false) => worst,
-            (None, false) if several.is_some() => continue,
-            (None, false) if target.is_open() => "no reply yet".to_owned(),
-            (None, false) if target.is_unknown() => format!("loss {}", counts::UNKNOWN),
-            (None, false) => {
-                let (paths, _) = target.paths();
-                format!("no loss on {}", units::count(paths as u64, "path", "paths"))
-            }
-        };
-        let spread = target.spread();
-        let spread = spread.map_or_else(String::new, |spread| format!("; {spread}"));
-        lines.push(format!("{}: {paths}{spread}", target.name));
-    }
-    lines
-}
-
-/// Losses of all targets, in one sentence.
-fn of_targets(targets: &[OfTarget<'_>], [one, many]: [&str; 2], failed: &[FailedTarget]) -> String {
-    let all = units::count(targets.len() as u64, one, many);
-    let of_all = |some: usize| format!("{some} of {all}");
-    let silent: Vec<&OfTarget<'_>> = targets.iter().filter(|it| it.is_silent()).collect();
-    let losing: Vec<&OfTarget<'_>> = targets.iter().filter(|it| it.loses()).collect();
-    let unknown = targets.iter().filter(|it| it.is_unknown()).count();
-    let mut parts = Vec::new();
-    if let Some(worst) = losing.first() {
-        let verb = if losing.len() == 1 { "loses" } else { "lose" };
-        parts.push(format!(
-            "{} {verb} packets; worst: {}",
-            of_all(losing.len()),
-            worst.worst()
-        ));
-    }
-    if !silent.is_empty() {
-        let names: Vec<&str> = silent
-            .iter()
-            .take(MOST_NAMES)
-            .map(|target| target.name)
-            .collect();
-        let more = match silent.len().saturating_sub(MOST_NAMES) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        parts.push(format!(
-            "{} did not answer: {}{more}",
-            of_all(silent.len()),
-            names.join(", ")
-        ));
-    }
-    if unknown > 0 {
-        parts.push(format!(
-            "{} with {} loss: packets were not sent",
-            of_all(unknown),
-            counts::UNKNOWN
-        ));
-    }
-    let open = targets.iter().filter(|it| it.is_open()).count();
-    if open > 0 {
-        parts.push(format!("{} without a reply yet", of_all(open)));
-    }
-    if parts.is_empty() {
-        parts.push(format!("No loss: {all} answered every packet"));
-    }
-    let failed: BTreeSet<&str> = failed.iter().map(|one| &*one.target).collect();
-    if !failed.is_empty() {
-        let failed = units::count(failed.len() as u64, "target", "targets");
-        parts.push(format!("{failed} could not be measured"));
-    }
-    parts.join("; ")
-}
-
+mod sentences;
 mod so_far;
 #[cfg(test)]
 mod tests;

@@ -118,7 +118,7 @@ impl<W: Write> Sink for Text<W> {
             }
         } else {
             self.pages(outcome, |place, _| outcome.file(place).map(str::to_owned))?;
-            let refused = outcome.control.map_or(&[][..], |control| &control.refused);
+            let refused = outcome.refused();
             if outcome.sessions.len() + refused.len() > 1 {
                 writeln!(self.out)?;
                 classes::write(outcome, refused, self.style, &mut self.out)?;

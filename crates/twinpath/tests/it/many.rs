@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use crate::hosts::{Hosts, ip};
-use crate::program::{Done, Responder, run};
+use crate::program::{Done, Responder, Running, run};
 
 fn document(done: &Done) -> Value {
     serde_json::from_str(&done.stdout)
@@ -21,8 +21,8 @@ fn sessions(document: &Value) -> &[Value] {
     document["sessions"].as_array().unwrap()
 }
 
-/// Reflects TWAMP Light, but for every fourth packet from one source port: that of the seventh sender
-/// that it hears of.
+/// Reflects TWAMP Light, but for every fourth packet (or as asked) from one source port: that of the
+/// seventh sender that it hears of.
 struct LossyReflector {
     port: u16,
     lossy: Arc<AtomicU16>,
@@ -42,6 +42,10 @@ fn ntp_now() -> [u8; 8] {
 
 impl LossyReflector {
     fn start() -> Self {
+        Self::losing_every(4)
+    }
+
+    fn losing_every(nth: u32) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket
             .set_read_timeout(Some(Duration::from_millis(50)))
@@ -67,7 +71,7 @@ impl LossyReflector {
                     (0, 0)
                 });
                 *packets += 1;
-                if from.port() == lossy.load(Ordering::Relaxed) && *packets % 4 == 0 {
+                if from.port() == lossy.load(Ordering::Relaxed) && *packets % nth == 0 {
                     continue;
                 }
                 let mut reply = vec![0; octets.max(41)];
@@ -121,6 +125,63 @@ fn the_lossy_one_of_16_paths_is_named_in_text() {
     let mut rows = done.stdout.lines().filter(|line| line.starts_with("path "));
     assert!(rows.next().unwrap().ends_with(" 25.00%"), "{text}");
     assert_eq!(rows.count(), 15, "{text}");
+}
+
+#[test]
+fn a_dead_one_of_eight_paths_is_no_fault_of_the_far_end_alone() {
+    let far = LossyReflector::losing_every(1);
+    let line = format!(
+        "sender 127.0.0.1:{} --paths 8 -c 3 -i 10ms --timeout 0.5",
+        far.port
+    );
+    let text = run(&line).stdout.replace("\n  ", " ");
+    let port = far.lossy_port();
+    let warning = format!(
+        "warning: no reply and no error from 127.0.0.1:{} for packets from port {port}, although 7 of 8 sessions",
+        far.port
+    );
+    assert!(text.contains(&warning), "{warning}: {text}");
+    assert!(!text.contains("no reflector is running"), "{text}");
+    let far = LossyReflector::losing_every(1);
+    let line = format!(
+        "sender 127.0.0.1:{} --paths 8 -c 3 -i 10ms --timeout 0.5 --json",
+        far.port
+    );
+    let document = document(&run(&line));
+    let findings = sessions(&document).iter();
+    let findings = findings.flat_map(|session| session["findings"].as_array().unwrap());
+    let mut silent = findings.filter(|finding| finding["key"] == "nothing-came-back");
+    let others = &silent.next().unwrap()["others"];
+    assert_eq!(others["port"], far.lossy_port());
+    assert_eq!(
+        (&others["answered"], &others["sessions"]),
+        (&7.into(), &8.into())
+    );
+    assert_eq!(silent.count(), 0);
+}
+
+#[test]
+fn a_quit_signal_tells_what_all_sessions_come_to() {
+    let responder = Responder::on_loopback();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap();
+    let mut sender = Running::start(&format!(
+        "sender {} --to {silent} -c inf -i 10ms --timeout 0.1",
+        responder.at
+    ));
+    sender.wait_until_it_catches("QUIT");
+    let part = format!("1 of 2 targets did not answer: {silent}");
+    let first = loop {
+        sender.signal(&["QUIT"]);
+        let said = sender.wait_for_error("2 sessions: ");
+        let words = sender.wait_for_error("target");
+        if words.contains(&part) {
+            break said;
+        }
+    };
+    assert!(first.contains(" sent, "), "{first}");
+    sender.signal(&["INT"]);
+    sender.finish();
 }
 
 #[test]

@@ -78,6 +78,7 @@ fn an_icmp_error_that_quotes_too_little_is_reported_as_doubtful() {
             from: None,
             is_negotiated: false,
             is_own,
+            others: None,
         };
         assert_eq!(decide(&report)[0], Unreached::PortUnreachable(cause).into());
     }
@@ -93,4 +94,21 @@ fn a_run_stopped_before_any_fate_reports_only_refusals() {
     assert_eq!(keys(&report), [""; 0]);
     icmp(&mut report, IcmpKind::PortUnreachable);
     assert_eq!(keys(&report), ["port-unreachable"]);
+}
+
+#[test]
+fn a_far_end_that_answers_other_sessions_is_not_at_fault_alone() {
+    let mut report = silent();
+    let others = |report: &mut SessionReport, answered| {
+        report.findings = decide(report);
+        report.put_beside(answered, 8);
+        report.findings.iter().any(Finding::has_answered_others)
+    };
+    assert!(others(&mut report, 7));
+    assert!(!others(&mut report, 0));
+    icmp(&mut report, IcmpKind::PortUnreachable);
+    assert!(others(&mut report, 7));
+    report.counters.late = 1;
+    // Late replies say what they say of each session.
+    assert!(!others(&mut report, 7));
 }

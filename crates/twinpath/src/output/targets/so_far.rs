@@ -1,8 +1,10 @@
 //! The same words about sessions that go on.
 
+use twinpath_metrics::Coverage;
 use twinpath_report::{FailedTarget, Identity};
+use twinpath_runtime::measure::Progress;
 
-use super::{Cells, Differing, Direction, Rank, Ranked, Survey, target_name};
+use super::{Cells, Differing, Direction, Rank, Ranked, Survey, target_of};
 
 /// What is known of a session that goes on.
 pub(crate) struct SoFar<'a> {
@@ -27,23 +29,54 @@ pub(crate) fn so_far<'a>(
     let ranked = ranked.map(|(place, session)| session.ranked(place, differing));
     survey.ranked.extend(ranked);
     survey.rank();
-    let sentences = survey.sentences(differing, failed, false);
+    let sentences = survey.sentences(differing, failed, &[], false);
     sentences.into_iter().next().unwrap_or_default()
 }
 
-impl SoFar<'_> {
+impl<'a> SoFar<'a> {
+    /// As far as its counts tell.
+    pub(crate) fn of(identity: &'a Identity, progress: &Progress) -> Self {
+        let Progress {
+            received,
+            lost,
+            unsent,
+            ..
+        } = *progress;
+        let coverage = Coverage {
+            unsent,
+            due: received.saturating_add(lost).saturating_add(unsent),
+            ..Coverage::default()
+        };
+        Self {
+            identity,
+            received,
+            lost,
+            is_unknown: !coverage.is_complete(),
+            direction: None,
+            median_ns: None,
+            p99_ns: None,
+        }
+    }
+
     fn ranked(self, place: usize, differing: Differing) -> Ranked {
         let (identity, sent) = (self.identity, self.received.saturating_add(self.lost));
         Ranked {
             place,
             rank: Rank::new((self.lost, sent), self.is_unknown, self.p99_ns),
             name: differing.name(identity),
-            target: (target_name(identity), identity.reflector.ip()),
+            target: target_of(identity),
+            address: identity.reflector,
+            class: identity.tos.dscp(),
             path: identity.path,
             port: identity.sender.port(),
+            has_begun: true,
             sent,
             received: self.received,
             lost: self.lost,
+            duplicates: 0,
+            reordered: 0,
+            has_answers: false,
+            silent_since: None,
             direction: self.direction,
             median_ns: self.median_ns,
             cells: Cells::default(),

@@ -3,12 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use twinpath_proto::sender::Protocol;
-use twinpath_report::finding::Silence;
+use twinpath_report::finding::{Others, Silence};
 use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
 
 use super::replies;
 use crate::output::ends::named;
-use crate::output::units::time;
+use crate::output::units::{count, time};
 use crate::output::words::error::{OWAMP, OWAMP_PORT};
 
 pub(super) fn line(finding: &Silence) -> String {
@@ -56,7 +56,17 @@ pub(super) fn line(finding: &Silence) -> String {
         ),
         Silence::NothingCameBack {
             far,
+            others: Some(others),
+            ..
+        } => format!(
+            "no reply and no error from {} for packets{}",
+            named(*far),
+            although_others(others)
+        ),
+        Silence::NothingCameBack {
+            far,
             is_negotiated: true,
+            ..
         } => nothing_came_back_though_agreed(*far),
         Silence::NothingCameBack { far, .. } => nothing_came_back(*far),
         Silence::NameChanged { name, used, now } => format!(
@@ -110,6 +120,16 @@ fn nothing_came_back_though_agreed(far: SocketAddr) -> String {
         "no reply and no error from {}, although the server agreed to reflect there: a firewall silently drops packets or replies (allow UDP port {}, or request an open one with --receiver-port), NAT on the path (try --nat), or the reflector starts late (try --start-delay 1)",
         named(far),
         far.port()
+    )
+}
+
+/// It is one of several sessions, and the far end answers others.
+pub(super) fn although_others(others: &Others) -> String {
+    format!(
+        " from port {}, although {} of {} with this far end are answered: one of several paths, or one of several hosts behind one address, drops or rejects them",
+        others.port,
+        others.answered,
+        count(others.sessions, "session", "sessions")
     )
 }
 

@@ -1,13 +1,31 @@
 //! ICMP errors in place of replies: their meaning, and what to try.
 
-use twinpath_report::finding::{IcmpCause, Unreached};
+use twinpath_report::finding::{IcmpCause, Others, Unreached};
 use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
 
-use super::silence::other_protocol;
+use super::silence::{although_others, other_protocol};
 use crate::output::ends::named;
 
 pub(super) fn line(finding: &Unreached) -> String {
     match finding {
+        Unreached::PortUnreachable(
+            cause @ IcmpCause {
+                others: Some(others),
+                ..
+            },
+        ) => some("port unreachable", cause, others),
+        Unreached::Prohibited(
+            cause @ IcmpCause {
+                others: Some(others),
+                ..
+            },
+        ) => some("prohibited by a firewall", cause, others),
+        Unreached::Unreachable(
+            cause @ IcmpCause {
+                others: Some(others),
+                ..
+            },
+        ) => some("host or network unreachable", cause, others),
         Unreached::PortUnreachable(cause) => port_unreachable(cause) + unproven(cause),
         Unreached::Prohibited(cause) => {
             let port = cause.far.port();
@@ -41,6 +59,13 @@ pub(super) fn line(finding: &Unreached) -> String {
             format!("an ICMP error came back for packets to {far}{from}{unproven}")
         }
     }
+}
+
+/// An error for some of the sessions to a far end.
+fn some(what: &str, cause: &IcmpCause, others: &Others) -> String {
+    let (far, from) = ends(cause);
+    let (others, unproven) = (although_others(others), unproven(cause));
+    format!("ICMP error ({what}) for packets to {far}{from}{others}{unproven}")
 }
 
 /// The far end, and who sent the error.
