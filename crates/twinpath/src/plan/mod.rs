@@ -16,6 +16,7 @@ mod threads;
 use std::ffi::CStr;
 use std::hash::{BuildHasher as _, RandomState};
 
+#[cfg(feature = "control")]
 pub(crate) use control::{
     EnvironmentPassphrase, PlannedControl, controlclients, controllers, ring, server, unreflected,
 };
@@ -25,7 +26,6 @@ pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
 pub(crate) use sender::{figures, rows_fit, unfilled};
 pub(crate) use sessions::{PlannedSession, PlannedSessions, Target, WaitingTarget, sessions};
-#[cfg(feature = "control")]
 pub(crate) use threads::{shared as shared_threads, unused as unused_threads};
 
 /// The environment variable of a passphrase, which keeps it off the command line.
