@@ -431,6 +431,7 @@ mod tests {
         assert_eq!(room(true, 1_000), RECORDS);
         assert_eq!(room(false, 100), 100);
         assert_eq!(room(false, 60_000), LEAST_RECORDS);
-        assert_eq!(room(false, 1), RECORDS);
+        assert_eq!(room(false, 1), 10_000);
+        assert_eq!(room(false, 0), RECORDS);
     }
 }
