@@ -19,7 +19,7 @@ use super::{ControlError, ControlEvent, ControlPlan, Sizes};
 use crate::measure::{Agreement, Bound, SessionControl};
 use crate::stop::Stop;
 
-/// Sessions that the Server is told of at once, where they are over.
+/// How many sessions that are over are handled together: the Server gets one message about them.
 const MOST_ENDED: usize = 64;
 /// How often a run without its Server is looked at.
 const SERVER_CHECK_EVERY: Duration = Duration::from_millis(500);

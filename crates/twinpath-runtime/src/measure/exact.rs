@@ -28,6 +28,7 @@ const SLOT_OCTETS: usize = 1 << 16;
 const ROUNDS: usize = 16;
 /// Batches sent in a row, likewise: those of a burst, where all that came before is read.
 const BURST: usize = 8;
+
 /// A session, its socket, and how its thread waits.
 pub(super) struct ExactLoop {
     session: Session,

@@ -91,7 +91,7 @@ impl Shared {
         }
     }
 
-    /// Waits for the end. That of a session that failed is told once.
+    /// Waits for the end. The error of a session that failed is returned once.
     fn outcome(&self) -> Outcome {
         let mut outcome = lock(&self.outcome);
         while outcome.is_none() && !self.finished.load(Ordering::Acquire) {
@@ -154,7 +154,7 @@ impl SessionControl {
         self.waker.wake();
     }
 
-    /// Waits for the end. That of a session that failed is told once.
+    /// Waits for the end. The error of a session that failed is returned once.
     ///
     /// # Errors
     /// [`RunError`]: nothing was measured, and why.
@@ -285,7 +285,7 @@ impl SessionHandle {
     /// Waits for the end and gives what the report is made of.
     ///
     /// # Errors
-    /// [`RunError`]: nothing was measured, and why; told once.
+    /// [`RunError`]: nothing was measured, and why; returned once.
     pub fn ended(&self) -> Result<EndedSession, RunError> {
         self.control.ended()
     }

@@ -4,19 +4,18 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Stderr};
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{Level, info};
-use twinpath_metrics::Series;
 use twinpath_report::{ControlReport, FailedTarget, Finding, SessionReport};
 use twinpath_runtime::StartError;
 use twinpath_runtime::measure::{EndedSession, Engine, SessionHandle};
 
 use super::companions::Companions;
+use super::ended_sessions::EndedSessions;
 use super::output_files::distinct_files;
 use super::run_observers::RunObservers;
 use super::run_output::RunOutput;
@@ -310,72 +309,6 @@ fn watch<R: Run>(
     }
 }
 
-/// The sessions of a run that is over, of which reports are made.
-struct EndedSessions<'a> {
-    /// With their numbers.
-    all: Vec<(usize, EndedSession)>,
-    known: &'a Known,
-    /// What is known of some of them beside that, by their numbers.
-    findings: HashMap<usize, Vec<Finding>>,
-    /// What is found beside what the packets tell, of each of them.
-    further: Option<Finding>,
-    /// By target and address: how many sessions are answered, and how many there are.
-    answered: HashMap<(&'a str, IpAddr), (u64, u64)>,
-}
-
-impl EndedSessions<'_> {
-    /// The report of the session at this place, and what it is made of. It lacks what its series add.
-    fn at(&self, place: usize) -> Option<(SessionReport, &EndedSession)> {
-        let (number, ended) = self.all.get(place)?;
-        let mut report = ended.report();
-        report.identity.number = *number;
-        self.known.complete(&mut report);
-        let beside = self.known.target(*number);
-        if let Some((answered, sessions)) = beside.and_then(|it| self.answered.get(&it)) {
-            report.put_beside(*answered, *sessions);
-        }
-        report.add(self.findings.get(number).into_iter().flatten().cloned());
-        report.add(self.further.clone());
-        Some((report, ended))
-    }
-
-    /// The same for a file, whose records tell the rest again.
-    fn to_save(&self, place: usize) -> Option<SessionReport> {
-        let (mut report, _) = self.at(place)?;
-        words::finding::put([&mut report], None);
-        Some(report)
-    }
-
-    fn report(&self, place: usize) -> Option<SessionReport> {
-        let (mut report, ended) = self.at(place)?;
-        take_series(&mut report, ended.series());
-        words::finding::put([&mut report], None);
-        Some(report)
-    }
-}
-
-/// How many sessions to each far end are answered, and how many there are.
-fn answered<'a>(
-    all: &[(usize, EndedSession)],
-    known: &'a Known,
-) -> HashMap<(&'a str, IpAddr), (u64, u64)> {
-    let mut far_ends = HashMap::new();
-    for (number, ended) in all {
-        if let Some(target) = known.target(*number) {
-            let (answered, sessions) = far_ends.entry(target).or_default();
-            *answered += u64::from(ended.received() > 0);
-            *sessions += 1;
-        }
-    }
-    far_ends
-}
-
-/// Adds what a session's series has beside figures.
-pub(super) fn take_series(report: &mut SessionReport, series: &Series) {
-    report.take_clocks(series.clocks());
-    report.timeline = series.timeline().cloned();
-}
-
 /// The run is over: its files, its report and the exit status.
 fn report(
     measured: Measured,
@@ -392,20 +325,14 @@ fn report(
         failure,
     } = measured;
     words::finding::put([], control.as_mut());
-    let mut ended = EndedSessions {
-        answered: answered(&all, known),
-        all,
-        known,
-        findings,
-        further: None,
-    };
-    let count = ended.all.len();
+    let mut ended = EndedSessions::new(all, known, findings);
+    let count = ended.all().len();
     ended.further = further(Reports::OnDemand(count, &|place| ended.report(place)));
     let to_save = |place| ended.to_save(place);
     let to_save = Outcome::new(Reports::OnDemand(count, &to_save), control.as_ref());
     let mut written = observers.companions.save(to_save.with_failed(&failed));
     written.extend(logs::written());
-    if let Err(error) = observers.last_rows(&ended.all, output) {
+    if let Err(error) = observers.last_rows(ended.all(), output) {
         return unwritten(&error);
     }
     let make = |place| ended.report(place);

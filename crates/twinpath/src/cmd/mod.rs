@@ -4,6 +4,7 @@ mod companions;
 #[cfg(feature = "control")]
 mod control;
 mod dscptable;
+mod ended_sessions;
 #[cfg(feature = "live")]
 mod live;
 mod measure;

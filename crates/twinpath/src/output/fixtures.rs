@@ -1,5 +1,6 @@
 //! Reports made by hand, for snapshots.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use twinpath_metrics::{
@@ -8,7 +9,9 @@ use twinpath_metrics::{
 };
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::{Protocol, ReplyAnomalies, Schedule, SenderCounters};
-use twinpath_report::{ClockState, IcmpCount, Identity, Note, Origin, SessionReport, StampReport};
+use twinpath_report::{
+    ClockState, IcmpCount, Identity, Note, Origin, SessionReport, StampReport, Target,
+};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
 
@@ -444,5 +447,17 @@ pub(crate) fn clocks_disagree() -> SessionReport {
         "negative-delay",
         "outbound delays are negative: the clocks disagree, one-way figures mean little".into(),
     )];
+    report
+}
+
+/// The report as one of this target, with or without a path.
+pub(crate) fn to(target: &str, path: Option<u16>, mut report: SessionReport) -> SessionReport {
+    report.identity.target = Some(Target {
+        has_moved: false,
+        name: target.to_owned(),
+        labels: BTreeMap::new(),
+        is_listed: false,
+    });
+    report.identity.path = path;
     report
 }

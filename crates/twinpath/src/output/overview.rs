@@ -134,28 +134,15 @@ fn loss(report: &SessionReport) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use twinpath_metrics::Timeline;
-    use twinpath_report::{FailedTarget, Target};
+    use twinpath_report::FailedTarget;
     use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
     use super::*;
     use crate::output::Reports;
-    use crate::output::fixtures;
-
-    fn to(target: &str, path: Option<u16>, report: SessionReport) -> SessionReport {
-        let mut report = report;
-        report.identity.target = Some(Target {
-            has_moved: false,
-            name: target.to_owned(),
-            labels: BTreeMap::new(),
-            is_listed: false,
-        });
-        report.identity.path = path;
-        report
-    }
+    use crate::output::fixtures::{self, to};
 
     fn numbered(mut reports: Vec<SessionReport>) -> Vec<SessionReport> {
         for (number, report) in (1..).zip(&mut reports) {

@@ -27,7 +27,7 @@ pub(super) fn in_parallel<T: Sync, R: Send>(
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(one) = all.get(index) else { return };
-            // Nobody else takes them.
+            // The receiver outlives the threads.
             let _ = results.send((index, each(one)));
         }
     };

@@ -43,6 +43,7 @@ mod layers;
 mod live;
 mod logs;
 #[cfg(target_os = "linux")]
+mod lossy;
 mod many;
 #[cfg(target_os = "linux")]
 mod memory;

@@ -52,7 +52,7 @@ impl SavedFile {
 impl SavedRun {
     /// A run by one of its files, and what it began with.
     pub(super) fn open(path: &Path, file: File) -> Result<(Self, FooterBegin), Failure> {
-        // Whoever saves a run holds its file.
+        // A process that saves a run has its file locked.
         let growing = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
         if !growing {
             // A file system without locks is asked for none.

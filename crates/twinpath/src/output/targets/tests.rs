@@ -1,24 +1,10 @@
-use std::collections::BTreeMap;
-
 use twinpath_proto::sender::SenderCounters;
 use twinpath_proto::{Refusal, Step};
-use twinpath_report::Target;
 use twinpath_report::finding::{self, Silence};
 
 use super::*;
-use crate::output::{fixtures, words};
-
-fn to(target: &str, path: Option<u16>, report: SessionReport) -> SessionReport {
-    let mut report = report;
-    report.identity.target = Some(Target {
-        has_moved: false,
-        name: target.to_owned(),
-        labels: BTreeMap::new(),
-        is_listed: false,
-    });
-    report.identity.path = path;
-    report
-}
+use crate::output::fixtures::{self, to};
+use crate::output::words;
 
 fn text(reports: &[SessionReport], failed: &[FailedTarget], all: bool) -> String {
     let mut out = Vec::new();
