@@ -1,7 +1,7 @@
 //! Random sessions against the slow twins.
 
 use proptest::prelude::*;
-use twinpath_metrics::{DelayFigures, SessionMetrics};
+use twinpath_metrics::{DelayFigures, Distribution, SessionMetrics};
 use twinpath_wire::{Delta, Exclusion, Fate, Sample};
 
 use crate::oracle::{delays, direction};
@@ -41,7 +41,15 @@ impl Seen {
         seen
     }
 
-    fn check(&self, figures: Option<DelayFigures>, relative: bool) -> Result<(), TestCaseError> {
+    /// Holds the figures of a delay against the values, within the resolution of its histogram: a
+    /// session that scatters over many octaves meets the memory limit, and has half the bins.
+    fn check(
+        &self,
+        figures: Option<DelayFigures>,
+        distribution: &Distribution,
+    ) -> Result<(), TestCaseError> {
+        let bins = u64::from(distribution.histogram().bins_per_octave());
+        prop_assert!(bins >= 256, "{bins} bins for a session this short");
         let Some(figures) = figures else {
             prop_assert!(self.values.is_empty());
             return Ok(());
@@ -53,11 +61,17 @@ impl Seen {
         prop_assert_eq!(figures.mean_ns, delays::mean(values));
         prop_assert!((figures.stddev_ns as f64 - delays::stddev(values)).abs() <= 0.5 + 1e-3);
 
-        let reference = if relative { values[0] } else { 0 };
-        prop_assert_eq!(figures.reference_ns, relative.then_some(reference));
+        prop_assert_eq!(figures.reference_ns, distribution.reference_ns());
+        let reference = figures.reference_ns.unwrap_or(0);
+        prop_assert!(figures.reference_ns.is_none_or(|first| first == values[0]));
         let near = |binned: i64, exact: i64| {
             let distance = exact.abs_diff(reference);
-            binned.abs_diff(exact) <= if distance < 512 { 0 } else { distance / 1024 }
+            binned.abs_diff(exact)
+                <= if distance < 512 {
+                    0
+                } else {
+                    distance / (2 * bins)
+                }
         };
         for (permille, value) in [
             (900, figures.p90_ns),
@@ -70,8 +84,9 @@ impl Seen {
         }
         let (lower, upper) = delays::middle(values);
         let exact = delays::mean(&[lower, upper]);
-        let error =
-            (lower.abs_diff(reference) / 1024 + upper.abs_diff(reference) / 1024).div_ceil(2);
+        let error = (lower.abs_diff(reference) / (2 * bins)
+            + upper.abs_diff(reference) / (2 * bins))
+            .div_ceil(2);
         prop_assert!(figures.median_ns.abs_diff(exact) <= error + u64::from(error > 0));
         prop_assert_eq!(
             figures.pdv_p99_ns,
@@ -79,7 +94,7 @@ impl Seen {
         );
 
         let farthest = values.iter().map(|value| value.abs_diff(reference)).max();
-        let error = farthest.map_or(0, |farthest| farthest / 1024 * 2 + 2);
+        let error = farthest.map_or(0, |farthest| farthest / bins + 2);
         prop_assert!(figures.mad_ns.abs_diff(delays::mad(values)) <= error);
 
         let close = |ours: Option<u64>, theirs: Option<f64>| match (ours, theirs) {
@@ -131,11 +146,15 @@ fn agree(fortunes: &[Fortune], starts: (u64, u32), offset: i64) -> Result<(), Te
     let departed = |sample: &Sample| {
         sample.fate != Fate::Duplicate && sample.excluded != Some(Exclusion::ClockStep)
     };
-    Seen::of(&events, travelled, Sample::round_trip).check(figures.round_trip, false)?;
-    Seen::of(&events, travelled, Sample::forward).check(figures.forward, true)?;
-    Seen::of(&events, travelled, Sample::backward).check(figures.backward, true)?;
-    Seen::of(&events, travelled, Sample::residence).check(figures.residence, false)?;
-    Seen::of(&events, departed, |sample| Some(sample.departure)).check(figures.departure, false)?;
+    let of = metrics.histograms();
+    prop_assert!(of.forward.reference_ns().is_some() == figures.forward.is_some());
+    prop_assert!(of.round_trip.reference_ns().is_none());
+    Seen::of(&events, travelled, Sample::round_trip).check(figures.round_trip, of.round_trip)?;
+    Seen::of(&events, travelled, Sample::forward).check(figures.forward, of.forward)?;
+    Seen::of(&events, travelled, Sample::backward).check(figures.backward, of.backward)?;
+    Seen::of(&events, travelled, Sample::residence).check(figures.residence, of.residence)?;
+    Seen::of(&events, departed, |sample| Some(sample.departure))
+        .check(figures.departure, of.departure)?;
     same_direction(&events, starts.0, &metrics)
 }
 
