@@ -10,7 +10,7 @@ use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
 use twinpath_wire::{Tos, nanoseconds};
 
 /// Which source port a Session-Sender binds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PortChoice {
     /// This one or fail (0: any free one).
     Exact(u16),

@@ -25,6 +25,7 @@ mod frames;
 mod outbox;
 mod protection;
 mod server;
+mod stages;
 
 pub use client::{
     ClientError, ClientEvent, ClientPlan, ControlClient, ExpectedAnswer, Message, SessionPlan,

@@ -35,7 +35,7 @@ impl<R: Send + 'static> ClientThread<R> {
         let (teller, events) = sync_channel(EVENTS);
         let (stop, told) = Stop::new();
         let thread = spawn("control", move || {
-            runtime.block_on(task(EventSender(teller), told))
+            runtime.block_on(task(EventSender::new(teller), told))
         })?;
         Ok(Self {
             events,
@@ -44,8 +44,8 @@ impl<R: Send + 'static> ClientThread<R> {
         })
     }
 
-    /// What happened on the control connection; `None`: nothing more yet. Events that are not read
-    /// are lost.
+    /// What happened on the control connection; `None`: nothing more yet. Of events that are read too
+    /// slowly some are left out.
     pub fn next_event(&self) -> Option<ControlEvent> {
         self.events.try_recv().ok()
     }

@@ -71,6 +71,9 @@ pub(crate) struct Dialogue {
     pub(crate) offered: Modes,
     pub(crate) modes: Modes,
     pub(crate) sessions: Vec<Session>,
+    /// How many of them are accepted and not started, and how many run.
+    accepted: usize,
+    running: usize,
     /// How the connection failed.
     lost: Option<ClientError>,
     closed: bool,
@@ -134,6 +137,8 @@ impl Dialogue {
             offered: Modes::default(),
             modes: Modes::default(),
             sessions: Vec::new(),
+            accepted: 0,
+            running: 0,
             lost: None,
             closed: false,
         };
@@ -168,7 +173,7 @@ impl Dialogue {
             self.link.engine.request(clock::mono(), session_plan);
         }
         while !matches!(self.event().await?, ClientEvent::Settled { .. }) {}
-        self.some(NegotiationState::Accepted)
+        self.some(self.accepted)
     }
 
     /// Starts what was accepted, and waits until it is known of each whether it runs.
@@ -179,7 +184,7 @@ impl Dialogue {
         self.link.engine.start(clock::mono());
         let mut told = false;
         let mut given_up = Instant::now();
-        while self.has(NegotiationState::Accepted) {
+        while self.accepted > 0 {
             tokio::select! {
                 event = self.event() => {
                     if let ClientEvent::Refused { index: None, refusal } = event? {
@@ -199,7 +204,7 @@ impl Dialogue {
         if told {
             return Err(ControlError::Interrupted);
         }
-        self.some(NegotiationState::Running)
+        self.some(self.running)
     }
 
     /// Waits for what happens next while sessions run. A connection that fails is said, once; from
@@ -222,7 +227,7 @@ impl Dialogue {
     /// well on this side.
     pub(crate) async fn end(&mut self, accept: Accept) {
         self.link.engine.stop(clock::mono(), accept);
-        while self.is_alive() && self.has(NegotiationState::Running) {
+        while self.is_alive() && self.running > 0 {
             self.listen().await;
         }
     }
@@ -322,12 +327,6 @@ impl Dialogue {
         refused.collect()
     }
 
-    pub(crate) fn has(&self, standing: NegotiationState) -> bool {
-        self.sessions
-            .iter()
-            .any(|session| session.standing == standing)
-    }
-
     /// Sessions that run, by their place.
     pub(crate) fn running(&self) -> Vec<usize> {
         let numbered = self.sessions.iter().enumerate();
@@ -366,8 +365,8 @@ impl Dialogue {
                 server_octets,
                 octets_reflected,
             } => {
+                self.set(index, NegotiationState::Accepted);
                 if let Some(session) = self.sessions.get_mut(index) {
-                    session.standing = NegotiationState::Accepted;
                     (session.sid, session.port) = (sid, port);
                     session.server_octets = server_octets;
                     session.octets_reflected = octets_reflected;
@@ -402,14 +401,22 @@ impl Dialogue {
     }
 
     fn set(&mut self, index: usize, standing: NegotiationState) {
-        if let Some(session) = self.sessions.get_mut(index) {
-            session.standing = standing;
+        let Some(session) = self.sessions.get_mut(index) else {
+            return;
+        };
+        let before = std::mem::replace(&mut session.standing, standing);
+        for (standing, count) in [
+            (NegotiationState::Accepted, &mut self.accepted),
+            (NegotiationState::Running, &mut self.running),
+        ] {
+            *count += usize::from(session.standing == standing);
+            *count -= usize::from(before == standing);
         }
     }
 
-    /// At least one session has this standing; or why none has.
-    fn some(&self, standing: NegotiationState) -> Result<(), ControlError> {
-        if self.has(standing) {
+    /// There are some; or why there are none.
+    fn some(&self, sessions: usize) -> Result<(), ControlError> {
+        if sessions > 0 {
             return Ok(());
         }
         for session in &self.sessions {

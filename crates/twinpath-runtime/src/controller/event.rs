@@ -1,5 +1,6 @@
 //! What happens on a control connection, as it happens.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::mpsc::SyncSender;
 
@@ -8,7 +9,7 @@ use twinpath_wire::control::Sid;
 
 use super::NegotiatedSession;
 
-/// Events that wait for a reader at most; beyond that they are dropped.
+/// Events that wait for a reader at most; beyond that they are dropped and counted.
 pub(crate) const EVENTS: usize = 1_024;
 
 /// What happened.
@@ -54,15 +55,66 @@ pub enum ControlEvent {
     ServerGone(ClientError),
     /// The connection ended as it should.
     Closed,
+    /// Events that came faster than they were read, before the next one.
+    LeftOut {
+        /// How many.
+        events: u64,
+    },
 }
 
-/// Where events go; events that are not read are lost.
-#[derive(Clone, Debug)]
-pub(crate) struct EventSender(pub(crate) SyncSender<ControlEvent>);
+/// Where events go; those that find no room are counted.
+#[derive(Debug)]
+pub(crate) struct EventSender {
+    events: SyncSender<ControlEvent>,
+    left_out: Cell<u64>,
+}
 
 impl EventSender {
+    pub(super) fn new(events: SyncSender<ControlEvent>) -> Self {
+        Self {
+            events,
+            left_out: Cell::new(0),
+        }
+    }
+
+    /// Never waits: the run itself matters more.
     pub(crate) fn emit(&self, event: ControlEvent) {
-        // Full or unread: the run itself matters more.
-        let _ = self.0.try_send(event);
+        let events = self.left_out.get();
+        let has_room = events == 0 || self.put(ControlEvent::LeftOut { events });
+        self.left_out.set(if has_room && self.put(event) {
+            0
+        } else if has_room {
+            1
+        } else {
+            events + 1
+        });
+    }
+
+    fn put(&self, event: ControlEvent) -> bool {
+        self.events.try_send(event).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    #[test]
+    fn events_without_room_are_counted_and_told_before_the_next() {
+        let (sender, events) = sync_channel(3);
+        let sender = EventSender::new(sender);
+        let finished = |index| ControlEvent::Finished { index };
+        for index in 0..8 {
+            sender.emit(finished(index));
+        }
+        let told: Vec<_> = events.try_iter().collect();
+        assert_eq!(told, [0, 1, 2].map(finished));
+        sender.emit(finished(8));
+        sender.emit(ControlEvent::Closed);
+        let told: Vec<_> = events.try_iter().collect();
+        let left_out = ControlEvent::LeftOut { events: 5 };
+        assert_eq!(told, [left_out, finished(8), ControlEvent::Closed]);
     }
 }

@@ -98,8 +98,8 @@ impl ControllerRun {
         &mut self.sessions
     }
 
-    /// What happened on the control connection; `None`: nothing more yet. Events that are not read
-    /// are lost.
+    /// What happened on the control connection; `None`: nothing more yet. Of events that are read too
+    /// slowly some are left out.
     pub fn next_event(&self) -> Option<ControlEvent> {
         self.thread.next_event()
     }

@@ -109,6 +109,8 @@ fn patience(bound: &[Bound]) -> Duration {
 struct Senders {
     /// By the session's place; `None` once its end is known.
     sessions: Vec<Option<SessionControl>>,
+    /// How many of them are not over.
+    left: usize,
     /// Sessions that are over and have a report.
     measured: usize,
     failures: Vec<ControlError>,
@@ -156,6 +158,7 @@ impl Senders {
         let (teller, ended) = unbounded_channel();
         let mut senders = Self {
             sessions: Vec::new(),
+            left: 0,
             measured: 0,
             failures: Vec::new(),
             ended,
@@ -198,6 +201,7 @@ impl Senders {
             Ok(session) => {
                 if let Some(slot) = self.sessions.get_mut(index) {
                     *slot = Some(session);
+                    self.left += 1;
                 }
             }
             Err(error) => self.failures.push(error.into()),
@@ -209,7 +213,7 @@ impl Senders {
         let mut told = false;
         let mut over = Vec::with_capacity(MOST_ENDED);
         let mut watch = Watch::new(&self.sessions);
-        while self.sessions.iter().any(Option::is_some) {
+        while self.left > 0 {
             tokio::select! {
                 biased;
                 count = self.ended.recv_many(&mut over, MOST_ENDED) => {
@@ -240,10 +244,13 @@ impl Senders {
     /// A session is over.
     fn take(&mut self, index: usize) {
         let session = self.sessions.get_mut(index).and_then(Option::take);
-        match session.map(|session| session.ended()) {
-            Some(Ok(_)) => self.measured += 1,
-            Some(Err(error)) => self.failures.push(error.into()),
-            None => {}
+        let Some(session) = session else {
+            return;
+        };
+        self.left -= 1;
+        match session.ended() {
+            Ok(_) => self.measured += 1,
+            Err(error) => self.failures.push(error.into()),
         }
     }
 

@@ -150,7 +150,7 @@ pub fn start(plan: SenderPlan) -> Result<SessionHandle, StartError> {
 /// [`StartError`]: what could not be had.
 fn bind(plan: SenderPlan) -> Result<(Bound, SessionHandle), StartError> {
     open::check_path(&plan)?;
-    let socket = open::socket(&plan)?;
+    let socket = open::socket(&plan, None)?;
     let local = socket.local();
     let (waiter, waker) = Waiter::new().map_err(StartError::system("a descriptor to wait by"))?;
     let socket = Box::new(socket);

@@ -48,8 +48,8 @@ fn fits(protocol: Protocol, payload: PayloadSize, far: IpAddr, mtu: u32) -> Resu
     })
 }
 
-/// Opens and binds.
-pub(super) fn socket(plan: &SenderPlan) -> Result<TestSocket, StartError> {
+/// Opens and binds. `next`: where the search for a free port of a range begins.
+pub(super) fn socket(plan: &SenderPlan, next: Option<u16>) -> Result<TestSocket, StartError> {
     let any: IpAddr = if plan.far.is_ipv4() {
         Ipv4Addr::UNSPECIFIED.into()
     } else {
@@ -87,8 +87,11 @@ pub(super) fn socket(plan: &SenderPlan) -> Result<TestSocket, StartError> {
         },
         PortChoice::Range(low, high) => {
             let mut denied = None;
+            let next = next.filter(|next| (low..=high).contains(next));
+            let next = next.unwrap_or(low);
             // Packets from a service's port would not be reflected.
-            for port in (low..=high).filter(|port| !is_unsafe_port(*port)) {
+            let ports = (next..=high).chain(low..next);
+            for port in ports.filter(|port| !is_unsafe_port(*port)) {
                 match open(port) {
                     Err(error) if error.is_in_use() => {}
                     Err(error @ BindError::Privilege { .. }) => denied = Some(error),
@@ -122,6 +125,23 @@ mod tests {
     use twinpath_wire::control::Modes;
 
     use super::*;
+
+    #[test]
+    fn the_search_for_a_free_port_goes_on_behind_the_last_one_and_comes_back() {
+        let held = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let high = held.local_addr().unwrap().port();
+        let low = high - 20;
+        let plan = SenderPlan {
+            near: Some(Ipv4Addr::LOCALHOST.into()),
+            port: crate::PortChoice::Range(low, high),
+            ..SenderPlan::to("127.0.0.1:862".parse().unwrap())
+        };
+        let ports = |next| socket(&plan, next).unwrap().local().port();
+        assert!((high - 10..high).contains(&ports(Some(high - 10))));
+        for next in [None, Some(high), Some(low - 1), Some(high + 1)] {
+            assert!((low..high - 10).contains(&ports(next)), "{next:?}");
+        }
+    }
 
     #[test]
     fn the_padding_that_fits_counts_from_where_padding_begins() {

@@ -196,9 +196,7 @@ impl Connection {
     /// Starts sessions, and reports to the engine those that could not be started.
     async fn start(&mut self, sids: &[Sid]) {
         let failed = self.state.reflectors.set_running(sids).await;
-        for sid in &failed {
-            self.engine().refuse_start(*sid, Accept::InternalError);
-        }
+        self.engine().refuse_start(&failed, Accept::InternalError);
         let started = sids.len() - failed.len();
         log!(self.state, info, "sessions started", client = %named(self.peer), started, failed = failed.len());
         let started = u64::try_from(started).unwrap_or(0);

@@ -69,11 +69,18 @@ pub(super) trait Run {
     fn join(self) -> Result<Measured, Failure>;
 }
 
+/// Whose packets an event follows: they are printed before it.
+pub(super) enum After {
+    Nothing,
+    /// One session, from 0.
+    Session(usize),
+    All,
+}
+
 /// What happened on a control connection.
 pub(super) struct Event {
     pub(super) line: String,
-    /// It follows the packets of a session.
-    pub(super) is_late: bool,
+    pub(super) after: After,
     /// Measuring goes on without what it ended.
     pub(super) warns: bool,
 }
@@ -82,7 +89,7 @@ impl Event {
     pub(super) fn warning(line: String) -> Self {
         Self {
             line,
-            is_late: false,
+            after: After::Nothing,
             warns: true,
         }
     }
@@ -257,11 +264,15 @@ fn watch<R: Run>(
             known.grow(renewed, run.sessions());
             observers.grow(&known.beginning(subject, options, run.sessions()));
         }
-        let mut all = true;
         while let Some(event) = run.next_event() {
-            // What comes after a session's packets is printed after them.
-            if event.is_late {
-                all = observers.drain(run.sessions_mut(), output)?;
+            match event.after {
+                After::Nothing => {}
+                After::Session(session) => {
+                    observers.drain_session(session, run.sessions_mut(), output)?;
+                }
+                After::All => {
+                    observers.drain(run.sessions_mut(), output)?;
+                }
             }
             let line = event.line;
             if alarms && event.warns {
@@ -271,7 +282,7 @@ fn watch<R: Run>(
             observers.companions.each(|it| it.event(&line));
             output.event(&line)?;
         }
-        all &= observers.drain(run.sessions_mut(), output)?;
+        let all = observers.drain(run.sessions_mut(), output)?;
         observers.companions.look();
         if signals.progress_requested() {
             progress.erase();

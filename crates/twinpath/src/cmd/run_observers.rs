@@ -156,31 +156,44 @@ impl RunObservers {
         output: &mut RunOutput,
     ) -> io::Result<bool> {
         let mut all = true;
-        for (session, handle) in sessions.iter_mut().enumerate() {
-            // Their packets' records are among those that wait, and are printed first.
-            let rows = handle.take_rows();
-            let most = if rows.is_empty() {
-                DRAIN
-            } else {
-                handle.waiting().max(DRAIN)
-            };
-            let mut drained = 0;
-            while drained < most {
-                match handle.next_news() {
-                    None => break,
-                    Some(SessionNews::Record(record)) => self.record(session, &record, output)?,
-                    Some(SessionNews::Overdue(lost)) => {
-                        self.companions.each(|it| it.overdue(session, &lost));
-                    }
-                }
-                drained += 1;
-            }
-            all &= drained < most;
-            for row in rows {
-                self.row(session, &row, output)?;
-            }
+        for session in 0..sessions.len() {
+            all &= self.drain_session(session, sessions, output)?;
         }
         Ok(all)
+    }
+
+    /// The same of one session, from 0.
+    pub(super) fn drain_session(
+        &mut self,
+        session: usize,
+        sessions: &mut [SessionHandle],
+        output: &mut RunOutput,
+    ) -> io::Result<bool> {
+        let Some(handle) = sessions.get_mut(session) else {
+            return Ok(true);
+        };
+        // Their packets' records are among those that wait, and are printed first.
+        let rows = handle.take_rows();
+        let most = if rows.is_empty() {
+            DRAIN
+        } else {
+            handle.waiting().max(DRAIN)
+        };
+        let mut drained = 0;
+        while drained < most {
+            match handle.next_news() {
+                None => break,
+                Some(SessionNews::Record(record)) => self.record(session, &record, output)?,
+                Some(SessionNews::Overdue(lost)) => {
+                    self.companions.each(|it| it.overdue(session, &lost));
+                }
+            }
+            drained += 1;
+        }
+        for row in rows {
+            self.row(session, &row, output)?;
+        }
+        Ok(drained < most)
     }
 
     fn row(&self, session: usize, row: &ClosedInterval, output: &mut RunOutput) -> io::Result<()> {

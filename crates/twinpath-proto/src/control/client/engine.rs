@@ -99,9 +99,7 @@ impl ControlClient {
     /// none, or if sessions are running without Individual Session Control.
     pub fn start(&mut self, now: Mono) -> usize {
         self.now = now;
-        let accepted = self
-            .sessions
-            .all(|session| session.stage == Stage::Accepted);
+        let accepted = self.sessions.all(Stage::Accepted);
         self.send_start(&accepted)
     }
 
@@ -112,10 +110,13 @@ impl ControlClient {
         if !self.is_individual() {
             return 0;
         }
-        let mut accepted = self
-            .sessions
-            .all(|session| session.stage == Stage::Accepted);
-        accepted.retain(|index| indices.contains(index));
+        let mut accepted = indices.to_vec();
+        accepted.sort_unstable();
+        accepted.dedup();
+        accepted.retain(|index| {
+            let session = self.sessions.get(*index);
+            session.is_some_and(|session| session.stage == Stage::Accepted)
+        });
         self.send_start(&accepted)
     }
 
@@ -124,7 +125,8 @@ impl ControlClient {
     pub fn stop(&mut self, now: Mono, accept: Accept) -> usize {
         self.now = now;
         self.stop_accept = accept;
-        let marked = self.sessions.mark_stop(|_| true);
+        let all = [Stage::Starting, Stage::Running].map(|stage| self.sessions.all(stage));
+        let marked = self.sessions.mark_stop(&all.concat());
         self.send_stop();
         marked
     }
@@ -136,7 +138,7 @@ impl ControlClient {
         if !self.is_individual() {
             return 0;
         }
-        let marked = self.sessions.mark_stop(|index| indices.contains(&index));
+        let marked = self.sessions.mark_stop(indices);
         self.send_stop();
         marked
     }
@@ -361,7 +363,7 @@ impl ControlClient {
         let Some(session_plan) = self.sessions.get(index).map(|session| session.plan) else {
             return;
         };
-        self.sessions.set(&[index], Stage::Asked);
+        self.sessions.set(index, Stage::Asked);
         self.requested = Some(index);
         let said = Message::Request {
             index,
@@ -387,7 +389,9 @@ impl ControlClient {
         if !individual && (self.active || self.requested.is_some()) {
             return 0;
         }
-        self.sessions.set(indices, Stage::Starting);
+        for index in indices {
+            self.sessions.set(*index, Stage::Starting);
+        }
         let sessions = indices.len();
         let message = if individual {
             requests::many(Command::StartMany, &self.sessions.sids(indices))
@@ -407,9 +411,7 @@ impl ControlClient {
 
     /// Stops running sessions that are marked to be stopped (rows TC-55, TC-56).
     fn send_stop(&mut self) {
-        let stopping = self
-            .sessions
-            .all(|session| session.stop && session.stage == Stage::Running);
+        let stopping = self.sessions.take_stops();
         if stopping.is_empty() || self.phase != Phase::Commands {
             return;
         }
@@ -421,12 +423,18 @@ impl ControlClient {
             individual,
             accept,
         };
+        let stage = if individual {
+            Stage::Stopping
+        } else {
+            Stage::Stopped
+        };
+        for index in &stopping {
+            self.sessions.set(*index, stage);
+        }
         if individual {
-            self.sessions.set(&stopping, Stage::Stopping);
             let sids = self.sessions.sids(&stopping);
             self.send(requests::many(Command::StopMany, &sids), said);
         } else {
-            self.sessions.set(&stopping, Stage::Stopped);
             self.send(requests::stop_all(accept, sessions), said);
             self.active = false;
             for index in stopping {

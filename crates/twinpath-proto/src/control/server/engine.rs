@@ -3,7 +3,7 @@
 
 mod commands;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -218,10 +218,14 @@ impl Server {
         }
     }
 
-    /// A session that [`ServerEvent::Start`] named cannot be started: call this before polling
-    /// output. Without Individual Session Control no session of that command starts then, and each
-    /// gets [`ServerEvent::Remove`].
-    pub fn refuse_start(&mut self, sid: Sid, accept: Accept) {
+    /// Sessions that [`ServerEvent::Start`] named cannot be started: call this before polling
+    /// output, once for all of them. Without Individual Session Control no session of that command
+    /// starts then, and each gets [`ServerEvent::Remove`].
+    pub fn refuse_start(&mut self, sids: &[Sid], accept: Accept) {
+        let refused: BTreeSet<[u8; 16]> = sids.iter().map(|sid| sid.0).collect();
+        if refused.is_empty() {
+            return;
+        }
         match &mut self.ack {
             Some(Ack::All(answer)) if *answer == Accept::Ok && accept != Accept::Ok => {
                 *answer = accept;
@@ -232,12 +236,11 @@ impl Server {
                 }
             }
             Some(Ack::Many(Command::StartMany, answers)) => {
-                let answer = answers
-                    .iter_mut()
-                    .find(|(started, answer)| *started == sid && *answer == Accept::Ok);
-                if let Some((_, answer)) = answer {
-                    *answer = accept;
-                    self.sessions.set(sid, State::Accepted);
+                for (sid, answer) in answers {
+                    if *answer == Accept::Ok && refused.contains(&sid.0) {
+                        *answer = accept;
+                        self.sessions.set(*sid, State::Accepted);
+                    }
                 }
             }
             _ => {}

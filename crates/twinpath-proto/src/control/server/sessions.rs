@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use twinpath_wire::control::Sid;
 
+use crate::control::stages::Stages;
+
 /// State of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum State {
     /// Accepted, not started.
     Accepted,
@@ -22,20 +24,19 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Sessions {
     states: BTreeMap<[u8; 16], State>,
+    stages: Stages<State, [u8; 16]>,
+    /// Those that are stopped, in the order of their ends.
     ended: VecDeque<Sid>,
     most: usize,
-    running: usize,
-    accepted: usize,
 }
 
 impl Sessions {
     pub(super) fn new(most: u32) -> Self {
         Self {
             states: BTreeMap::new(),
+            stages: Stages::default(),
             ended: VecDeque::new(),
             most: usize::try_from(most).unwrap_or(usize::MAX),
-            running: 0,
-            accepted: 0,
         }
     }
 
@@ -54,18 +55,22 @@ impl Sessions {
 
     /// Whether a session is reflected now.
     pub(super) fn any_running(&self) -> bool {
-        self.running > 0
+        self.count(State::Running) > 0
     }
 
     /// Whether a session is reflected now or not yet started.
     pub(super) fn any_open(&self) -> bool {
-        self.running + self.accepted > 0
+        self.any_running() || self.count(State::Accepted) > 0
     }
 
     /// Started and not stopped: the right Number of Sessions in Stop-Sessions.
     pub(super) fn started(&self) -> u32 {
-        let started = |state: &&State| matches!(state, State::Running | State::Expired);
-        u32::try_from(self.states.values().filter(started).count()).unwrap_or(u32::MAX)
+        let started = self.count(State::Running) + self.count(State::Expired);
+        u32::try_from(started).unwrap_or(u32::MAX)
+    }
+
+    fn count(&self, state: State) -> usize {
+        self.stages.count(&state)
     }
 
     pub(super) fn insert(&mut self, sid: Sid) {
@@ -74,10 +79,10 @@ impl Sessions {
 
     pub(super) fn set(&mut self, sid: Sid, state: State) {
         let before = self.states.insert(sid.0, state);
-        self.running += usize::from(state == State::Running);
-        self.running -= usize::from(before == Some(State::Running));
-        self.accepted += usize::from(state == State::Accepted);
-        self.accepted -= usize::from(before == Some(State::Accepted));
+        if let Some(before) = before {
+            self.stages.remove(&before, &sid.0);
+        }
+        self.stages.insert(state, sid.0);
         match (before, state) {
             (Some(State::Ended), State::Ended) => {}
             (_, State::Ended) => self.ended.push_back(sid),
@@ -88,13 +93,13 @@ impl Sessions {
             && let Some(oldest) = self.ended.pop_front()
         {
             self.states.remove(&oldest.0);
+            self.stages.remove(&State::Ended, &oldest.0);
         }
     }
 
     /// Those in `state`, in the order of their SIDs.
     pub(super) fn all_in(&self, state: State) -> Vec<Sid> {
-        let of_state = |(sid, found): (&[u8; 16], &State)| (*found == state).then_some(Sid(*sid));
-        self.states.iter().filter_map(of_state).collect()
+        self.stages.all(&state).map(Sid).collect()
     }
 }
 

@@ -156,7 +156,7 @@ fn a_session_that_cannot_be_started_is_answered_by_its_own_accept() {
         }
     }
     assert_eq!(started, all[..3]);
-    rig.server.refuse_start(sid(1), Accept::TemporaryLimit);
+    rig.server.refuse_start(&[sid(1)], Accept::TemporaryLimit);
     rig.drain();
     let expected = [
         many(8, 0, &[sid(0), sid(2)]),
@@ -178,7 +178,7 @@ fn start_sessions_is_for_all_or_none() {
     rig.forget();
     rig.server.handle_input(rig.now, &start_sessions());
     while rig.server.poll_event().is_some() {}
-    rig.server.refuse_start(sid(1), Accept::InternalError);
+    rig.server.refuse_start(&[sid(1)], Accept::InternalError);
     rig.drain();
     let removed = [ServerEvent::Remove(sid(0)), ServerEvent::Remove(sid(1))];
     assert_eq!(rig.events, removed);

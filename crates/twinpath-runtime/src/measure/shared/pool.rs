@@ -1,7 +1,7 @@
 //! Which sessions share a socket: those whose packets leave alike and whose replies can be told from
 //! each other by where they come from.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,8 +33,24 @@ pub(super) struct Pool {
 #[derive(Debug, Default)]
 struct Inner {
     sockets: Vec<Option<Shared>>,
+    /// Free places among them.
+    vacant: Vec<usize>,
+    alike: HashMap<Key, Alike>,
     ids: Ids,
 }
+
+/// The sockets with one key. A session is compared with those that may have room for it, not with all.
+#[derive(Debug, Default)]
+struct Alike {
+    places: BTreeSet<usize>,
+    /// Far ends that the first ones had no room for: where to look on.
+    from: HashMap<Far, usize>,
+    /// Where a search for a free port of a range goes on.
+    next_port: Option<u16>,
+}
+
+/// How replies name a far end.
+type Far = (IpAddr, u16);
 
 /// A socket that sessions share.
 #[derive(Debug)]
@@ -42,7 +58,7 @@ struct Shared {
     key: Key,
     local: SocketAddr,
     /// Far ends: a reply says which session it belongs to by where it comes from.
-    far: HashSet<(IpAddr, u16)>,
+    far: HashSet<Far>,
     /// Packets an hour: of its sessions, and as many as it can hold replies for.
     rate: u64,
     most: u64,
@@ -56,8 +72,8 @@ impl Shared {
     }
 
     /// A session with this far end and rate can use it, and does so from now on.
-    fn takes(&mut self, key: &Key, far: (IpAddr, u16), rate: u64) -> bool {
-        let takes = self.key == *key && self.rate.saturating_add(rate) <= self.most;
+    fn takes(&mut self, far: Far, rate: u64) -> bool {
+        let takes = self.rate.saturating_add(rate) <= self.most;
         let takes = takes && self.far.insert(far);
         self.rate += if takes { rate } else { 0 };
         takes
@@ -78,7 +94,7 @@ fn most(buffer_octets: usize) -> u64 {
 }
 
 /// Sessions with the same one can share a socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     is_v6: bool,
     near: Option<IpAddr>,
@@ -110,8 +126,7 @@ impl Key {
     }
 }
 
-/// How replies name a far end.
-pub(super) fn source(far: SocketAddr) -> (IpAddr, u16) {
+pub(super) fn source(far: SocketAddr) -> Far {
     (far.ip().to_canonical(), far.port())
 }
 
@@ -136,33 +151,27 @@ impl Pool {
         let key = Key::of(plan);
         let far = source(plan.far);
         let mut inner = self.lock();
-        let mut shared = inner.sockets.iter_mut().enumerate();
         let rate = rate(plan.schedule.mean_interval());
-        let fitting = shared.find_map(|(place, socket)| {
-            let socket = socket.as_mut()?;
-            let takes = socket.has_earlier_port(plan) && socket.takes(&key, far, rate);
-            takes.then_some((place, socket.local))
-        });
-        let (place, local) = if let Some(found) = fitting {
+        let (place, local) = if let Some(found) = inner.shared(plan, &key, far, rate) {
             found
         } else {
-            let socket = open::socket(plan)?;
+            let next_port = inner.alike.get(&key).and_then(|alike| alike.next_port);
+            let socket = open::socket(plan, next_port)?;
             let local = socket.local();
             let most = most(socket.receive_buffer_octets());
-            let place = inner.place();
+            let far = HashSet::from([far]);
+            let place = inner.insert(Shared {
+                key: key.clone(),
+                local,
+                far,
+                rate,
+                most,
+            });
             let socket = Box::new(socket);
             self.send(Command::Open { place, socket });
-            if let Some(slot) = inner.sockets.get_mut(place) {
-                *slot = Some(Shared {
-                    key,
-                    local,
-                    far: HashSet::from([far]),
-                    rate,
-                    most,
-                });
-            }
             (place, local)
         };
+        inner.look_on(plan, &key, far, place);
         let id = inner.ids.take();
         drop(inner);
         Ok(Lease {
@@ -182,9 +191,13 @@ impl Pool {
         if plan.earlier_port.is_none() {
             return false;
         }
-        let (key, inner) = (Key::of(plan), self.lock());
-        let mut sockets = inner.sockets.iter().flatten();
-        sockets.any(|socket| socket.key == key && socket.has_earlier_port(plan))
+        let inner = self.lock();
+        let alike = inner.alike.get(&Key::of(plan));
+        let mut places = alike.into_iter().flat_map(|alike| &alike.places);
+        places.any(|place| {
+            let socket = inner.sockets.get(*place).and_then(Option::as_ref);
+            socket.is_some_and(|socket| socket.has_earlier_port(plan))
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -193,13 +206,71 @@ impl Pool {
 }
 
 impl Inner {
-    /// A free place among the sockets.
-    fn place(&mut self) -> usize {
-        if let Some(free) = self.sockets.iter().position(Option::is_none) {
-            return free;
+    /// A socket that has room for the session, which has its place there from now on.
+    fn shared(
+        &mut self,
+        plan: &SenderPlan,
+        key: &Key,
+        far: Far,
+        rate: u64,
+    ) -> Option<(usize, SocketAddr)> {
+        let alike = self.alike.get(key)?;
+        let from = alike.from.get(&far).copied().unwrap_or(0);
+        alike.places.range(from..).find_map(|place| {
+            let socket = self.sockets.get_mut(*place)?.as_mut()?;
+            let takes = socket.has_earlier_port(plan) && socket.takes(far, rate);
+            takes.then_some((*place, socket.local))
+        })
+    }
+
+    /// The next session with this far end is looked for behind this place.
+    fn look_on(&mut self, plan: &SenderPlan, key: &Key, far: Far, place: usize) {
+        if let Some(alike) = self.alike.get_mut(key)
+            && alike.places.first() != Some(&place)
+            && plan.earlier_port.is_none()
+        {
+            alike.from.insert(far, place + 1);
         }
-        self.sockets.push(None);
-        self.sockets.len() - 1
+    }
+
+    fn insert(&mut self, socket: Shared) -> usize {
+        let place = self.vacant.pop().unwrap_or(self.sockets.len());
+        let alike = self.alike.entry(socket.key.clone()).or_default();
+        alike.places.insert(place);
+        alike.next_port = socket.local.port().checked_add(1);
+        match self.sockets.get_mut(place) {
+            Some(slot) => *slot = Some(socket),
+            None => self.sockets.push(Some(socket)),
+        }
+        place
+    }
+
+    /// A session with these far ends leaves the socket at this place; true: it was the last one.
+    fn leave(&mut self, place: usize, far: [Far; 2], rate: u64) -> bool {
+        let Some(slot) = self.sockets.get_mut(place) else {
+            return false;
+        };
+        let Some(socket) = slot else {
+            return false;
+        };
+        let Some(alike) = self.alike.get_mut(&socket.key) else {
+            return false;
+        };
+        socket.rate = socket.rate.saturating_sub(rate);
+        for far in far {
+            socket.far.remove(&far);
+            alike.from.remove(&far);
+        }
+        if !socket.far.is_empty() {
+            return false;
+        }
+        alike.places.remove(&place);
+        if alike.places.is_empty() {
+            self.alike.remove(&socket.key);
+        }
+        *slot = None;
+        self.vacant.push(place);
+        true
     }
 }
 
@@ -210,9 +281,9 @@ pub(in crate::measure) struct Lease {
     pub(super) id: SessionId,
     /// The socket's place.
     pub(super) place: usize,
-    pub(super) far: (IpAddr, u16),
+    pub(super) far: Far,
     /// The far end that it was bound for, which may be the server that it was agreed on with.
-    bound_for: (IpAddr, u16),
+    bound_for: Far,
     rate: u64,
     pub(in crate::measure) local: SocketAddr,
     is_over: bool,
@@ -246,20 +317,7 @@ impl Lease {
         }
         let mut inner = self.pool.lock();
         inner.ids.give_back(self.id);
-        let Some(slot) = inner.sockets.get_mut(self.place) else {
-            return false;
-        };
-        let Some(socket) = slot else {
-            return false;
-        };
-        socket.far.remove(&self.far);
-        socket.far.remove(&self.bound_for);
-        socket.rate = socket.rate.saturating_sub(self.rate);
-        let is_last = socket.far.is_empty();
-        if is_last {
-            *slot = None;
-        }
-        is_last
+        inner.leave(self.place, [self.far, self.bound_for], self.rate)
     }
 }
 
@@ -290,12 +348,51 @@ mod tests {
         let each = rate(Duration::from_secs(1));
         let taken = (0..u16::MAX).take_while(|port| {
             let far = source(SocketAddr::new("192.0.2.1".parse().unwrap(), *port));
-            socket.takes(&key, far, each)
+            socket.takes(far, each)
         });
         assert_eq!(taken.count(), 10_240);
         // A single one that is faster has a socket of its own, whatever it holds.
         assert!(rate(Duration::from_micros(10)) > socket.most);
         assert_eq!(rate(Duration::ZERO), 3_600_000_000_000);
+    }
+
+    #[test]
+    fn a_path_is_not_compared_with_the_sockets_of_all_others() {
+        let plan = SenderPlan::to("192.0.2.1:862".parse().unwrap());
+        let (key, far) = (Key::of(&plan), source(plan.far));
+        let mut inner = Inner::default();
+        for path in 0..1_000_u16 {
+            let left = |inner: &Inner| {
+                let alike = inner.alike.get(&key)?;
+                let from = alike.from.get(&far).copied().unwrap_or(0);
+                Some(alike.places.range(from..).count())
+            };
+            assert!(left(&inner).is_none_or(|left| left <= 1), "path {path}");
+            assert_eq!(inner.shared(&plan, &key, far, 1), None);
+            let place = inner.insert(Shared {
+                key: key.clone(),
+                local: SocketAddr::new([0, 0, 0, 0].into(), 20_000 + path),
+                far: HashSet::from([far]),
+                rate: 1,
+                most: 10,
+            });
+            inner.look_on(&plan, &key, far, place);
+        }
+        // Another far end shares the first socket.
+        let other = ("192.0.2.2".parse().unwrap(), 862);
+        let first = inner.shared(&plan, &key, other, 1);
+        assert_eq!(first.map(|(place, _)| place), Some(0));
+        // A path that ends leaves its place to the next.
+        assert!(!inner.leave(0, [far, far], 1));
+        let next = inner.shared(&plan, &key, far, 1);
+        assert_eq!(next.map(|(place, _)| place), Some(0));
+        assert!(!inner.leave(0, [other, other], 1));
+        for place in 0..1_000 {
+            assert!(inner.leave(place, [far, far], 1), "{place}");
+            assert!(!inner.leave(place, [far, far], 1), "{place}");
+        }
+        assert!(inner.alike.is_empty());
+        assert_eq!(inner.vacant.len(), 1_000);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use twinpath_runtime::{SenderPlan, StartError};
 
 use super::reaching::reached;
 use crate::args::{ControllerArgs, doubt};
-use crate::cmd::measure::{self, Event, Measured, Measurement, Run, Started};
+use crate::cmd::measure::{self, After, Event, Measured, Measurement, Run, Started};
 use crate::cmd::subject::Subject;
 use crate::cmd::{remark, warn};
 use crate::failure::{Exit, Failure};
@@ -127,10 +127,17 @@ impl Run for ControlledRun {
         debug!("{line}");
         Some(Event {
             line,
-            is_late: matches!(
-                event,
-                ControlEvent::Finished { .. } | ControlEvent::ServerGone(_) | ControlEvent::Closed
-            ),
+            after: match event {
+                ControlEvent::Finished { index } => After::Session(index),
+                ControlEvent::ServerGone(_) | ControlEvent::Closed => After::All,
+                ControlEvent::Connecting { .. }
+                | ControlEvent::Connected { .. }
+                | ControlEvent::Message(_)
+                | ControlEvent::IrregularCount { .. }
+                | ControlEvent::UnexpectedAck { .. }
+                | ControlEvent::Running { .. }
+                | ControlEvent::LeftOut { .. } => After::Nothing,
+            },
             warns: matches!(event, ControlEvent::ServerGone(_)),
         })
     }

@@ -38,6 +38,10 @@ pub(crate) fn line(event: &ControlEvent) -> String {
             format!("lost the connection to the server ({error}); the measurement continues")
         }
         ControlEvent::Closed => "connection closed".to_owned(),
+        ControlEvent::LeftOut { events } => format!(
+            "{} left out: they came too fast",
+            count(*events, "event is", "events are")
+        ),
     }
 }
 

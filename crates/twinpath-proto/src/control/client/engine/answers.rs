@@ -129,18 +129,17 @@ impl ControlClient {
             sid,
         });
         let reflects = self.modes.contains(Modes::REFLECT_OCTETS);
-        let Some(session) = self.sessions.get_mut(index) else {
+        let Some(session_plan) = self.sessions.get(index).map(|session| session.plan) else {
             return;
         };
         if answer.accept() == Accept::Ok {
-            let asked = session.plan.receiver_port;
+            let asked = session_plan.receiver_port;
             let offered = if port == 0 { asked } else { port };
             if offered == 0 || (self.plan.strict && asked != 0 && asked != offered) {
                 return self.fail(ClientError::OtherPort { asked, offered });
             }
-            session.stage = Stage::Accepted;
-            session.sid = sid;
-            let octets = session.plan.octets_to_reflect;
+            self.sessions.accept(index, sid);
+            let octets = session_plan.octets_to_reflect;
             self.events.push_back(ClientEvent::Accepted {
                 index,
                 sid,
@@ -153,7 +152,7 @@ impl ControlClient {
                 octets_reflected: reflects && message.reflected_octets.get() == octets,
             });
         } else {
-            session.stage = Stage::Refused;
+            self.sessions.set(index, Stage::Refused);
             self.refused(Some(index), answer);
         }
         self.restart_answer_timeout();
@@ -167,11 +166,8 @@ impl ControlClient {
         if answer.accept() != Accept::Ok {
             return self.refused_for_good(answer);
         }
-        let starting = self
-            .sessions
-            .all(|session| session.stage == Stage::Starting);
-        self.sessions.set(&starting, Stage::Running);
-        for index in starting {
+        for index in self.sessions.all(Stage::Starting) {
+            self.sessions.set(index, Stage::Running);
             self.events.push_back(ClientEvent::Started { index });
         }
         self.restart_answer_timeout();
@@ -213,7 +209,7 @@ impl ControlClient {
                 (true, false) => Stage::Refused,
                 (false, _) => Stage::Stopped,
             };
-            self.sessions.set(&[index], stage);
+            self.sessions.set(index, stage);
             match (accepted, start) {
                 (true, true) => self.events.push_back(ClientEvent::Started { index }),
                 (true, false) => self.events.push_back(ClientEvent::Stopped { index }),
