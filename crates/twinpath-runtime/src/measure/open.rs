@@ -133,7 +133,7 @@ mod tests {
         let low = high - 20;
         let plan = SenderPlan {
             near: Some(Ipv4Addr::LOCALHOST.into()),
-            port: crate::PortChoice::Range(low, high),
+            port: PortChoice::Range(low, high),
             ..SenderPlan::to("127.0.0.1:862".parse().unwrap())
         };
         let ports = |next| socket(&plan, next).unwrap().local().port();
