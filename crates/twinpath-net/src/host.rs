@@ -4,7 +4,7 @@ use crate::os;
 pub use crate::os::addresses::{interface_of, own_addresses};
 pub use crate::os::host::{
     effective_user, forbid_core_dumps, ignores_hangup, kernel, may_dump_core,
-    raise_descriptor_limit, take_variable,
+    raise_descriptor_limit, stdout_was_closed, take_variable,
 };
 
 /// A Linux capability that matters here, by its number.

@@ -9,7 +9,9 @@ use twinpath_wire::{Mono, Rung};
 
 use crate::{StartError, clock_state};
 
-pub use twinpath_net::host::{Capability, raise_descriptor_limit, take_variable};
+pub use twinpath_net::host::{
+    Capability, raise_descriptor_limit, stdout_was_closed, take_variable,
+};
 
 /// Packets sent over loopback to see which stamps come.
 const PROBES: u32 = 20;

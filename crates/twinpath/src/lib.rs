@@ -36,7 +36,7 @@ mod plan;
 mod saved;
 mod signals;
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::args::{Cli, usage};
@@ -48,7 +48,9 @@ pub fn run() -> ExitCode {
         Ok(cli) => cmd::run(cli),
         // Help and version: results, not errors.
         Err(asked) if !asked.use_stderr() => {
-            let printed = asked.print().and_then(|()| io::stdout().flush());
+            // It is printed by the standard library.
+            let printed = output::stdout().flush().and_then(|()| asked.print());
+            let printed = printed.and_then(|()| output::stdout().flush());
             printed.map_or_else(|error| cmd::unwritten(&error), |()| Ok(Exit::Done))
         }
         Err(error) => Err(usage::failure(&error, command().as_deref())),

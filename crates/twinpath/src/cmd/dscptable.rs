@@ -1,14 +1,12 @@
 //! `twinpath dscptable`.
 
-use std::io;
-
 use super::unwritten;
 use crate::args::DscptableArgs;
 use crate::failure::{Exit, Failure};
-use crate::output::dscptable;
+use crate::output::{dscptable, stdout};
 
 pub(super) fn run(args: DscptableArgs) -> Result<Exit, Failure> {
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     let written = if args.json {
         dscptable::json(&mut out)
     } else {

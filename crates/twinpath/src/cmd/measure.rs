@@ -196,8 +196,9 @@ impl<'a> Measurement<'a> {
         targets.say(log, &failed, NOT_MEASURED);
         targets.say(log, &waiting, NOT_MEASURED_YET);
         let mut known = Known::of(planned, run.sessions(), &failed);
-        let mut output = match RunOutput::open(results, log, known.names(), &subject.label_keys) {
-            Ok(output) => output.beside(companions.write()),
+        let output = RunOutput::open(results, log, known.names(), &subject.label_keys);
+        let mut output = match output.and_then(|output| output.beside(companions.write())) {
+            Ok(output) => output,
             Err(error) => return unwritten(&error),
         };
         let beginning = known.beginning(subject, options, run.sessions());

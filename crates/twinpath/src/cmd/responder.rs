@@ -1,6 +1,5 @@
 //! `twinpath responder`.
 
-use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -79,7 +78,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     info!(reflected = report.counters.reflected, "stopped");
     log_ignored(&before, &report.counters);
     let json = args.summary.is_json();
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     let written = if json {
         output::responder::json(&report, &mut out)
     } else {

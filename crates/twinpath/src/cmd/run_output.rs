@@ -20,7 +20,7 @@ use crate::output::table;
 use crate::output::text::Text;
 use crate::output::units;
 use crate::output::words;
-use crate::output::{Meta, Outcome, SessionName, Sink, print_to_stderr};
+use crate::output::{Meta, Outcome, SessionName, Sink, print_to_stderr, stdout};
 
 /// The most warnings of a document that are printed on stderr as well.
 const MOST_WARNINGS: usize = 20;
@@ -124,9 +124,8 @@ impl RunOutput {
         log: &LogOptions,
         names: &[SessionName],
     ) -> io::Result<Self> {
-        let stdout = io::stdout();
-        let style = Style::of(&stdout);
-        let out = Box::new(BufWriter::new(stdout.lock()));
+        let style = Style::of(&io::stdout());
+        let out = Box::new(BufWriter::new(stdout()));
         Self::on(out, style, meta, options, log, names)
     }
 
@@ -164,12 +163,14 @@ impl RunOutput {
     }
 
     /// `files`: the run is written into files too, which are made whatever becomes of the output. Then
-    /// only [`Self::report`] returns its errors.
-    pub(super) fn beside(mut self, files: bool) -> Self {
+    /// only [`Self::report`] returns its errors. Without them the output has to take something.
+    pub(super) fn beside(mut self, files: bool) -> io::Result<Self> {
         if files {
             self.state = State::BesideFiles;
+        } else {
+            self.sink.flush()?;
         }
-        self
+        Ok(self)
     }
 
     /// The reader of the output is gone.

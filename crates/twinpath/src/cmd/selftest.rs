@@ -22,7 +22,7 @@ use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::json::{self, Document};
 use crate::output::style::Style;
-use crate::output::{Meta, print_to_stderr, survey, text, units};
+use crate::output::{Meta, print_to_stderr, stdout, survey, text, units};
 use crate::plan;
 use crate::signals::Signals;
 
@@ -41,9 +41,8 @@ pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
     let signals = Signals::listen()?.with_hangups()?;
     let survey = host::survey()?;
-    let stdout = io::stdout();
-    let style = Style::of(&stdout);
-    let mut out = BufWriter::new(stdout.lock());
+    let style = Style::of(&io::stdout());
+    let mut out = BufWriter::new(stdout());
     if !args.json
         && let Err(error) = survey::text(&survey, &mut out)
     {

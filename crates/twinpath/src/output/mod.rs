@@ -36,12 +36,12 @@ pub(crate) mod text;
 pub(crate) mod units;
 pub(crate) mod words;
 
-use std::io::{self, Write as _};
+use std::io::{self, StdoutLock, Write};
 
 use serde::Serialize;
 use twinpath_report::document::SessionDocument;
 use twinpath_report::{ControlReport, FailedTarget, RefusedSession, Requested, SessionReport};
-use twinpath_runtime::host::interface_name;
+use twinpath_runtime::host::{interface_name, stdout_was_closed};
 use twinpath_wire::Sample;
 
 pub(crate) use self::counts::UNKNOWN;
@@ -52,6 +52,32 @@ use crate::args::Label;
 use crate::failure::Failure;
 use crate::logs;
 pub(crate) use twinpath_report::words::rfc3339;
+
+/// Where results are written.
+pub(crate) fn stdout() -> Stdout {
+    Stdout((!stdout_was_closed()).then(|| io::stdout().lock()))
+}
+
+/// What [`stdout`] returns. `None`: it was closed when the program began. The null device, which then stands in
+/// for it, would take every result.
+pub(crate) struct Stdout(Option<StdoutLock<'static>>);
+
+impl Stdout {
+    fn open(&mut self) -> io::Result<&mut StdoutLock<'static>> {
+        let closed = "stdout is closed; use > FILE, or > /dev/null to discard it";
+        self.0.as_mut().ok_or_else(|| io::Error::other(closed))
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.open()?.write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.open()?.flush()
+    }
+}
 
 /// Where a run's result goes, in one form.
 pub(crate) trait Sink {

@@ -151,3 +151,41 @@ fn a_full_disk_is_one_clear_line() {
         done.stderr
     );
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_for_a_closed_stdout_is_an_error_at_once_and_files_are_written_all_the_same() {
+    use crate::program::shell;
+    let responder = Responder::on_loopback();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet");
+    let program = env!("CARGO_BIN_EXE_twinpath");
+    let endless = format!("sender {} -c inf -i 10", responder.at);
+    let saving = format!(
+        "sender {} -c 3 -i 10 --save {}",
+        responder.at,
+        file.display()
+    );
+    let csv = format!("{endless} --output csv");
+    for line in [
+        &*endless,
+        &*csv,
+        &*saving,
+        "dscptable",
+        "--help",
+        "selftest",
+    ] {
+        let done = shell(&format!("timeout 60 {program} {line} >&-"));
+        assert_eq!(done.status, 1, "{line}: {}", done.stderr);
+        let said = "cannot write the result: stdout is closed; ";
+        assert!(done.stderr.contains(said), "{line}: {}", done.stderr);
+        assert_eq!(done.stderr.lines().count(), 1, "{line}: {}", done.stderr);
+    }
+    let done = run(&format!("report {} --json", file.display()));
+    assert_eq!(done.session()["packets"]["received"], 3);
+    let discarded = format!("{program} sender {} -c 1 > /dev/null", responder.at);
+    assert_eq!(shell(&discarded).status, 0);
+    // As parents do that give it away.
+    let discarded = discarded.replace("> /dev", "1<> /dev");
+    assert_eq!(shell(&discarded).status, 0);
+}

@@ -4,6 +4,7 @@ use std::ffi::{CStr, OsString};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStringExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::system;
 use crate::os::addresses;
@@ -60,6 +61,27 @@ pub fn ignores_hangup() -> bool {
         .and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
     ignored.is_some_and(|set| set >> (libc::SIGHUP - 1) & 1 == 1)
 }
+
+/// Whether stdout was closed when this process began.
+pub fn stdout_was_closed() -> bool {
+    STDOUT_WAS_CLOSED.load(Ordering::Relaxed)
+}
+
+static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Runs before `main`. The standard library then opens the null device in place of what is closed, in the
+/// same way as a parent does that wants to discard the output: afterwards the two cannot be told apart.
+extern "C" fn look_at_stdout() {
+    // SAFETY: it reads the flags of a descriptor, which need not be open.
+    let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) };
+    STDOUT_WAS_CLOSED.store(flags == -1, Ordering::Relaxed);
+}
+
+// SAFETY: the loader calls each function in this section once, without arguments that matter here, and this
+// one needs nothing of the standard library to be set up.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static LOOK_AT_STDOUT: extern "C" fn() = look_at_stdout;
 
 /// Raises the limit of open descriptors to the hard limit and returns it: each connection and each
 /// port takes one, and the usual soft limit is 1024. `None` if the system does not report it.

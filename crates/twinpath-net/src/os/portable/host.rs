@@ -38,6 +38,11 @@ pub fn ignores_hangup() -> bool {
     false
 }
 
+/// Whether stdout was closed when this process began: not known here.
+pub fn stdout_was_closed() -> bool {
+    false
+}
+
 /// Removes a variable from this process's environment and overwrites its octets there, so that no
 /// child inherits it. If another thread is running, which may be reading the environment, the
 /// variable is only read. `None` if it is not set.

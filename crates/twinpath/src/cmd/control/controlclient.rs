@@ -17,7 +17,7 @@ use crate::logs;
 use crate::output::ends::named;
 use crate::output::style::Style;
 use crate::output::words;
-use crate::output::{controlclient as output, print_to_stderr};
+use crate::output::{controlclient as output, print_to_stderr, stdout};
 use crate::plan::{self, EnvironmentPassphrase};
 use crate::signals::Signals;
 
@@ -50,9 +50,8 @@ pub(super) fn run(args: &ControlClientArgs, given: EnvironmentPassphrase) -> Res
     }
     let report = run.join()?;
     info!(sid = %report.session.sid, "stopped");
-    let stdout = io::stdout();
-    let style = Style::of(&stdout);
-    let mut out = stdout.lock();
+    let style = Style::of(&io::stdout());
+    let mut out = stdout();
     let written = if json {
         output::json(&report, &mut out)
     } else {
@@ -81,7 +80,7 @@ fn print_events(run: &ControlClientRun, args: &ControlClientArgs, json: bool) ->
             writeln!(line, "{words}")?;
         }
         if !json {
-            let mut out = io::stdout().lock();
+            let mut out = stdout();
             out.write_all(&line)?;
             out.flush()?;
         } else if !line.is_empty() && !args.log.quiet {

@@ -1,6 +1,5 @@
 //! `twinpath server`.
 
-use std::io;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -21,7 +20,7 @@ use crate::cmd::{remark, unwritten};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
-use crate::output::{print_to_stderr, server as output, words};
+use crate::output::{print_to_stderr, server as output, stdout, words};
 use crate::plan;
 use crate::signals::{ReloadSignal, Signals};
 
@@ -100,7 +99,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     info!(reflected = report.counters.packets.reflected, "stopped");
     log_ignored(&before, &report.counters.packets);
     let json = args.summary.is_json();
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     let written = if json {
         output::json(&report, &mut out)
     } else {

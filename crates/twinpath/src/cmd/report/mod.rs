@@ -106,7 +106,7 @@ fn report(args: &ReportArgs, output: &Open<'_>) -> Result<Exit, Trouble> {
     let session_names = session_names(&sources, &names, args.merge);
     let has_targets = session_names.iter().any(|name| name.target.is_some());
     packets::labels_fit(&args.results, has_targets)?;
-    let mut output = output(meta, &session_names)?.beside(companions.write());
+    let mut output = output(meta, &session_names)?.beside(companions.write())?;
     let mut observers = follow(&sources, session_names, args, companions.columns(sessions))?;
     let mut replays = vec![Replay::default(); sessions];
     let mut first = 0;

@@ -32,7 +32,7 @@ use super::{Trouble, follow, open, read};
 use crate::args::{OutputFormat, ReportArgs};
 use crate::cmd::run_output::RunOutput;
 use crate::failure::{Exit, Failure};
-use crate::output::{Meta, print_to_stderr, words};
+use crate::output::{Meta, print_to_stderr, stdout, words};
 
 /// In the order in which they are shown.
 const DIRECTIONS: [&str; 3] = ["round_trip", "forward", "backward"];
@@ -147,7 +147,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
     if same && form == OutputFormat::Json && !args.log.quiet {
         print_to_stderr(&format!("warning: {}", show::SAME_PACKETS));
     }
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = io::BufWriter::new(stdout());
     if form == OutputFormat::Json {
         document::write(&sources, &comparisons, &alone, &mut out)?;
     } else {
