@@ -1,4 +1,4 @@
-//! Which session of one run is beside which of the other: by their two ends, not by their places.
+//! Which session of one run is beside which of the other: by what they measure, not by their places.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::mem::discriminant;
@@ -12,13 +12,14 @@ use twinpath_report::document::ssid;
 
 /// What a session is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fact {
+enum Fact<'a> {
+    Name(Option<&'a str>),
     Address(IpAddr),
     Number(u16),
 }
 
 /// How many facts a session is known by.
-const FACTS: usize = 7;
+const FACTS: usize = 9;
 
 /// Sessions beside each other, and the numbers of those of each run that are left over.
 pub(super) struct Pairs {
@@ -35,6 +36,9 @@ pub(super) fn paired(runs: [Vec<SessionReport>; 2]) -> Pairs {
     let mut partners: Vec<Option<usize>> = vec![None; facts[0].len()];
     let mut taken = vec![false; facts[1].len()];
     for agreeing in (0..1_u32 << FACTS).rev() {
+        if partners.iter().all(Option::is_some) || taken.iter().all(|taken| *taken) {
+            break;
+        }
         let left = taken.iter().zip(&facts[1]).enumerate();
         let left = left.filter(|(_, (taken, _))| !**taken);
         let mut alike: BTreeMap<_, VecDeque<usize>> = BTreeMap::new();
@@ -75,25 +79,29 @@ pub(super) fn paired(runs: [Vec<SessionReport>; 2]) -> Pairs {
 }
 
 /// What a session is known by, what weighs most first. The system chooses ports, so they come last.
-fn facts(report: &SessionReport) -> [Fact; FACTS] {
-    let protocol = match report.identity.protocol {
+fn facts(report: &SessionReport) -> [Fact<'_>; FACTS] {
+    let identity = &report.identity;
+    let protocol = match identity.protocol {
         Protocol::TwampLight => 0,
         Protocol::Twamp(_) => 1,
         Protocol::Stamp { .. } => 2,
     };
     [
-        Fact::Address(report.identity.reflector.ip()),
-        Fact::Address(report.identity.sender.ip()),
-        Fact::Number(ssid(report.identity.protocol).unwrap_or(0)),
-        Fact::Number(u16::from(report.identity.tos.0)),
+        // A name keeps its sessions where its address is another one.
+        Fact::Name(identity.target.as_ref().map(|target| &*target.name)),
+        Fact::Address(identity.reflector.ip()),
+        Fact::Address(identity.sender.ip()),
+        Fact::Number(u16::from(identity.tos.0)),
+        Fact::Number(identity.path.unwrap_or(0)),
+        Fact::Number(ssid(identity.protocol).unwrap_or(0)),
         Fact::Number(protocol),
-        Fact::Number(report.identity.reflector.port()),
-        Fact::Number(report.identity.sender.port()),
+        Fact::Number(identity.reflector.port()),
+        Fact::Number(identity.sender.port()),
     ]
 }
 
 /// Those facts that are to agree: the first is the highest bit.
-fn these(facts: &[Fact; FACTS], agreeing: u32) -> [Option<Fact>; FACTS] {
+fn these<'a>(facts: &[Fact<'a>; FACTS], agreeing: u32) -> [Option<Fact<'a>>; FACTS] {
     let mut bit = 1 << FACTS;
     facts.map(|fact| {
         bit >>= 1;
@@ -130,6 +138,8 @@ pub(super) fn different_ends(before: &SessionReport, after: &SessionReport) -> O
 
 #[cfg(test)]
 mod tests {
+    use twinpath_report::Target;
+
     use super::*;
     use crate::output::fixtures;
 
@@ -179,6 +189,28 @@ mod tests {
         let before = vec![session(1, [A, R], 0, 0), session(2, [A2, Q], 0, 0)];
         let after = vec![session(1, [A, Q], 0, 0), session(2, [A2, R], 0, 0)];
         assert_eq!(numbers([before, after]).0, [[1, 2], [2, 1]], "by reflector");
+    }
+
+    #[test]
+    fn sessions_of_a_target_and_path_are_beside_each_other_whatever_their_ports_and_addresses() {
+        let on = |number: usize, name: &str, path: u16, ends: [&str; 2], ssid: u16| {
+            let mut report = session(number, ends, ssid, 0);
+            report.identity.path = Some(path);
+            report.identity.target = Some(Target {
+                name: name.to_owned(),
+                ..Target::default()
+            });
+            report
+        };
+        let before = vec![on(1, "a", 1, [A, R], 0), on(2, "a", 2, [A2, R], 0)];
+        let after = vec![on(1, "a", 1, [A2, R], 0), on(2, "a", 2, [A, R], 0)];
+        assert_eq!(numbers([before, after]).0, [[1, 1], [2, 2]], "ports");
+        let before = vec![on(1, "a", 1, [A, R], 5), on(2, "a", 2, [A, R], 6)];
+        let after = vec![on(1, "a", 2, [A, R], 5), on(2, "a", 1, [A, R], 6)];
+        assert_eq!(numbers([before, after]).0, [[1, 2], [2, 1]], "SSIDs");
+        let before = vec![on(1, "a", 1, [A, R], 0), on(2, "b", 1, [A, Q], 0)];
+        let after = vec![on(1, "a", 1, [A, Q], 0), on(2, "b", 1, [A, R], 0)];
+        assert_eq!(numbers([before, after]).0, [[1, 1], [2, 2]], "addresses");
     }
 
     #[test]
