@@ -234,6 +234,11 @@ impl SessionMetrics {
         }
     }
 
+    /// When the last answered packet was sent, and how many after it are lost: what figures have of the end.
+    pub fn end(&self) -> (Option<Wall>, u64) {
+        (self.trailing.answered_until(), self.trailing.lost())
+    }
+
     /// The figures so far. Walks the histograms: for reports and displays, not for every packet.
     pub fn figures(&self) -> Figures {
         self.figures_as(self.far_times())

@@ -6,7 +6,11 @@ use std::process::ExitCode;
 use twinpath_report::words::is_plain;
 
 use crate::output::ends::with_zones;
+use crate::output::units::shortened;
 use crate::output::words::error::Remedy;
+
+/// Characters of a line.
+const MOST: usize = 600;
 
 /// The exit status of the program; scripts depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,14 +104,16 @@ impl fmt::Display for Failure {
             text.push_str("; ");
             text.push_str(remedy);
         }
+        let mut shown = String::new();
         for c in with_zones(&text).chars() {
             if is_plain(c) {
-                write!(f, "{c}")?;
+                shown.push(c);
             } else {
-                write!(f, "{}", c.escape_default())?;
+                shown.extend(c.escape_default());
             }
         }
-        Ok(())
+        // And any length. What happened and what to do about it are at the ends.
+        f.write_str(&shortened(&shown, MOST))
     }
 }
 
@@ -123,6 +129,21 @@ mod tests {
             failure.to_string(),
             "no host \"a\\nb\\u{1b}[31m\\u{202e}\"; try c"
         );
+    }
+
+    #[test]
+    fn a_failure_has_a_bounded_length_whatever_it_quotes() {
+        for c in ["a", "b ", "\u{1b}", "ü"] {
+            let quoted = c.repeat(3_000);
+            let failure = Failure::could_not(format!("mesh.txt:7: {quoted}: more than 255 octets"));
+            let shown = failure.with_remedy(Some("shorten it")).to_string();
+            assert_eq!(shown.chars().count(), MOST, "{shown}");
+            assert!(shown.starts_with("mesh.txt:7: "), "{shown}");
+            assert!(
+                shown.ends_with(": more than 255 octets; shorten it"),
+                "{shown}"
+            );
+        }
     }
 
     #[test]

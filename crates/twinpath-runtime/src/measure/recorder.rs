@@ -4,7 +4,7 @@ use std::iter;
 use std::time::Duration;
 
 use twinpath_metrics::{ClosedInterval, Intervals, Record, Series};
-use twinpath_wire::Sample;
+use twinpath_wire::{Sample, Wall};
 
 /// How long the records of a session wait to be counted together.
 const TOGETHER: Duration = Duration::from_millis(200);
@@ -64,6 +64,11 @@ impl Recorder {
     pub(super) fn rows(&mut self) -> Option<&mut Intervals> {
         self.count();
         self.series.rows()
+    }
+
+    /// When the last answered packet was sent, and how many after it are lost, of the records counted so far.
+    pub(super) fn end(&self) -> (Option<Wall>, u64) {
+        self.series.metrics().end()
     }
 
     /// The figures so far, of all records.

@@ -15,8 +15,8 @@ use super::subject::{Beginning, Known, now};
 use crate::output::progress::{self, ProgressLine};
 use crate::output::rows::{self, Row};
 use crate::output::style::Style;
-use crate::output::units;
 use crate::output::{SessionName, print_to_stderr};
+use crate::output::{summary, units};
 
 /// Samples drained in one go before signals are looked at again.
 const DRAIN: usize = 4_096;
@@ -220,8 +220,9 @@ impl RunObservers {
         }
         if self.have_targets() {
             let so_far: Vec<Progress> = sessions.iter().map(SessionHandle::progress).collect();
-            print_to_stderr(&known.so_far(&so_far));
-            self.print_worst(&so_far);
+            let now = now();
+            print_to_stderr(&known.so_far(&so_far, now));
+            self.print_worst(&so_far, now);
             return;
         }
         sessions.iter().for_each(SessionHandle::request_snapshot);
@@ -237,7 +238,7 @@ impl RunObservers {
     }
 
     /// The sessions that lose most so far.
-    fn print_worst(&self, sessions: &[Progress]) {
+    fn print_worst(&self, sessions: &[Progress], now: Wall) {
         let mut ranked: Vec<(&SessionName, &Progress)> = self.names.iter().zip(sessions).collect();
         ranked.sort_by_key(|(_, progress)| {
             let lost = u128::from(progress.lost) * 1_000_000_000;
@@ -247,7 +248,10 @@ impl RunObservers {
         let all = ranked.len();
         ranked.truncate(MOST_GLANCES);
         for (name, progress) in &ranked {
-            print_to_stderr(&format!("{}: {}", name.text, progress::one(progress)));
+            let silence = summary::silent_so_far(progress, now);
+            let silence = silence.map(|(_, since)| format!("; {}", summary::no_replies(&since)));
+            let counts = progress::one(progress) + &silence.unwrap_or_default();
+            print_to_stderr(&format!("{}: {counts}", name.text));
         }
         if let Some(more @ 1..) = all.checked_sub(ranked.len()) {
             let more = units::count(more as u64, "other session", "other sessions");

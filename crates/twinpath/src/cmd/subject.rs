@@ -114,8 +114,8 @@ impl Known {
         }
     }
 
-    /// All sessions together, then what is remarkable about them, a line each.
-    pub(super) fn so_far(&self, sessions: &[Progress]) -> String {
+    /// All sessions together, then what is remarkable about them by `now`, a line each.
+    pub(super) fn so_far(&self, sessions: &[Progress], now: Wall) -> String {
         let all = together(sessions.iter().copied());
         let all = progress::one(&Progress {
             last_round_trip_ns: None,
@@ -124,7 +124,7 @@ impl Known {
         let count = units::count(sessions.len() as u64, "session", "sessions");
         let identities = self.identities.iter();
         let each = identities.zip(sessions);
-        let each = each.map(|(identity, progress)| SoFar::of(identity, progress));
+        let each = each.map(|(identity, progress)| SoFar::of(identity, progress, now));
         let words = targets::so_far(each, self.differing(), &self.failed);
         format!("{count}: {all}\n{words}")
     }

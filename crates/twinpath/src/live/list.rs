@@ -8,11 +8,13 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use twinpath_metrics::Series;
 use twinpath_report::{FailedTarget, Identity};
 use twinpath_runtime::measure::Progress;
+use twinpath_wire::Wall;
 
 use super::rows::{self, Row, RowFigures, Rows, is_incomplete};
 use crate::output::ends::named;
 use crate::output::names::Differing;
 use crate::output::progress::together;
+use crate::output::summary;
 use crate::output::targets::{self, SoFar};
 
 /// How often the sessions are put in order.
@@ -67,13 +69,14 @@ impl Sort {
 }
 
 /// What is known of a session off the screen.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     /// Lost, and lost or answered: of the latest packets, and of all.
     now: (u64, u64),
     whole: (u64, u64),
     is_unknown: bool,
     last_round_trip_ns: Option<i64>,
+    silent_since: Option<(Wall, String)>,
     figures: Option<RowFigures>,
     asked: Option<Instant>,
 }
@@ -165,7 +168,7 @@ impl List {
     /// The run has these sessions now: those of before, and others.
     pub(super) fn grow(&mut self, identities: &Arc<[Identity]>) {
         self.differing = Differing::of(identities.iter());
-        self.states.resize(identities.len(), State::default());
+        self.states.resize_with(identities.len(), State::default);
         self.identities = Arc::clone(identities);
         self.find();
     }
@@ -190,8 +193,8 @@ impl List {
         }
     }
 
-    /// Puts the sessions in order, where that is due.
-    pub(super) fn look(&mut self, now: Instant, told: impl Iterator<Item = Progress>) {
+    /// Puts the sessions in order, where that is due. `at`: the same time by the clock.
+    pub(super) fn look(&mut self, now: Instant, at: Wall, told: impl Iterator<Item = Progress>) {
         if now < self.rank_due {
             return;
         }
@@ -202,6 +205,7 @@ impl List {
             state.whole = (progress.lost, progress.lost + progress.received);
             state.is_unknown = is_incomplete(&progress, state.figures.as_ref());
             state.last_round_trip_ns = progress.last_round_trip_ns;
+            state.silent_since = summary::silent_so_far(&progress, at);
             progress
         });
         self.progress = Progress {
@@ -259,6 +263,7 @@ impl List {
                     progress: told(*session)?,
                     figures: state.figures,
                     is_unknown: state.is_unknown,
+                    silent_since: state.silent_since.as_ref().map(|(_, since)| since.clone()),
                 })
             })
             .collect();
@@ -434,6 +439,7 @@ impl List {
                 received: all - lost,
                 lost,
                 is_unknown: state.is_unknown,
+                silent_since: state.silent_since.clone(),
                 direction: figures.direction,
                 median_ns: figures.median_ns,
                 p99_ns: figures.p99_ns,

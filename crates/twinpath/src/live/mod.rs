@@ -210,7 +210,7 @@ impl View {
             self.due = now + FRAME;
             stale = true;
             if !self.scene.paused {
-                self.look(now, series, handles);
+                self.look(now, at, series, handles);
             }
         }
         if stale {
@@ -312,8 +312,8 @@ impl View {
         }
     }
 
-    /// A new scene.
-    fn look(&mut self, now: Instant, series: &[Arc<Series>], handles: &[SessionHandle]) {
+    /// A new scene, at this time by both clocks.
+    fn look(&mut self, now: Instant, at: Wall, series: &[Arc<Series>], handles: &[SessionHandle]) {
         let (scene, height) = (&mut self.scene, self.screen.height());
         scene.log = logs::last_held();
         let Some(list) = &mut self.list else {
@@ -324,7 +324,7 @@ impl View {
             scene.elapsed = self.recent.values().filter_map(|it| it.elapsed(now)).max();
             return self.look_at_charts(first..end, now, series, handles);
         };
-        list.look(now, handles.iter().map(SessionHandle::progress));
+        list.look(now, at, handles.iter().map(SessionHandle::progress));
         scene.elapsed = Some(now.saturating_duration_since(self.begun));
         if let Some(session) = self.opened {
             scene.rows = None;

@@ -56,6 +56,8 @@ pub(super) struct Row {
     /// At most some seconds old; `None`: not known yet.
     pub(super) figures: Option<RowFigures>,
     pub(super) is_unknown: bool,
+    /// When the last answered packet was sent, if nothing came back after it.
+    pub(super) silent_since: Option<String>,
 }
 
 /// What a row has of the figures of a session.
@@ -103,6 +105,7 @@ pub(super) fn is_incomplete(progress: &Progress, figures: Option<&RowFigures>) -
 /// A column of the list.
 struct Column {
     head: &'static str,
+    /// At least; 0: it is only there where a row has something in it.
     width: usize,
     /// The greatest go first where there is no room.
     urgency: u8,
@@ -111,29 +114,32 @@ struct Column {
 }
 
 /// In their order, the history after them.
-const COLUMNS: [Column; 8] = [
-    column("Sent", 10, 8, None, |row| row.progress.sent.to_string()),
-    column("Lost", 8, 6, None, |row| row.progress.lost.to_string()),
+const COLUMNS: [Column; 9] = [
+    column("Sent", 10, 9, None, |row| row.progress.sent.to_string()),
+    column("Lost", 8, 7, None, |row| row.progress.lost.to_string()),
     column("Loss", 11, 2, Some(Sort::Loss), loss),
     column("Now", 8, 0, Some(Sort::Worst), |row| {
         let (lost, all) = row.progress.recent.now();
         units::percent(lost, all)
     }),
-    column("Last", 10, 5, None, |row| {
+    column("Silent since", 0, 3, None, |row| {
+        row.silent_since.clone().unwrap_or_default()
+    }),
+    column("Last", 10, 6, None, |row| {
         delay(row.progress.last_round_trip_ns)
     }),
-    column("Median", 10, 4, Some(Sort::Median), |row| {
+    column("Median", 10, 5, Some(Sort::Median), |row| {
         delay(row.figures.and_then(|figures| figures.median_ns))
     }),
     column("p99", 10, 1, Some(Sort::P99), |row| {
         delay(row.figures.and_then(|figures| figures.p99_ns))
     }),
-    column("Jitter", 10, 7, Some(Sort::Jitter), |row| {
+    column("Jitter", 10, 8, Some(Sort::Jitter), |row| {
         delay(row.figures.and_then(|figures| figures.jitter_ns))
     }),
 ];
 /// As urgent as a column.
-const HISTORY: u8 = 3;
+const HISTORY: u8 = 4;
 
 const fn column(
     head: &'static str,
@@ -292,11 +298,17 @@ impl Layout {
                 .shown
                 .iter()
                 .map(|row| (column.cell)(row).chars().count() + 1);
-            cells.max().unwrap_or(0).max(column.width)
+            let least = column.width.max(column.head.len() + 1);
+            cells.max().unwrap_or(0).max(least)
+        };
+        let has_cells = |column: &Column| {
+            let mut cells = rows.shown.iter().map(column.cell);
+            cells.any(|cell| !cell.is_empty())
         };
         let mut order: Vec<(u8, Option<(usize, &'static Column)>)> = COLUMNS
             .iter()
             .enumerate()
+            .filter(|(_, column)| column.width > 0 || has_cells(column))
             .map(|(place, column)| (column.urgency, Some((place, column))))
             .chain([(HISTORY, None)])
             .collect();
@@ -360,7 +372,7 @@ impl Layout {
 
     fn row(&self, row: &Row, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let width = self.name.saturating_sub(1);
-        let name = format!(" {:<width$}", shortened(&row.name, width));
+        let name = format!(" {:<width$}", units::shortened(&row.name, width));
         buffer.set_stringn(area.x, area.y, name, area.width.into(), Theme::plain());
         let mut x = area.x + u16::try_from(self.name).unwrap_or(0).min(area.width);
         let (lost_now, _) = row.progress.recent.now();
@@ -386,19 +398,6 @@ impl Layout {
             buffer,
         );
     }
-}
-
-/// A name in so many columns: its beginning and its end, which may be a class and a path.
-fn shortened(name: &str, width: usize) -> String {
-    let count = name.chars().count();
-    if count <= width {
-        return name.to_owned();
-    }
-    let begin = width / 2;
-    let end = width.saturating_sub(begin + 1);
-    let first = name.chars().take(begin);
-    let last = name.chars().skip(count - end);
-    first.chain(['…']).chain(last).collect()
 }
 
 /// The latest packets: as high as their round trips, those that were lost marked.

@@ -62,8 +62,14 @@ impl Cells {
 /// A session's number and class, and its cells, or how it was refused.
 type Row = (usize, Dscp, Result<Vec<String>, String>);
 
-/// A session's name, and its cells, or how it was refused.
-pub(super) type NamedRow = (String, Result<Vec<String>, String>);
+/// A session as a row.
+pub(super) struct NamedRow {
+    pub(super) name: String,
+    /// Or how it was refused.
+    pub(super) cells: Result<Vec<String>, String>,
+    /// A line below.
+    pub(super) remark: Option<String>,
+}
 
 /// Round trips and losses of all sessions, including refused ones.
 ///
@@ -113,7 +119,11 @@ pub(crate) fn write(
     };
     let rows: Vec<NamedRow> = rows
         .into_iter()
-        .map(|(number, dscp, cells)| (name(number, dscp), cells))
+        .map(|(number, dscp, cells)| NamedRow {
+            name: name(number, dscp),
+            cells,
+            remark: None,
+        })
         .collect();
     table(title, head, &rows, style, out)
 }
@@ -149,10 +159,18 @@ pub(super) fn table(
     writeln!(out, "{}", style.heading(title))?;
     writeln!(out, "{}\n{}", "=".repeat(width), line(head, &heads))?;
     writeln!(out, "{}", "-".repeat(width))?;
-    for (name, cells) in rows {
+    for NamedRow {
+        name,
+        cells,
+        remark,
+    } in rows
+    {
         match cells {
             Ok(cells) => writeln!(out, "{}", line(name, cells))?,
             Err(refused) => writeln!(out, "{name:<first$}{refused}")?,
+        }
+        if let Some(remark) = remark {
+            writeln!(out, "  {remark}")?;
         }
     }
     writeln!(out, "{}", "=".repeat(width))
@@ -161,14 +179,14 @@ pub(super) fn table(
 /// Widths of the names (0 if these are above their cells) and of the columns.
 fn widths(rows: &[NamedRow]) -> (usize, Vec<usize>) {
     let needed = |(column, head): (usize, &&str)| {
-        let measured = rows.iter().filter_map(|(_, cells)| cells.as_ref().ok());
+        let measured = rows.iter().filter_map(|row| row.cells.as_ref().ok());
         let cells = measured.filter_map(|cells| cells.get(column));
         let widest = cells.map(|cell| cell.chars().count()).max();
         widest.unwrap_or(0).max(head.len()) + 1
     };
     let needed: Vec<usize> = HEADS.iter().enumerate().map(needed).collect();
     let roomy: Vec<usize> = needed.iter().map(|width| (*width).max(CELL)).collect();
-    let names = rows.iter().map(|(name, _)| name.chars().count());
+    let names = rows.iter().map(|row| row.name.chars().count());
     let longest = names.max().unwrap_or(0);
     let first = (longest + usize::from(longest >= NAME)).max(NAME);
     if first + roomy.iter().sum::<usize>() <= WIDTH {

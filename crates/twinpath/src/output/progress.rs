@@ -122,8 +122,8 @@ pub(crate) fn together(sessions: impl Iterator<Item = Progress>) -> Progress {
         missed: sum.missed + one.missed,
         last_round_trip_ns: one.last_round_trip_ns.or(sum.last_round_trip_ns),
         far_clock: one.far_clock.or(sum.far_clock),
-        // Packets of several sessions have the same numbers.
-        recent: sum.recent,
+        // Packets of several sessions have the same numbers, and each has its end.
+        ..sum
     })
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use twinpath_metrics::{DelayFigures, Figures};
 use twinpath_report::words::instant;
 use twinpath_report::{Finding, SessionReport};
+use twinpath_runtime::measure::Progress;
 use twinpath_wire::Wall;
 
 use super::table::enough;
@@ -119,14 +120,26 @@ fn bursts(report: &SessionReport) -> Option<Bursts> {
 /// When the last answered packet was sent, if several after it got no reply; and that in words.
 pub(super) fn silent_since(report: &SessionReport) -> Option<(Wall, String)> {
     let figures = &report.figures;
-    let at = figures
+    let is_fine = report.duration < Duration::from_mins(1);
+    let until = figures
         .answered_until
-        .filter(|_| report.counters.received > 0 && figures.lost_at_end >= SILENT_FROM)?;
-    Some((at, clock(at, report)))
+        .filter(|_| report.counters.received > 0);
+    silence(until, figures.lost_at_end, report.started, is_fine)
+}
+
+/// The same of a session that goes on.
+pub(crate) fn silent_so_far(progress: &Progress, now: Wall) -> Option<(Wall, String)> {
+    let until = progress.answered_until.filter(|_| progress.received > 0);
+    silence(until, progress.lost_at_end, now, false)
+}
+
+fn silence(until: Option<Wall>, lost: u64, beside: Wall, is_fine: bool) -> Option<(Wall, String)> {
+    let at = until.filter(|_| lost >= SILENT_FROM)?;
+    Some((at, clock(at, beside, is_fine)))
 }
 
 /// That nothing came back since then.
-pub(super) fn no_replies(since: &str) -> String {
+pub(crate) fn no_replies(since: &str) -> String {
     format!("no replies to packets sent after {since}")
 }
 
@@ -244,23 +257,22 @@ fn early_end(report: &SessionReport) -> Option<String> {
     (!said.is_empty()).then(|| format!("ended early: {}", said.join(", ")))
 }
 
-/// A time of the run, rounded up so that "after" holds; with its date if it is not on the first
-/// day.
-fn clock(at: Wall, report: &SessionReport) -> String {
-    let fine = report.duration < Duration::from_mins(1);
-    let (step, digits) = if fine {
+/// A time of the run, rounded up so that "after" holds; with its date if it is not on the day of the
+/// other one. `is_fine`: with milliseconds.
+fn clock(at: Wall, beside: Wall, is_fine: bool) -> String {
+    let (step, digits) = if is_fine {
         (SECOND / 1_000, 3)
     } else {
         (SECOND, 0)
     };
     let ns = at.unix_ns();
     let up = ns.saturating_add((step - ns.rem_euclid(step)) % step);
-    let (at, started) = (
+    let (at, beside) = (
         instant(Wall::from_unix_ns(up), digits),
-        instant(report.started, digits),
+        instant(beside, digits),
     );
-    match (at.split_once('T'), started.split_once('T')) {
-        (Some((day, time)), Some((first, _))) if day == first => {
+    match (at.split_once('T'), beside.split_once('T')) {
+        (Some((day, time)), Some((same, _))) if day == same => {
             format!("{} UTC", time.trim_end_matches('Z'))
         }
         _ => at,

@@ -77,14 +77,22 @@ fn rows(
 ) -> io::Result<()> {
     let unit = Cells::unit(ranked.iter().map(|session| &session.cells));
     let limit = if all { usize::MAX } else { MOST_ROWS };
-    let measured = ranked
-        .iter()
-        .map(|session| (session.name.clone(), Ok(session.cells.text(unit))));
+    let measured = ranked.iter().map(|session| NamedRow {
+        name: session.name.clone(),
+        cells: Ok(session.cells.text(unit)),
+        remark: session
+            .silent_since
+            .as_ref()
+            .map(|(_, since)| summary::no_replies(since)),
+    });
     let all_rows = ranked.len() + refused.len();
     let refused = refused.iter().map(|session| {
         let path = session.path.map(|path| format!(" path {path}"));
-        let name = format!("{}{}", session.dscp, path.unwrap_or_default());
-        (name, Err(classes::refusal(session)))
+        NamedRow {
+            name: format!("{}{}", session.dscp, path.unwrap_or_default()),
+            cells: Err(classes::refusal(session)),
+            remark: None,
+        }
     });
     let rows: Vec<NamedRow> = measured.chain(refused).take(limit).collect();
     let (title, head) = if differing.has_targets() {

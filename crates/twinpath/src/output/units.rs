@@ -114,6 +114,20 @@ pub(crate) fn rate(pps: f64) -> String {
 /// The most columns of a line for people.
 pub(crate) const WIDTH: usize = 79;
 
+/// A text in so many columns: its beginning and its end. That of a name may be a class and a path, that of
+/// a failure its remedy.
+pub(crate) fn shortened(text: &str, width: usize) -> String {
+    let count = text.chars().count();
+    if count <= width {
+        return text.to_owned();
+    }
+    let begin = width / 2;
+    let end = width.saturating_sub(begin + 1);
+    let first = text.chars().take(begin);
+    let last = text.chars().skip(count - end);
+    first.chain(['…']).chain(last).collect()
+}
+
 /// The text in lines of at most [`WIDTH`] columns, all but the first indented. A longer word, such
 /// as a path, is not broken.
 pub(crate) fn wrapped(text: &str, indent: usize) -> String {

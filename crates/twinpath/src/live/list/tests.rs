@@ -18,6 +18,8 @@ use crate::output::fixtures;
 
 const MS: i64 = 1_000_000;
 const PACKETS: u64 = 60;
+/// 10:00:00 UTC.
+const BEGUN: i64 = 1_795_428_000_000_000_000;
 
 /// What becomes of a packet of a session: its round trip, or `None`.
 type Path = fn(u64, u64) -> Option<i64>;
@@ -56,9 +58,13 @@ fn progress(session: u64, path: Path) -> Progress {
         if let Some(ns) = path(session, seq) {
             progress.received += 1;
             progress.last_round_trip_ns = Some(ns);
+            let sent = i64::try_from(seq).unwrap() * 1_000 * MS;
+            progress.answered_until = Some(Wall::from_unix_ns(BEGUN + sent));
+            progress.lost_at_end = 0;
             progress.recent.receive(seq, Some(ns));
         } else {
             progress.lost += 1;
+            progress.lost_at_end += 1;
             progress.recent.lose(seq);
         }
     }
@@ -101,7 +107,9 @@ impl Run {
     }
 
     fn look(&mut self) {
-        self.list.look(Instant::now(), self.told.iter().copied());
+        let at = Wall::from_unix_ns(BEGUN + 60 * 1_000 * MS);
+        self.list
+            .look(Instant::now(), at, self.told.iter().copied());
     }
 
     fn scene(&mut self) -> Scene {
@@ -349,7 +357,7 @@ fn losses_are_marked_in_the_history_with_colours_and_without() {
     let page = run.page(80, 24);
     let dead = page
         .lines()
-        .find(|line| line.contains("fra-core5 "))
+        .find(|line| line.starts_with(" fra-core5 "))
         .unwrap();
     assert!(dead.ends_with("×".repeat(8).as_str()), "{page}");
     assert!(dead.contains(" 100% "), "{page}");

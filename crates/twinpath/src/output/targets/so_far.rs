@@ -3,8 +3,9 @@
 use twinpath_metrics::Coverage;
 use twinpath_report::{FailedTarget, Identity};
 use twinpath_runtime::measure::Progress;
+use twinpath_wire::Wall;
 
-use super::{Cells, Differing, Direction, Rank, Ranked, Survey, target_of};
+use super::{Cells, Differing, Direction, Rank, Ranked, Survey, summary, target_of};
 
 /// What is known of a session that goes on.
 pub(crate) struct SoFar<'a> {
@@ -13,6 +14,8 @@ pub(crate) struct SoFar<'a> {
     pub(crate) lost: u64,
     /// So many packets were not sent that the loss is unknown.
     pub(crate) is_unknown: bool,
+    /// As for [`summary::silent_so_far`].
+    pub(crate) silent_since: Option<(Wall, String)>,
     pub(crate) direction: Option<Direction>,
     pub(crate) median_ns: Option<i64>,
     pub(crate) p99_ns: Option<i64>,
@@ -34,8 +37,8 @@ pub(crate) fn so_far<'a>(
 }
 
 impl<'a> SoFar<'a> {
-    /// As far as its counts tell.
-    pub(crate) fn of(identity: &'a Identity, progress: &Progress) -> Self {
+    /// As far as its counts tell by `now`.
+    pub(crate) fn of(identity: &'a Identity, progress: &Progress, now: Wall) -> Self {
         let Progress {
             received,
             lost,
@@ -52,6 +55,7 @@ impl<'a> SoFar<'a> {
             received,
             lost,
             is_unknown: !coverage.is_complete(),
+            silent_since: summary::silent_so_far(progress, now),
             direction: None,
             median_ns: None,
             p99_ns: None,
@@ -76,7 +80,7 @@ impl<'a> SoFar<'a> {
             duplicates: 0,
             reordered: 0,
             has_answers: false,
-            silent_since: None,
+            silent_since: self.silent_since,
             direction: self.direction,
             median_ns: self.median_ns,
             cells: Cells::default(),
