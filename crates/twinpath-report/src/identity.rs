@@ -68,12 +68,15 @@ pub struct Target {
 }
 
 /// A target of which something could not be measured, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedTarget {
     /// Its name as given, with the class and the path of the session where others of its were measured.
     pub target: String,
     /// One line.
     pub error: String,
+    /// In a report of several files: the one that it is from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 /// A session before its first packet.

@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use twinpath_metrics::{ClosedInterval, Record, Series};
 use twinpath_net::Waker;
+use twinpath_proto::sender::Protocol;
 use twinpath_report::SessionReport;
 use twinpath_wire::Sample;
+use twinpath_wire::control::{SecurityMode, Sid};
 
 use super::Progress;
 use super::SeriesFacts;
@@ -26,6 +28,21 @@ pub enum SessionNews {
     Overdue(Sample),
 }
 
+/// What TWAMP-Control settled about a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// Where its packets go.
+    pub far: SocketAddr,
+    /// What they are.
+    pub protocol: Protocol,
+    /// Its identifier.
+    pub sid: Option<Sid>,
+    /// How they are secured.
+    pub mode: SecurityMode,
+    /// As for [`SenderPlan::padding`](crate::SenderPlan::padding).
+    pub padding: i64,
+}
+
 /// Rows that wait for the caller at most: more remain open.
 const ROWS: usize = 8;
 
@@ -38,6 +55,8 @@ pub(super) struct Shared {
     pub(super) abandoned: AtomicBool,
     /// A snapshot is asked for.
     pub(super) snapshot_wanted: AtomicBool,
+    /// Not before it begins, and only if it was agreed on.
+    pub(super) agreed: OnceLock<Box<Agreed>>,
     progress: Mutex<Progress>,
     rows: Mutex<Vec<ClosedInterval>>,
     /// Where records go from the next snapshot on.
@@ -180,6 +199,11 @@ impl SessionHandle {
     /// The local address and port, as the far end sees them without NAT.
     pub fn sender(&self) -> SocketAddr {
         self.sender
+    }
+
+    /// What was agreed on with a Server; `None`: nothing, or not yet.
+    pub fn agreed(&self) -> Option<&Agreed> {
+        self.control.shared.agreed.get().map(Box::as_ref)
     }
 
     /// What happened next; `None`: nothing yet, or the plan wanted no records.

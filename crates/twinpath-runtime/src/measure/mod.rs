@@ -30,8 +30,8 @@ use twinpath_proto::sender::{PayloadSize, Protocol, Schedule, late_reply_wait, l
 use twinpath_report::Finding;
 use twinpath_wire::control::{SecurityMode, Sid};
 
+pub use handle::{Agreed, SessionHandle, SessionNews};
 pub(crate) use handle::{SessionControl, WhenEnded};
-pub use handle::{SessionHandle, SessionNews};
 pub use phase::spread;
 pub use progress::{PacketGroup, Progress, RecentPackets};
 pub(crate) use quotes::Quoted;
@@ -376,6 +376,13 @@ impl Bound {
         if let Some((far, protocol)) = agreement.session {
             self.plan.far = far;
             self.plan.protocol = protocol;
+            let _ = self.control.shared.agreed.set(Box::new(Agreed {
+                far,
+                protocol,
+                sid: agreement.sid,
+                mode: agreement.mode.unwrap_or(SecurityMode::Unauthenticated),
+                padding: self.plan.padding,
+            }));
         }
         let setup = Setup {
             plan: self.plan,

@@ -62,6 +62,10 @@ pub(super) trait Run {
     fn renew(&mut self, _planned: &[PlannedSession]) -> Vec<PlannedSession> {
         Vec::new()
     }
+    /// How many sessions have been agreed on with a server.
+    fn agreed(&self) -> usize {
+        0
+    }
     /// Ends sending; the result comes when the packets that were sent are answered or lost.
     fn stop(&self);
     fn is_finished(&self) -> bool;
@@ -261,8 +265,7 @@ fn watch<R: Run>(
         // Asked before the draining: what was written before the end is drained after it.
         let finished = run.is_finished();
         let renewed = run.renew(&known.planned);
-        if !renewed.is_empty() {
-            known.grow(renewed, run.sessions());
+        if known.grow(renewed, run.agreed(), run.sessions()) {
             observers.grow(&known.beginning(subject, options, run.sessions()));
         }
         while let Some(event) = run.next_event() {

@@ -181,7 +181,11 @@ fn together<'a>(failures: impl Iterator<Item = (&'a str, String)>) -> Vec<Failed
         let is_last = |last: &FailedTarget| last.target == target && last.error == error;
         if !failed.last().is_some_and(is_last) {
             let target = target.to_owned();
-            failed.push(FailedTarget { target, error });
+            failed.push(FailedTarget {
+                target,
+                error,
+                file: None,
+            });
         }
     }
     failed

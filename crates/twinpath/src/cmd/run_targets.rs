@@ -125,6 +125,7 @@ mod tests {
         FailedTarget {
             target: target.to_owned(),
             error: error.to_owned(),
+            file: None,
         }
     }
 

@@ -60,6 +60,8 @@ pub(super) struct Known {
     identities: Arc<[Identity]>,
     names: Arc<[SessionName]>,
     failed: Box<[FailedTarget]>,
+    /// Sessions that were agreed on with a server.
+    agreed: usize,
 }
 
 impl Known {
@@ -74,16 +76,29 @@ impl Known {
             identities: Arc::default(),
             names: Arc::default(),
             failed: failed.into(),
+            agreed: 0,
         };
-        known.grow(planned, sessions);
+        known.grow(planned, 0, sessions);
         known
     }
 
-    /// Others have begun; `sessions`: all of them.
-    pub(super) fn grow(&mut self, begun: Vec<PlannedSession>, sessions: &[SessionHandle]) {
+    /// These have begun, and so many are agreed on; `sessions`: all of them. Whether anything is known that was
+    /// not before.
+    pub(super) fn grow(
+        &mut self,
+        begun: Vec<PlannedSession>,
+        agreed: usize,
+        sessions: &[SessionHandle],
+    ) -> bool {
+        if begun.is_empty() && agreed == self.agreed {
+            return false;
+        }
+        self.agreed = agreed;
         self.planned.extend(begun);
         self.identities = identities(&self.planned, sessions).into();
-        self.names = SessionName::all(&self.identities.iter().collect::<Vec<_>>()).into();
+        let identities: Vec<&Identity> = self.identities.iter().collect();
+        self.names = SessionName::all(&identities, !self.failed.is_empty()).into();
+        true
     }
 
     /// In what the sessions differ.
@@ -146,26 +161,26 @@ impl Known {
     }
 }
 
-/// What is known of sessions before their first packets. What is agreed on later, addresses and modes,
-/// is known when the run is over.
+/// What is known of sessions before their first packets, and of those that have been agreed on what these are.
 fn identities(planned: &[PlannedSession], sessions: &[SessionHandle]) -> Vec<Identity> {
     let sessions = planned.iter().zip(sessions).enumerate();
     let identity = |(index, (planned, session)): (usize, (&PlannedSession, &SessionHandle))| {
         let plan = &planned.plan;
+        let agreed = session.agreed();
         Identity {
             number: index + 1,
-            protocol: plan.protocol,
-            mode: SecurityMode::Unauthenticated,
-            sid: None,
+            protocol: agreed.map_or(plan.protocol, |agreed| agreed.protocol),
+            mode: agreed.map_or(SecurityMode::Unauthenticated, |agreed| agreed.mode),
+            sid: agreed.and_then(|agreed| agreed.sid),
             sender: session.sender(),
-            reflector: planned.target.address,
+            reflector: agreed.map_or(planned.target.address, |agreed| agreed.far),
             schedule: plan.schedule,
             seed: plan.seed,
             timeout: plan.timeout,
             start_within: Duration::ZERO,
             tos: planned.class,
             ttl: plan.path.ttl,
-            padding: plan.padding,
+            padding: agreed.map_or(plan.padding, |agreed| agreed.padding),
             target: Some(target(planned)),
             path: planned.path,
         }

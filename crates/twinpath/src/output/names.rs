@@ -4,8 +4,8 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use twinpath_report::Identity;
 use twinpath_report::words::is_plain;
+use twinpath_report::{FailedTarget, Identity};
 
 use super::{Reports, ends};
 
@@ -76,10 +76,11 @@ impl SessionName {
         }
     }
 
-    /// The sessions of one run; none if it can have only one, whatever becomes of the others.
-    pub(crate) fn all(identities: &[&Identity]) -> Vec<Self> {
+    /// The sessions of one run; none if it can have only one, whatever became of the others. `has_failed`:
+    /// there are others, which could not be measured.
+    pub(crate) fn all(identities: &[&Identity], has_failed: bool) -> Vec<Self> {
         let differing = Differing::of(identities.iter().copied());
-        if identities.len() < 2 && !differing.are_named() {
+        if identities.len() < 2 && !has_failed && !differing.are_named() {
             return Vec::new();
         }
         let name = |(index, identity): (usize, &&Identity)| {
@@ -209,6 +210,15 @@ pub(super) fn target_of(identity: &Identity) -> String {
     name.unwrap_or_else(|| ends::named(identity.reflector))
 }
 
+/// What could not be measured, with the file that says so, if there are several.
+pub(super) fn failed(one: &FailedTarget) -> String {
+    let target = plain(&one.target);
+    match &one.file {
+        Some(file) => format!("{file}: {target}"),
+        None => target,
+    }
+}
+
 /// A name from outside, in plain characters.
 pub(crate) fn plain(name: &str) -> String {
     let plain = |c: char| if is_plain(c) { c } else { '?' };
@@ -239,7 +249,7 @@ mod tests {
 
     fn texts(identities: &[Identity]) -> Vec<String> {
         let identities: Vec<&Identity> = identities.iter().collect();
-        let names = SessionName::all(&identities);
+        let names = SessionName::all(&identities, false);
         names.into_iter().map(|name| name.text).collect()
     }
 
@@ -260,7 +270,7 @@ mod tests {
     #[test]
     fn only_runs_that_can_have_several_targets_or_paths_name_them_in_records() {
         let has_target = |identities: [Identity; 2]| {
-            let names = SessionName::all(&identities.each_ref());
+            let names = SessionName::all(&identities.each_ref(), false);
             names.iter().all(|name| name.target.is_some())
         };
         let one = || identity("a", "ef", None);
@@ -277,12 +287,18 @@ mod tests {
             .unwrap()
             .labels
             .insert("site".into(), "fra".into());
-        let names = SessionName::all(&[&listed]);
+        let names = SessionName::all(&[&listed], false);
         assert_eq!(names[0].text, "a");
         assert_eq!(names[0].target.as_ref().unwrap().name, "a");
         assert_eq!(names[0].labels["site"], "fra");
         let path = identity("a", "ef", Some(1));
-        assert!(SessionName::all(&[&path])[0].target.is_some());
-        assert!(SessionName::all(&[&one()]).is_empty());
+        assert!(SessionName::all(&[&path], false)[0].target.is_some());
+        assert!(SessionName::all(&[&one()], false).is_empty());
+        // Of another class, say.
+        let [name] = &SessionName::all(&[&one()], true)[..] else {
+            panic!("one session");
+        };
+        assert_eq!((&*name.text, name.number), ("ef", 1));
+        assert!(name.target.is_none());
     }
 }

@@ -9,7 +9,7 @@ use twinpath_report::words::instant;
 use twinpath_report::{Note, Origin, SessionReport};
 
 use super::clocks::ONE_HOST;
-use super::names::{listed_name, plain};
+use super::names::{self, listed_name, plain};
 use super::table::enough;
 use super::units::{self, Unit};
 use super::{Outcome, Written, counts, ends, schedule, summary, words};
@@ -75,7 +75,7 @@ pub(super) fn of_run(outcome: Outcome<'_>) -> impl Iterator<Item = PictureNote> 
 pub(super) fn failed(outcome: Outcome<'_>) -> Vec<String> {
     let failed = outcome.failed.iter();
     failed
-        .map(|one| format!("{}: {}", plain(&one.target), plain(&one.error)))
+        .map(|one| format!("{}: {}", names::failed(one), plain(&one.error)))
         .collect()
 }
 

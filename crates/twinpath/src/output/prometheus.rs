@@ -102,9 +102,11 @@ fn failed(
     are_named: bool,
 ) -> io::Result<()> {
     let of_run = user_labels(Labels::of_run(&meta.labels));
-    let names: BTreeSet<&str> = failed.iter().map(|one| &*one.target).collect();
-    let each = names.iter().map(|name| {
-        let own = std::iter::once(label("target", name));
+    let names = failed.iter().map(|one| (one.file.as_deref(), &*one.target));
+    let names: BTreeSet<(Option<&str>, &str)> = names.collect();
+    let each = names.iter().map(|(file, name)| {
+        let file = file.map(|file| label("file", file));
+        let own = std::iter::once(label("target", name)).chain(file);
         let labels: Vec<String> = own.chain(of_run.iter().cloned()).collect();
         (labels.join(","), "1".to_owned())
     });
@@ -325,6 +327,7 @@ mod tests {
         let failed = |target: &str, error: &str| FailedTarget {
             target: target.to_owned(),
             error: error.to_owned(),
+            file: None,
         };
         let failed = [failed("b", "x"), failed("c", "y"), failed("b", "z")];
         let text = |reports: &[SessionReport], failed: &[FailedTarget]| {

@@ -11,7 +11,7 @@ use twinpath_report::{FailedTarget, Finding, Note, RefusedSession, SessionReport
 use twinpath_wire::{Dscp, Wall};
 
 use super::classes::{self, Cells, NamedRow};
-use super::names::{Differing, plain, target_of};
+use super::names::{self, Differing, plain, target_of};
 use super::style::Style;
 use super::summary::Direction;
 use super::units::{self, wrapped};
@@ -120,7 +120,7 @@ pub(super) fn failed(
 ) -> io::Result<()> {
     let limit = if all { usize::MAX } else { MOST_ROWS };
     for one in failed.iter().take(limit) {
-        let line = format!("{} not measured: {}", plain(&one.target), plain(&one.error));
+        let line = format!("{} not measured: {}", names::failed(one), plain(&one.error));
         writeln!(out, "{} {line}", style.warning("warning:"))?;
     }
     if failed.len() > limit {

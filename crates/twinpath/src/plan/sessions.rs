@@ -301,6 +301,7 @@ impl AskedTarget {
         FailedTarget {
             error: self.at_its_place(failure).to_string(),
             target: self.name.clone(),
+            file: None,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Many targets and many paths in one run.
 
 use std::net::UdpSocket;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -90,6 +92,35 @@ fn a_quit_signal_tells_what_all_sessions_come_to() {
         }
     };
     assert!(first.contains(" sent, "), "{first}");
+    sender.signal(&["INT"]);
+    sender.finish();
+}
+
+#[test]
+fn a_quit_signal_tells_since_when_a_target_is_silent() {
+    let (responder, other) = (Responder::on_loopback(), Responder::on_loopback());
+    let mut sender = Running::start(&format!(
+        "sender {} --to {} -c inf -i 10ms --timeout 0.1",
+        responder.at, other.at
+    ));
+    sender.wait_until_it_catches("QUIT");
+    thread::sleep(Duration::from_millis(300));
+    let silent = other.at.clone();
+    other.stop("INT");
+    let since = loop {
+        sender.signal(&["QUIT"]);
+        let worst = sender.wait_for_error(&format!("{silent}: "));
+        if let Some((_, since)) = worst.split_once("; no replies to packets sent after ") {
+            break since.trim_end().to_owned();
+        }
+    };
+    assert!(since.ends_with(" UTC"), "{since}");
+    sender.signal(&["QUIT"]);
+    let words = sender.wait_for_error("1 of 2 targets stopped answering: ");
+    assert!(
+        words.contains(&format!("{silent} after {since}")),
+        "{words}"
+    );
     sender.signal(&["INT"]);
     sender.finish();
 }
@@ -462,4 +493,36 @@ fn a_saved_run_of_many_targets_is_reported_as_it_was() {
         .map(|session| &session["path"])
         .collect();
     assert_eq!(paths, [1, 2, 1, 2]);
+}
+
+#[test]
+fn the_only_one_of_several_classes_that_can_begin_is_still_named_in_records() {
+    let responder = Responder::on_loopback();
+    // Of two consecutive ports the second is taken.
+    let (free, _taken, port) = loop {
+        let free = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        if let Some(taken) = port.checked_add(1)
+            && let Ok(taken) = UdpSocket::bind(("127.0.0.1", taken))
+        {
+            break (free, taken, port);
+        }
+    };
+    drop(free);
+    let line = format!(
+        "sender {} 127.0.0.1:{port} --dscp be,ef -c 2 -i 10 -q",
+        responder.at
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet");
+    let csv = run(&format!("{line} --output csv --save {}", file.display()));
+    assert_eq!(csv.status, 1, "{}", csv.stderr);
+    let read = run(&format!("report {} --output csv", file.display()));
+    for csv in [csv, read] {
+        let rows: Vec<&str> = csv.stdout.lines().collect();
+        assert!(rows[0].ends_with(",fate,session"), "{rows:?}");
+        assert!(rows[1].ends_with(",received,1"), "{rows:?}");
+    }
+    let jsonl = run(&format!("{line} --output jsonl"));
+    assert!(jsonl.stdout.contains(",\"session\":1}"), "{}", jsonl.stdout);
 }

@@ -184,3 +184,43 @@ fn a_run_that_is_killed_leaves_all_files_readable() {
     assert!(received(&growing) > Some(0) && received(&whole) >= received(&growing));
     assert!(!keys(&growing).contains("interrupted"));
 }
+
+#[cfg(feature = "control")]
+#[test]
+fn a_part_alone_knows_what_was_agreed_on_with_the_server() {
+    use crate::secured::{keys as key_file, secured_server};
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().display();
+    let secrets = key_file("alice secret");
+    let server = secured_server(&secrets, "");
+    let done = run(&format!(
+        "controller {} --keys {} --key-id alice --mode authenticated -c 60 -i 50 --dscp be,ef --timeout 200ms \
+         --json --save {path}/run.parquet --rotate 1s",
+        server.at,
+        secrets.path().display()
+    ));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let whole = document(&done);
+    let files = files(directory.path());
+    let middle = files[1].display();
+    let part = document(&run(&format!("report {middle} --json")));
+    let sessions = |document: &Value| {
+        let sessions = document["sessions"].as_array().unwrap().iter();
+        let facts = ["mode", "sid", "sender", "reflector", "target", "padding"];
+        let facts = sessions.map(|one| facts.map(|fact| one[fact].clone()));
+        facts.collect::<Vec<_>>()
+    };
+    assert_eq!(sessions(&part).len(), 2);
+    assert_eq!(sessions(&part), sessions(&whole));
+    assert_eq!(whole["sessions"][0]["mode"], "authenticated");
+    assert!(keys(&part).contains("run-part"), "{:?}", keys(&part));
+    let warnings = part["sessions"][0]["notes"].as_array().unwrap().iter();
+    let warnings: Vec<_> = warnings.filter(|note| note["warning"] == true).collect();
+    let of_whole = whole["sessions"][0]["notes"].to_string();
+    for warning in warnings {
+        assert!(
+            of_whole.contains(warning["key"].as_str().unwrap()),
+            "{warning}"
+        );
+    }
+}

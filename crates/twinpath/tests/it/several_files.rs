@@ -291,3 +291,37 @@ fn merged_sessions_of_several_reflectors_are_not_said_to_be_of_the_first() {
     let one = run(&format!("report --merge {0} {0}", files[0])).stdout;
     assert!(one.contains(&format!("to {}", responders[0].at)), "{one}");
 }
+
+#[test]
+fn what_could_not_be_measured_is_said_with_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().display();
+    let responder = Responder::on_loopback();
+    for day in ["mon", "tue"] {
+        let done = run(&format!(
+            "sender {} --to {day}.invalid -c 2 -i 10 -q --save {path}/{day}.parquet",
+            responder.at
+        ));
+        assert_eq!(done.status, 1, "{}", done.stderr);
+    }
+    let line = format!("report {path}/mon.parquet {path}/tue.parquet");
+    let text = run(&line).stdout;
+    for day in ["mon", "tue"] {
+        let warning = format!("\nwarning: {day}.parquet: {day}.invalid not measured: ");
+        assert!(text.contains(&warning), "{text}");
+    }
+    let both = document(&run(&format!("{line} --json")));
+    let failed = |place: usize| {
+        (
+            &both["failed"][place]["file"],
+            &both["failed"][place]["target"],
+        )
+    };
+    assert_eq!(failed(0), (&"mon.parquet".into(), &"mon.invalid".into()));
+    assert_eq!(failed(1), (&"tue.parquet".into(), &"tue.invalid".into()));
+    let one = document(&run(&format!("report {path}/mon.parquet --json")));
+    assert!(one["failed"][0].get("file").is_none(), "{one}");
+    let metrics = run(&format!("{line} --output prometheus")).stdout;
+    let sample = "twinpath_target_failed{target=\"tue.invalid\",file=\"tue.parquet\"} 1";
+    assert!(metrics.contains(sample), "{metrics}");
+}

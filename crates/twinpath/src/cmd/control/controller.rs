@@ -142,6 +142,13 @@ impl Run for ControlledRun {
         })
     }
 
+    fn agreed(&self) -> usize {
+        let sessions = self.run.sessions().iter();
+        sessions
+            .filter(|session| session.agreed().is_some())
+            .count()
+    }
+
     fn stop(&self) {
         self.run.stop();
     }

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use tracing::Level;
-use twinpath_report::SessionReport;
+use twinpath_report::{FailedTarget, SessionReport};
 
 use self::replay::Replay;
 use self::source::Source;
@@ -114,13 +114,17 @@ fn report(args: &ReportArgs, output: &Open<'_>) -> Result<Exit, Trouble> {
     let mut control = None;
     let mut captures = Vec::new();
     let mut failed = Vec::new();
-    for source in &sources {
+    for (source, name) in sources.iter().zip(&names) {
         read(source, first, &mut observers, &mut replays, &mut output)?;
         let of_file = source.reports(first, &observers, &replays);
         if sources.len() == 1 {
             control = source.control();
         }
-        failed.extend(source.failed());
+        let file = (sources.len() > 1).then(|| name.clone());
+        failed.extend(source.failed().into_iter().map(|one| FailedTarget {
+            file: file.clone(),
+            ..one
+        }));
         reports.extend(of_file);
         captures.extend(source.counts(first));
         first += source.sessions.len();
@@ -236,7 +240,8 @@ fn session_names(sources: &[Source], files: &[String], are_merged: bool) -> Vec<
     }
     if let [source] = sources {
         let identities = source.sessions.iter().map(|session| &session.identity);
-        return SessionName::all(&identities.collect::<Vec<_>>());
+        let has_failed = !source.failed().is_empty();
+        return SessionName::all(&identities.collect::<Vec<_>>(), has_failed);
     }
     let mut names = Vec::new();
     for (source, file) in sources.iter().zip(files) {
@@ -245,7 +250,7 @@ fn session_names(sources: &[Source], files: &[String], are_merged: bool) -> Vec<
             names.push(SessionName::new(names.len() + 1, file.clone()));
             continue;
         }
-        for name in SessionName::all(&identities.collect::<Vec<_>>()) {
+        for name in SessionName::all(&identities.collect::<Vec<_>>(), false) {
             names.push(SessionName {
                 number: names.len() + 1,
                 text: format!("{file} {}", name.text),

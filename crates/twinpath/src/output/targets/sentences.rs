@@ -27,16 +27,22 @@ impl Survey {
         all: bool,
     ) -> Vec<String> {
         let several = several(differing);
-        self.of_each_file(differing, refused, |targets| {
-            let failed = if self.files.is_empty() { failed } else { &[] };
-            sentences(targets, several, failed, refused, all)
+        self.of_each_file(differing, refused, |targets, file| {
+            let is_own =
+                |one: &&FailedTarget| file.is_none_or(|file| one.file.as_deref() == Some(file));
+            let failed: BTreeSet<&str> = failed
+                .iter()
+                .filter(is_own)
+                .map(|one| &*one.target)
+                .collect();
+            sentences(targets, several, failed.len() as u64, refused, all)
         })
     }
 
     /// What is to be known beside losses, a line each.
     pub(in crate::output) fn remarks(&self, differing: Differing) -> Vec<String> {
         let several = several(differing);
-        self.of_each_file(differing, &[], |targets| remarks(targets, several))
+        self.of_each_file(differing, &[], |targets, _| remarks(targets, several))
     }
 
     /// Lines about the targets, worst first. Each of several files has its own: a target that is in two of
@@ -45,7 +51,7 @@ impl Survey {
         &self,
         differing: Differing,
         refused: &[RefusedSession],
-        lines: impl Fn(&[OfTarget<'_>]) -> Vec<String>,
+        lines: impl Fn(&[OfTarget<'_>], Option<&str>) -> Vec<String>,
     ) -> Vec<String> {
         if !differing.is_mesh() {
             let each = self.ranked.iter().map(|session| OfTarget {
@@ -53,15 +59,15 @@ impl Survey {
                 sessions: vec![session],
                 refused: BTreeSet::new(),
             });
-            return lines(&each.collect::<Vec<_>>());
+            return lines(&each.collect::<Vec<_>>(), None);
         }
         if self.files.is_empty() {
-            return lines(&by_target(self.ranked.iter(), refused));
+            return lines(&by_target(self.ranked.iter(), refused), None);
         }
         let of_file = |(file, places): &(String, Range<usize>)| {
             let ranked = self.ranked.iter();
             let ranked = ranked.filter(|session| places.contains(&session.place));
-            let lines = lines(&by_target(ranked, refused)).into_iter();
+            let lines = lines(&by_target(ranked, refused), Some(file)).into_iter();
             let lines = lines.map(|line| format!("{file}: {line}"));
             lines.collect::<Vec<_>>()
         };
@@ -410,11 +416,12 @@ fn by_target<'a>(
     targets
 }
 
-/// What is remarkable. `several`: a name for one of them and for all, if there are others.
+/// What is remarkable. `several`: a name for one of them and for all, if there are others. `failed`: targets
+/// that could not be measured.
 fn sentences(
     targets: &[OfTarget<'_>],
     several: Option<[&str; 2]>,
-    failed: &[FailedTarget],
+    failed: u64,
     refused: &[RefusedSession],
     all: bool,
 ) -> Vec<String> {
@@ -443,7 +450,7 @@ fn which<'t, 'a>(
 }
 
 /// Losses of all targets, in one sentence.
-fn of_targets(targets: &[OfTarget<'_>], [one, many]: [&str; 2], failed: &[FailedTarget]) -> String {
+fn of_targets(targets: &[OfTarget<'_>], [one, many]: [&str; 2], failed: u64) -> String {
     let all = units::count(targets.len() as u64, one, many);
     let of_all = |some: usize| format!("{some} of {all}");
     let names = |some: &[&OfTarget<'_>]| list(some.iter().map(|it| it.name), MOST_NAMES);
@@ -489,9 +496,8 @@ fn of_targets(targets: &[OfTarget<'_>], [one, many]: [&str; 2], failed: &[Failed
     if parts.is_empty() {
         parts.push(format!("No loss: {all} answered every packet"));
     }
-    let failed: BTreeSet<&str> = failed.iter().map(|one| &*one.target).collect();
-    if !failed.is_empty() {
-        let failed = units::count(failed.len() as u64, "target", "targets");
+    if failed > 0 {
+        let failed = units::count(failed, "target", "targets");
         parts.push(format!("{failed} could not be measured"));
     }
     parts.join("; ")

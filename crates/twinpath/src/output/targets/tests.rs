@@ -24,6 +24,7 @@ fn what_is_worst_comes_first_in_words_and_in_the_table() {
     let failed = [FailedTarget {
         target: "un\u{1b}known".to_owned(),
         error: "cannot resolve it".to_owned(),
+        file: None,
     }];
     let text = text(&reports, &failed, false);
     let first = text.split("\n\n").next().unwrap().replace("\n ", "");
@@ -56,19 +57,33 @@ fn each_of_several_files_has_its_own_sentence_and_the_table_all_of_them() {
         report.identity.number = number;
     }
     let files = ["mon", "mon", "tue", "tue", "wed"].map(str::to_owned);
-    let mut outcome = Outcome::from(&reports[..]);
+    let failed = |target: &str, file: &str| FailedTarget {
+        target: target.to_owned(),
+        error: "cannot resolve it".to_owned(),
+        file: Some(file.to_owned()),
+    };
+    let failed = [failed("d", "mon"), failed("d", "wed"), failed("e", "wed")];
+    let mut outcome = Outcome::from(&reports[..]).with_failed(&failed);
     outcome.files = &files;
     let differing = outcome.differing();
     let mut out = Vec::new();
     write(outcome, differing, false, Style::PLAIN, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     let said: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
-    assert_eq!(said[0], "mon: No loss: 2 targets answered every packet");
+    assert_eq!(
+        said[0],
+        "mon: No loss: 2 targets answered every packet; 1 target could not be measured"
+    );
     assert!(
         said[1].starts_with("tue: 1 of 2 targets loses packets; worst: b, "),
         "{text}"
     );
-    assert_eq!(said.last(), Some(&"wed: 1 of 1 target did not answer: c"));
+    let last = "wed: 1 of 1 target did not answer: c; 2 targets could not be measured";
+    assert_eq!(said.last(), Some(&last));
+    assert!(
+        text.contains("\nwarning: mon: d not measured: cannot resolve it\n"),
+        "{text}"
+    );
     let places = ["\nc wed ", "\nb tue ", "\na mon "].map(|row| text.find(row).unwrap());
     assert!(places.is_sorted(), "{text}");
 
@@ -318,6 +333,11 @@ fn a_target_that_no_longer_answers_is_named_with_the_time() {
         line,
         "1 of 2 targets loses packets; worst: down, 90.00%; 1 of 2 targets stopped answering: down after 16:00:10.150 UTC"
     );
+    let text = text(&reports, &[], false);
+    let below = text.split("\ndown ").nth(1).unwrap().lines().nth(1);
+    let silence = "  no replies to packets sent after 16:00:10.150 UTC";
+    assert_eq!(below, Some(silence), "{text}");
+    assert_eq!(text.matches(silence).count(), 1, "{text}");
     let all = [1, 2].map(|path| to("far", Some(path), down.clone()));
     assert!(
         first(&all)
