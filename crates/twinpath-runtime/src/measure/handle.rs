@@ -76,9 +76,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     /// Never waits: while somebody reads, the next call will do.
-    pub(super) fn show(&self, now: Progress) {
+    pub(super) fn show(&self, now: &Progress) {
         if let Ok(mut progress) = self.progress.try_lock() {
-            *progress = now;
+            *progress = *now;
         }
     }
 

@@ -382,7 +382,7 @@ impl Session {
         }
         if now >= self.progress_due {
             self.progress_due = now + PROGRESS_EVERY;
-            self.shared.show(self.progress());
+            self.shared.show(&self.progress());
         }
         if self.row_due.is_some_and(|due| due <= now) {
             self.close_rows(now);

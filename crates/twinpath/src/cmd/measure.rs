@@ -306,7 +306,7 @@ fn watch<R: Run>(
         }
         if told {
             let so_far = together(run.sessions().iter().map(SessionHandle::progress));
-            observers.stopping(so_far, &mut progress);
+            observers.stopping(&so_far, &mut progress);
         }
         let now = Instant::now();
         if now >= next_progress {

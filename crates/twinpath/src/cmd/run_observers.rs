@@ -99,7 +99,7 @@ impl RunObservers {
     }
 
     /// The run was told to stop and is not over: packets of `sent` may still be answered.
-    pub(super) fn stopping(&mut self, sent: Progress, progress: &mut ProgressLine<Stderr>) {
+    pub(super) fn stopping(&mut self, sent: &Progress, progress: &mut ProgressLine<Stderr>) {
         let told = *self.told.get_or_insert_with(Instant::now);
         let unanswered = sent.sent > sent.received;
         if told.elapsed() < SAID_AFTER || !unanswered || self.companions.have_terminal() {

@@ -381,7 +381,7 @@ impl View {
                 }
                 let (recent, series) = (self.recent.get(&session)?, series(session)?);
                 let progress = told.get(&session).copied();
-                Some(recent.session(now, series, progress, scene.window))
+                Some(recent.session(now, series, progress.as_ref(), scene.window))
             })
             .collect();
     }

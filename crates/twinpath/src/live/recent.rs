@@ -162,7 +162,7 @@ impl Recent {
         &self,
         now: Instant,
         series: &Series,
-        progress: Option<Progress>,
+        progress: Option<&Progress>,
         window: Window,
     ) -> Session {
         let elapsed = self.elapsed(now).unwrap_or_default();

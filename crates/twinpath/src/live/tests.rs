@@ -139,7 +139,7 @@ fn scene(paths: &[(&str, Path)]) -> Scene {
         };
         let now = begun + Duration::from_millis(62_400);
         recent.estimate(now, &series);
-        let session = recent.session(now, &series, Some(progress), Window::Whole);
+        let session = recent.session(now, &series, Some(&progress), Window::Whole);
         scene.elapsed = Some(Duration::from_millis(62_400));
         scene.sessions.push(session);
         told.push(progress);
@@ -313,7 +313,7 @@ fn just_died(overdue: u64) -> Scene {
     };
     let now = begun + Duration::from_millis(32_450 + 100 * overdue);
     let session = |recent: &Recent, series: &Series, window| {
-        recent.session(now, series, Some(progress), window)
+        recent.session(now, series, Some(&progress), window)
     };
     for window in [Window::Near, Window::Far] {
         let columns = session(&recent, &series, window).strip.columns;

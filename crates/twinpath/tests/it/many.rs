@@ -105,7 +105,7 @@ fn a_quit_signal_tells_since_when_a_target_is_silent() {
     ));
     sender.wait_until_it_catches("QUIT");
     thread::sleep(Duration::from_millis(300));
-    let silent = other.at.clone();
+    let silent = other.at;
     other.stop("INT");
     let since = loop {
         sender.signal(&["QUIT"]);
