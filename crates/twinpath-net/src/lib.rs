@@ -33,5 +33,7 @@ pub use hardware::NoHardware;
 pub use options::{PathOptions, Role, SocketOptions, StampChoice};
 pub use packet::{IcmpError, IcmpKind, Outbound, QueueEvent, Quote};
 pub use set::{SetWaker, SocketSet};
-pub use socket::{Device, TestSocket, interface_mtu, local_address_towards, reports_destination};
+pub use socket::{
+    Device, EVENTS_AT_ONCE, TestSocket, interface_mtu, local_address_towards, reports_destination,
+};
 pub use wait::{Waiter, Waker};

@@ -12,6 +12,11 @@ use crate::os::Source;
 use crate::packet::{Outbound, QueueEvent};
 use crate::{interface, os};
 
+/// The most events that [`TestSocket::take_events`] takes.
+pub const EVENTS_AT_ONCE: usize = 32;
+/// Calls in a row, so that a storm of errors cannot keep the thread from its packets.
+const MAX_CALLS: usize = 8;
+
 /// A UDP socket that reports when its packets left and arrived. Never blocks: see
 /// [`crate::Waiter`].
 #[derive(Debug)]
@@ -227,10 +232,24 @@ impl TestSocket {
         each!(self, socket => socket.steer_by_source(sockets))
     }
 
-    /// Takes a bounded number of events from the error queue: transmit timestamps and ICMP errors.
-    /// Returns how many there were.
+    /// Takes events from the error queue, transmit timestamps and ICMP errors, by one system call: at
+    /// most [`EVENTS_AT_ONCE`]. Returns how many there were.
+    pub fn take_events(&self, tell: &mut dyn FnMut(QueueEvent)) -> usize {
+        each!(self, socket => socket.take_events(tell))
+    }
+
+    /// Takes a bounded number of events from the error queue, by several calls. Returns how many there
+    /// were.
     pub fn drain_errors(&self, tell: &mut dyn FnMut(QueueEvent)) -> usize {
-        each!(self, socket => socket.drain_errors(tell))
+        let mut taken = 0;
+        for _ in 0..MAX_CALLS {
+            let count = self.take_events(tell);
+            taken += count;
+            if count < EVENTS_AT_ONCE {
+                break;
+            }
+        }
+        taken
     }
 
     /// Stops requesting the lower transmit rung (`queue`) once a better one has arrived.

@@ -38,13 +38,21 @@ enum Beside {
     OneSession,
 }
 
-const LOADS: [Load; 2] = [
+const LOADS: [Load; 3] = [
     Load {
         name: "10,000 sessions, 1/s each",
         sessions: 10_000,
         interval: Duration::from_secs(1),
         duration: Duration::from_mins(1),
         beside: Beside::Fping,
+    },
+    // What one thread carries with both cores of a small machine to itself and the reflector.
+    Load {
+        name: "500 sessions, 100/s each",
+        sessions: 500,
+        interval: Duration::from_millis(10),
+        duration: Duration::from_secs(10),
+        beside: Beside::OneSession,
     },
     Load {
         name: "1,000 sessions, 100/s each",

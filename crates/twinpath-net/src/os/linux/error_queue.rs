@@ -15,11 +15,9 @@ use super::system;
 use crate::packet::{IcmpError, IcmpKind, QueueEvent, Quote};
 
 /// Messages taken at once; most contain a timestamp and no octets.
-const SLOTS: usize = 32;
+const SLOTS: usize = crate::socket::EVENTS_AT_ONCE;
 /// Octets per slot: the part kept of a quoted packet.
 const SLOT_OCTETS: usize = Quote::OCTETS;
-/// Calls in a row, so that a storm of errors cannot keep the thread from its packets.
-const ROUNDS: usize = 8;
 
 /// `ee_info` of a timestamp: where it was taken.
 const AT_DRIVER: u32 = 0;
@@ -30,33 +28,26 @@ thread_local! {
         RefCell::new((Headers::new(SLOTS), [0; SLOTS * SLOT_OCTETS]));
 }
 
-/// Takes the messages in the queue, at most [`ROUNDS`] batches, and returns how many.
-pub(super) fn drain(
+/// Takes at most [`SLOTS`] messages from the queue, and returns how many.
+pub(super) fn take(
     fd: BorrowedFd<'_>,
     phc: Option<&Phc>,
     tell: &mut dyn FnMut(QueueEvent),
 ) -> usize {
     ROOM.with_borrow_mut(|(headers, octets)| {
-        let mut taken = 0;
-        for _ in 0..ROUNDS {
-            let room = headers.prepare(octets, SLOT_OCTETS);
-            // SAFETY: `prepare` has just pointed every header into `headers` and `octets`, which
-            // are borrowed for the whole call.
-            let result = unsafe { system::receive_messages(fd, room, libc::MSG_ERRQUEUE) };
-            let Ok(count) = result else { break };
-            let quoted = octets.chunks_exact(SLOT_OCTETS);
-            for (message, quoted) in headers.received(count).zip(quoted) {
-                let quoted = quoted.get(..message.octets).unwrap_or(quoted);
-                if let Some(told) = read(&message, quoted, phc) {
-                    tell(told);
-                }
-            }
-            taken += count;
-            if count < SLOTS {
-                break;
+        let room = headers.prepare(octets, SLOT_OCTETS);
+        // SAFETY: `prepare` has just pointed every header into `headers` and `octets`, which
+        // are borrowed for the whole call.
+        let result = unsafe { system::receive_messages(fd, room, libc::MSG_ERRQUEUE) };
+        let count = result.unwrap_or(0);
+        let quoted = octets.chunks_exact(SLOT_OCTETS);
+        for (message, quoted) in headers.received(count).zip(quoted) {
+            let quoted = quoted.get(..message.octets).unwrap_or(quoted);
+            if let Some(told) = read(&message, quoted, phc) {
+                tell(told);
             }
         }
-        taken
+        count
     })
 }
 

@@ -248,8 +248,8 @@ impl Socket {
         steering::by_source(self.fd(), self.v6, sockets)
     }
 
-    pub(crate) fn drain_errors(&self, tell: &mut dyn FnMut(QueueEvent)) -> usize {
-        error_queue::drain(self.fd(), self.phc.as_ref(), tell)
+    pub(crate) fn take_events(&self, tell: &mut dyn FnMut(QueueEvent)) -> usize {
+        error_queue::take(self.fd(), self.phc.as_ref(), tell)
     }
 
     pub(crate) fn drop_lower_transmit_rung(&self) {

@@ -147,7 +147,7 @@ impl Socket {
     }
 
     #[expect(clippy::unused_self, reason = "one face for all systems")]
-    pub(crate) fn drain_errors(&self, _tell: &mut dyn FnMut(QueueEvent)) -> usize {
+    pub(crate) fn take_events(&self, _tell: &mut dyn FnMut(QueueEvent)) -> usize {
         0
     }
 

@@ -1,6 +1,6 @@
 //! What sockets have, to the sessions that it belongs to.
 
-use twinpath_net::{IcmpError, QueueEvent};
+use twinpath_net::{EVENTS_AT_ONCE, IcmpError, QueueEvent};
 use twinpath_proto::ClockPair;
 use twinpath_wire::{Rung, Stamp};
 
@@ -27,7 +27,7 @@ impl SharedLoop {
             };
             self.events.clear();
             let events = &mut self.events;
-            socket.drain_errors(&mut |event| events.push(event));
+            let stamps = socket.take_events(&mut |event| events.push(event));
             let count = socket.receive(&mut self.batch).unwrap_or(0);
             let now = pair();
             let mut events = std::mem::take(&mut self.events);
@@ -41,12 +41,11 @@ impl SharedLoop {
             for index in 0..count {
                 self.take_datagram(place, index, now);
             }
-            if count < self.batch.slots() {
+            // Packets must not keep the thread from its departures.
+            self.transmit();
+            if count < self.batch.slots() && stamps < EVENTS_AT_ONCE {
                 return;
             }
-            // A flood of packets must not keep the thread from its departures.
-            self.settle_touched(now.mono);
-            self.transmit();
         }
     }
 

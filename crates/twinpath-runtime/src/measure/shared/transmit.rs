@@ -2,12 +2,11 @@
 
 use twinpath_net::{Outbound, clock};
 
-use super::turn::{BATCH, SharedLoop};
+use super::turn::{DEPARTURES, SharedLoop};
 use crate::measure::SessionId;
 
 impl SharedLoop {
-    /// Sends what is due, a batch at most: where more is due than the thread can do, departures are late
-    /// and skipped, but no reply and no timestamp is left unread.
+    /// Sends what is due, as much as leaves at once.
     pub(super) fn transmit(&mut self) {
         let mut due = std::mem::take(&mut self.due);
         self.take_due(&mut due);
@@ -22,10 +21,10 @@ impl SharedLoop {
         self.due = due;
     }
 
-    /// The sessions whose packets are due, a batch at most: those of one socket after each other.
+    /// The sessions whose packets are due, as many as leave at once: those of one socket after each other.
     fn take_due(&mut self, due: &mut Vec<(usize, SessionId)>) {
         let now = clock::mono();
-        while due.len() < BATCH {
+        while due.len() < DEPARTURES {
             let prompt = self.prompt.next().filter(|due| *due <= now);
             let earlier = match (prompt, self.slow.next()) {
                 (Some(prompt), Some(slow)) if slow < prompt => &mut self.slow,

@@ -1,11 +1,14 @@
 //! The thread's loop.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use twinpath_net::{QueueEvent, RecvBatch, SendBatch, SocketSet, TestSocket, Waiter, clock};
+use twinpath_net::{
+    EVENTS_AT_ONCE, QueueEvent, RecvBatch, SendBatch, SocketSet, TestSocket, Waiter, clock,
+};
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{Transmit, TxToken};
 use twinpath_wire::Mono;
@@ -22,8 +25,11 @@ use crate::measure::handle::EndGuard;
 use crate::measure::report::{Ended, SocketEnd};
 use crate::measure::session::Session;
 
-/// Datagrams taken or sent at once.
-pub(super) const BATCH: usize = 64;
+/// Datagrams taken at once. Then what is due leaves, so that no departure waits for more.
+const BATCH: usize = EVENTS_AT_ONCE;
+/// Packets sent at once: where more is due than the thread can do, fewer than are taken at once, so that
+/// no reply and no timestamp is left unread.
+pub(super) const DEPARTURES: usize = 8;
 /// Room for the largest datagram there is. Only pages that packets touch cost memory.
 const SLOT_OCTETS: usize = 1 << 16;
 /// Commands taken in a row, so that they cannot keep the thread from the rest.
@@ -77,7 +83,7 @@ pub(super) struct SharedLoop {
     pub(super) prompt: Timers,
     pub(super) slow: Timers,
     pub(super) timeouts: Timers,
-    pub(super) touched: Vec<SessionId>,
+    pub(super) touched: VecDeque<SessionId>,
     pub(super) ready: Vec<usize>,
     pub(super) batch: RecvBatch,
     pub(super) events: Vec<QueueEvent>,
@@ -105,14 +111,14 @@ impl SharedLoop {
             prompt: Timers::default(),
             slow: Timers::default(),
             timeouts: Timers::default(),
-            touched: Vec::new(),
+            touched: VecDeque::new(),
             ready: Vec::new(),
             batch: RecvBatch::new(BATCH, SLOT_OCTETS),
             events: Vec::with_capacity(BATCH),
-            due: Vec::with_capacity(BATCH),
-            send: SendBatch::new(BATCH, SLOT_OCTETS),
-            packets: Vec::with_capacity(BATCH),
-            leaving: Vec::with_capacity(BATCH),
+            due: Vec::with_capacity(DEPARTURES),
+            send: SendBatch::new(DEPARTURES, SLOT_OCTETS),
+            packets: Vec::with_capacity(DEPARTURES),
+            leaving: Vec::with_capacity(DEPARTURES),
             next_look: Mono::default(),
             next_read: Mono::default(),
             reads_at_once: false,
@@ -132,8 +138,8 @@ impl SharedLoop {
             self.read_sockets();
             let now = clock::mono();
             self.follow_interfaces(now);
-            self.settle_touched(now);
             self.take_timeouts(now);
+            self.settle_touched(now + READ_EVERY);
             self.wait();
         }
     }
@@ -143,7 +149,10 @@ impl SharedLoop {
             match self.commands.try_recv() {
                 Ok(Command::Open { place, socket }) => self.open(place, *socket),
                 Ok(Command::Close { place }) => self.close(place),
-                Ok(Command::Begin(beginning)) => self.begin(*beginning),
+                Ok(Command::Begin(beginning)) => {
+                    self.begin(*beginning);
+                    self.transmit();
+                }
                 Ok(Command::Look(id)) => self.touch(id),
                 Ok(Command::Quit) | Err(TryRecvError::Disconnected) => {
                     self.is_ending = true;
@@ -216,7 +225,7 @@ impl SharedLoop {
         if let Some(member) = self.members.get_mut(id)
             && !std::mem::replace(&mut member.is_touched, true)
         {
-            self.touched.push(id);
+            self.touched.push_back(id);
         }
     }
 
@@ -253,13 +262,18 @@ impl SharedLoop {
         true
     }
 
-    /// Counts what became of packets, and ends the sessions that are over.
-    pub(super) fn settle_touched(&mut self, now: Mono) {
-        let mut touched = std::mem::take(&mut self.touched);
-        for id in touched.drain(..) {
+    /// Counts what became of packets, and ends the sessions that are over: of one after the other, for at
+    /// times it takes longer (as all figures grow at the same packet), and with departures between them.
+    /// Sessions that are not looked at by `until` are the first ones the next time.
+    fn settle_touched(&mut self, until: Mono) {
+        while let Some(id) = self.touched.pop_front() {
+            let now = clock::mono();
             self.settle(id, now);
+            self.transmit();
+            if now >= until {
+                return;
+            }
         }
-        self.touched = touched;
     }
 
     fn settle(&mut self, id: SessionId, now: Mono) {
@@ -284,7 +298,7 @@ impl SharedLoop {
                 && member.timeout == Some(at)
             {
                 member.timeout = None;
-                self.settle(id, now);
+                self.touch(id);
             }
         }
     }
@@ -389,12 +403,16 @@ impl SharedLoop {
             until = until.min(at);
         }
         let now = clock::mono();
+        if !self.touched.is_empty() {
+            // There is work left.
+            until = now;
+        }
         let is_near = |margin| departure.is_some_and(|departure| departure < now + margin);
         if self.members.is_empty() || self.reads_at_once || !is_near(SLEEP_MARGIN) {
             self.set.wait(until, &mut self.ready);
             return;
         }
-        if !is_near(AWAKE_MARGIN) {
+        if until > now && !is_near(AWAKE_MARGIN) {
             Waiter::sleep_until(until);
         }
         if now >= self.next_read {
