@@ -1,17 +1,19 @@
 //! Packets that are due, out of the sessions and into the sockets.
 
 use twinpath_net::{Outbound, clock};
+use twinpath_wire::Mono;
 
 use super::turn::{DEPARTURES, SharedLoop};
 use crate::measure::SessionId;
 
 impl SharedLoop {
-    /// Sends what is due, as much as leaves at once.
-    pub(super) fn transmit(&mut self) {
+    /// Sends what is due, as much as leaves at once. Returns when it looked.
+    pub(super) fn transmit(&mut self) -> Mono {
+        let now = clock::mono();
         let mut due = std::mem::take(&mut self.due);
-        self.take_due(&mut due);
+        self.take_due(&mut due, now);
         for together in due.chunk_by(|one, next| one.0 == next.0) {
-            self.send_together(together);
+            self.send_together(together, now);
         }
         for (_, id) in due.drain(..) {
             if !self.arm(id) {
@@ -19,11 +21,11 @@ impl SharedLoop {
             }
         }
         self.due = due;
+        now
     }
 
     /// The sessions whose packets are due, as many as leave at once: those of one socket after each other.
-    fn take_due(&mut self, due: &mut Vec<(usize, SessionId)>) {
-        let now = clock::mono();
+    fn take_due(&mut self, due: &mut Vec<(usize, SessionId)>, now: Mono) {
         while due.len() < DEPARTURES {
             let prompt = self.prompt.next().filter(|due| *due <= now);
             let earlier = match (prompt, self.slow.next()) {
@@ -45,13 +47,12 @@ impl SharedLoop {
     }
 
     /// Sends one packet of each session, all of them by one socket.
-    fn send_together(&mut self, together: &[(usize, SessionId)]) {
+    fn send_together(&mut self, together: &[(usize, SessionId)], now: Mono) {
         let place = together.first().map_or(0, |(place, _)| *place);
         let (Some(socket), Some(Some(state))) = (self.set.get(place), self.sockets.get_mut(place))
         else {
             return;
         };
-        let now = clock::mono();
         for (_, id) in together {
             let slot = self.packets.len();
             if let (Some(member), Some(octets)) = (self.members.get_mut(*id), self.send.slot(slot))

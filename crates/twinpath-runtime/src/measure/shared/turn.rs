@@ -139,7 +139,7 @@ impl SharedLoop {
             let now = clock::mono();
             self.follow_interfaces(now);
             self.take_timeouts(now);
-            self.settle_touched(now + READ_EVERY);
+            self.settle_touched(now);
             self.wait();
         }
     }
@@ -264,15 +264,14 @@ impl SharedLoop {
 
     /// Counts what became of packets, and ends the sessions that are over: of one after the other, for at
     /// times it takes longer (as all figures grow at the same packet), and with departures between them.
-    /// Sessions that are not looked at by `until` are the first ones the next time.
-    fn settle_touched(&mut self, until: Mono) {
-        while let Some(id) = self.touched.pop_front() {
-            let now = clock::mono();
+    /// Sessions whose turn does not come before the next reading are the first ones the next time.
+    fn settle_touched(&mut self, mut now: Mono) {
+        let until = now + READ_EVERY;
+        while now < until
+            && let Some(id) = self.touched.pop_front()
+        {
             self.settle(id, now);
-            self.transmit();
-            if now >= until {
-                return;
-            }
+            now = self.transmit();
         }
     }
 
