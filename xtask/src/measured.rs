@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
-use twinpath_metrics::{ClockModel, MetricsConfig, ReflectorKind, SessionMetrics};
+use twinpath_metrics::{MetricsConfig, Record, ReflectorKind, Series, SeriesConfig, Waits};
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender,
@@ -19,18 +19,27 @@ const EPOCH_NS: i64 = 1_795_392_000_000_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
 const OCTETS: usize = 41;
 
+/// Octets of records that are kept of a session: of any few.
+const RECORD_OCTETS: usize = 4_096;
+
 /// What is kept of each session.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Kept {
-    pub(crate) metrics: bool,
-    pub(crate) clocks: bool,
+    pub(crate) series: Option<KeptSeries>,
     pub(crate) sender: bool,
+}
+
+/// What a session knows of its packets.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum KeptSeries {
+    Records,
+    /// Of packets and clocks.
+    Figures,
 }
 
 #[derive(Default)]
 struct Measured {
-    metrics: Option<Box<SessionMetrics>>,
-    clocks: Option<Box<ClockModel>>,
+    series: Option<Series>,
     sender: Option<Box<SessionSender>>,
 }
 
@@ -43,15 +52,7 @@ pub(crate) fn hold(sessions: u32, packets: u64, kept: Kept) -> Result<f64> {
     let mut all: Vec<Measured> = Vec::new();
     for _ in 0..sessions {
         all.push(Measured {
-            metrics: kept.metrics.then(|| {
-                Box::new(SessionMetrics::with_config(&MetricsConfig {
-                    reflector: ReflectorKind::Stateful,
-                    tos_forward: Some(Tos(0xb8)),
-                    tos_backward: Some(Tos(0xb8)),
-                    ..MetricsConfig::default()
-                }))
-            }),
-            clocks: kept.clocks.then(Box::default),
+            series: kept.series.map(series),
             sender: if kept.sender {
                 Some(Box::new(sender(packets)?))
             } else {
@@ -66,17 +67,32 @@ pub(crate) fn hold(sessions: u32, packets: u64, kept: Kept) -> Result<f64> {
                 Some(own) => exchange(own, seq, number)?,
                 None => with_delays(shared, seq, number),
             };
-            if let Some(metrics) = &mut session.metrics {
-                metrics.record(&sample);
-            }
-            if let Some(clocks) = &mut session.clocks {
-                clocks.record(&sample);
+            if let Some(series) = &mut session.series {
+                series.record(&Record::Sample(sample));
             }
         }
     }
     let octets = resident_octets()?.saturating_sub(before);
     drop(all);
     Ok(crate::statistics::float(octets) / f64::from(sessions))
+}
+
+fn series(kept: KeptSeries) -> Series {
+    let config = SeriesConfig {
+        metrics: MetricsConfig {
+            reflector: ReflectorKind::Stateful,
+            tos_forward: Some(Tos(0xb8)),
+            tos_backward: Some(Tos(0xb8)),
+            ..MetricsConfig::default()
+        },
+        waits: Waits::default(),
+        interval: None,
+        columns: None,
+    };
+    match kept {
+        KeptSeries::Records => Series::keeping_records(config, RECORD_OCTETS),
+        KeptSeries::Figures => Series::new(config),
+    }
 }
 
 fn sender(packets: u64) -> Result<SessionSender> {

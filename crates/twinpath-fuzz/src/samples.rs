@@ -49,6 +49,7 @@ pub(crate) fn samples(input: &[u8]) {
         columns: (flags & 16 != 0).then_some((64, interval)),
     };
     let mut series = Series::new(config.clone());
+    let mut kept = Series::keeping_records(config.clone(), 64 * usize::from(flags));
     let mut history = History::default();
     let mut rows = 0_u64;
     for _ in 0..MOST_RECORDS {
@@ -57,6 +58,7 @@ pub(crate) fn samples(input: &[u8]) {
         }
         let record = history.record(&mut input);
         series.record(&record);
+        kept.record(&record);
         for _ in 0..ROWS_AT_ONCE {
             rows += u64::from(series.poll_row(history.at).is_some());
         }
@@ -66,6 +68,9 @@ pub(crate) fn samples(input: &[u8]) {
     if config.interval.is_none() {
         assert_eq!(rows, 0);
     }
+    assert_eq!(kept.begun(), series.begun());
+    assert_eq!(kept.metrics().figures(), series.metrics().figures());
+    assert_eq!(kept.clocks(), series.clocks());
     finish(&mut series, rows);
 }
 
@@ -75,8 +80,8 @@ fn finish(series: &mut Series, mut rows: u64) {
         rows += 1;
         assert!(rows <= MOST_ROWS, "{rows} rows");
     }
-    let figures = series.metrics().figures();
-    let histograms = series.metrics().histograms();
+    let metrics = series.metrics();
+    let (figures, histograms) = (metrics.figures(), metrics.histograms());
     for synchronized in [true, false] {
         let parameters = VoiceParameters::default();
         let voice = VoiceFigures::new(&figures, &histograms, synchronized, parameters);

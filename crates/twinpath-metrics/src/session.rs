@@ -234,9 +234,9 @@ impl SessionMetrics {
         }
     }
 
-    /// When the last answered packet was sent, and how many after it are lost: what figures have of the end.
-    pub fn end(&self) -> (Option<Wall>, u64) {
-        (self.trailing.answered_until(), self.trailing.lost())
+    /// The end of the session so far.
+    pub(crate) fn trailing(&self) -> &Trailing {
+        &self.trailing
     }
 
     /// The figures so far. Walks the histograms: for reports and displays, not for every packet.

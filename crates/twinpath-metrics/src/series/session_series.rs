@@ -1,9 +1,12 @@
 //! A session's total, rows, columns and clocks.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use twinpath_wire::{Delta, Sample, Wall};
 
+use super::packed::PackedRecords;
+use crate::loss::trailing::Trailing;
 use crate::{
     ClockEstimate, ClockModel, IntervalFigures, Intervals, Marks, MetricsConfig, SessionMetrics,
     Timeline, Waits,
@@ -124,8 +127,29 @@ pub struct SeriesConfig {
 /// Figures are computed on demand, which takes some milliseconds: do not call from a thread that
 /// sends packets.
 #[derive(Clone, Debug)]
-pub struct Series {
-    /// Until it begins.
+pub struct Series(State);
+
+#[derive(Clone, Debug)]
+enum State {
+    /// As long as its records take less than what is counted of them.
+    Kept(Box<KeptRecords>),
+    Counted(Box<Counted>),
+}
+
+/// The records of a session without rows and columns.
+#[derive(Clone, Debug)]
+struct KeptRecords {
+    metrics: MetricsConfig,
+    begun: Option<Wall>,
+    records: PackedRecords,
+    trailing: Trailing,
+    /// Beyond so many octets they are counted.
+    most_octets: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Counted {
+    /// Of rows and columns, until it begins.
     config: Option<Box<SeriesConfig>>,
     counters: Counters,
     timeline: Option<Box<Timeline>>,
@@ -144,25 +168,191 @@ enum Counters {
 impl Series {
     /// The series of a session that has not started.
     pub fn new(config: SeriesConfig) -> Self {
+        let counted = Counted::new(&config.metrics);
+        Self(State::Counted(Box::new(Counted {
+            config: Some(Box::new(config)),
+            ..counted
+        })))
+    }
+
+    /// The same of a session that may have few packets. As long as its records take no more than so many
+    /// `octets`, they are kept in place of what is counted of them, which takes more; then all are counted,
+    /// which takes a microsecond or so for each. With rows or columns they are counted at once.
+    pub fn keeping_records(config: SeriesConfig, octets: usize) -> Self {
+        if config.interval.is_some() || config.columns.is_some() {
+            return Self::new(config);
+        }
+        Self(State::Kept(Box::new(KeptRecords {
+            metrics: config.metrics,
+            begun: None,
+            records: PackedRecords::default(),
+            trailing: Trailing::default(),
+            most_octets: octets,
+        })))
+    }
+
+    /// Records the next event.
+    pub fn record(&mut self, record: &Record) {
+        match &mut self.0 {
+            State::Kept(kept) => {
+                kept.record(record);
+                if kept.records.octets() > kept.most_octets {
+                    self.0 = State::Counted(Box::new(kept.counted()));
+                }
+            }
+            State::Counted(counted) => counted.record(record),
+        }
+    }
+
+    /// Records that a packet is counted lost before its record, as [`Intervals::record_overdue`].
+    pub fn overdue(&mut self, lost: &Sample) {
+        match &mut self.0 {
+            State::Kept(kept) => kept.begun = kept.begun.or(Some(lost.t1.at)),
+            State::Counted(counted) => counted.overdue(lost),
+        }
+    }
+
+    /// When the session began, by the first record; `None` before that.
+    pub fn begun(&self) -> Option<Wall> {
+        match &self.0 {
+            State::Kept(kept) => kept.begun,
+            State::Counted(counted) => counted.begun,
+        }
+    }
+
+    /// The next row that is final at `now`, by the sender's clock; call until `None`. Always `None`
+    /// without [`SeriesConfig::interval`].
+    pub fn poll_row(&mut self, now: Wall) -> Option<IntervalFigures> {
+        self.rows().and_then(|rows| rows.poll(now))
+    }
+
+    /// The next row of a finished session; call until `None`.
+    pub fn finish_row(&mut self) -> Option<IntervalFigures> {
+        self.rows().and_then(Intervals::finish)
+    }
+
+    /// The intervals that get a row; `None` without [`SeriesConfig::interval`], and before the session
+    /// began.
+    pub fn rows(&mut self) -> Option<&mut Intervals> {
+        match &mut self.0 {
+            State::Kept(_) => None,
+            State::Counted(counted) => counted.rows(),
+        }
+    }
+
+    /// A copy without the rows that are not known yet.
+    #[must_use]
+    pub fn without_rows(&self) -> Self {
+        Self(match &self.0 {
+            State::Kept(kept) => State::Kept(kept.clone()),
+            State::Counted(counted) => State::Counted(Box::new(counted.without_rows())),
+        })
+    }
+
+    /// The figures of the whole session so far.
+    pub fn metrics(&self) -> Cow<'_, SessionMetrics> {
+        match self.counted() {
+            Cow::Borrowed(counted) => Cow::Borrowed(counted.metrics()),
+            Cow::Owned(counted) => Cow::Owned(counted.metrics().clone()),
+        }
+    }
+
+    /// When the last answered packet was sent, and how many after it are lost: what figures have of the end.
+    pub fn end(&self) -> (Option<Wall>, u64) {
+        let trailing = match &self.0 {
+            State::Kept(kept) => &kept.trailing,
+            State::Counted(counted) => counted.metrics().trailing(),
+        };
+        (trailing.answered_until(), trailing.lost())
+    }
+
+    /// The estimate of the two clocks from the packets so far; `None` without a packet, or if T2
+    /// and T3 are not plausible.
+    pub fn clocks(&self) -> Option<ClockEstimate> {
+        self.counted().clocks()
+    }
+
+    /// The session over time; `None` without [`SeriesConfig::columns`], and before it began.
+    pub fn timeline(&self) -> Option<&Timeline> {
+        match &self.0 {
+            State::Kept(_) => None,
+            State::Counted(counted) => counted.timeline.as_deref(),
+        }
+    }
+
+    /// Memory in octets, including the heap, but for that of rows and columns.
+    pub fn memory_octets(&self) -> usize {
+        let kept = match &self.0 {
+            State::Kept(kept) => size_of::<KeptRecords>() + kept.records.heap_octets(),
+            State::Counted(counted) => {
+                let clocks = counted.clocks.memory_octets() - size_of::<ClockModel>();
+                size_of::<Counted>() + clocks + counted.metrics().memory_octets()
+            }
+        };
+        size_of::<Self>() + kept
+    }
+
+    fn counted(&self) -> Cow<'_, Counted> {
+        match &self.0 {
+            State::Kept(kept) => Cow::Owned(kept.counted()),
+            State::Counted(counted) => Cow::Borrowed(counted),
+        }
+    }
+}
+
+impl KeptRecords {
+    fn record(&mut self, record: &Record) {
+        self.begun = self.begun.or(Some(begins(record)));
+        if let Record::Sample(sample) = record {
+            self.trailing.record(sample);
+        }
+        if !matches!(record, Record::Begun { .. }) {
+            self.records.push(record);
+        }
+    }
+
+    /// What is counted of them.
+    #[cold]
+    fn counted(&self) -> Counted {
+        let mut counted = Counted {
+            begun: self.begun,
+            ..Counted::new(&self.metrics)
+        };
+        for record in self.records.iter() {
+            counted.record(&record);
+        }
+        counted
+    }
+}
+
+/// When a session began whose first record this is.
+fn begins(record: &Record) -> Wall {
+    match record {
+        Record::Begun { at } | Record::NotSent { at, .. } | Record::SourceChange { at } => *at,
+        Record::Sample(sample) => sample.t1.at,
+        Record::ClockStep { now, by, .. } => *now - *by,
+        Record::Missed { since, .. } => *since,
+    }
+}
+
+impl Counted {
+    /// Without rows and columns.
+    fn new(metrics: &MetricsConfig) -> Self {
         Self {
-            counters: Counters::Whole(Box::new(SessionMetrics::with_config(&config.metrics))),
+            config: None,
+            counters: Counters::Whole(Box::new(SessionMetrics::with_config(metrics))),
             timeline: None,
             clocks: ClockModel::new(),
             far_steps: 0,
             restarts: 0,
             begun: None,
-            config: Some(Box::new(config)),
         }
     }
 
-    /// Records the next event.
-    pub fn record(&mut self, record: &Record) {
-        self.begin(match record {
-            Record::Begun { at } | Record::NotSent { at, .. } | Record::SourceChange { at } => *at,
-            Record::Sample(sample) => sample.t1.at,
-            Record::ClockStep { now, by, .. } => *now - *by,
-            Record::Missed { since, .. } => *since,
-        });
+    fn record(&mut self, record: &Record) {
+        if self.begun.is_none() {
+            self.begin(begins(record));
+        }
         match &mut self.counters {
             Counters::Whole(metrics) => metrics.take(record),
             Counters::ByInterval(rows) => rows.take(record),
@@ -183,42 +373,23 @@ impl Series {
         }
     }
 
-    /// Records that a packet is counted lost before its record, as [`Intervals::record_overdue`].
-    pub fn overdue(&mut self, lost: &Sample) {
-        self.begin(lost.t1.at);
+    fn overdue(&mut self, lost: &Sample) {
+        if self.begun.is_none() {
+            self.begin(lost.t1.at);
+        }
         if let Counters::ByInterval(rows) = &mut self.counters {
             rows.record_overdue(lost);
         }
     }
 
-    /// When the session began, by the first record; `None` before that.
-    pub fn begun(&self) -> Option<Wall> {
-        self.begun
-    }
-
-    /// The next row that is final at `now`, by the sender's clock; call until `None`. Always `None`
-    /// without [`SeriesConfig::interval`].
-    pub fn poll_row(&mut self, now: Wall) -> Option<IntervalFigures> {
-        self.rows().and_then(|rows| rows.poll(now))
-    }
-
-    /// The next row of a finished session; call until `None`.
-    pub fn finish_row(&mut self) -> Option<IntervalFigures> {
-        self.rows().and_then(Intervals::finish)
-    }
-
-    /// The intervals that get a row; `None` without [`SeriesConfig::interval`], and before the session
-    /// began.
-    pub fn rows(&mut self) -> Option<&mut Intervals> {
+    fn rows(&mut self) -> Option<&mut Intervals> {
         match &mut self.counters {
             Counters::Whole(_) => None,
             Counters::ByInterval(rows) => Some(rows),
         }
     }
 
-    /// A copy without the rows that are not known yet.
-    #[must_use]
-    pub fn without_rows(&self) -> Self {
+    fn without_rows(&self) -> Self {
         Self {
             config: self.config.clone(),
             counters: Counters::Whole(Box::new(self.metrics().clone())),
@@ -230,31 +401,23 @@ impl Series {
         }
     }
 
-    /// The figures of the whole session so far.
-    pub fn metrics(&self) -> &SessionMetrics {
+    fn metrics(&self) -> &SessionMetrics {
         match &self.counters {
             Counters::Whole(total) => total,
             Counters::ByInterval(rows) => rows.total(),
         }
     }
 
-    /// The estimate of the two clocks from the packets so far; `None` without a packet, or if T2
-    /// and T3 are not plausible.
-    pub fn clocks(&self) -> Option<ClockEstimate> {
+    fn clocks(&self) -> Option<ClockEstimate> {
         let usable = self.metrics().far_times().are_usable();
         usable.then(|| self.clocks.estimate()).flatten()
     }
 
-    /// The session over time; `None` without [`SeriesConfig::columns`], and before it began.
-    pub fn timeline(&self) -> Option<&Timeline> {
-        self.timeline.as_deref()
-    }
-
     fn begin(&mut self, at: Wall) {
+        self.begun = Some(at);
         let Some(config) = self.config.take() else {
             return;
         };
-        self.begun = Some(at);
         self.timeline = config
             .columns
             .map(|(columns, width)| Box::new(Timeline::new(at, width, columns)));

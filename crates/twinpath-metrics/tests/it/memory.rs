@@ -1,6 +1,8 @@
 //! A session stays small for any delays.
 
-use twinpath_metrics::{BinEdges, ClockModel, MetricsConfig, SessionMetrics};
+use twinpath_metrics::{
+    BinEdges, ClockModel, MetricsConfig, Record, Series, SeriesConfig, SessionMetrics, Waits,
+};
 use twinpath_wire::{Delta, Fate, Sample, Wall};
 
 use crate::trace::{lost, numbered, received};
@@ -167,4 +169,30 @@ fn a_session_takes_what_its_packets_need_and_from_some_number_on_no_more() {
     let octets = metrics.memory_octets();
     // One window of copied packets, one of delays that have gaps.
     assert!(octets < before + 36_000, "{octets} octets, {before} before");
+}
+
+#[test]
+fn a_session_of_a_minute_takes_less_than_its_figures() {
+    let config = SeriesConfig {
+        metrics: MetricsConfig::default(),
+        waits: Waits::default(),
+        interval: None,
+        columns: None,
+    };
+    let mut series = Series::keeping_records(config, 4_096);
+    let mut state = 5;
+    let mut spread = || 100_000 + (random(&mut state) % 900_000) as i64;
+    // After so many packets at most this.
+    for (packets, most) in [(1, 650), (60, 2_100), (150, 4_600), (1_000, 90_000)] {
+        let known = series.metrics().figures().received;
+        for seq in known..packets {
+            let sample = received(seq, spread(), spread() / 10, spread());
+            series.record(&Record::Sample(Sample {
+                departure: Delta::from_ns(spread() / 5),
+                ..sample
+            }));
+        }
+        let octets = series.memory_octets();
+        assert!(octets < most, "{octets} octets after {packets} packets");
+    }
 }

@@ -39,8 +39,8 @@ fn answered(seq: u64, ahead_ns: i64) -> Sample {
     }
 }
 
-fn series(interval: Option<Duration>, columns: Option<usize>) -> Series {
-    Series::new(SeriesConfig {
+fn config(interval: Option<Duration>, columns: Option<usize>) -> SeriesConfig {
+    SeriesConfig {
         metrics: MetricsConfig::default(),
         waits: Waits {
             fates: SECOND,
@@ -49,7 +49,100 @@ fn series(interval: Option<Duration>, columns: Option<usize>) -> Series {
         },
         interval,
         columns: columns.map(|columns| (columns, Duration::from_millis(100))),
-    })
+    }
+}
+
+fn series(interval: Option<Duration>, columns: Option<usize>) -> Series {
+    Series::new(config(interval, columns))
+}
+
+/// Records of a run in which everything happens.
+fn eventful() -> Vec<Record> {
+    let mut records = vec![Record::Begun { at: wall(-5) }];
+    for seq in 0..400 {
+        let sample = answered(seq, i64::try_from(seq * seq).unwrap());
+        let noise = Delta::from_ns(i64::try_from(seq * 7_919 % 90_001).unwrap());
+        records.push(match seq % 23 {
+            4 => Record::Sample(Sample::lost(seq, sample.t1)),
+            9 if seq > 200 => Record::NotSent {
+                seq,
+                at: sample.t1.at,
+            },
+            11 => Record::Sample(Sample {
+                fate: Fate::Late,
+                ..sample
+            }),
+            17 if seq == 247 => Record::ClockStep {
+                now: sample.t1.at,
+                by: Delta::from_ns(-3_000),
+                first_seq: seq,
+                suspended: false,
+            },
+            17 if seq == 270 => Record::SourceChange { at: sample.t1.at },
+            17 if seq == 293 => Record::Missed {
+                count: 3,
+                since: sample.t1.at,
+                now: sample.t1.at + noise,
+            },
+            20 => Record::Sample(Sample {
+                excluded: Some(Exclusion::Implausible),
+                ..sample
+            }),
+            _ => Record::Sample(Sample {
+                t2: sample.t2.map(|t2| t2 + noise),
+                t3: sample.t3.map(|t3| t3 + noise),
+                t4: sample.t4.map(|t4| Stamp {
+                    at: t4.at + noise + noise,
+                    ..t4
+                }),
+                departure: noise,
+                ..sample
+            }),
+        });
+        if seq % 31 == 0 {
+            records.push(Record::Sample(Sample {
+                fate: Fate::Duplicate,
+                ..sample
+            }));
+        }
+    }
+    records
+}
+
+#[test]
+fn records_that_are_kept_have_the_figures_of_those_that_are_counted_at_once() {
+    for octets in [0, 700, 3_000, usize::MAX] {
+        let mut counted = series(None, None);
+        let mut kept = Series::keeping_records(config(None, None), octets);
+        for (n, record) in eventful().iter().enumerate() {
+            counted.record(record);
+            kept.record(record);
+            assert_eq!(kept.begun(), counted.begun());
+            assert_eq!(kept.end(), counted.end(), "{n}");
+            if n % 29 == 0 {
+                let copy = kept.without_rows();
+                assert_eq!(copy.metrics().figures(), counted.metrics().figures(), "{n}");
+                assert_eq!(copy.clocks(), counted.clocks(), "{n}");
+            }
+        }
+        assert_eq!(kept.metrics().figures(), counted.metrics().figures());
+        assert_eq!(kept.clocks(), counted.clocks());
+        let is_kept = octets == usize::MAX;
+        assert_eq!(kept.memory_octets() < counted.memory_octets(), is_kept);
+    }
+}
+
+#[test]
+fn a_series_with_rows_or_columns_keeps_no_records() {
+    for (interval, columns) in [(Some(SECOND), None), (None, Some(60))] {
+        let mut kept = Series::keeping_records(config(interval, columns), usize::MAX);
+        for seq in 0..400 {
+            kept.record(&Record::Sample(answered(seq, 0)));
+        }
+        let rows = std::iter::from_fn(|| kept.finish_row()).count();
+        assert_eq!(rows, if interval.is_some() { 4 } else { 0 });
+        assert_eq!(kept.timeline().is_some(), columns.is_some());
+    }
 }
 
 #[test]

@@ -254,12 +254,12 @@ impl SeriesFacts {
     /// An empty series for one session of a run: with rows of `interval`, and with a timeline of this many
     /// `columns`, where these are wanted.
     pub fn open(&self, interval: Option<Duration>, columns: Option<usize>) -> Series {
-        self.series(interval, columns, true)
+        Series::new(self.config(interval, columns, true))
     }
 
     /// The same for records that were saved, without the reports of loss that precede records in a run.
     pub fn open_saved(&self, interval: Option<Duration>, columns: Option<usize>) -> Series {
-        self.series(interval, columns, false)
+        Series::new(self.config(interval, columns, false))
     }
 
     /// The most rows of intervals that wait for their packets' fates at once.
@@ -275,24 +275,24 @@ impl SeriesFacts {
         Intervals::shortest(&waits(timeout, false))
     }
 
-    fn series(
+    fn config(
         &self,
         interval: Option<Duration>,
         columns: Option<usize>,
         losses_at_once: bool,
-    ) -> Series {
+    ) -> SeriesConfig {
         // Narrower columns would be empty, but for those that a packet falls into.
         let schedule = self.schedule;
         let width = schedule
             .mean_interval()
             .saturating_mul(4)
             .max(schedule.usual_gap());
-        Series::new(SeriesConfig {
+        SeriesConfig {
             metrics: self.metrics.clone(),
             waits: waits(self.timeout, losses_at_once),
             interval,
             columns: columns.map(|columns| (columns, width.max(LEAST_COLUMN))),
-        })
+        }
     }
 }
 

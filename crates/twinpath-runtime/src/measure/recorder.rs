@@ -3,34 +3,59 @@
 use std::iter;
 use std::time::Duration;
 
-use twinpath_metrics::{ClosedInterval, Intervals, Record, Series};
+use twinpath_metrics::{ClosedInterval, Intervals, Record, Series, SeriesConfig};
 use twinpath_wire::{Sample, Wall};
 
 /// How long the records of a session wait to be counted together.
 const TOGETHER: Duration = Duration::from_millis(200);
 /// The most of them.
 const MOST_TOGETHER: usize = 32;
+/// A slow session keeps its records until they take so many octets, and up to as many again: some hundred
+/// packets.
+const KEPT_OCTETS: u128 = 2_048;
 
 /// The figures of a session, and the latest records.
 ///
 /// The figures of a session among many are no longer in the processor's caches when its next packet comes:
-/// to fetch them takes longer than to count. So the records of fast sessions wait for some others.
+/// to fetch them takes longer than to count. So the records of fast sessions wait for some others, and those of
+/// slow ones are kept as long as they take less memory than figures.
 #[derive(Debug)]
 pub(super) struct Recorder {
     series: Series,
     waiting: Vec<Record>,
 }
 
+/// When a session sends whose thread measures others too.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AmongMany {
+    pub(super) interval: Duration,
+    /// From when on in an interval.
+    pub(super) phase: Duration,
+}
+
+impl AmongMany {
+    /// How many of its records wait for each other.
+    fn together(self) -> usize {
+        let packets = TOGETHER.as_nanos() / self.interval.as_nanos().max(1);
+        usize::try_from(packets).map_or(MOST_TOGETHER, |packets| packets.min(MOST_TOGETHER))
+    }
+
+    /// Octets of the records that are kept. To count them takes some time, which sessions that began together
+    /// are not to take all at once.
+    fn kept_octets(self) -> usize {
+        let share = self.phase.as_nanos() * KEPT_OCTETS / self.interval.as_nanos().max(1);
+        let octets = KEPT_OCTETS + share.min(KEPT_OCTETS);
+        usize::try_from(octets).unwrap_or(0)
+    }
+}
+
 impl Recorder {
-    /// `interval`: that of the session's packets, where other sessions are measured by the same thread.
-    pub(super) fn new(series: Series, interval: Option<Duration>) -> Self {
-        let packets = interval.map_or(0, |interval| {
-            TOGETHER.as_nanos() / interval.as_nanos().max(1)
-        });
-        let room =
-            usize::try_from(packets).map_or(MOST_TOGETHER, |packets| packets.min(MOST_TOGETHER));
+    /// `among`: where other sessions are measured by the same thread.
+    pub(super) fn new(config: SeriesConfig, among: Option<AmongMany>) -> Self {
+        let room = among.map_or(0, AmongMany::together);
+        let kept = among.filter(|_| room < 2).map_or(0, AmongMany::kept_octets);
         Self {
-            series,
+            series: Series::keeping_records(config, kept),
             waiting: Vec::with_capacity(room),
         }
     }
@@ -68,7 +93,7 @@ impl Recorder {
 
     /// When the last answered packet was sent, and how many after it are lost, of the records counted so far.
     pub(super) fn end(&self) -> (Option<Wall>, u64) {
-        self.series.metrics().end()
+        self.series.end()
     }
 
     /// The figures so far, of all records.
@@ -89,13 +114,13 @@ impl Recorder {
 
 #[cfg(test)]
 mod tests {
-    use twinpath_metrics::{MetricsConfig, SeriesConfig, Waits};
+    use twinpath_metrics::{MetricsConfig, Waits};
     use twinpath_wire::{Rung, Stamp, Wall};
 
     use super::*;
 
     fn recorder(interval: Option<Duration>) -> Recorder {
-        let series = Series::new(SeriesConfig {
+        let config = SeriesConfig {
             metrics: MetricsConfig::default(),
             waits: Waits {
                 fates: Duration::from_secs(1),
@@ -105,8 +130,12 @@ mod tests {
             },
             interval: None,
             columns: None,
-        });
-        Recorder::new(series, interval)
+        };
+        let phase = Duration::ZERO;
+        Recorder::new(
+            config,
+            interval.map(|interval| AmongMany { interval, phase }),
+        )
     }
 
     fn lost(seq: u64) -> Record {
@@ -144,5 +173,26 @@ mod tests {
         assert_eq!(room(1_000), 0);
         assert_eq!(room(10), 20);
         assert_eq!(room(0), MOST_TOGETHER);
+    }
+
+    #[test]
+    fn slow_sessions_keep_some_records_and_do_not_count_them_all_at_once() {
+        let interval = Duration::from_secs(1);
+        let kept = (0..1_000).map(|ms| {
+            let phase = Duration::from_millis(ms);
+            AmongMany { interval, phase }.kept_octets()
+        });
+        let kept: std::collections::BTreeMap<usize, usize> =
+            kept.fold(std::collections::BTreeMap::new(), |mut all, octets| {
+                *all.entry(octets / 20).or_default() += 1;
+                all
+            });
+        // By what a packet takes.
+        assert!(kept.values().all(|sessions| *sessions <= 10), "{kept:?}");
+        let far = AmongMany {
+            interval,
+            phase: 5 * interval,
+        };
+        assert_eq!(far.kept_octets(), 4_096);
     }
 }

@@ -160,7 +160,7 @@ impl Ended {
             target: None,
             path: None,
         };
-        let samples = SessionReport::new(identity, self.series.metrics(), metrics_config(plan));
+        let samples = SessionReport::new(identity, &self.series.metrics(), metrics_config(plan));
         let mut report = SessionReport {
             started: self.started,
             duration: self.duration,

@@ -19,7 +19,7 @@ use super::handle::{SessionNews, Shared};
 use super::pace::Pace;
 use super::phase::{phase, start_within};
 use super::quotes::SentQuotes;
-use super::recorder::Recorder;
+use super::recorder::{AmongMany, Recorder};
 use super::refusals::RefusalCounts;
 use super::source::Source;
 use super::suspension::Suspensions;
@@ -135,11 +135,14 @@ impl Session {
         .guarded(agreement.guard.clone());
         let first = engine.next_due().unwrap_or(start);
         let ahead = Delta::from_duration(first.since(now.mono));
-        let series = SeriesFacts::of(&plan).open(plan.rows, plan.columns);
-        let shared_interval = (!plan.exact).then(|| plan.schedule.mean_interval());
+        let config = SeriesFacts::of(&plan).config(plan.rows, plan.columns, true);
+        let among = (!plan.exact).then(|| AmongMany {
+            interval: plan.schedule.mean_interval(),
+            phase,
+        });
         let mut session = Self {
             engine,
-            recorder: Recorder::new(series, shared_interval),
+            recorder: Recorder::new(config, among),
             refusals: RefusalCounts::default(),
             started: ClockPair {
                 mono: first,

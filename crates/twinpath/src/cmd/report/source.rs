@@ -1,5 +1,6 @@
 //! A file that a report is made from: a raw file, or a capture.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -193,7 +194,7 @@ impl Source {
                 .iter()
                 .filter_map(|session| {
                     let (metrics, config) = series(session.identity.number)?;
-                    let mut report = session.clone().with_samples(metrics, config);
+                    let mut report = session.clone().with_samples(&metrics, config);
                     report.add(incomplete(&report, end.rows_missing));
                     Some(report)
                 })
@@ -283,7 +284,7 @@ impl Source {
         &self,
         first: usize,
         replays: &[Replay],
-        series: impl Fn(usize) -> Option<(&'a SessionMetrics, MetricsConfig)>,
+        series: impl Fn(usize) -> Option<(Cow<'a, SessionMetrics>, MetricsConfig)>,
         findings: impl Fn(&Replay) -> Vec<Finding>,
     ) -> Vec<SessionReport> {
         let replays = replays.iter().skip(first);
@@ -293,7 +294,7 @@ impl Source {
             .filter_map(|(number, (session, replay))| {
                 let (metrics, config) = series(number)?;
                 let identity = session.identity.clone();
-                let mut report = SessionReport::new(identity, metrics, config);
+                let mut report = SessionReport::new(identity, &metrics, config);
                 replay.complete(&mut report, session.asked);
                 report.add(finding::implausible(&report));
                 report.add(findings(replay));

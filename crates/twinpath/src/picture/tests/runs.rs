@@ -116,8 +116,8 @@ impl Run {
 }
 
 pub(super) fn of_books(name: &str, series: &Series) -> PictureSession {
-    let figures = series.metrics().figures();
-    let histograms = series.metrics().histograms();
+    let metrics = series.metrics();
+    let (figures, histograms) = (metrics.figures(), metrics.histograms());
     let timeline = series.timeline().unwrap();
     let figure = |name, value: String| KeyFigure { name, value };
     let delay = figures.round_trip.map(|it| it.median_ns.to_string());
