@@ -208,10 +208,8 @@ fn of_number<T: TryFrom<i64>>(number: i64) -> Option<T> {
 }
 
 /// Which of `all`, from 1 on; 0: none.
-fn place<T: PartialEq>(all: &[T], one: Option<T>) -> i64 {
-    let found = (1..)
-        .zip(all)
-        .find(|(_, other)| one.as_ref() == Some(other));
+fn place<T: Copy + PartialEq>(all: &[T], one: Option<T>) -> i64 {
+    let found = (1..).zip(all).find(|(_, other)| one == Some(**other));
     found.map_or(0, |(place, _)| place)
 }
 
@@ -232,7 +230,7 @@ mod tests {
     }
 
     fn any_of<T: Copy>(all: &[T], state: &mut u64) -> T {
-        all[any(state).unsigned_abs() as usize % all.len()]
+        all[usize::try_from(any(state) & 0xff).unwrap() % all.len()]
     }
 
     fn some<T>(one: T, state: &mut u64) -> Option<T> {
@@ -250,7 +248,7 @@ mod tests {
                 at: wall(state),
                 rung: any_of(&RUNGS, state),
             };
-            let octet = |state: &mut u64| some(any(state) as u8, state);
+            let octet = |state: &mut u64| u8::try_from(any(state)).ok();
             let record = match n % 11 {
                 3 => Record::SourceChange { at: wall(state) },
                 7 => Record::NotSent {
@@ -264,7 +262,7 @@ mod tests {
                     t2: some(wall(state), state),
                     t3: some(wall(state), state),
                     t4: some(stamp(state), state),
-                    reflector_seq: some(any(state) as u32, state),
+                    reflector_seq: u32::try_from(any(state)).ok(),
                     ttl_forward: octet(state),
                     ttl_backward: octet(state),
                     tos_forward: octet(state).map(Tos),
