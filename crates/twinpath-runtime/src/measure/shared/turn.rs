@@ -130,7 +130,7 @@ impl SharedLoop {
     pub(super) fn run(mut self) {
         Waiter::minimize_timer_slack();
         loop {
-            self.take_commands();
+            let more = self.take_commands();
             if self.is_ending {
                 return self.end_all();
             }
@@ -140,11 +140,12 @@ impl SharedLoop {
             self.follow_interfaces(now);
             self.take_timeouts(now);
             self.settle_touched(now);
-            self.wait();
+            self.wait(more);
         }
     }
 
-    fn take_commands(&mut self) {
+    /// Whether more may wait, of which nothing wakes the thread.
+    fn take_commands(&mut self) -> bool {
         for _ in 0..MAX_COMMANDS_PER_TURN {
             match self.commands.try_recv() {
                 Ok(Command::Open { place, socket }) => self.open(place, *socket),
@@ -156,11 +157,12 @@ impl SharedLoop {
                 Ok(Command::Look(id)) => self.touch(id),
                 Ok(Command::Quit) | Err(TryRecvError::Disconnected) => {
                     self.is_ending = true;
-                    return;
+                    return false;
                 }
-                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Empty) => return false,
             }
         }
+        true
     }
 
     fn open(&mut self, place: usize, socket: TestSocket) {
@@ -393,8 +395,9 @@ impl SharedLoop {
         }
     }
 
-    /// Until the next departure or timeout; until packets come, where that is some time ahead.
-    fn wait(&mut self) {
+    /// Until the next departure or timeout; until packets come, where that is some time ahead. `more`:
+    /// commands wait.
+    fn wait(&mut self, more: bool) {
         let slow = self.slow.next().map(|due| due + SLACK);
         let departure = [self.prompt.next(), slow].into_iter().flatten().min();
         let mut until = clock::mono() + LOOK_EVERY;
@@ -402,7 +405,7 @@ impl SharedLoop {
             until = until.min(at);
         }
         let now = clock::mono();
-        if !self.touched.is_empty() {
+        if more || !self.touched.is_empty() {
             // There is work left.
             until = now;
         }
@@ -417,6 +420,32 @@ impl SharedLoop {
         if now >= self.next_read {
             self.next_read = now + READ_EVERY;
             self.set.wait(Mono::default(), &mut self.ready);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_thousand_turns_of_commands_are_not_a_thousand_waits() {
+        let (set, _waker) = SocketSet::new().unwrap();
+        let (commands, taken) = channel();
+        for _ in 0..1_000 * MAX_COMMANDS_PER_TURN {
+            commands.send(Command::Look(SessionId::default())).unwrap();
+        }
+        commands.send(Command::Quit).unwrap();
+        let thread = thread::spawn(move || SharedLoop::new(set, taken).run());
+        // Each wait would be as long as it can be: nothing wakes the thread.
+        let patience = Instant::now() + LOOK_EVERY * 500;
+        while !thread.is_finished() {
+            assert!(Instant::now() < patience, "it waits between commands");
+            thread::sleep(Duration::from_millis(5));
         }
     }
 }
