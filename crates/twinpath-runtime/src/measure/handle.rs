@@ -163,8 +163,10 @@ impl SessionControl {
 
     /// Ends sending. What was sent is waited for as at any other end.
     pub(crate) fn stop(&self) {
-        self.shared.stop.store(true, Ordering::Release);
-        self.waker.wake();
+        // It may be asked again and again.
+        if !self.shared.stop.swap(true, Ordering::AcqRel) {
+            self.waker.wake();
+        }
     }
 
     /// Ends the session at once.
