@@ -16,7 +16,7 @@ fn split(figures: &Figures) -> [Option<u64>; 3] {
 
 proptest! {
     // Figures after every event: fewer cases are enough.
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
     #[test]
     fn on_an_orderly_path_every_loss_between_two_replies_has_its_true_direction(
         fortunes in prop::collection::vec(orderly(), 0..300),
@@ -193,7 +193,7 @@ fn without_a_reply_no_loss_has_a_direction() {
 
 proptest! {
     // Figures after every event: fewer cases are enough.
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
     #[test]
     fn any_numbers_of_a_reflector_keep_the_sum(
         replies in prop::collection::vec((0_u64..64, any::<u32>(), 0_usize..4, any::<i64>()), 0..200),

@@ -94,7 +94,7 @@ fn assert_rows_add_up(rows: &[IntervalFigures], total: &Figures) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     #[test]
     fn rows_add_up_to_the_total_whatever_the_network_does(
@@ -375,7 +375,7 @@ fn rows_of_a_run(length: Duration, samples: &[Sample]) -> Vec<IntervalFigures> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     #[test]
     fn rows_of_a_run_are_those_of_its_saved_records(

@@ -317,7 +317,7 @@ fn a_late_time_does_not_reach_over_a_step_of_the_clock() {
 
 proptest! {
     // Windows are longer than these sessions: the twins search all.
-    #![proptest_config(ProptestConfig::with_cases(8))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 32))]
     #[test]
     fn a_long_wild_session_has_the_order_of_the_slow_twins(
         fortunes in prop::collection::vec(wild(), 1100..1700),

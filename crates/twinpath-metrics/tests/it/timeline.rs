@@ -241,7 +241,7 @@ fn timelines_of_several_runs_merge_into_one() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     #[test]
     fn columns_add_up_to_the_total_whatever_the_network_does(

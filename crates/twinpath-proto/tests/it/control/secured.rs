@@ -213,7 +213,7 @@ fn one_octet_at_a_time_makes_no_difference_to_the_client() {
 
 proptest! {
     // Each case derives keys from passphrases, which is slow on purpose.
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
     #[test]
     fn cuts_at_random_make_no_difference(
         which in 0..SECURED.len(),

@@ -440,7 +440,7 @@ fn any_line() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(2 * ProptestConfig::default().cases))]
     /// And every fault is one line, with its place in the file.
     #[test]
     fn whatever_a_file_holds_it_is_planned_or_refused(text in any_line(), tables: bool) {
