@@ -8,13 +8,15 @@
 //! that also holds if least delays drift in opposite directions.
 
 use super::hull::{Point, least};
-use super::points::Points;
+use super::points::{Pair, Points};
 
 /// The sign with which the offset enters a delay: added to T2 - T1, subtracted from T4 - T3.
 pub(crate) const SIGN: [f64; 2] = [1.0, -1.0];
 /// The greatest relative rate of two clocks that is assumed unless the packets show a greater one:
 /// NTP's own limit (RFC 5905 section 7.1, 500 ppm), and that of row M-56.
 const GREATEST_SKEW: f64 = 500e-6;
+/// The greatest relative rate of two crystals, each within 100 ppm of its nominal rate.
+const GREATEST_STEADY: f64 = 200e-6;
 /// The greatest rate that packets can show, a tenth. Clocks that are being slewed fast stay below;
 /// times whose fraction is misread are slow by more than that.
 const GREATEST_SHOWN: f64 = 0.1;
@@ -45,6 +47,11 @@ impl Rates {
         least: -GREATEST_SKEW,
         greatest: GREATEST_SKEW,
     };
+    /// The rates of two clocks that none corrects.
+    pub(crate) const STEADY: Self = Self {
+        least: -GREATEST_STEADY,
+        greatest: GREATEST_STEADY,
+    };
     /// All rates that packets can show.
     const ANY: Self = Self {
         least: -GREATEST_SHOWN,
@@ -59,6 +66,55 @@ impl Rates {
             least: least - GREATEST_SKEW,
             greatest: greatest + GREATEST_SKEW,
         })
+    }
+}
+
+/// All lines that fit some points.
+pub(crate) struct Lines<'a> {
+    above: &'a [Point],
+    below: &'a [Point],
+    error: f64,
+    /// The least and the greatest slope.
+    slopes: (f64, f64),
+}
+
+impl<'a> Lines<'a> {
+    /// Below all of `above` and, mirrored, of `below`, within `error`. `None` if no line is.
+    pub(crate) fn of(
+        above: &'a [Point],
+        below: &'a [Point],
+        error: f64,
+        rates: Rates,
+    ) -> Option<Self> {
+        slopes(above, below, error, rates).ok().map(|slopes| Self {
+            above,
+            below,
+            error,
+            slopes,
+        })
+    }
+
+    /// Their least and greatest value at a time that is not between those of the points.
+    pub(crate) fn at(&self, x: f64) -> (f64, f64) {
+        let [one, other] = [self.slopes.0, self.slopes.1].map(|slope| self.with_slope(slope, x));
+        (one.0.min(other.0), one.1.max(other.1))
+    }
+
+    /// A line in their middle.
+    pub(crate) fn middle(&self) -> Line {
+        let slope = f64::midpoint(self.slopes.0, self.slopes.1);
+        let (low, high) = self.with_slope(slope, 0.0);
+        Line {
+            slope,
+            at_0: f64::midpoint(low, high),
+        }
+    }
+
+    fn with_slope(&self, slope: f64, x: f64) -> (f64, f64) {
+        (
+            slope * x - least(self.below, -slope) - self.error,
+            slope * x + least(self.above, slope) + self.error,
+        )
     }
 }
 
@@ -83,6 +139,13 @@ pub(crate) struct Fit {
 impl Line {
     pub(crate) fn at(self, x: f64) -> f64 {
         self.at_0 + self.slope * x
+    }
+
+    /// Whether it fits a packet whose delays may be off by `error`.
+    #[inline]
+    pub(crate) fn fits(self, pair: &Pair, error: f64) -> bool {
+        let (above, below) = (pair.point(0), pair.point(1));
+        self.at(above.x) <= above.y + error && self.at(below.x) >= -below.y - error
     }
 }
 

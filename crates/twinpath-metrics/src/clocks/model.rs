@@ -147,14 +147,17 @@ impl ClockModel {
             self.disregarded += 1;
             return;
         }
-        let explain = |pairs: &[Pair]| self.segment.rates_with(pairs, error);
-        match self.offset_window.pass(&pair, error, explain) {
+        match self.offset_window.pass(&pair, error, &mut self.segment) {
             OffsetVerdict::Agrees => self.accept(&pair, sample.t1.at),
-            OffsetVerdict::AgreesAgain { dropped } => {
+            OffsetVerdict::Decided { agreeing, dropped } => {
                 self.disregarded += dropped;
-                self.accept(&pair, sample.t1.at);
+                for pair in agreeing.pairs() {
+                    if !self.segment.agrees(pair, error) {
+                        self.segment.give_up_line();
+                    }
+                    self.accept(pair, origin.at + Delta::from_ns(pair.x[0]));
+                }
             }
-            OffsetVerdict::Waits { dropped } => self.disregarded += dropped,
             OffsetVerdict::Stepped(shift) => self.step_far(&shift, origin),
             OffsetVerdict::Runs(rates, pairs) => self.adopt_rates(rates, &pairs, origin),
             OffsetVerdict::RateChanged(rates, pairs) => {
@@ -243,8 +246,8 @@ impl ClockModel {
         self.segment.adopt_rates(rates);
         self.offset_window = OffsetWindow::new(rates);
         for pair in aside.pairs() {
-            self.offset_window
-                .pass(pair, self.rounding.error_at_most(), |_| None);
+            let error = self.rounding.error_at_most();
+            self.offset_window.pass(pair, error, &mut self.segment);
             self.accept(pair, origin.at + Delta::from_ns(pair.x[0]));
         }
     }
@@ -280,8 +283,8 @@ impl ClockModel {
                 pair.y[0].saturating_sub(jump),
                 pair.y[1].saturating_add(jump),
             ];
-            self.offset_window
-                .pass(&pair, self.rounding.error_at_most(), |_| None);
+            let error = self.rounding.error_at_most();
+            self.offset_window.pass(&pair, error, &mut self.segment);
             self.accept(&pair, at + Delta::from_ns(pair.x[0]));
         }
     }

@@ -1,26 +1,29 @@
 //! Steps of the far clock, found from the packets alone (row M-56).
 //!
 //! Times may also leave the predicted interval because a clock runs unusually fast: a step is
-//! reported only if no constant rate explains the packets.
+//! reported only if no constant rate explains the packets. After a pause the interval is wide, and
+//! a step may be within it: what tells then is that no line fits the packets before and after it,
+//! nor two lines that meet.
 
-use super::fit::Rates;
+use super::fit::{Lines, Rates};
 use super::hull::Point;
 use super::points::Pair;
+use super::segment::Segment;
 use crate::round;
 
-/// Consecutive packets that prove a step.
-const IN_A_ROW: usize = 3;
+/// Packets that prove a step.
+const PROOF: usize = 3;
+/// The most that are set aside: those that prove it, and those between that agree with either side.
+const ASIDE: usize = 7;
 
 /// The verdict on a packet's times.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum OffsetVerdict {
     /// They agree with the others.
     Agrees,
-    /// They do not, and are set aside until later packets decide; `dropped` is how many earlier
-    /// ones are discarded.
-    Waits { dropped: u64 },
-    /// They agree, and those set aside before them were wrong.
-    AgreesAgain { dropped: u64 },
+    /// It is set aside until later packets decide, or decides about those set aside before:
+    /// `agreeing` agree after all, and `dropped` is how many are discarded.
+    Decided { agreeing: Outliers, dropped: u64 },
     /// This packet and those set aside prove a step.
     Stepped(OffsetStep),
     /// They show a rate outside the assumed range: all packets so far fit one line at these rates.
@@ -30,11 +33,13 @@ pub(crate) enum OffsetVerdict {
     RateChanged(Rates, Outliers),
 }
 
-/// Consecutive packets outside the predicted interval, up to the one that decides.
+/// Consecutive packets, from the first that does not agree up to the one that decides.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Outliers {
-    pairs: [Pair; IN_A_ROW],
+    pairs: [Pair; ASIDE],
     count: usize,
+    /// Those that do not agree.
+    against: usize,
 }
 
 /// A step: the packets that show it, its size and error.
@@ -69,10 +74,11 @@ impl Outliers {
         self.pairs.get(..self.count).unwrap_or_default()
     }
 
-    fn with(mut self, pair: &Pair) -> Self {
+    fn with(mut self, pair: &Pair, is_against: bool) -> Self {
         if let Some(slot) = self.pairs.get_mut(self.count) {
             *slot = *pair;
             self.count += 1;
+            self.against += usize::from(is_against);
         }
         self
     }
@@ -86,17 +92,16 @@ impl Outliers {
 
     /// The rates of the lines that fit them, together with the packet before.
     fn rates(&self, before: Option<&Pair>, error: f64) -> Option<Rates> {
-        let (mut above, mut below) = (
-            [Point::default(); IN_A_ROW + 1],
-            [Point::default(); IN_A_ROW + 1],
-        );
-        let mut count = 0;
-        let slots = above.iter_mut().zip(&mut below);
-        for (pair, (above, below)) in before.into_iter().chain(self.pairs()).zip(slots) {
-            (*above, *below) = (pair.point(0), pair.point(1));
-            count += 1;
-        }
-        Rates::shown(above.get(..count)?, below.get(..count)?, error)
+        let [above, below] = self.points(before);
+        Rates::shown(&above, &below, error)
+    }
+
+    fn points(&self, before: Option<&Pair>) -> [Vec<Point>; 2] {
+        let of = |direction: usize| {
+            let pairs = before.into_iter().chain(self.pairs());
+            pairs.map(|pair| pair.point(direction)).collect()
+        };
+        [of(0), of(1)]
     }
 }
 
@@ -111,15 +116,10 @@ impl OffsetWindow {
         }
     }
 
-    /// Judges one packet, whose delays may be off by `error`, in nanoseconds; `explain` returns the
-    /// rates at which one line fits all agreeing packets and the given ones.
+    /// Judges one packet, whose delays may be off by `error`, in nanoseconds, after those that
+    /// agree, which are in `segment`.
     #[inline]
-    pub(crate) fn pass(
-        &mut self,
-        pair: &Pair,
-        error: f64,
-        explain: impl Fn(&[Pair]) -> Option<Rates>,
-    ) -> OffsetVerdict {
+    pub(crate) fn pass(&mut self, pair: &Pair, error: f64, segment: &mut Segment) -> OffsetVerdict {
         let own = Interval::of(pair, error, self.rates);
         let Some(running) = self.running else {
             self.least_round_trip = pair.round_trip();
@@ -127,27 +127,57 @@ impl OffsetWindow {
             return OffsetVerdict::Agrees;
         };
         let predicted = running.widened(own.at, self.rates);
-        let Some(cut) = predicted.cut(own) else {
-            return self.contradict(predicted, pair, error, explain);
-        };
-        let aside = std::mem::take(&mut self.aside);
-        if aside.count > 0 {
-            let all = aside.with(pair);
-            let alone = all.rates(Some(&self.last), error);
-            if let Some(rates) = alone.and_then(|_| explain(all.pairs())) {
-                return OffsetVerdict::Runs(rates, all);
+        let cut = predicted.cut(own).filter(|_| segment.agrees(pair, error));
+        match cut {
+            Some(cut) if self.aside.count == 0 => {
+                self.agree(cut, pair);
+                OffsetVerdict::Agrees
             }
-        }
-        self.agree(cut, pair);
-        match round::count(aside.count) {
-            0 => OffsetVerdict::Agrees,
-            dropped => OffsetVerdict::AgreesAgain { dropped },
+            Some(_) => self.agree_again(pair, error, segment),
+            None => self.contradict(predicted, pair, error, segment),
         }
     }
 
-    /// Number of packets set aside.
+    /// Number of packets set aside that may be wrong.
     pub(crate) fn waiting(&self) -> u64 {
-        round::count(self.aside.count)
+        round::count(self.aside.against)
+    }
+
+    /// Judges a packet that agrees, after others that do not.
+    #[cold]
+    fn agree_again(&mut self, pair: &Pair, error: f64, segment: &Segment) -> OffsetVerdict {
+        let all = self.aside.with(pair, false);
+        let alone = all.rates(Some(&self.last), error);
+        if let Some(rates) = alone.and_then(|_| segment.rates_with(all.pairs(), error)) {
+            self.aside = Outliers::default();
+            return OffsetVerdict::Runs(rates, all);
+        }
+        if all.count <= ASIDE - PROOF && all.rates(None, error).is_some() {
+            self.aside = all;
+            return OffsetVerdict::Decided {
+                agreeing: Outliers::default(),
+                dropped: 0,
+            };
+        }
+        self.decide_for(all, error)
+    }
+
+    /// Of these, those that agree do so, and the others are wrong.
+    fn decide_for(&mut self, all: Outliers, error: f64) -> OffsetVerdict {
+        self.aside = Outliers::default();
+        let mut agreeing = Outliers::default();
+        for pair in all.pairs() {
+            let own = Interval::of(pair, error, self.rates);
+            let predicted = self.running.map(|it| it.widened(own.at, self.rates));
+            if let Some(cut) = predicted.and_then(|predicted| predicted.cut(own)) {
+                self.agree(cut, pair);
+                agreeing = agreeing.with(pair, false);
+            }
+        }
+        OffsetVerdict::Decided {
+            agreeing,
+            dropped: round::count(all.count - agreeing.count),
+        }
     }
 
     fn agree(&mut self, interval: Interval, pair: &Pair) {
@@ -162,29 +192,42 @@ impl OffsetWindow {
         predicted: Interval,
         pair: &Pair,
         error: f64,
-        explain: impl Fn(&[Pair]) -> Option<Rates>,
+        segment: &Segment,
     ) -> OffsetVerdict {
+        let is_beyond = predicted
+            .cut(Interval::of(pair, error, self.rates))
+            .is_none();
         // Times that no step explains: the packet has wrong timestamps and is skipped.
-        if !self.is_ordinary(pair.round_trip(), error) {
-            return OffsetVerdict::Waits { dropped: 1 };
+        if is_beyond && !self.is_ordinary(pair.round_trip(), error) {
+            return OffsetVerdict::Decided {
+                agreeing: Outliers::default(),
+                dropped: 1,
+            };
         }
         // The packets set aside must agree with this one; otherwise it starts a new set.
-        let mut all = self.aside.with(pair);
-        let mut dropped = 0;
+        let all = self.aside.with(pair, true);
         if all.rates(None, error).is_none() {
-            dropped = self.waiting();
-            all = Outliers::default().with(pair);
+            let decided = self.decide_for(self.aside, error);
+            self.aside = Outliers::default().with(pair, true);
+            return decided;
         }
         self.aside = all;
-        if all.count < IN_A_ROW {
-            return OffsetVerdict::Waits { dropped };
+        if all.against < PROOF {
+            return OffsetVerdict::Decided {
+                agreeing: Outliers::default(),
+                dropped: 0,
+            };
         }
         self.aside = Outliers::default();
         let onwards = all.rates(Some(&self.last), error);
-        if let Some(rates) = onwards.and_then(|_| explain(all.pairs())) {
+        if let Some(rates) = onwards.and_then(|_| segment.rates_with(all.pairs(), error)) {
             return OffsetVerdict::Runs(rates, all);
         }
-        if let Some(rates) = onwards.filter(|_| all.follow(&self.last)) {
+        if !is_beyond {
+            if !self.leaps(&all, error, segment) {
+                return self.decide_for(all, error);
+            }
+        } else if let Some(rates) = onwards.filter(|_| all.follow(&self.last)) {
             return OffsetVerdict::RateChanged(rates, all);
         }
         let own = all
@@ -199,6 +242,27 @@ impl OffsetWindow {
             size: common.middle() - predicted.middle(),
             bound: f64::midpoint(common.width(), predicted.width()),
         })
+    }
+
+    /// Whether the far clock jumped before these packets: the lines through them reach neither the
+    /// offset that the last packet before showed, nor the lines through all before, and clocks that
+    /// none corrects would not have drifted so far in between.
+    fn leaps(&self, all: &Outliers, error: f64, segment: &Segment) -> bool {
+        let [above, below] = all.points(None);
+        let (Some(running), Some(first)) = (self.running, all.pairs().first()) else {
+            return false;
+        };
+        let begin = first.point(0).x;
+        let (Some(onwards), Some(before)) = (
+            Lines::of(&above, &below, error, self.rates),
+            segment.at(begin, error),
+        ) else {
+            return false;
+        };
+        let drifted = running.widened(begin, Rates::STEADY);
+        let (earlier, then) = (onwards.at(running.at), onwards.at(begin));
+        earlier.0 > running.high && then.0 > before.1.max(drifted.high)
+            || earlier.1 < running.low && then.1 < before.0.min(drifted.low)
     }
 
     /// A long round trip makes the interval wide, as do late timestamps at this end: neither is a

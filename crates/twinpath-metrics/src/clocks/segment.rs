@@ -1,6 +1,6 @@
 //! A stretch of the run in which neither clock stepped.
 
-use super::fit::{Fit, Rates, SIGN, fits};
+use super::fit::{Fit, Line, Lines, Rates, SIGN, fits};
 use super::pair_list::PairList;
 use super::points::{Pair, Points};
 use super::rounding::STAMP_ERROR;
@@ -36,6 +36,8 @@ pub(crate) struct Segment {
     /// The error of delays, in nanoseconds.
     error: f64,
     rates: Rates,
+    /// One that fits all packets; `None` once none does, or at unusual rates.
+    line: Option<Line>,
 }
 
 impl Segment {
@@ -49,19 +51,60 @@ impl Segment {
             ends: f64::NEG_INFINITY,
             error: STAMP_ERROR,
             rates,
+            line: Some(Line::default()),
         }
     }
 
     /// The rates at which one line fits all of this and `pairs` too; `None`: no rate does.
     #[cold]
     pub(crate) fn rates_with(&self, pairs: &[Pair], error: f64) -> Option<Rates> {
-        let mut points = self.past.clone();
-        points.merge_some(self.present.as_deref());
+        let mut points = self.points();
         for pair in pairs {
             points.record(pair);
         }
         let [forward, backward] = points.low();
         Rates::shown(forward.vertices(), backward.vertices(), error)
+    }
+
+    /// Whether one line fits this and `pair` too, or none fits this alone.
+    #[inline]
+    pub(crate) fn agrees(&mut self, pair: &Pair, error: f64) -> bool {
+        self.line
+            .is_none_or(|line| line.fits(pair, error) || self.finds_line(pair, error))
+    }
+
+    /// Lines are found seldom: those so far fit most packets.
+    #[cold]
+    fn finds_line(&mut self, pair: &Pair, error: f64) -> bool {
+        let mut points = self.points();
+        points.record(pair);
+        let [forward, backward] = points.low();
+        let lines = Lines::of(forward.vertices(), backward.vertices(), error, self.rates);
+        lines.is_some_and(|lines| {
+            self.line = Some(lines.middle());
+            true
+        })
+    }
+
+    /// The least and greatest offset that the lines through all packets give a later time; `None` if
+    /// no line fits them.
+    #[cold]
+    pub(crate) fn at(&self, x: f64, error: f64) -> Option<(f64, f64)> {
+        let points = self.points();
+        let [forward, backward] = points.low();
+        let lines = Lines::of(forward.vertices(), backward.vertices(), error, self.rates)?;
+        Some(lines.at(x))
+    }
+
+    /// A packet is part of this that no line fits: the rate changes.
+    pub(crate) fn give_up_line(&mut self) {
+        self.line = None;
+    }
+
+    fn points(&self) -> Points {
+        let mut points = self.past.clone();
+        points.merge_some(self.present.as_deref());
+        points
     }
 
     /// The error that a single packet's timestamps add to the line's, in nanoseconds: their
@@ -77,6 +120,7 @@ impl Segment {
     /// Sets the rates that the packets have shown.
     pub(crate) fn adopt_rates(&mut self, rates: Rates) {
         self.rates = rates;
+        self.line = None;
     }
 
     /// Records one packet, with delays that may be off by `error`, in nanoseconds. If no line fits
@@ -111,8 +155,7 @@ impl Segment {
 
     /// All points and the line that fits them; `None` without a packet.
     pub(crate) fn fit(&self) -> Option<(Points, Fit)> {
-        let mut points = self.past.clone();
-        points.merge_some(self.present.as_deref());
+        let points = self.points();
         let fit = Fit::of(&points, self.error, self.rates)?;
         Some((points, fit))
     }
@@ -168,8 +211,7 @@ impl Segment {
     /// Ends a slice and begins the next one.
     #[cold]
     fn turn(&mut self, x: f64) -> Option<Self> {
-        let mut both = self.past.clone();
-        both.merge_some(self.present.as_deref());
+        let both = self.points();
         let present = self.present.as_deref();
         let is_empty = present.is_none_or(|present| present.count() == 0);
         let closed = if is_empty || fits(&both, self.error, self.rates) {

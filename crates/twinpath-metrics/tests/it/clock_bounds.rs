@@ -9,7 +9,7 @@ use crate::clock_runs::{CALM, Run, START_NS, Truth, play, random, runs};
 use crate::oracle;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 2))]
 
     #[test]
     fn the_truth_is_within_the_bounds_whatever_the_network_does(run in runs()) {

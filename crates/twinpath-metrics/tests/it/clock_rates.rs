@@ -1,10 +1,10 @@
 //! Rates of the far clock: constant ones however fast, and those that change.
 
-use twinpath_metrics::ClockModel;
-use twinpath_wire::Delta;
+use twinpath_metrics::{ClockEstimate, ClockModel};
+use twinpath_wire::{Delta, Wall};
 
 use crate::clock_checks::{check_all, estimate};
-use crate::clock_runs::{CALM, Run, play};
+use crate::clock_runs::{CALM, Run, START_NS, play, random};
 
 #[test]
 fn a_rate_that_changes_is_noticed_and_not_averaged() {
@@ -131,5 +131,61 @@ fn a_clock_that_becomes_fast_has_not_stepped() {
             (estimate.skew_ppm.unwrap() - skew_ppm).abs() < 10.0,
             "{estimate:?}"
         );
+    }
+}
+
+/// The estimate of a run whose far clock changes its rate at random, within `ppm` of the other's.
+fn wandering(run: &Run, changes: i64, ppm: f64) -> ClockEstimate {
+    let mut state = run.seed | 1;
+    let mut bends: Vec<(f64, f64)> = (0..changes)
+        .map(|_| {
+            let at = random(&mut state) * run.duration as f64;
+            (at, (random(&mut state) - 0.5) * 2.0 * ppm * 1e-6)
+        })
+        .collect();
+    bends.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let run = Run {
+        skew_ppm: 0.0,
+        far_step: None,
+        ..run.clone()
+    };
+    let told = |at: Wall| {
+        let now = (at.unix_ns() - START_NS - run.offset) as f64;
+        let ends = bends
+            .iter()
+            .skip(1)
+            .map(|bend| bend.0)
+            .chain([f64::INFINITY]);
+        let parts = bends.iter().zip(ends).filter(|(bend, _)| bend.0 < now);
+        let off: f64 = parts
+            .map(|((from, rate), to)| (now.min(to) - from) * rate)
+            .sum();
+        at + Delta::from_ns(off.round() as i64)
+    };
+    let mut model = ClockModel::new();
+    play(&run, |event| match event {
+        Some(sample) => {
+            let mut sample = *sample;
+            (sample.t2, sample.t3) = (sample.t2.map(told), sample.t3.map(told));
+            model.record(&sample);
+        }
+        None => model.record_clock_step(),
+    });
+    model.estimate().unwrap()
+}
+
+#[test]
+fn a_rate_that_wanders_is_no_step() {
+    for seed in 1..400_u64 {
+        let run = Run {
+            packets: 30 + seed.cast_signed() % 90,
+            duration: 80_000_000_000_000,
+            least: [2_000_000, 3_000_000],
+            loss: 0.4,
+            seed,
+            ..CALM
+        };
+        let estimate = wandering(&run, 20, 100.0);
+        assert_eq!(estimate.far_steps_total, 0, "{run:?} {estimate:?}");
     }
 }

@@ -65,8 +65,8 @@ pub(crate) fn share(run: &Run, at: f64) -> i64 {
     (at * run.duration as f64) as i64
 }
 
-/// The packets of a run in order of departure, recorded by `record`; `None` is a step of the local
-/// clock that the caller noticed.
+/// The packets of a run, recorded by `record`, in order of departure, or of arrival at a far clock
+/// that steps; `None` is a step of the local clock that the caller noticed.
 #[expect(clippy::too_many_lines, reason = "one long example, in its order")]
 pub(crate) fn play(run: &Run, mut record: impl FnMut(Option<&Sample>)) -> Truth {
     let mut state = run.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -89,7 +89,7 @@ pub(crate) fn play(run: &Run, mut record: impl FnMut(Option<&Sample>)) -> Truth 
             0
         }
     };
-    let (mut far_stepped, mut near_stepped) = (false, false);
+    let mut packets = Vec::new();
     for seq in 0..run.packets {
         let sent = run.duration / run.packets * seq;
         if random(&mut state) < run.loss {
@@ -104,6 +104,13 @@ pub(crate) fn play(run: &Run, mut record: impl FnMut(Option<&Sample>)) -> Truth 
                 + if sent >= share(run, at) { change } else { 0 }
                 + exponential(&mut state, mean);
         }
+        packets.push((seq, sent, delay));
+    }
+    if run.far_step.is_some() {
+        packets.sort_by_key(|(_, sent, delay)| sent + delay[0]);
+    }
+    let (mut far_stepped, mut near_stepped) = (false, false);
+    for (seq, sent, delay) in packets {
         let arrived = sent + delay[0];
         let back = arrived + 2_000 + delay[1];
         let in_flight = after(run.local_step, back) && !after(run.local_step, sent);

@@ -94,6 +94,39 @@ fn a_step_of_the_far_clock_is_found_with_its_size() {
 }
 
 #[test]
+fn a_step_within_what_a_clock_may_drift_over_a_pause_is_found() {
+    // A packet every ten minutes, of which half are lost: 500 ppm of the pauses are more than the step.
+    let hours = Run {
+        packets: 83,
+        duration: 82_500_000_000_000,
+        skew_ppm: -33.0,
+        least: [72_000_000, 34_000_000],
+        queue: [661, 2_800_000],
+        loss: 0.32,
+        ..CALM
+    };
+    for (at, size, seed) in [
+        (0.08, 2_200_000_000, 1),
+        (0.2, -2_900_000_000, 2),
+        (0.3, 2_400_000_000, 3),
+        (0.5, -2_100_000_000, 4),
+        (0.4, -900_000_000, 5),
+    ] {
+        let run = Run {
+            far_step: Some((at, size)),
+            seed,
+            ..hours.clone()
+        };
+        let (estimate, _) = check_all(&run);
+        let [step] = estimate.far_steps.as_slice() else {
+            panic!("{at} {size}: {estimate:?}");
+        };
+        assert!(step.size_ns.abs_diff(size) <= step.bound_ns, "{step:?}");
+        assert_eq!(estimate.disregarded, 0);
+    }
+}
+
+#[test]
 fn a_step_of_the_local_clock_starts_a_new_estimate() {
     for size in [-30_000_000, 5_000_000_000] {
         let run = Run {
