@@ -2,7 +2,10 @@
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
-use twinpath_metrics::{ClockModel, Intervals, ReflectorKind, Timeline, Waits};
+use twinpath_metrics::{
+    ClockModel, Intervals, MetricsConfig, Record, ReflectorKind, Series, SeriesConfig, Timeline,
+    Waits,
+};
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
 #[global_allocator]
@@ -57,6 +60,41 @@ fn timeline(bencher: Bencher<'_, '_>) {
     let width = std::time::Duration::from_millis(1);
     let mut timeline = Timeline::new(sample(0).t1.at, width, Timeline::COLUMNS);
     run(bencher, |sample| timeline.record(sample));
+}
+
+/// Packets of a session whose records are kept.
+const KEPT: u64 = 400;
+
+fn keeping() -> Series {
+    let config = SeriesConfig {
+        metrics: MetricsConfig::default(),
+        waits: Waits::default(),
+        interval: None,
+        columns: None,
+    };
+    Series::keeping_records(config, usize::MAX)
+}
+
+/// A sample that is kept.
+#[divan::bench]
+fn kept(bencher: Bencher<'_, '_>) {
+    let mut series = keeping();
+    run(bencher, |sample| {
+        if sample.seq.is_multiple_of(KEPT) {
+            series = keeping();
+        }
+        series.record(&Record::Sample(*sample));
+    });
+}
+
+/// Once per report of a session whose records are kept, and when they are counted.
+#[divan::bench]
+fn counted(bencher: Bencher<'_, '_>) {
+    let mut series = keeping();
+    (0..KEPT).for_each(|seq| series.record(&Record::Sample(sample(seq))));
+    let counter = ItemsCount::new(KEPT);
+    let bencher = bencher.counter(counter);
+    bencher.bench_local(|| drop(black_box(&series).counted()));
 }
 
 /// Including the total, which replaces the session's own metrics.

@@ -249,11 +249,19 @@ impl Series {
         })
     }
 
+    /// The same with all its records counted, for several questions.
+    pub fn counted(&self) -> Cow<'_, Self> {
+        match &self.0 {
+            State::Kept(kept) => Cow::Owned(Self(State::Counted(Box::new(kept.counted())))),
+            State::Counted(_) => Cow::Borrowed(self),
+        }
+    }
+
     /// The figures of the whole session so far.
     pub fn metrics(&self) -> Cow<'_, SessionMetrics> {
-        match self.counted() {
-            Cow::Borrowed(counted) => Cow::Borrowed(counted.metrics()),
-            Cow::Owned(counted) => Cow::Owned(counted.metrics().clone()),
+        match &self.0 {
+            State::Kept(kept) => Cow::Owned(kept.counted().metrics().clone()),
+            State::Counted(counted) => Cow::Borrowed(counted.metrics()),
         }
     }
 
@@ -269,7 +277,10 @@ impl Series {
     /// The estimate of the two clocks from the packets so far; `None` without a packet, or if T2
     /// and T3 are not plausible.
     pub fn clocks(&self) -> Option<ClockEstimate> {
-        self.counted().clocks()
+        match &self.0 {
+            State::Kept(kept) => kept.counted().clocks(),
+            State::Counted(counted) => counted.clocks(),
+        }
     }
 
     /// The session over time; `None` without [`SeriesConfig::columns`], and before it began.
@@ -290,13 +301,6 @@ impl Series {
             }
         };
         size_of::<Self>() + kept
-    }
-
-    fn counted(&self) -> Cow<'_, Counted> {
-        match &self.0 {
-            State::Kept(kept) => Cow::Owned(kept.counted()),
-            State::Counted(counted) => Cow::Borrowed(counted),
-        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! What is left of a session once it is over, and the reports that are made of it: not by the thread that
 //! measured, which others may share, and one at a time where there are many.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use twinpath_metrics::{ClosedInterval, Series};
+use twinpath_metrics::{ClosedInterval, Series, SessionMetrics};
 use twinpath_net::{NoHardware, StampChoice, TestSocket, clock};
 use twinpath_proto::sender::SenderCounters;
 use twinpath_report::finding::Host;
@@ -36,9 +37,15 @@ impl EndedSession {
         Ok(Self(ended))
     }
 
-    /// Its report, without what [`EndedSession::series`] has beside figures.
+    /// Its report, without what its series has beside figures.
     pub fn report(&self) -> SessionReport {
-        self.0.report()
+        self.report_and_series().0
+    }
+
+    /// The same, and that series.
+    pub fn report_and_series(&self) -> (SessionReport, Cow<'_, Series>) {
+        let series = self.0.series.counted();
+        (self.0.report(&series.metrics()), series)
     }
 
     /// How many of its packets were answered in time.
@@ -49,11 +56,6 @@ impl EndedSession {
     /// Its last rows, which were not known before its end.
     pub fn rows(&self) -> &[ClosedInterval] {
         &self.0.rows
-    }
-
-    /// All that was counted in it.
-    pub fn series(&self) -> &Series {
-        &self.0.series
     }
 }
 
@@ -136,7 +138,7 @@ impl Ended {
         }
     }
 
-    fn report(&self) -> SessionReport {
+    fn report(&self, metrics: &SessionMetrics) -> SessionReport {
         let Self {
             plan,
             counters,
@@ -160,7 +162,7 @@ impl Ended {
             target: None,
             path: None,
         };
-        let samples = SessionReport::new(identity, &self.series.metrics(), metrics_config(plan));
+        let samples = SessionReport::new(identity, metrics, metrics_config(plan));
         let mut report = SessionReport {
             started: self.started,
             duration: self.duration,

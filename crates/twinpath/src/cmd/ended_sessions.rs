@@ -1,5 +1,6 @@
 //! The sessions of a run that is over, and the reports that are made of them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -44,10 +45,10 @@ impl<'a> EndedSessions<'a> {
         &self.all
     }
 
-    /// The report of the session at this place, and what it is made of. It lacks what its series add.
-    fn at(&self, place: usize) -> Option<(SessionReport, &EndedSession)> {
+    /// The report of the session at this place, and its series. It lacks what that adds.
+    fn at(&self, place: usize) -> Option<(SessionReport, Cow<'_, Series>)> {
         let (number, ended) = self.all.get(place)?;
-        let mut report = ended.report();
+        let (mut report, series) = ended.report_and_series();
         report.identity.number = *number;
         self.known.complete(&mut report);
         let beside = self.known.target(*number);
@@ -56,7 +57,7 @@ impl<'a> EndedSessions<'a> {
         }
         report.add(self.findings.get(number).into_iter().flatten().cloned());
         report.add(self.further.clone());
-        Some((report, ended))
+        Some((report, series))
     }
 
     /// The same for a file, whose records tell the rest again.
@@ -67,8 +68,8 @@ impl<'a> EndedSessions<'a> {
     }
 
     pub(super) fn report(&self, place: usize) -> Option<SessionReport> {
-        let (mut report, ended) = self.at(place)?;
-        take_series(&mut report, ended.series());
+        let (mut report, series) = self.at(place)?;
+        take_series(&mut report, &series);
         words::finding::put([&mut report], None);
         Some(report)
     }
