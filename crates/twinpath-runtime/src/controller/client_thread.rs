@@ -1,5 +1,7 @@
 //! A control connection's thread, and the handle on it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
@@ -17,6 +19,7 @@ type Outcome<R> = Result<R, ControlError>;
 #[derive(Debug)]
 pub struct ClientThread<R> {
     events: Receiver<ControlEvent>,
+    accepted: Arc<AtomicUsize>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<Outcome<R>>>,
 }
@@ -34,11 +37,12 @@ impl<R: Send + 'static> ClientThread<R> {
             .map_err(StartError::system("a descriptor to wait by"))?;
         let (teller, events) = sync_channel(EVENTS);
         let (stop, told) = Stop::new();
-        let thread = spawn("control", move || {
-            runtime.block_on(task(EventSender::new(teller), told))
-        })?;
+        let news = EventSender::new(teller);
+        let accepted = news.accepted();
+        let thread = spawn("control", move || runtime.block_on(task(news, told)))?;
         Ok(Self {
             events,
+            accepted,
             stop,
             thread: Some(thread),
         })
@@ -48,6 +52,11 @@ impl<R: Send + 'static> ClientThread<R> {
     /// slowly some are left out.
     pub fn next_event(&self) -> Option<ControlEvent> {
         self.events.try_recv().ok()
+    }
+
+    /// How many sessions the Server has accepted so far.
+    pub fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     /// Stops the sessions, and the connection.

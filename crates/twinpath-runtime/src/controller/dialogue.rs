@@ -366,6 +366,7 @@ impl Dialogue {
                 octets_reflected,
             } => {
                 self.set(index, NegotiationState::Accepted);
+                self.news.count_accepted();
                 if let Some(session) = self.sessions.get_mut(index) {
                     (session.sid, session.port) = (sid, port);
                     session.server_octets = server_octets;
@@ -390,7 +391,12 @@ impl Dialogue {
             ClientEvent::Refused { index: None, .. } | ClientEvent::Settled { .. } => {}
             ClientEvent::Failed(error) => {
                 self.lost = Some(error);
-                return Err(ControlError::Lost { server, error });
+                return Err(ControlError::Lost {
+                    server,
+                    error,
+                    accepted: self.accepted,
+                    sessions: self.sessions.len(),
+                });
             }
             ClientEvent::Closed => {
                 self.closed = true;

@@ -72,12 +72,16 @@ pub enum ControlError {
         advice: Advice,
     },
     /// The connection failed before a session ran.
-    #[error("{}: {error}", named(*server))]
+    #[error("{}: {error}{}", named(*server), before(*accepted, *sessions))]
     Lost {
         /// The Server.
         server: SocketAddr,
         /// How.
         error: ClientError,
+        /// Sessions that were accepted before.
+        accepted: usize,
+        /// Sessions that were asked for.
+        sessions: usize,
     },
     /// The Server closed the connection before a session started.
     #[error("{} closed the connection before a session started", named(*server))]
@@ -123,6 +127,14 @@ impl ControlError {
             Self::Unreached { tried } => tried.first().and_then(Self::server),
             Self::Interrupted | Self::Start(_) | Self::Run(_) => None,
         }
+    }
+}
+
+/// How far several sessions had come.
+fn before(accepted: usize, sessions: usize) -> String {
+    match accepted {
+        1.. if sessions > 1 => format!(", after {accepted} of {sessions} sessions were accepted"),
+        _ => String::new(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 
 use twinpath_proto::control::{ClientError, Message};
@@ -67,6 +69,8 @@ pub enum ControlEvent {
 pub(crate) struct EventSender {
     events: SyncSender<ControlEvent>,
     left_out: Cell<u64>,
+    /// Sessions that the Server accepted.
+    accepted: Arc<AtomicUsize>,
 }
 
 impl EventSender {
@@ -74,7 +78,17 @@ impl EventSender {
         Self {
             events,
             left_out: Cell::new(0),
+            accepted: Arc::default(),
         }
+    }
+
+    /// How many sessions are accepted, to be read while it goes on.
+    pub(super) fn accepted(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.accepted)
+    }
+
+    pub(super) fn count_accepted(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Never waits: the run itself matters more.

@@ -104,6 +104,11 @@ impl ControllerRun {
         self.thread.next_event()
     }
 
+    /// How many sessions the Server has accepted so far.
+    pub fn accepted(&self) -> usize {
+        self.thread.accepted()
+    }
+
     /// Ends sending. Once the packets that were sent are answered or lost, the Server is told to stop
     /// the sessions, and the report comes: after the timeout at the latest.
     pub fn stop(&self) {

@@ -4,6 +4,7 @@ mod addresses;
 mod agreeing;
 mod client;
 mod endings;
+mod many;
 mod refusing;
 pub(crate) mod rig;
 mod secured;

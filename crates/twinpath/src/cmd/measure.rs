@@ -66,6 +66,10 @@ pub(super) trait Run {
     fn agreed(&self) -> usize {
         0
     }
+    /// How many sessions a server has accepted, where they are agreed on.
+    fn accepted(&self) -> Option<usize> {
+        None
+    }
     /// Ends sending; the result comes when the packets that were sent are answered or lost.
     fn stop(&self);
     fn is_finished(&self) -> bool;
@@ -258,8 +262,9 @@ fn watch<R: Run>(
 ) -> io::Result<Result<Measured, Failure>> {
     // With -v it is printed anyway.
     let alarms = !options.log.quiet && !options.results.verbose;
-    let begun = Instant::now();
-    let mut next_progress = begun;
+    let mut next_progress = Instant::now();
+    // Since when packets have been sent.
+    let mut sending: Option<Instant> = None;
     let poll_every = poll_every(run.sessions().len());
     loop {
         // Asked before the draining: what was written before the end is drained after it.
@@ -311,8 +316,12 @@ fn watch<R: Run>(
         let now = Instant::now();
         if now >= next_progress {
             let sessions = run.sessions().iter().map(SessionHandle::progress);
+            if sending.is_none() && sessions.clone().any(|session| session.sent > 0) {
+                sending = Some(now);
+            }
             progress.show(&if observers.have_targets() {
-                progress::many(sessions, begun.elapsed(), length)
+                let elapsed = sending.map(|since| now - since);
+                progress::many(sessions, elapsed.ok_or_else(|| run.accepted()), length)
             } else {
                 progress::one(&together(sessions))
             });

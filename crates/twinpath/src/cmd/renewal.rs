@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use twinpath_proto::sender::Limit;
 use twinpath_report::FailedTarget;
+use twinpath_runtime::SenderPlan;
 use twinpath_runtime::measure::SessionHandle;
 
 use crate::args::MOST_SESSIONS;
@@ -39,7 +40,6 @@ pub(super) struct Renewal {
     found: (Sender<Found>, Receiver<Found>),
     running: usize,
     next_look: Instant,
-    begun: Instant,
     /// Sessions that may still move.
     room: usize,
 }
@@ -50,6 +50,8 @@ type Found = (usize, Result<Option<Ends>, Failure>);
 struct Watched {
     end: Arc<NamedEnd>,
     state: State,
+    /// When its sessions began.
+    begun: Instant,
     /// When something came back last, or measuring ended.
     since: Instant,
     next: Instant,
@@ -113,7 +115,6 @@ impl Renewal {
             found: channel(),
             running: 0,
             next_look: now + LOOK_EVERY,
-            begun: now,
             room: MOST_SESSIONS,
         }
     }
@@ -157,7 +158,7 @@ impl Renewal {
             let Some(target) = self.targets.get_mut(number) else {
                 continue;
             };
-            due.extend(target.when_over(number, planned, handles, self.begun));
+            due.extend(target.when_over(number, planned, handles));
             if self.running < MOST_LOOKUPS && target.is_due(planned, handles, now) {
                 self.look_up(number, planned);
             }
@@ -234,6 +235,7 @@ impl Watched {
             end,
             next: now + FIRST_WAIT,
             state,
+            begun: now,
             since: now,
             wait: FIRST_WAIT,
             is_looked_up: false,
@@ -313,13 +315,12 @@ impl Watched {
         }
     }
 
-    /// Its earlier sessions are over, and others can begin. `begun`: when the run did.
+    /// Its earlier sessions are over, and others can begin.
     fn when_over(
         &mut self,
         number: usize,
         planned: &[PlannedSession],
         handles: &[SessionHandle],
-        begun: Instant,
     ) -> Option<Due> {
         let State::Moving { sessions, to } = &self.state else {
             return None;
@@ -331,7 +332,8 @@ impl Watched {
         }
         let earlier = planned.get(sessions.clone())?.iter().zip(handles);
         let next = earlier.filter_map(|(earlier, handle)| {
-            let limit = rest(earlier.plan.limit, handle.progress().sent, begun.elapsed())?;
+            let elapsed = self.begun.elapsed();
+            let limit = rest(&earlier.plan, handle.progress().sent, elapsed)?;
             let mut next = moved(earlier, &self.end, to, true).ok()?;
             next.plan.limit = limit;
             next.plan.start_delay = Duration::ZERO;
@@ -358,14 +360,17 @@ fn silence(session: &PlannedSession) -> Duration {
         .max(plan.schedule.mean_interval() * SILENT_INTERVALS)
 }
 
-/// What is left to send of `limit`.
-fn rest(limit: Limit, sent: u64, elapsed: Duration) -> Option<Limit> {
-    match limit {
+/// What is left to send of a session that began so long ago.
+fn rest(plan: &SenderPlan, sent: u64, elapsed: Duration) -> Option<Limit> {
+    match plan.limit {
         Limit::Count(count) => count
             .checked_sub(sent)
             .filter(|left| *left > 0)
             .map(Limit::Count),
-        Limit::Duration(duration) => duration.checked_sub(elapsed).map(Limit::Duration),
+        Limit::Duration(duration) => {
+            let sending = elapsed.saturating_sub(plan.start_delay);
+            duration.checked_sub(sending).map(Limit::Duration)
+        }
         Limit::Endless => Some(Limit::Endless),
     }
 }
@@ -386,4 +391,71 @@ fn moved(
         },
         ..session.clone()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use twinpath_runtime::measure;
+
+    use super::*;
+    use crate::args::SenderArgs;
+    use crate::plan::sessions;
+
+    fn lookup(_: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(vec![([127, 0, 0, 1], port).into()])
+    }
+
+    /// A session that is over.
+    fn over() -> SessionHandle {
+        let plan = SenderPlan {
+            limit: Limit::Count(1),
+            timeout: Duration::from_millis(10),
+            ..SenderPlan::to(([127, 0, 0, 1], 9).into())
+        };
+        let handle = measure::start(plan).unwrap();
+        let patience = Instant::now() + Duration::from_mins(1);
+        while !handle.is_finished() {
+            assert!(Instant::now() < patience, "it does not end");
+            thread::sleep(Duration::from_millis(5));
+        }
+        handle
+    }
+
+    #[test]
+    fn what_is_left_of_a_duration_counts_from_where_the_sessions_began() {
+        let minute = Duration::from_mins(1);
+        let args = SenderArgs::of("far.example --to other.example --duration 180 --start-delay 60");
+        let mut planned = sessions(&args, &lookup, |_, _| {}).unwrap().sessions;
+        planned.truncate(1);
+        let mut renewal = Renewal::new(&planned, Vec::new(), lookup);
+        let handles = [over(), over()];
+        let to = renewal.targets[0].end.ends(&lookup).unwrap();
+        // It moves twice, each time after two minutes.
+        for (session, left) in [(0, 2), (1, 0)] {
+            let target = &mut renewal.targets[0];
+            target.begun = Instant::now().checked_sub(2 * minute).unwrap();
+            let sessions = session..session + 1;
+            target.state = State::Moving { sessions, to };
+            let due = target.when_over(0, &planned, &handles);
+            let Some(due) = due else {
+                assert_eq!(left, 0);
+                return;
+            };
+            let [next] = &*due.sessions else {
+                panic!("one session")
+            };
+            let Limit::Duration(limit) = next.plan.limit else {
+                panic!("{:?}", next.plan.limit)
+            };
+            let most = left * minute;
+            assert!(
+                (most - Duration::from_secs(30)..=most).contains(&limit),
+                "{limit:?}"
+            );
+            planned.push(next.clone());
+            renewal.begun(0, 1..2);
+            assert!(renewal.targets[0].begun.elapsed() < minute);
+        }
+        panic!("nothing is left");
+    }
 }

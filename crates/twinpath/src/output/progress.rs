@@ -80,17 +80,23 @@ pub(crate) fn one(progress: &Progress) -> String {
     )
 }
 
-/// The progress of many sessions: `412 sessions, 40 s of 60 s, 3 lose packets`. `length`: how long they
-/// send, if that is known.
+/// The progress of many sessions: `412 sessions, 40 s of 60 s, 3 lose packets`. `elapsed`: since the first
+/// packet; before it, how many sessions the server has accepted, where there is one. `length`: how long
+/// they send, if that is known.
 pub(crate) fn many(
     sessions: impl Iterator<Item = Progress>,
-    elapsed: Duration,
+    elapsed: Result<Duration, Option<usize>>,
     length: Option<Duration>,
 ) -> String {
     let (all, losing) = sessions.fold((0, 0_u64), |(all, losing), one| {
         (all + 1, losing + u64::from(one.lost > 0))
     });
-    let seconds = elapsed.as_secs();
+    let all = units::count(all, "session", "sessions");
+    let seconds = match elapsed {
+        Ok(elapsed) => elapsed.as_secs(),
+        Err(None) => return format!("{all}, nothing sent yet"),
+        Err(Some(accepted)) => return format!("{all}, {accepted} accepted, nothing sent yet"),
+    };
     let time = match length.map(|length| length.as_millis().div_ceil(1_000)) {
         Some(length) if u128::from(seconds) < length => format!("{seconds} s of {length} s"),
         Some(_) => "waiting for the last replies".to_owned(),
@@ -101,10 +107,7 @@ pub(crate) fn many(
         1 => "1 loses packets".to_owned(),
         losing => format!("{losing} lose packets"),
     };
-    format!(
-        "{}, {time}, {losses}",
-        units::count(all, "session", "sessions")
-    )
+    format!("{all}, {time}, {losses}")
 }
 
 /// Sums several sessions.
@@ -167,7 +170,7 @@ mod tests {
         let shown = |lost: &[u64], elapsed, length: Option<u64>| {
             let sessions = lost.iter().map(|lost| session(*lost));
             let length = length.map(Duration::from_millis);
-            many(sessions, Duration::from_millis(elapsed), length)
+            many(sessions, Ok(Duration::from_millis(elapsed)), length)
         };
         assert_eq!(
             shown(&[0, 2, 1], 40_700, Some(59_500)),
@@ -178,6 +181,16 @@ mod tests {
             shown(&[0, 0], 1_000, Some(1_000)),
             "2 sessions, waiting for the last replies, no loss"
         );
+    }
+
+    #[test]
+    fn before_the_first_packet_no_time_and_no_loss_are_shown() {
+        let shown = |accepted| {
+            let sessions = [Progress::default(); 3].into_iter();
+            many(sessions, Err(accepted), Some(Duration::from_secs(60)))
+        };
+        assert_eq!(shown(None), "3 sessions, nothing sent yet");
+        assert_eq!(shown(Some(2)), "3 sessions, 2 accepted, nothing sent yet");
     }
 
     #[test]

@@ -53,13 +53,15 @@ impl Dialogue {
             findings.push(Control::PacketsNotSecured { server });
         }
         for session in self.refusals() {
-            findings.extend(session.remedy.map(|advice| Control::SessionRefused {
+            let refused = session.remedy.map(|advice| Control::SessionRefused {
                 server,
                 dscp: session.dscp,
                 step: session.refusal.step,
                 accept: session.refusal.octet,
                 advice,
-            }));
+            });
+            // Once of all paths of a class.
+            findings.extend(refused.filter(|refused| !findings.contains(refused)));
         }
         if let Some(error) = self.lost {
             let error = error.to_string();

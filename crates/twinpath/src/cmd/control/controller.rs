@@ -149,6 +149,10 @@ impl Run for ControlledRun {
             .count()
     }
 
+    fn accepted(&self) -> Option<usize> {
+        Some(self.run.accepted())
+    }
+
     fn stop(&self) {
         self.run.stop();
     }

@@ -45,6 +45,11 @@ impl Remedy for ControlError {
             Self::Refused {
                 refusal, advice, ..
             } => return Some(refusal::advice(*refusal, *advice).into()),
+            Self::Lost {
+                error: ClientError::EndedBefore(_),
+                accepted: 1..,
+                ..
+            } => "check the server's log",
             Self::Lost { error, .. } => return error.remedy(),
             Self::Closed { .. } => {
                 "check the server's log; this address may not be allowed, or the server is full"
@@ -173,10 +178,23 @@ mod tests {
     }
 
     fn lost(error: ClientError) -> String {
+        lost_after(0, error)
+    }
+
+    fn lost_after(accepted: usize, error: ClientError) -> String {
         remedy(&ControlError::Lost {
             server: server(862),
             error,
+            accepted,
+            sessions: 3,
         })
+    }
+
+    #[test]
+    fn a_server_that_accepted_sessions_allows_this_address() {
+        let ended = ClientError::EndedBefore(ExpectedAnswer::AcceptSession);
+        assert!(lost_after(0, ended).contains("may not be allowed"));
+        assert_eq!(lost_after(2, ended), "check the server's log");
     }
 
     #[test]
