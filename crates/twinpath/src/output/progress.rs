@@ -187,7 +187,7 @@ mod tests {
     fn before_the_first_packet_no_time_and_no_loss_are_shown() {
         let shown = |accepted| {
             let sessions = [Progress::default(); 3].into_iter();
-            many(sessions, Err(accepted), Some(Duration::from_secs(60)))
+            many(sessions, Err(accepted), Some(Duration::from_mins(1)))
         };
         assert_eq!(shown(None), "3 sessions, nothing sent yet");
         assert_eq!(shown(Some(2)), "3 sessions, 2 accepted, nothing sent yet");
