@@ -6,7 +6,8 @@ use std::time::Duration;
 use twinpath_proto::reflector::{Class, ReflectorProtocols, Tail, classify};
 use twinpath_wire::{
     Dscp, ErrorEstimate, ReflectorOpen, ReflectorSecured, Reply, ReplyHead, SenderOpen,
-    SenderSecured, Short, StampReflector, StampSender, TimeFormat, Tos, Wall, WireTime,
+    SenderSecured, Short, StampReflector, StampSender, StampSenderAuthenticated, TimeFormat, Tos,
+    Wall, WireTime,
 };
 use zerocopy::IntoBytes as _;
 
@@ -126,7 +127,9 @@ fn judged(protocols: ReflectorProtocols, class: Class, datagram: &[u8]) {
                 assert_eq!(tail == Tail::Tlvs, !rest.is_empty() && is_chain(rest));
             }
         }
-        Class::StampAuthenticated => assert!(datagram.len() >= 112),
+        Class::StampAuthenticated => {
+            assert!(StampSenderAuthenticated::view(datagram).is_ok());
+        }
     }
 }
 

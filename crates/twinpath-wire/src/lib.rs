@@ -14,6 +14,7 @@ pub mod nanoseconds;
 mod sample;
 mod test_packet;
 mod time;
+mod tlv;
 mod wire_time;
 
 pub use arrival::Arrival;
@@ -22,9 +23,11 @@ pub use error_estimate::ErrorEstimate;
 pub use sample::{Exclusion, Fate, Sample};
 pub use test_packet::{
     LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, ReflectorOpen, ReflectorSecured, Reply, ReplyHead,
-    SenderOpen, SenderSecured, Short, StampReflector, StampSender, TWAMP_TEST_PORT,
+    SenderOpen, SenderSecured, Short, StampReflector, StampReflectorAuthenticated, StampSender,
+    StampSenderAuthenticated, TWAMP_TEST_PORT,
 };
 pub use time::{Delta, Mono, Rung, Stamp, Wall};
+pub use tlv::{BrokenChain, Tlv, TlvFlags, TlvHeader, TlvMut, TlvType, TlvWriter, Tlvs, TlvsMut};
 pub use wire_time::{Reading, ReplyTimes, TimeFormat, WireTime};
 
 /// Adds counts of `more` to those of the same name in `sum`. Saturates, because counts read from a

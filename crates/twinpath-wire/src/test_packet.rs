@@ -100,6 +100,60 @@ layout! {
         pub mbz_end: [u8; 3],
     }
 
+    /// Session-Sender packet, STAMP authenticated: 112 octets, then TLVs (RFC 8762 section 4.2.2).
+    pub struct StampSenderAuthenticated: 112 {
+        /// Starts at 0 and grows by one with each packet sent.
+        pub seq: U32,
+        /// Must be zero.
+        pub mbz: [u8; 12],
+        /// T1.
+        pub t1: WireTime,
+        /// Error Estimate of T1.
+        pub error: ErrorEstimate,
+        /// STAMP Session Identifier (RFC 8972 section 3); 0 without one.
+        pub ssid: U16,
+        /// Must be zero.
+        pub mbz_end: [u8; 68],
+        /// HMAC-SHA-256 of all before it, truncated to 16 octets.
+        pub hmac: [u8; 16],
+    }
+
+    /// Session-Reflector packet, STAMP authenticated: 112 octets, then TLVs (RFC 8762 section 4.3.2).
+    pub struct StampReflectorAuthenticated: 112 {
+        /// The reflector's own number, or a copy of the sender's if the reflector keeps no state.
+        pub seq: U32,
+        /// Must be zero.
+        pub mbz: [u8; 12],
+        /// T3.
+        pub t3: WireTime,
+        /// Error Estimate of T3 and T2.
+        pub error: ErrorEstimate,
+        /// Copy of the request's Session Identifier.
+        pub ssid: U16,
+        /// Must be zero.
+        pub mbz_time: [u8; 4],
+        /// T2.
+        pub t2: WireTime,
+        /// Must be zero.
+        pub mbz_arrival: [u8; 8],
+        /// Copy of the request's Sequence Number.
+        pub sender_seq: U32,
+        /// Must be zero.
+        pub mbz_sender: [u8; 12],
+        /// Copy of the request's Timestamp, T1.
+        pub sender_t1: WireTime,
+        /// Copy of the request's Error Estimate.
+        pub sender_error: ErrorEstimate,
+        /// Must be zero.
+        pub mbz_sender_time: [u8; 6],
+        /// TTL or Hop Limit with which the request arrived.
+        pub sender_ttl: u8,
+        /// Must be zero.
+        pub mbz_end: [u8; 15],
+        /// HMAC-SHA-256 of all before it, truncated to 16 octets.
+        pub hmac: [u8; 16],
+    }
+
     /// Session-Sender packet, TWAMP authenticated and encrypted: 48 octets, then Packet Padding
     /// (RFC 4656 section 4.1.2), as it is before encryption.
     pub struct SenderSecured: 48 {
@@ -180,7 +234,10 @@ macro_rules! views {
     )*};
 }
 
-views! { SenderOpen SenderSecured ReflectorOpen ReflectorSecured ReplyHead StampSender StampReflector }
+views! {
+    SenderOpen SenderSecured ReflectorOpen ReflectorSecured ReplyHead
+    StampSender StampReflector StampSenderAuthenticated StampReflectorAuthenticated
+}
 
 /// The fields of a reply from any peer, as far as it is long enough: at least those of
 /// [`ReplyHead`].

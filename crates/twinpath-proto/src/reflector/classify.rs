@@ -1,7 +1,9 @@
 //! Classifies a datagram: TWAMP Light and STAMP on one port (`stamp.md` section 7, RFC 8762 section
 //! 4.6). A pure function of one packet, without state.
 
-use twinpath_wire::{SenderOpen, StampSender, Wall};
+use twinpath_wire::{
+    SenderOpen, StampSender, StampSenderAuthenticated, Tlv, TlvFlags, TlvType, Tlvs, Wall,
+};
 
 use super::{Ignored, ReflectorProtocols, reply_guard};
 
@@ -33,9 +35,6 @@ pub enum Tail {
     Malformed,
 }
 
-/// A STAMP authenticated base packet (RFC 8762 section 4.2.2).
-const AUTHENTICATED_OCTETS: usize = 112;
-
 /// Classifies `payload`, received from `from_port` on `to_port` at `now` by the local clock.
 ///
 /// # Errors
@@ -62,7 +61,7 @@ pub fn classify(
         return Ok(Class::TwampLight);
     }
     // Steps 2 and 3. No unauthenticated sender has a time, Error Estimate and SSID that are all 0.
-    if payload.len() >= AUTHENTICATED_OCTETS && all_zero(payload.get(4..16)) {
+    if payload.len() >= StampSenderAuthenticated::OCTETS && all_zero(payload.get(4..16)) {
         return if reply_guard::is_authenticated_reply(payload, ports, now) {
             Err(Ignored::Reply)
         } else {
@@ -105,7 +104,7 @@ impl Tail {
     fn of(rest: &[u8]) -> Self {
         if rest.is_empty() {
             Self::None
-        } else if is_chain(rest) {
+        } else if Tlvs::is_whole(rest) {
             Self::Tlvs
         } else {
             Self::Malformed
@@ -116,33 +115,25 @@ impl Tail {
 /// Whether the first TLV has a sender's flags, or (some senders omit them) a type with a valid
 /// Length.
 fn begins_like_a_chain(rest: &[u8]) -> bool {
-    let [flags, kind, high, low, ..] = *rest else {
+    let Some(Ok(Tlv { header, .. })) = Tlvs::new(rest).next() else {
         return false;
     };
-    let length = u16::from_be_bytes([high, low]);
-    flags == 0x80
-        || match kind {
-            1 => true,
-            2 | 3 | 10 => length >= 4,
-            4 | 6 | 11 => length == 4,
-            5 => length == 12,
-            7 | 8 => length == 16,
-            9 => length == 4 || length == 16,
-            12 => length >= 12,
+    let length = header.length.get();
+    header.flags == TlvFlags::UNRECOGNIZED
+        || match header.kind {
+            TlvType::EXTRA_PADDING => true,
+            TlvType::LOCATION | TlvType::TIMESTAMP_INFORMATION | TlvType::RETURN_PATH => {
+                length >= 4
+            }
+            TlvType::CLASS_OF_SERVICE | TlvType::ACCESS_REPORT | TlvType::MICRO_SESSION_ID => {
+                length == 4
+            }
+            TlvType::DIRECT_MEASUREMENT => length == 12,
+            TlvType::FOLLOW_UP_TELEMETRY | TlvType::HMAC => length == 16,
+            TlvType::DESTINATION_NODE_ADDRESS => length == 4 || length == 16,
+            TlvType::REFLECTED_CONTROL => length >= 12,
             _ => false,
         }
-}
-
-/// Whether every header and value fits, and the last one ends where the packet ends.
-fn is_chain(mut rest: &[u8]) -> bool {
-    while let [_flags, _kind, high, low, after @ ..] = rest {
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        let Some(next) = after.get(length..) else {
-            return false;
-        };
-        rest = next;
-    }
-    rest.is_empty()
 }
 
 fn all_zero(octets: Option<&[u8]>) -> bool {

@@ -18,7 +18,9 @@
 //!
 //! Taken together, random padding passes for a reply with a probability of about 6e-12.
 
-use twinpath_wire::{LIGHT_PORT, ReplyHead, TWAMP_TEST_PORT, Wall, WireTime};
+use twinpath_wire::{
+    LIGHT_PORT, ReplyHead, StampReflectorAuthenticated, TWAMP_TEST_PORT, Wall, WireTime,
+};
 
 /// 30 days in seconds.
 const NEAR_S: u32 = 30 * 86_400;
@@ -50,15 +52,15 @@ pub(super) fn is_open_reply(payload: &[u8], ports: Ports, now: Wall) -> bool {
 
 /// Whether these octets, read as STAMP authenticated, are a Session-Reflector's.
 pub(super) fn is_authenticated_reply(payload: &[u8], ports: Ports, now: Wall) -> bool {
-    let time = |at: usize| {
-        let octets = payload.get(at..)?.first_chunk()?;
-        Some(WireTime::from_bits(u64::from_be_bytes(*octets)))
-    };
-    let (Some(t3), Some(t2), Some(sender_t1)) = (time(16), time(32), time(64)) else {
+    let Ok((reply, _)) = StampReflectorAuthenticated::view(payload) else {
         return false;
     };
-    let mbz = payload.get(74..80) == Some(&[0; 6]);
-    Times { t3, t2, sender_t1 }.are_a_replys(mbz, ports, now)
+    let times = Times {
+        t3: reply.t3,
+        t2: reply.t2,
+        sender_t1: reply.sender_t1,
+    };
+    times.are_a_replys(reply.mbz_sender_time == [0; 6], ports, now)
 }
 
 struct Times {

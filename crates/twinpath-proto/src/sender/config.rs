@@ -6,13 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use twinpath_wire::{
     ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, ReflectorOpen, SenderOpen, StampSender,
+    TlvHeader,
 };
 
 use super::schedule::Schedule;
 use crate::features::TestFeatures;
-
-/// The TLV header that STAMP padding follows (RFC 8972 section 4).
-pub(super) const TLV_HEADER_OCTETS: usize = 4;
 
 /// The packet format of a sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +38,7 @@ impl Protocol {
             Self::TwampLight => asked.max(SenderOpen::OCTETS),
             Self::Twamp(features) => asked.max(features.least_payload()),
             Self::Stamp { .. } if asked <= StampSender::OCTETS => StampSender::OCTETS,
-            Self::Stamp { .. } => asked.max(StampSender::OCTETS + TLV_HEADER_OCTETS),
+            Self::Stamp { .. } => asked.max(StampSender::OCTETS + TlvHeader::OCTETS),
         }
     }
 
@@ -59,7 +57,7 @@ impl Protocol {
         match self {
             Self::TwampLight => SenderOpen::OCTETS,
             Self::Twamp(features) => features.padding_from(),
-            Self::Stamp { .. } => StampSender::OCTETS + TLV_HEADER_OCTETS,
+            Self::Stamp { .. } => StampSender::OCTETS + TlvHeader::OCTETS,
         }
     }
 

@@ -1,16 +1,12 @@
 //! Sizes and contents of requests (RFC 5357 section 4.1.2, RFC 8762 section 4.2.1, RFC 8972 section
 //! 4.1), except for T1 and its Error Estimate.
 
-use twinpath_wire::{SenderOpen, StampSender};
+use twinpath_wire::{SenderOpen, StampSender, TlvHeader, TlvType, TlvWriter};
 
-use super::config::{Fill, PayloadSize, Protocol, SenderConfig, TLV_HEADER_OCTETS};
+use super::config::{Fill, PayloadSize, Protocol, SenderConfig};
 use super::echo::Echo;
 use crate::random::SplitMix;
 
-/// Flags of a TLV as a sender writes it: U (row ST-23).
-const TLV_UNRECOGNIZED: u8 = 0x80;
-/// Extra Padding (RFC 8972 section 4.1).
-const TLV_EXTRA_PADDING: u8 = 1;
 /// Octets of prepared random padding.
 const BLOCK_WORDS: usize = 256;
 /// Padding of up to this many octets is made without the block.
@@ -104,14 +100,11 @@ impl Payload {
                 header.seq.set(seq);
                 header.ssid.set(ssid);
                 header.mbz = [0; 28];
-                let Some((tlv, padding)) = rest.split_first_chunk_mut::<TLV_HEADER_OCTETS>() else {
-                    return;
-                };
-                let [high, low] = u16::try_from(padding.len())
-                    .unwrap_or(u16::MAX)
-                    .to_be_bytes();
-                *tlv = [TLV_UNRECOGNIZED, TLV_EXTRA_PADDING, high, low];
-                self.pad(padding);
+                let padding = rest.len().saturating_sub(TlvHeader::OCTETS);
+                let mut chain = TlvWriter::new(rest);
+                if let Some(padding) = chain.push(TlvType::EXTRA_PADDING, padding) {
+                    self.pad(padding);
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 mod captures;
 mod known_answers;
 mod properties;
+mod tlvs;
 
 use std::path::PathBuf;
 

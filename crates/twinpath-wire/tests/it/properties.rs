@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use twinpath_wire::{
-    Delta, ErrorEstimate, ReflectorOpen, Reply, ReplyHead, SenderOpen, StampReflector, StampSender,
-    TimeFormat, Wall, WireTime,
+    Delta, ErrorEstimate, ReflectorOpen, Reply, ReplyHead, SenderOpen, StampReflector,
+    StampReflectorAuthenticated, StampSender, StampSenderAuthenticated, TimeFormat, Wall, WireTime,
 };
 
 fn formats() -> impl Strategy<Value = TimeFormat> {
@@ -18,6 +18,8 @@ proptest! {
         prop_assert_eq!(ReflectorOpen::view(&octets).is_ok(), octets.len() >= 41);
         prop_assert_eq!(StampSender::view(&octets).is_ok(), octets.len() >= 44);
         prop_assert_eq!(StampReflector::view(&octets).is_ok(), octets.len() >= 44);
+        prop_assert_eq!(StampSenderAuthenticated::view(&octets).is_ok(), octets.len() >= 112);
+        prop_assert_eq!(StampReflectorAuthenticated::view(&octets).is_ok(), octets.len() >= 112);
         match Reply::view(&octets) {
             Ok(reply) => {
                 prop_assert_eq!(reply.sender_error.is_some(), octets.len() >= 38);

@@ -1,7 +1,19 @@
 //! Where the fields of test packets are: open ones of TWAMP and STAMP alike, authenticated ones of
 //! STAMP. Those of TWAMP are encrypted where it matters.
 
-use twinpath_wire::{ErrorEstimate, ReplyTimes, TimeFormat, Wall, WireTime};
+use std::mem::offset_of;
+
+use twinpath_wire::{
+    ErrorEstimate, ReflectorOpen, ReplyHead, ReplyTimes, SenderOpen, StampReflectorAuthenticated,
+    StampSender, StampSenderAuthenticated, TimeFormat, Wall, WireTime,
+};
+
+/// Where fields are: not all of them need to have been captured.
+macro_rules! at {
+    ($packet:ident: $($($field:ident).+),+) => {
+        [$(offset_of!($packet, $($field).+)),+]
+    };
+}
 
 /// One of the two layouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,24 +61,24 @@ impl Layout {
     /// The fewest octets of a request.
     pub(super) fn request_octets(self) -> usize {
         match self {
-            Self::Open => 14,
-            Self::StampAuthenticated => 112,
+            Self::Open => SenderOpen::OCTETS,
+            Self::StampAuthenticated => StampSenderAuthenticated::OCTETS,
         }
     }
 
     /// Octets of a reply at least: the shortest open ones are twampy's, without a Sender TTL.
     pub(super) fn reply_octets(self) -> usize {
         match self {
-            Self::Open => 36,
-            Self::StampAuthenticated => 112,
+            Self::Open => ReplyHead::OCTETS,
+            Self::StampAuthenticated => StampReflectorAuthenticated::OCTETS,
         }
     }
 
     /// The name of a request of `octets`, of which `payload` was captured.
     pub(super) fn request(self, payload: &[u8], octets: usize) -> Option<Name> {
         let t1 = match self {
-            Self::Open => 4,
-            Self::StampAuthenticated => 16,
+            Self::Open => offset_of!(SenderOpen, t1),
+            Self::StampAuthenticated => offset_of!(StampSenderAuthenticated, t1),
         };
         if octets < self.request_octets() {
             return None;
@@ -77,8 +89,8 @@ impl Layout {
     /// T1 of a request, nearest to when it was captured; `None` where it has none, or not all of it is there.
     pub(super) fn departure(self, payload: &[u8], name: &Name, captured: Wall) -> Option<Wall> {
         let error = match self {
-            Self::Open => 12,
-            Self::StampAuthenticated => 24,
+            Self::Open => offset_of!(SenderOpen, error),
+            Self::StampAuthenticated => offset_of!(StampSenderAuthenticated, error),
         };
         let z = ErrorEstimate::from_bits(be16(payload, error)?).format();
         let t1 = WireTime::from_bits(name.t1);
@@ -89,8 +101,12 @@ impl Layout {
     /// A reply of `octets`, of which `payload` was captured.
     pub(super) fn reply(self, payload: &[u8], octets: usize) -> Option<Reply> {
         let [t3, error, t2, seq, t1, ttl] = match self {
-            Self::Open => [4, 12, 16, 24, 28, 40],
-            Self::StampAuthenticated => [16, 24, 32, 48, 64, 80],
+            Self::Open => {
+                at!(ReflectorOpen: head.t3, head.error, head.t2, head.sender_seq, head.sender_t1, sender_ttl)
+            }
+            Self::StampAuthenticated => {
+                at!(StampReflectorAuthenticated: t3, error, t2, sender_seq, sender_t1, sender_ttl)
+            }
         };
         if octets < self.reply_octets() {
             return None;
@@ -116,8 +132,8 @@ impl Layout {
     /// The SSID of a STAMP packet (RFC 8972 section 3), request or reply, as far as it was captured.
     pub(super) fn ssid(self, payload: &[u8]) -> u16 {
         let at = match self {
-            Self::Open => 14,
-            Self::StampAuthenticated => 26,
+            Self::Open => offset_of!(StampSender, ssid),
+            Self::StampAuthenticated => offset_of!(StampSenderAuthenticated, ssid),
         };
         be16(payload, at).unwrap_or(0)
     }

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use twinpath_wire::{SenderOpen, StampSender, TWAMP_TEST_PORT, Tos, Wall};
+use twinpath_wire::{SenderOpen, StampSender, TWAMP_TEST_PORT, TlvFlags, Tos, Wall};
 
 use super::super::frame::Datagram;
 use super::super::layout::{Layout, Name, Reply};
@@ -12,8 +12,6 @@ use super::super::steps::Shift;
 
 /// Octets of a packet that two copies of it are compared by.
 const COMPARED: usize = 64;
-/// Flags of a TLV as a sender writes it: U (RFC 8972 section 4.2).
-const TLV_UNRECOGNIZED: u8 = 0x80;
 
 /// How a packet was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +128,7 @@ pub(super) fn kind(layout: Layout, datagram: &Datagram<'_>) -> Kind {
     let zeros = behind.get(..octets).unwrap_or(behind);
     let zeros = !zeros.is_empty() && zeros.iter().all(|octet| *octet == 0);
     let flags = payload.get(StampSender::OCTETS);
-    let tlv = flags.is_some_and(|flags| flags & TLV_UNRECOGNIZED != 0);
+    let tlv = flags.is_some_and(|flags| TlvFlags(*flags).has(TlvFlags::UNRECOGNIZED));
     let ends_there = datagram.octets == StampSender::OCTETS;
     let on_port = datagram.to.port() == TWAMP_TEST_PORT && datagram.octets >= StampSender::OCTETS;
     if zeros && (ends_there || tlv || on_port) {
