@@ -70,9 +70,9 @@ pub struct Target {
 /// A target of which something could not be measured, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedTarget {
-    /// Its name as given, with the class and the path of the session where others of its were measured.
+    /// Its name as given.
     pub target: String,
-    /// One line.
+    /// One line; with the number of its sessions that it holds for, if others were measured.
     pub error: String,
     /// In a report of several files: the one that it is from.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -74,7 +74,7 @@ impl PlainRun {
             return Err(error);
         }
         let mut failed = planned.failed;
-        failed.extend(together_of(&failures));
+        failed.extend(together_of(&failures, &begun));
         let waiting = planned.waiting.iter().map(|one| one.failed.clone());
         let waiting = waiting.collect();
         run.renewal = Renewal::new(&begun, planned.waiting, system_lookup);
@@ -145,7 +145,7 @@ impl PlainRun {
             self.events.push_back(Event::warning(line));
             self.renewal.begun(due.target, first..self.sessions.len());
         }
-        let mut failed = together_of(&failures);
+        let mut failed = together_of(&failures, &begun);
         let last = failed.pop();
         if let (Some(last), Some(again), []) = (&last, again, begun.as_slice()) {
             if self.renewal.wait(due.target, again, last.clone()) {
@@ -161,10 +161,11 @@ impl PlainRun {
     }
 }
 
-/// One entry for all sessions of a target that fail alike and follow each other.
-fn together_of(failures: &[(String, StartError)]) -> Vec<FailedTarget> {
+/// As [`together`], of sessions that could not begin while these did.
+fn together_of(failures: &[(String, StartError)], begun: &[PlannedSession]) -> Vec<FailedTarget> {
     let failures = failures.iter();
-    together(failures.map(|(target, error)| (&**target, error.to_string())))
+    let failures = failures.map(|(target, error)| (&**target, error.to_string()));
+    together(failures, begun.iter().map(|session| &*session.target.name))
 }
 
 fn has_one_target(sessions: &[PlannedSession]) -> bool {
@@ -174,21 +175,38 @@ fn has_one_target(sessions: &[PlannedSession]) -> bool {
     })
 }
 
-/// One entry for all sessions of a target that fail alike and follow each other.
-fn together<'a>(failures: impl Iterator<Item = (&'a str, String)>) -> Vec<FailedTarget> {
-    let mut failed: Vec<FailedTarget> = Vec::new();
+/// One entry for all sessions of a target that fail alike and follow each other; it says how many they are, if
+/// some are `measured`, which are given by their targets.
+fn together<'a>(
+    failures: impl Iterator<Item = (&'a str, String)>,
+    measured: impl Iterator<Item = &'a str>,
+) -> Vec<FailedTarget> {
+    // Of each target: all sessions, and those that are measured.
+    let mut sessions: HashMap<&str, (u64, u64)> = HashMap::new();
+    for target in measured {
+        let (all, measured) = sessions.entry(target).or_default();
+        (*all, *measured) = (*all + 1, *measured + 1);
+    }
+    let mut failed: Vec<(&str, String, u64)> = Vec::new();
     for (target, error) in failures {
-        let is_last = |last: &FailedTarget| last.target == target && last.error == error;
-        if !failed.last().is_some_and(is_last) {
-            let target = target.to_owned();
-            failed.push(FailedTarget {
-                target,
-                error,
-                file: None,
-            });
+        sessions.entry(target).or_default().0 += 1;
+        match failed.last_mut() {
+            Some((last, why, count)) if *last == target && *why == error => *count += 1,
+            _ => failed.push((target, error, 1)),
         }
     }
-    failed
+    let failed = failed.into_iter().map(|(target, error, count)| {
+        let error = match sessions.get(target) {
+            Some((all, 1..)) => format!("{error} ({count} of its {all} sessions)"),
+            _ => error,
+        };
+        FailedTarget {
+            target: target.to_owned(),
+            error,
+            file: None,
+        }
+    });
+    failed.collect()
 }
 
 impl Run for PlainRun {
@@ -248,8 +266,12 @@ impl Run for PlainRun {
         let failures = failures
             .iter()
             .map(|((target, _), error)| (&**target, error.to_string()));
+        let measured = sessions.iter().filter_map(|(number, _)| {
+            let (target, _) = self.names.get(number - 1)?;
+            Some(&**target)
+        });
         let mut failed = self.failed;
-        failed.extend(together(failures));
+        failed.extend(together(failures, measured));
         failed.extend(self.renewal.unmeasured());
         Ok(Measured {
             failed,
@@ -266,14 +288,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sessions_of_a_target_that_fail_alike_are_one_entry() {
+    fn sessions_of_a_target_that_fail_alike_are_one_entry_which_counts_them_beside_measured_ones() {
         let failures = [("a", "x"), ("a", "x"), ("a", "y"), ("b", "y")];
         let failures = failures.map(|(target, error)| (target, error.to_owned()));
-        let failed = together(failures.into_iter());
-        let failed: Vec<(&str, &str)> = failed
-            .iter()
-            .map(|one| (&*one.target, &*one.error))
-            .collect();
-        assert_eq!(failed, [("a", "x"), ("a", "y"), ("b", "y")]);
+        let entries = |measured: &[&'static str]| {
+            let failures = failures.clone().into_iter();
+            let failed = together(failures, measured.iter().copied());
+            let failed = failed.into_iter().map(|one| (one.target, one.error));
+            failed.collect::<Vec<_>>()
+        };
+        let entry = |target: &str, error: &str| (target.to_owned(), error.to_owned());
+        let none = [entry("a", "x"), entry("a", "y"), entry("b", "y")];
+        assert_eq!(entries(&["c"]), none);
+        let some = [
+            entry("a", "x (2 of its 5 sessions)"),
+            entry("a", "y (1 of its 5 sessions)"),
+            entry("b", "y"),
+        ];
+        assert_eq!(entries(&["a", "a", "c"]), some);
     }
 }

@@ -171,15 +171,16 @@ impl Common {
             return String::new();
         }
         let [class, started] = self.first.clone();
+        // The title says how many they are, unless all have one.
         let class = match self.count {
-            1 => class,
-            many => format!("{many} sessions"),
+            1 => Some(class),
+            many => self.title.as_ref().map(|_| format!("{many} sessions")),
         };
         let parts = [
             self.target.clone(),
             self.schedule.clone(),
             self.sizes.clone(),
-            Some(class),
+            class,
             Some(started),
             self.took.clone(),
             self.stamps.clone(),

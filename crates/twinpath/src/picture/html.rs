@@ -33,7 +33,7 @@ p{margin:0 0 8px;overflow-wrap:anywhere}
 .wide-table{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
 th,td{padding:4px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th:first-child{text-align:left;padding-left:0;font-weight:400;color:var(--dim);white-space:normal}
+th:first-child{text-align:left;padding-left:0;font-weight:400;color:var(--dim);white-space:normal;min-width:8.5em}
 thead th{font-weight:700;color:var(--ink);max-width:180px;white-space:normal;overflow-wrap:anywhere;vertical-align:bottom}
 table.one{width:auto;min-width:50%}
 figure{margin:0 0 24px}
