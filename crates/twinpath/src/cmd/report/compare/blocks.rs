@@ -312,12 +312,13 @@ impl Blocks {
             }
         });
         let times = of_runs.max(of_blocks);
-        let bursts = runs * of_runs / times;
+        let runs_of_burst = times / of_runs;
         Clustering {
             times,
-            bursts,
-            // As that of a variance that is known as well as a count is.
-            freedom: (times > 1.0).then_some(2.0 * bursts.max(1.0)),
+            runs,
+            runs_of_burst,
+            // As that of a variance that is known as well as a count of bursts is.
+            freedom: (times > 1.0).then_some(2.0 * (runs / runs_of_burst).max(1.0)),
         }
     }
 

@@ -102,7 +102,7 @@ impl Comparison {
             self.part(scopes, [path_before.as_ref(), path_after.as_ref()], Of::All);
         }
         let [out_before, out_after] = &outages;
-        let is_few = |blocks: &Blocks| blocks.clustering().bursts < FEW_BURSTS;
+        let is_few = |blocks: &Blocks| blocks.clustering().bursts() < FEW_BURSTS;
         let mut runs = blocks.iter().zip(&outages);
         // Bursts that are many are compared as such: without its longest ones a run would seem better.
         if runs.any(|(blocks, outage)| outage.is_some() && is_few(blocks)) {

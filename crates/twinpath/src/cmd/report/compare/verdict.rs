@@ -96,8 +96,10 @@ pub(super) fn welch_test(before: Estimate, after: Estimate) -> ([f64; 2], f64) {
 pub(super) struct Clustering {
     /// The factor of the variance; 1 at least.
     pub(super) times: f64,
-    /// Bursts of losses that are independent of each other.
-    pub(super) bursts: f64,
+    /// Losses in a row, how many there are.
+    pub(super) runs: f64,
+    /// How many of them are one burst; 1 at least.
+    pub(super) runs_of_burst: f64,
     /// Degrees of freedom of `times`; `None`: as though it were known.
     pub(super) freedom: Option<f64>,
 }
@@ -106,13 +108,19 @@ impl Clustering {
     /// Of a run without a loss, or without anything else.
     pub(super) const ALONE: Self = Self {
         times: 1.0,
-        bursts: 0.0,
+        runs: 0.0,
+        runs_of_burst: 1.0,
         freedom: None,
     };
 
+    /// Bursts of losses that are independent of each other.
+    pub(super) fn bursts(self) -> f64 {
+        self.runs / self.runs_of_burst
+    }
+
     /// Losses in a row of a burst, on average.
     fn length(self, lost: u64) -> f64 {
-        (real(lost) / self.bursts.max(1.0)).max(1.0)
+        (real(lost) / self.bursts().max(1.0)).max(1.0)
     }
 }
 
@@ -185,8 +193,11 @@ fn by_chance(counts: [(u64, u64); 2], clustering: [Clustering; 2], shares: [Shar
     let all_lost = counts.iter().any(|(lost, sent)| lost == sent);
     let began = || {
         let [one, other] = clustering;
+        // As many in both: two runs alike would differ in their bursts if one alone showed that several
+        // losses in a row are one burst.
+        let runs_of_burst = one.runs_of_burst.max(other.runs_of_burst);
         let of = |lost: u64, sent: u64, it: Clustering| {
-            let bursts = whole(it.bursts).clamp(u64::from(lost > 0), lost);
+            let bursts = whole(it.runs / runs_of_burst).clamp(u64::from(lost > 0), lost);
             (bursts, sent - lost + bursts)
         };
         let (bursts, of_packets) = of(lost, sent, one);
@@ -265,7 +276,7 @@ mod tests {
     /// Losses each by itself.
     fn alone(counts: [(u64, u64); 2]) -> [Clustering; 2] {
         counts.map(|(lost, _)| Clustering {
-            bursts: real(lost),
+            runs: real(lost),
             ..Clustering::ALONE
         })
     }
@@ -290,7 +301,8 @@ mod tests {
         }
         let bursty = Clustering {
             times: 800.0,
-            bursts: 1.1,
+            runs: 2.2,
+            runs_of_burst: 2.0,
             freedom: Some(1.1),
         };
         for one in [(0, 1), (1, 1), (0, 1_000), (500, 1_000), (1_000, 1_000)] {

@@ -1,6 +1,9 @@
 //! Losses that come in bursts: what is called a change, and how often chance alone is.
 
 use super::super::Change;
+use super::super::blocks::Blocks;
+use super::super::parts::Scope;
+use super::super::verdict::{CHANCE, test_losses};
 use super::*;
 
 /// How packets are lost.
@@ -170,6 +173,53 @@ fn losses_alike_in_both_runs_are_seldom_a_change_however_they_come() {
         let [_, found] = called_changed([losses; 2], packets, PAIRS, &mut chance);
         // 5 in 100 are promised, which is 2; at that rate there are more than 5 in 1 of 100 draws.
         assert!(found <= 5, "{packets} {losses:?}: {found} of {PAIRS}");
+    }
+}
+
+/// How often chance alone makes such a difference of losses.
+fn by_chance(runs: [Vec<Record>; 2], report: &mut SessionReport) -> f64 {
+    let counted = runs.map(|records| {
+        let lost = |it: &&Record| matches!(it, Record::Sample(it) if it.fate == Fate::Lost);
+        let (lost, sent) = (
+            records.iter().filter(lost).count() as u64,
+            records.len() as u64,
+        );
+        (report.figures.lost, report.figures.received) = (lost, sent - lost);
+        let mut blocks = Blocks::new(report, Scope::whole(0, sent - 1), [None; 3]);
+        for record in &records {
+            blocks.record(record);
+        }
+        ((lost, sent), blocks.clustering())
+    });
+    let [(before, one), (after, other)] = counted;
+    test_losses([before, after], [0; 2], [one, other]).1
+}
+
+#[test]
+fn bursts_alike_in_both_runs_are_a_change_as_often_as_chance_says() {
+    const PAIRS: u32 = 300;
+    let mut chance = Chance(0x611b_e127);
+    let mut report = fixtures::quiet_path();
+    for (packets, share, length, within) in [
+        (600, 0.3, 20.0, 0.5),
+        (2_000, 0.3, 10.0, 1.0),
+        (2_000, 0.3, 10.0, 0.7),
+        (5_000, 0.1, 5.0, 0.7),
+    ] {
+        let losses = Losses::Bursts(share, length, within);
+        let mut found = [0; 2];
+        for _ in 0..PAIRS {
+            let runs = [(); 2].map(|()| losses.run(packets, &mut chance));
+            let p = by_chance(runs, &mut report);
+            found[0] += u32::from(p < CHANCE);
+            // As corrected where five figures of either way are compared, and losses.
+            found[1] += u32::from(p < CHANCE / 13.0);
+        }
+        // 5 % and 0.4 % are promised; that rate has more in 1 of 1,000 draws.
+        assert!(
+            found[0] <= 28 && found[1] <= 5,
+            "{packets} {losses:?}: {found:?}"
+        );
     }
 }
 
