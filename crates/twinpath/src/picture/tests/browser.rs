@@ -1,14 +1,19 @@
 //! The page in a real browser, if installed: it is painted, fits, and causes no errors.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use resvg::tiny_skia::Pixmap;
 
 use super::{many, runs};
 use crate::picture::{Theme, page, svg};
 
+/// A browser that takes longer hangs, as it does now and then on a busy machine, and is started again.
+const PATIENCE: Duration = Duration::from_secs(90);
+const TRIES: usize = 3;
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 fn browser() -> Option<PathBuf> {
@@ -22,25 +27,50 @@ fn browser() -> Option<PathBuf> {
     found
 }
 
-/// A browser without a window, and with a folder of its own.
-fn headless(browser: &Path, folder: &Path) -> Command {
-    let mut command = Command::new(browser);
-    command
-        .args(["--headless", "--no-sandbox", "--disable-gpu"])
-        .args(["--hide-scrollbars", "--disable-dev-shm-usage"])
-        .args(["--no-first-run", "--force-device-scale-factor=1"])
-        // It answers when all is painted, however long that takes on a busy machine.
-        .args([
-            "--run-all-compositor-stages-before-draw",
-            "--virtual-time-budget=10000",
-        ])
-        .args(["--enable-logging=stderr", "--v=0"])
-        .arg(format!(
-            "--user-data-dir={}",
-            folder.join("profile").display()
-        ))
-        .stdin(Stdio::null());
-    command
+/// What a browser without a window says of a file, on its standard output and on the other.
+fn visit(browser: &Path, file: &Path, options: &[String]) -> (String, String) {
+    for _ in 0..TRIES {
+        let folder = tempfile::tempdir().unwrap();
+        let [output, errors] = ["output", "errors"].map(|name| folder.path().join(name));
+        let mut command = Command::new(browser);
+        command
+            .args(["--headless", "--no-sandbox", "--disable-gpu"])
+            .args(["--hide-scrollbars", "--disable-dev-shm-usage"])
+            .args(["--no-first-run", "--force-device-scale-factor=1"])
+            // It answers when all is painted, however long that takes on a busy machine.
+            .args([
+                "--run-all-compositor-stages-before-draw",
+                "--virtual-time-budget=10000",
+            ])
+            .args(["--enable-logging=stderr", "--v=0"])
+            .arg(format!("--user-data-dir={}", folder.path().display()))
+            .args(options)
+            .arg(format!("file://{}", file.display()))
+            .stdin(Stdio::null())
+            .stdout(File::create(&output).unwrap())
+            .stderr(File::create(&errors).unwrap());
+        if ends_well(&mut command) {
+            let said = [output, errors].map(|said| fs::read(said).unwrap());
+            let [output, errors] = said.map(|octets| String::from_utf8_lossy(&octets).into_owned());
+            return (output, errors);
+        }
+    }
+    panic!("{} hangs or fails, {TRIES} times", browser.display());
+}
+
+/// Whether the program ends in time, and well.
+fn ends_well(command: &mut Command) -> bool {
+    let mut child = command.spawn().unwrap();
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.success();
+        }
+        sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    false
 }
 
 /// The errors of a page.
@@ -54,15 +84,12 @@ fn look(browser: &Path, file: &Path, width: u32, height: u32, dark: bool) -> (Pi
     let folder = tempfile::tempdir().unwrap();
     let shot = folder.path().join("shot.png");
     let scheme = u8::from(!dark);
-    let output = headless(browser, folder.path())
-        .arg(format!("--window-size={width},{height}"))
-        .arg(format!("--screenshot={}", shot.display()))
-        .arg(format!("file://{}", file.display()))
-        .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
+    let options = [
+        format!("--window-size={width},{height}"),
+        format!("--screenshot={}", shot.display()),
+        format!("--blink-settings=preferredColorScheme={scheme}"),
+    ];
+    let (_, said) = visit(browser, file, &options);
     let octets = fs::read(&shot).unwrap_or_else(|error| panic!("{error}: {said}"));
     (Pixmap::decode_png(&octets).unwrap(), complaints(&said))
 }
@@ -151,16 +178,13 @@ fn a_page_of_many_sessions_is_searched_and_sorted_and_fits_a_window_and_a_phone(
         frame(390)
     );
     fs::write(&file, frames).unwrap();
-    let mut command = headless(&browser, folder.path());
-    let output = command
-        .args(["--allow-file-access-from-files", "--dump-dom"])
-        .arg("--window-size=1700,1200")
-        .arg(format!("file://{}", file.display()))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
+    let options = [
+        "--allow-file-access-from-files",
+        "--dump-dom",
+        "--window-size=1700,1200",
+    ];
+    let (page, said) = visit(&browser, &file, &options.map(str::to_owned));
     assert_eq!(complaints(&said), "");
-    let page = String::from_utf8_lossy(&output.stdout);
     let found = page.split_once("found\">[").map(|(_, found)| found);
     let found = found.and_then(|found| found.split(']').next());
     let one = "fits true|shown 40 of 40|first fra-core0 ef path 0|fits open true|larger true\
