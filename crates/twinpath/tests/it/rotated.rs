@@ -10,10 +10,12 @@ use serde_json::Value;
 use crate::program::{Responder, Running, run};
 use crate::saved::document;
 
-/// The files of a run that was saved as `run.parquet` there, in the order of their names.
+/// The files of a run that was saved as `run.parquet` there, in the order of their names. One that is
+/// being made has no such name yet.
 fn files(directory: &Path) -> Vec<PathBuf> {
     let files = std::fs::read_dir(directory).unwrap();
     let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some());
     files.sort();
     files
 }
@@ -162,12 +164,7 @@ fn a_run_that_is_killed_leaves_all_files_readable() {
         responder.at
     ));
     let patience = Instant::now() + Duration::from_secs(20);
-    while files(directory.path())
-        .iter()
-        .filter(|file| file.extension().is_some())
-        .count()
-        < 3
-    {
+    while files(directory.path()).len() < 3 {
         assert!(Instant::now() < patience);
         thread::sleep(Duration::from_millis(20));
     }

@@ -6,7 +6,8 @@ use twinpath_proto::control::{Message, ServerEvent};
 use twinpath_proto::sender::Limit;
 use twinpath_report::Finding;
 use twinpath_report::finding::{Control, Unreached};
-use twinpath_runtime::controller::{ControlError, ControlEvent, ControllerPlan};
+use twinpath_runtime::controller::{self, ControlError, ControlEvent, ControllerPlan};
+use twinpath_runtime::measure::Engine;
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
@@ -258,24 +259,28 @@ fn a_handle_that_is_dropped_stops_its_sessions() {
 
 #[test]
 fn a_reflector_that_does_not_answer_is_no_refusal() {
-    // The session is agreed on for a port where nobody listens.
-    let mut script = Script::default();
-    let gone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let port = gone.local_addr().unwrap().port();
-    drop(gone);
-    script.answer = Box::new(move |_, number, _| Ok(super::rig::opened(number, port)));
-    let rig = serve(script);
-    let mut wanted = plan(rig.plan(), &[Dscp::BE]);
-    wanted.sessions[0].timeout = Duration::from_millis(150);
-    let outcome = control(wanted);
-    let session = &outcome.sessions[0];
-    assert_eq!((session.counters.sent, session.counters.received), (20, 0));
-    if !crate::portable_build() {
-        let refused = &session.findings[0];
-        assert!(
-            matches!(refused, Finding::Unreached(Unreached::PortUnreachable(it)) if it.is_negotiated),
-            "{refused:?}"
-        );
+    // Alone on its thread, and where sessions share sockets.
+    for threads in [0, 1] {
+        // The session is agreed on for a port where nobody listens.
+        let mut script = Script::default();
+        let gone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = gone.local_addr().unwrap().port();
+        drop(gone);
+        script.answer = Box::new(move |_, number, _| Ok(super::rig::opened(number, port)));
+        let rig = serve(script);
+        let mut wanted = plan(rig.plan(), &[Dscp::BE]);
+        wanted.sessions[0].timeout = Duration::from_millis(150);
+        let engine = Engine::start(threads).unwrap();
+        let outcome = finish(controller::start(wanted, &engine).unwrap());
+        let session = &outcome.sessions[0];
+        assert_eq!((session.counters.sent, session.counters.received), (20, 0));
+        if !crate::portable_build() {
+            let refused = &session.findings[0];
+            assert!(
+                matches!(refused, Finding::Unreached(Unreached::PortUnreachable(it)) if it.is_negotiated),
+                "{threads} threads: {refused:?}"
+            );
+        }
+        assert_eq!(stops(&rig.events()), 1);
     }
-    assert_eq!(stops(&rig.events()), 1);
 }
