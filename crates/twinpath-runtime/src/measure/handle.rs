@@ -171,8 +171,10 @@ impl SessionControl {
 
     /// Ends the session at once.
     pub(crate) fn abandon(&self) {
-        self.shared.abandoned.store(true, Ordering::Release);
-        self.waker.wake();
+        let is_told = self.shared.abandoned.swap(true, Ordering::AcqRel);
+        if !is_told && !self.shared.is_finished() {
+            self.waker.wake();
+        }
     }
 
     /// Waits for the end. The error of a session that failed is returned once.

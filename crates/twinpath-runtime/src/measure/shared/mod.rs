@@ -128,3 +128,35 @@ impl LookWaker {
         self.pool.send(Command::Look(self.id));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::measure::handle::{SessionControl, Wake};
+
+    #[test]
+    fn a_session_that_is_told_or_over_is_not_looked_at_again() {
+        let (_set, waker) = SocketSet::new().unwrap();
+        let (commands, asked) = mpsc::channel();
+        let pool = Pool::new(commands, waker);
+        let session = || SessionControl {
+            shared: Arc::default(),
+            waker: Wake::Shared(LookWaker {
+                pool: pool.clone(),
+                id: SessionId::default(),
+            }),
+        };
+        let goes_on = session();
+        for _ in 0..3 {
+            goes_on.stop();
+            goes_on.abandon();
+        }
+        assert_eq!(asked.try_iter().count(), 2);
+        let over = session();
+        drop(EndGuard::new(Arc::clone(&over.shared)));
+        over.abandon();
+        assert_eq!(asked.try_iter().count(), 0);
+    }
+}
