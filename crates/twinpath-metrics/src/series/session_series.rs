@@ -177,7 +177,7 @@ impl Series {
 
     /// The same of a session that may have few packets. As long as its records take no more than so many
     /// `octets`, they are kept in place of what is counted of them, which takes more; then all are counted,
-    /// which takes a microsecond or so for each. With rows or columns they are counted at once.
+    /// which takes half a microsecond for each. With rows or columns they are counted at once.
     pub fn keeping_records(config: SeriesConfig, octets: usize) -> Self {
         if config.interval.is_some() || config.columns.is_some() {
             return Self::new(config);

@@ -140,12 +140,7 @@ fn a_session_takes_what_its_packets_need_and_from_some_number_on_no_more() {
     let mut state = 5;
     let mut spread = || 100_000 + (random(&mut state) % 900_000) as i64;
     // After so many packets at most this.
-    for (packets, most) in [
-        (1, 7_000),
-        (60, 12_000),
-        (1_000, 80_000),
-        (200_000, 140_000),
-    ] {
+    for (packets, most) in [(1, 4_500), (60, 7_000), (1_000, 55_000), (200_000, 140_000)] {
         let known = metrics.figures().received;
         for seq in known..packets {
             metrics.record(&received(seq, spread(), spread() / 10, spread()));
@@ -183,7 +178,7 @@ fn a_session_of_a_minute_takes_less_than_its_figures() {
     let mut state = 5;
     let mut spread = || 100_000 + (random(&mut state) % 900_000) as i64;
     // After so many packets at most this.
-    for (packets, most) in [(1, 650), (60, 2_100), (150, 4_600), (1_000, 90_000)] {
+    for (packets, most) in [(1, 550), (60, 1_600), (150, 4_000), (1_000, 70_000)] {
         let known = series.metrics().figures().received;
         for seq in known..packets {
             let sample = received(seq, spread(), spread() / 10, spread());
