@@ -152,7 +152,7 @@ fn a_full_disk_is_one_clear_line() {
     );
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "report"))]
 #[test]
 fn a_result_for_a_closed_stdout_is_an_error_at_once_and_files_are_written_all_the_same() {
     use crate::program::shell;
