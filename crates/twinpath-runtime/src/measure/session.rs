@@ -283,7 +283,11 @@ impl Session {
 
     /// A datagram that came to the session's socket.
     pub(super) fn handle_reply(&mut self, octets: &[u8], arrival: &Arrival, now: ClockPair) {
-        if self.source.is_changed_by(arrival, &self.plan, now.mono) {
+        let answers = || self.engine.is_answered_by(octets);
+        if self
+            .source
+            .is_changed_by(arrival, &self.plan, now.mono, answers)
+        {
             // What was answered before is recorded before.
             self.take_samples();
             self.record(Record::SourceChange { at: now.wall });

@@ -37,39 +37,40 @@ impl Source {
         self.next_look = Mono::from_ns(0);
     }
 
-    /// True if a reply came to another address than those before, which packets leave with now. What
-    /// others send to any address of this host does not count, and costs a look now and then at most.
+    /// True if a reply came to another address than those before, which packets left with. `answers`: whether it
+    /// is the reply to a packet of the session; what others send to any address of this host does not count.
     pub(super) fn is_changed_by(
         &mut self,
         arrival: &Arrival,
         plan: &SenderPlan,
         now: Mono,
+        answers: impl FnOnce() -> bool,
     ) -> bool {
         let is_other = match arrival.to {
             Some(to) => to != self.now,
-            None => self.may_differ,
+            None => self.may_differ && now >= self.next_look,
         };
         if !is_other
             || plan.near.is_some()
-            || now < self.next_look
             || arrival.from.ip() != plan.far.ip()
             || arrival.from.port() != plan.far.port()
+            || !answers()
         {
             return false;
         }
-        self.next_look = now + LOOK_EVERY;
-        let Ok(address) = local_address_towards(plan.far, plan.path.interface.as_deref()) else {
-            return false;
+        let address = match arrival.to {
+            // Not what the system would send from now: a new interface has one address sooner than the other.
+            Some(to) => to,
+            None => {
+                self.next_look = now + LOOK_EVERY;
+                match local_address_towards(plan.far, plan.path.interface.as_deref()) {
+                    Ok(address) => address,
+                    Err(_) => return false,
+                }
+            }
         };
-        if arrival.to.is_some_and(|to| to != address) {
-            return false;
-        }
         self.may_differ = false;
         let is_changed = address != self.now;
-        if is_changed {
-            // Another may follow at once: a new interface has one address sooner than the other.
-            self.next_look = now;
-        }
         self.now = address;
         self.changes += u64::from(is_changed);
         is_changed

@@ -222,7 +222,10 @@ fn the_first_signal_on_a_silent_path_says_what_it_waits_for_and_counts_the_losse
         "sender {} 127.0.0.1:0 --duration 600 -i 10 --timeout 1.5 --json -d",
         silent.local_addr().unwrap()
     ));
-    silent.recv(&mut [0; 100]).unwrap();
+    // What is on the way is known to the command a moment later.
+    for _ in 0..30 {
+        silent.recv(&mut [0; 100]).unwrap();
+    }
     run.signal(&["INT"]);
     let mut stderr = String::new();
     let mut stream = run.0.stderr.take().unwrap();
