@@ -58,17 +58,15 @@ impl Source {
         {
             return false;
         }
-        let address = match arrival.to {
-            // Not what the system would send from now: a new interface has one address sooner than the other.
-            Some(to) => to,
-            None => {
-                self.next_look = now + LOOK_EVERY;
-                match local_address_towards(plan.far, plan.path.interface.as_deref()) {
-                    Ok(address) => address,
-                    Err(_) => return false,
-                }
-            }
+        // Where a reply tells, not what the system would send from now: a new interface has one address
+        // sooner than the other.
+        let address = if let Some(to) = arrival.to {
+            Ok(to)
+        } else {
+            self.next_look = now + LOOK_EVERY;
+            local_address_towards(plan.far, plan.path.interface.as_deref())
         };
+        let Ok(address) = address else { return false };
         self.may_differ = false;
         let is_changed = address != self.now;
         self.now = address;
