@@ -1,4 +1,4 @@
-//! Classifies a datagram: TWAMP Light and STAMP on one port (`stamp.md` section 7, RFC 8762 section
+//! Classifies a datagram: TWAMP Light and STAMP on one port (RFC 8762 section
 //! 4.6). A pure function of one packet, without state.
 
 use twinpath_wire::{
