@@ -114,7 +114,7 @@ pub(crate) struct ControllerArgs {
     #[arg(long, value_name = "N", value_parser = paths, help_heading = SESSIONS)]
     pub(crate) paths: Option<u16>,
 
-    /// Threads that more than 16 sessions share (fewer have one each); default: one for each 50000
+    /// Threads that more than 16 sessions share; up to 16 each have their own; default: one for each 50000
     /// packets a second, as far as there are processors
     #[arg(long, value_name = "N", value_parser = threads, help_heading = SESSIONS)]
     pub(crate) threads: Option<usize>,

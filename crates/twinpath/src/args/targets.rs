@@ -28,7 +28,7 @@ pub(crate) struct TargetOptions {
     #[arg(long, value_name = "FILE|-")]
     pub(crate) targets: Option<PathBuf>,
 
-    /// Threads that more than 16 sessions share (fewer have one each); default: one for each 50000
+    /// Threads that more than 16 sessions share; up to 16 each have their own; default: one for each 50000
     /// packets a second, as far as there are processors
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<usize>,

@@ -261,7 +261,7 @@ fn a_handle_that_is_dropped_stops_its_sessions() {
 fn a_reflector_that_does_not_answer_is_no_refusal() {
     // Alone on its thread, and where sessions share sockets.
     for threads in [0, 1] {
-        // The session is agreed on for a port where nobody listens.
+        // The session is agreed on for a port on which nothing listens.
         let mut script = Script::default();
         let gone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = gone.local_addr().unwrap().port();
