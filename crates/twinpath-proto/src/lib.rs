@@ -9,12 +9,14 @@ mod clock;
 #[cfg(feature = "control")]
 pub mod control;
 mod features;
+mod off_stack;
 pub mod random;
 pub mod reflector;
 mod refusal;
 #[cfg(feature = "control")]
 pub mod security;
 pub mod sender;
+pub mod stamp;
 mod test_guard;
 
 pub use client_prefix::ClientPrefix;

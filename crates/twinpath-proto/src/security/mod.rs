@@ -27,7 +27,9 @@ pub(crate) use token::{open_token, seal_token};
 use aes::Aes128;
 use hmac::{Hmac, KeyInit, Mac as _};
 use sha1::Sha1;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
+
+use crate::off_stack::off_stack;
 
 /// AES-CBC of one direction, enciphering.
 type Encryptor = cbc::Encryptor<Aes128>;
@@ -51,25 +53,6 @@ fn keyed(key: &[u8; 32]) -> Mac {
     let mut block = Zeroizing::new([0; 64]);
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
     Mac::new((&*block).into())
-}
-
-/// Builds a value with secrets, then overwrites the stack used for it: libraries build their key
-/// schedules there and move them, and moving does not wipe the source.
-fn off_stack<T>(work: impl FnOnce() -> T) -> T {
-    /// In a stack frame below that of the caller, which overwrites it.
-    #[inline(never)]
-    fn in_lower_frame<T>(work: impl FnOnce() -> T) -> T {
-        work()
-    }
-    let made = in_lower_frame(work);
-    overwrite_stack();
-    made
-}
-
-#[inline(never)]
-fn overwrite_stack() {
-    let mut words = [0_u64; 1536];
-    words.zeroize();
 }
 
 /// The HMAC, truncated to its field (RFC 4656 section 3.2).

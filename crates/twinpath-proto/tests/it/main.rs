@@ -4,4 +4,5 @@ mod control;
 mod reflector;
 mod sender;
 mod sim;
+mod stamp;
 mod vectors;

@@ -1,5 +1,5 @@
 //! The Session-Reflector.
-mod capture;
+pub(crate) mod capture;
 mod captured;
 mod classification;
 mod flood;

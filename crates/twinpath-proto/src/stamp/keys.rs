@@ -1,0 +1,266 @@
+//! The keys of one end, and which of them a packet has.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+
+use ipnet::IpNet;
+
+use super::StampKey;
+
+/// The packets that a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyScope {
+    /// Those for which no other key is.
+    Default,
+    /// Those of sessions with this SSID.
+    Ssid(NonZeroU16),
+    /// Those from and to these addresses.
+    Prefix(IpNet),
+}
+
+impl KeyScope {
+    /// The same packets, said in one way: a network without bits of a host, and without the
+    /// mapping of IPv4 into IPv6.
+    #[must_use]
+    pub fn canonical(self) -> Self {
+        match self {
+            Self::Prefix(prefix) => Self::Prefix(canonical(prefix)),
+            Self::Default | Self::Ssid(_) => self,
+        }
+    }
+}
+
+fn canonical(prefix: IpNet) -> IpNet {
+    /// Bits in front of the IPv4 address in a mapped one.
+    const MAPPED: u8 = 96;
+    let mapped = prefix.prefix_len().checked_sub(MAPPED);
+    match (prefix.addr().to_canonical(), mapped) {
+        (v4 @ IpAddr::V4(_), Some(length)) if prefix.addr().is_ipv6() => IpNet::new(v4, length),
+        _ => Ok(prefix),
+    }
+    .unwrap_or(prefix)
+    .trunc()
+}
+
+/// The keys of one end, made once: a lookup takes logarithmic time and allocates nothing.
+#[derive(Clone, Default)]
+pub struct StampKeys {
+    default: Option<StampKey>,
+    by_ssid: Vec<(NonZeroU16, StampKey)>,
+    /// By network, then by length, so the last one that does not begin behind an address is the
+    /// longest that can contain it, or lies in all that do.
+    by_prefix: Vec<PrefixKey>,
+}
+
+#[derive(Clone)]
+struct PrefixKey {
+    prefix: IpNet,
+    /// The longest other prefix that contains this one: an index.
+    within: Option<u32>,
+    key: StampKey,
+}
+
+impl StampKeys {
+    /// From keys in any order. Of two keys for the same packets the later counts.
+    pub fn new(keys: impl IntoIterator<Item = (KeyScope, StampKey)>) -> Self {
+        let mut made = Self::default();
+        for (scope, key) in keys {
+            match scope {
+                KeyScope::Default => made.default = Some(key),
+                KeyScope::Ssid(ssid) => made.by_ssid.push((ssid, key)),
+                KeyScope::Prefix(prefix) => made.by_prefix.push(PrefixKey {
+                    prefix: canonical(prefix),
+                    within: None,
+                    key,
+                }),
+            }
+        }
+        // Stable, and the first of equals is kept: so the last one comes first.
+        made.by_ssid.reverse();
+        made.by_ssid.sort_by_key(|(ssid, _)| *ssid);
+        made.by_ssid.dedup_by_key(|(ssid, _)| *ssid);
+        made.by_prefix.reverse();
+        made.by_prefix.sort_by_key(|one| one.prefix);
+        made.by_prefix.dedup_by_key(|one| one.prefix);
+        made.by_ssid.shrink_to_fit();
+        made.by_prefix.shrink_to_fit();
+        nest(&mut made.by_prefix);
+        made
+    }
+
+    /// The key of a packet whose other end is `peer`, in a session with this SSID, 0 for none: by
+    /// SSID before by prefix, the longest first, before the default (row ST-11).
+    pub fn for_packet(&self, peer: IpAddr, ssid: u16) -> Option<&StampKey> {
+        self.by_ssid(ssid)
+            .or_else(|| self.by_prefix(peer.to_canonical()))
+            .or(self.default.as_ref())
+    }
+
+    /// Number of keys.
+    pub fn len(&self) -> usize {
+        usize::from(self.default.is_some()) + self.by_ssid.len() + self.by_prefix.len()
+    }
+
+    /// Whether there is no key, so that no authenticated packet can be answered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn by_ssid(&self, ssid: u16) -> Option<&StampKey> {
+        let ssid = NonZeroU16::new(ssid)?;
+        let at = self.by_ssid.binary_search_by_key(&ssid, |(ssid, _)| *ssid);
+        self.by_ssid.get(at.ok()?).map(|(_, key)| key)
+    }
+
+    fn by_prefix(&self, peer: IpAddr) -> Option<&StampKey> {
+        let beyond = self
+            .by_prefix
+            .partition_point(|one| one.prefix.network() <= peer);
+        let mut candidate = self.by_prefix.get(beyond.checked_sub(1)?)?;
+        while !candidate.prefix.contains(&peer) {
+            candidate = self.by_prefix.get(candidate.within? as usize)?;
+        }
+        Some(&candidate.key)
+    }
+}
+
+/// Says of each prefix in which it lies. Of two prefixes that overlap, one contains the other.
+fn nest(sorted: &mut [PrefixKey]) {
+    let mut around: Vec<(u32, IpNet)> = Vec::new();
+    for (at, one) in (0..).zip(sorted) {
+        while around
+            .pop_if(|(_, outer)| !outer.contains(&one.prefix))
+            .is_some()
+        {}
+        one.within = around.last().map(|(outer, _)| *outer);
+        around.push((at, one.prefix));
+    }
+}
+
+impl fmt::Debug for StampKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} keys]", self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A key that the tests tell from others.
+    fn key(number: u8) -> StampKey {
+        StampKey::new(&[number; 16]).unwrap()
+    }
+
+    fn keys<const N: usize>(scopes: [&str; N]) -> StampKeys {
+        StampKeys::new((0..).zip(scopes).map(|(number, scope)| {
+            let scope = match (scope.parse(), scope.parse()) {
+                (Ok(ssid), _) => KeyScope::Ssid(ssid),
+                (_, Ok(prefix)) => KeyScope::Prefix(prefix),
+                _ => KeyScope::Default,
+            };
+            (scope, key(number))
+        }))
+    }
+
+    /// Which of them it is.
+    fn found(keys: &StampKeys, peer: &str, ssid: u16) -> Option<u8> {
+        let key = keys.for_packet(peer.parse().unwrap(), ssid)?;
+        Some(number_of(key))
+    }
+
+    fn number_of(found: &StampKey) -> u8 {
+        let tag = found.sign(&[b"which"]);
+        (0..=255)
+            .find(|number| key(*number).verify(&[b"which"], &tag))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_key_by_ssid_comes_before_one_by_prefix_and_that_before_the_default() {
+        let all = keys(["7", "192.0.2.0/24", "default"]);
+        assert_eq!(all.len(), 3);
+        assert_eq!(found(&all, "192.0.2.1", 7), Some(0));
+        assert_eq!(found(&all, "192.0.2.1", 8), Some(1));
+        assert_eq!(found(&all, "::ffff:192.0.2.1", 0), Some(1));
+        assert_eq!(found(&all, "198.51.100.1", 0), Some(2));
+        assert_eq!(found(&all, "2001:db8::1", 7), Some(0));
+        let some = keys(["7", "192.0.2.0/24"]);
+        assert_eq!(found(&some, "198.51.100.1", 0), None);
+        assert_eq!(found(&some, "198.51.100.1", 8), None);
+        assert!(StampKeys::default().is_empty());
+        assert_eq!(found(&StampKeys::default(), "192.0.2.1", 7), None);
+    }
+
+    #[test]
+    fn of_several_prefixes_the_longest_counts_and_a_family_has_its_own() {
+        let all = keys([
+            "0.0.0.0/0",
+            "10.0.0.0/8",
+            "10.1.2.99/24",
+            "10.1.0.0/16",
+            "10.1.2.3/32",
+            "2001:db8::/32",
+            "2001:db8:1::/48",
+            "::ffff:10.9.0.0/112",
+        ]);
+        for (peer, number) in [
+            ("10.1.2.3", Some(4)),
+            ("10.1.2.4", Some(2)),
+            ("10.1.2.2", Some(2)),
+            ("10.1.3.0", Some(3)),
+            ("10.2.0.0", Some(1)),
+            ("10.9.1.1", Some(7)),
+            ("10.255.255.255", Some(1)),
+            ("11.0.0.0", Some(0)),
+            ("255.255.255.255", Some(0)),
+            ("2001:db8:1::1", Some(6)),
+            ("2001:db8:2::1", Some(5)),
+            ("2001:db9::", None),
+            ("::", None),
+        ] {
+            assert_eq!(found(&all, peer, 0), number, "{peer}");
+        }
+    }
+
+    #[test]
+    fn of_two_keys_for_the_same_packets_the_later_counts() {
+        let all = keys(["default", "9", "10.0.0.1/8", "9", "10.0.0.0/8", "default"]);
+        assert_eq!(all.len(), 3);
+        assert_eq!(found(&all, "192.0.2.1", 9), Some(3));
+        assert_eq!(found(&all, "10.0.0.1", 0), Some(4));
+        assert_eq!(found(&all, "192.0.2.1", 0), Some(5));
+    }
+
+    proptest! {
+        /// The slow twin asks every prefix. Few high bits vary, so that prefixes nest.
+        #[test]
+        fn the_longest_prefix_is_found_among_many(
+            nets in prop::collection::vec((0..64_u32, 0..=32_u8), 1..40),
+            peers in prop::collection::vec((0..64_u32, any::<u16>()), 1..20),
+        ) {
+            let nets: Vec<IpNet> = nets
+                .into_iter()
+                .map(|(high, length)| {
+                    IpNet::new(IpAddr::V4((high << 26).into()), length).unwrap().trunc()
+                })
+                .collect();
+            let all = StampKeys::new(
+                (0..).zip(&nets).map(|(number, net)| (KeyScope::Prefix(*net), key(number))),
+            );
+            for (high, low) in peers {
+                let peer = IpAddr::V4(((high << 26) | u32::from(low)).into());
+                let slow = nets
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, net)| net.contains(&peer))
+                    .max_by_key(|(_, net)| net.prefix_len())
+                    .map(|(at, _)| u8::try_from(at).unwrap());
+                prop_assert_eq!(all.for_packet(peer, 0).map(number_of), slow, "{}", peer);
+            }
+        }
+    }
+}

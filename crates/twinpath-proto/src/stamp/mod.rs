@@ -1,0 +1,8 @@
+//! Keys of STAMP: which key a packet has, and what is signed with it (RFC 8762 section 4.4, RFC
+//! 8972 section 4.8).
+
+mod key;
+mod keys;
+
+pub use key::{KeyTooShort, StampKey};
+pub use keys::{KeyScope, StampKeys};
