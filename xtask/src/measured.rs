@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use twinpath_metrics::{MetricsConfig, Record, ReflectorKind, Series, SeriesConfig, Waits};
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender,
+    Fill, Limit, PayloadSize, Schedule, SenderConfig, SessionSender, Wire,
 };
 use twinpath_wire::{
     Arrival, Delta, ErrorEstimate, Mono, ReflectorOpen, Rung, Sample, SenderOpen, Stamp, Tos, Wall,
@@ -97,7 +97,7 @@ fn series(kept: KeptSeries) -> Series {
 
 fn sender(packets: u64) -> Result<SessionSender> {
     Ok(SessionSender::new(SenderConfig {
-        protocol: Protocol::TwampLight,
+        wire: Wire::TWAMP_LIGHT,
         far: "192.0.2.2:862".parse()?,
         start: Mono::from_ns(0),
         schedule: Schedule::every(Duration::from_nanos(SECOND_NS)),

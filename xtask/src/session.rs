@@ -11,7 +11,7 @@ use twinpath_proto::TestFeatures;
 use twinpath_proto::control::{ClientEvent, ClientPlan, ControlClient, SessionPlan};
 use twinpath_proto::security::{Credentials, KeyId, Passphrase, SessionKeys};
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender,
+    Fill, Limit, PayloadSize, Schedule, SenderConfig, SessionSender, Wire,
 };
 use twinpath_wire::control::{Accept, SecurityMode};
 use twinpath_wire::{ErrorEstimate, Mono, TimeFormat};
@@ -100,7 +100,7 @@ impl Session {
         octets: usize,
     ) -> Result<Vec<u8>> {
         let mut sender = SessionSender::new(SenderConfig {
-            protocol: Protocol::Twamp(features),
+            wire: Wire::twamp(features),
             far,
             start: Mono::from_ns(0),
             schedule: Schedule::every(Duration::from_secs(1)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use twinpath_proto::TestGuard;
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SenderCounters, SessionSender,
+    Fill, Limit, PayloadSize, Schedule, SenderConfig, SenderCounters, SessionSender, Wire,
 };
 use twinpath_proto::{ClockPair, TestFeatures};
 use twinpath_wire::control::{Modes, Sid};
@@ -100,7 +100,7 @@ fn history(data: &[u8]) -> SenderCounters {
 
 fn config(flags: u8, far: SocketAddr, is_secured: bool) -> SenderConfig {
     SenderConfig {
-        protocol: protocol(flags),
+        wire: wire(flags),
         far,
         start: Mono::from_ns(0),
         schedule: Schedule::every(Duration::from_millis(50)),
@@ -144,10 +144,10 @@ fn secured(flags: u8) -> Modes {
 }
 
 /// Bit 0: STAMP. Bit 2: agreed, with the features of bits 3 to 6; with bit 7 too, secured.
-fn protocol(flags: u8) -> Protocol {
+fn wire(flags: u8) -> Wire {
     match flags & 5 {
-        0 => Protocol::TwampLight,
-        4 => Protocol::Twamp(TestFeatures {
+        0 => Wire::TWAMP_LIGHT,
+        4 => Wire::twamp(TestFeatures {
             modes: Modes::from_bits(u32::from(flags & 0x78) << 2)
                 | if flags & 0x80 == 0 {
                     Modes::UNAUTHENTICATED
@@ -157,7 +157,7 @@ fn protocol(flags: u8) -> Protocol {
             padding_to_reflect: 6,
             server_octets: u16::from(flags & 8),
         }),
-        _ => Protocol::Stamp { ssid: 7 },
+        _ => Wire::stamp(7),
     }
 }
 

@@ -15,7 +15,7 @@ use twinpath_proto::reflector::{
 };
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender,
+    Fill, Limit, PayloadSize, Schedule, SenderConfig, SessionSender, Wire,
 };
 use twinpath_proto::{ClockPair, TestFeatures};
 use twinpath_wire::control::{Modes, Sid};
@@ -181,7 +181,7 @@ fn secured_112_octets(bencher: Bencher<'_, '_>, modes: u32) {
 fn first_request(modes: Modes, guard: &TestGuard) -> Vec<u8> {
     let start = Mono::from_ns(1_000_000_000);
     let mut sender = SessionSender::new(SenderConfig {
-        protocol: Protocol::Twamp(TestFeatures {
+        wire: Wire::twamp(TestFeatures {
             modes,
             ..TestFeatures::default()
         }),

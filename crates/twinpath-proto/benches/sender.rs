@@ -11,7 +11,7 @@ use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender, TxToken,
+    Fill, Limit, PayloadSize, Schedule, SenderConfig, SessionSender, TxToken, Wire,
 };
 use twinpath_wire::{
     Arrival, Delta, ErrorEstimate, Mono, ReflectorOpen, Rung, SenderOpen, Stamp, Wall, WireTime,
@@ -49,7 +49,7 @@ impl Loop {
     fn new(payload: usize, fill: Fill, stamps: bool) -> Self {
         let far = "192.0.2.2:862".parse().expect("an address");
         let sender = SessionSender::new(SenderConfig {
-            protocol: Protocol::TwampLight,
+            wire: Wire::TWAMP_LIGHT,
             far,
             start: Mono::from_ns(0),
             schedule: Schedule::every(Duration::from_nanos(INTERVAL_NS)),

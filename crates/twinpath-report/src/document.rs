@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 use twinpath_metrics::{DelayFigures, DuplicationFigures, LossPeriods};
-use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_proto::sender::PayloadSize;
 use twinpath_wire::nanoseconds;
 
 use crate::words::rfc3339;
@@ -148,23 +148,6 @@ impl<'a> TargetDocument<'a> {
     }
 }
 
-/// A protocol as documents name it.
-pub fn protocol_name(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::TwampLight => "twamp-light",
-        Protocol::Twamp(_) => "twamp",
-        Protocol::Stamp { .. } => "stamp",
-    }
-}
-
-/// The Session-Sender Identifier, if any.
-pub fn ssid(protocol: Protocol) -> Option<u16> {
-    match protocol {
-        Protocol::TwampLight | Protocol::Twamp(_) | Protocol::Stamp { ssid: 0 } => None,
-        Protocol::Stamp { ssid } => Some(ssid),
-    }
-}
-
 impl<'a> SessionDocument<'a> {
     /// From `report`, with the figures `requested` in addition to the usual ones. `file`: the file
     /// it is from, if a report has several.
@@ -173,12 +156,12 @@ impl<'a> SessionDocument<'a> {
         // Unknown values are null, not 0.
         let (has_end, has_sender) = (report.origin.has_end(), report.origin.has_sender());
         Self {
-            protocol: protocol_name(report.identity.protocol),
-            mode: report.identity.mode.name(),
+            protocol: report.identity.wire.format.name(),
+            mode: report.identity.wire.security.name(),
             sender: requested.endpoint(report.sender()),
             reflector: requested.endpoint(report.identity.reflector),
             sid: report.identity.sid.map(|sid| sid.to_string()),
-            ssid: ssid(report.identity.protocol),
+            ssid: report.identity.wire.format.ssid(),
             started: rfc3339(report.started),
             duration_ns: nanoseconds::of(report.duration),
             interval_ns: nanoseconds::of(report.identity.schedule.mean_interval()),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::{AvailabilityRule, MetricsConfig};
-use twinpath_proto::sender::{Protocol, Schedule};
-use twinpath_wire::control::{SecurityMode, Sid};
+use twinpath_proto::sender::{Schedule, Wire};
+use twinpath_wire::control::Sid;
 use twinpath_wire::{Tos, nanoseconds};
 
 /// Identity and parameters of a session: known before its first packet, except for the addresses
@@ -16,10 +16,9 @@ use twinpath_wire::{Tos, nanoseconds};
 pub struct Identity {
     /// Its position in its run, from 1; refused sessions count too.
     pub number: usize,
-    /// TWAMP, TWAMP Light or STAMP.
-    pub protocol: Protocol,
-    /// How the session is secured.
-    pub mode: SecurityMode,
+    /// What its packets look like.
+    #[serde(flatten)]
+    pub wire: Wire,
     /// Session Identifier; only with TWAMP-Control.
     #[serde(with = "sid")]
     pub sid: Option<Sid>,

@@ -9,7 +9,7 @@ use twinpath_metrics::{
     Basis, BinFigures, ClockEstimate, ClockModel, Coverage, Distributions, FarStep, Figures,
     MetricsConfig, SessionMetrics, Timeline, VoiceFigures, figures,
 };
-use twinpath_proto::sender::{PayloadSize, Protocol, SenderCounters};
+use twinpath_proto::sender::{PayloadSize, SenderCounters};
 use twinpath_wire::{ErrorEstimate, Rung, Wall, nanoseconds};
 
 use crate::finding;
@@ -342,7 +342,7 @@ impl SessionReport {
 
     /// Whether the session was negotiated by TWAMP-Control.
     pub(crate) fn is_negotiated(&self) -> bool {
-        matches!(self.identity.protocol, Protocol::Twamp(_))
+        self.identity.wire.format.features().is_some()
     }
 
     /// The sender's address and port. Its zone is the reflector's, if it has none.
@@ -360,7 +360,7 @@ impl SessionReport {
     /// Octets of UDP payload of the packets.
     pub fn payload_sizes(&self) -> PayloadSize {
         PayloadSize::padded(
-            self.identity.protocol,
+            self.identity.wire,
             u16::try_from(self.identity.padding).ok(),
             self.identity.reflector.ip(),
         )

@@ -6,7 +6,7 @@ use std::time::Duration;
 use twinpath_metrics::{BinEdges, MetricsConfig, ReflectorKind};
 use twinpath_net::PathOptions;
 use twinpath_proto::reflector::ReflectorConfig;
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
+use twinpath_proto::sender::{Fill, Limit, PayloadSize, Schedule, Wire};
 use twinpath_wire::{Tos, nanoseconds};
 
 /// Which source port a Session-Sender binds.
@@ -31,8 +31,8 @@ pub struct SenderPlan {
     pub port: PortChoice,
     /// The port of the session that this one goes on for, which it has too unless others took it.
     pub earlier_port: Option<u16>,
-    /// TWAMP Light or STAMP with its Session Identifier.
-    pub protocol: Protocol,
+    /// What its packets look like.
+    pub wire: Wire,
     /// When to end.
     pub limit: Limit,
     /// When packets leave.
@@ -126,7 +126,7 @@ impl SenderPlan {
             near: None,
             port: PortChoice::Exact(0),
             earlier_port: None,
-            protocol: Protocol::TwampLight,
+            wire: Wire::TWAMP_LIGHT,
             limit: Limit::Count(100),
             schedule: Schedule::every(Duration::from_millis(100)),
             timeout: Duration::from_secs(2),

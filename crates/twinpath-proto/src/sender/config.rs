@@ -3,74 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use twinpath_wire::{
-    ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, ReflectorOpen, SenderOpen, StampSender,
-    TlvHeader,
-};
+use serde::Serialize;
+use twinpath_wire::{ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono};
 
 use super::schedule::Schedule;
-use crate::features::TestFeatures;
-
-/// The packet format of a sender.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
-pub enum Protocol {
-    /// TWAMP-Test as TWAMP Light uses it (RFC 5357 section 4.1.2 and Appendix I).
-    TwampLight,
-    /// TWAMP-Test as negotiated by Control-Client and Server (RFC 5357 section 4.1, RFC 6038
-    /// section 5.1, RFC 7750 section 2.2.2). The format of T1 is the sender's own choice (RFC
-    /// 8186).
-    Twamp(TestFeatures),
-    /// STAMP base packets (RFC 8762 section 4.2.1).
-    Stamp {
-        /// Session-Sender Identifier (RFC 8972 section 3); 0: none.
-        ssid: u16,
-    },
-}
-
-impl Protocol {
-    /// The UDP payload actually sent if `asked` octets are requested: at least the header and what
-    /// the negotiated features need, and for STAMP never 1 to 3 octets more than the base packet,
-    /// which are too few for a TLV header (row ST-36).
-    pub fn payload_octets(self, asked: usize) -> usize {
-        match self {
-            Self::TwampLight => asked.max(SenderOpen::OCTETS),
-            Self::Twamp(features) => asked.max(features.least_payload()),
-            Self::Stamp { .. } if asked <= StampSender::OCTETS => StampSender::OCTETS,
-            Self::Stamp { .. } => asked.max(StampSender::OCTETS + TlvHeader::OCTETS),
-        }
-    }
-
-    /// The offset from which the user's padding counts: the 14 octets of an unauthenticated header,
-    /// whatever the actual header, or the end of the zeros of Symmetrical Size (RFC 6038 section
-    /// 5.1.4; row TC-83).
-    pub fn padding_counts_from(self) -> usize {
-        match self {
-            Self::Twamp(features) if features.is_symmetrical() => features.padding_from(),
-            Self::TwampLight | Self::Twamp(_) | Self::Stamp { .. } => SenderOpen::OCTETS,
-        }
-    }
-
-    /// The offset from which packets that are long enough have octets of the sender's choice.
-    pub fn padding_begins(self) -> usize {
-        match self {
-            Self::TwampLight => SenderOpen::OCTETS,
-            Self::Twamp(features) => features.padding_from(),
-            Self::Stamp { .. } => StampSender::OCTETS + TlvHeader::OCTETS,
-        }
-    }
-
-    /// The UDP payload of the reply to a request of `sent` octets: the same, but at least a reply's
-    /// header (rows TT-20, ST-6).
-    pub fn reply_octets(self, sent: usize) -> usize {
-        match self {
-            Self::TwampLight => sent.max(ReflectorOpen::OCTETS),
-            Self::Twamp(features) => features.reply_octets(sent),
-            Self::Stamp { .. } => sent,
-        }
-    }
-}
+use super::wire::Wire;
 
 /// UDP payload sizes in octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -89,10 +26,10 @@ const AROUND_V6: usize = 14 + 40 + 8;
 
 impl PayloadSize {
     /// The sizes of packets to `far` with a header and this many octets of padding; `None`: IMIX.
-    pub fn padded(protocol: Protocol, padding_octets: Option<u16>, far: IpAddr) -> Self {
+    pub fn padded(wire: Wire, padding_octets: Option<u16>, far: IpAddr) -> Self {
         if let Some(octets) = padding_octets {
-            let asked = usize::from(octets) + protocol.padding_counts_from();
-            return Self::Fixed(protocol.payload_octets(asked));
+            let asked = usize::from(octets) + wire.padding_counts_from();
+            return Self::Fixed(wire.payload_octets(asked));
         }
         let around = match far {
             IpAddr::V4(_) => AROUND_V4,
@@ -100,7 +37,7 @@ impl PayloadSize {
         };
         // Over IPv6 and for STAMP, the smallest frame is too small for the header: then the
         // header's size.
-        Self::Imix([64, 590, 1514].map(|frame: usize| protocol.payload_octets(frame - around)))
+        Self::Imix([64, 590, 1514].map(|frame: usize| wire.payload_octets(frame - around)))
     }
 
     /// The sizes of packets in turn, by number; one if all are equal.
@@ -148,8 +85,8 @@ pub enum Limit {
 /// Configuration of a Session-Sender.
 #[derive(Clone, Copy, Debug)]
 pub struct SenderConfig {
-    /// The packet format.
-    pub protocol: Protocol,
+    /// What its packets look like.
+    pub wire: Wire,
     /// The Session-Reflector; replies must come from exactly this address and port (ignoring IPv6
     /// scope and flow).
     pub far: SocketAddr,

@@ -1,7 +1,7 @@
 //! Padding that the reflector must return unchanged (RFC 6038 section 5.1.2; row TT-39): a function
 //! of the packet's number, so that it can be checked without being stored.
 
-use super::config::{Fill, Protocol, SenderConfig};
+use super::config::{Fill, SenderConfig};
 use crate::random::SplitMix;
 
 /// Octets per word of the generator.
@@ -23,9 +23,7 @@ pub(super) struct Echo {
 impl Echo {
     /// `None` if nothing must come back.
     pub(super) fn new(config: &SenderConfig) -> Option<Self> {
-        let Protocol::Twamp(features) = config.protocol else {
-            return None;
-        };
+        let features = config.wire.format.features()?;
         (features.reflected() > 0).then(|| Self {
             octets: features.reflected(),
             reply_from: features.reply_header(),

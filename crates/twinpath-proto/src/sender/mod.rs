@@ -31,11 +31,13 @@ mod payload;
 mod replies;
 mod schedule;
 mod slots;
+mod wire;
 
 pub use anomalies::ReplyAnomalies;
-pub use config::{Fill, Limit, PayloadSize, Protocol, SenderConfig, late_reply_wait, loss_wait};
+pub use config::{Fill, Limit, PayloadSize, SenderConfig, late_reply_wait, loss_wait};
 pub use counters::SenderCounters;
 pub use engine::{ClockStep, SessionSender, Transmit, TxToken};
 pub use fate::STAMP_ERROR;
 pub use schedule::Schedule;
 pub use slots::Missed;
+pub use wire::{Format, Wire};

@@ -3,8 +3,9 @@
 
 use twinpath_wire::{SenderOpen, StampSender, TlvHeader, TlvType, TlvWriter};
 
-use super::config::{Fill, PayloadSize, Protocol, SenderConfig};
+use super::config::{Fill, PayloadSize, SenderConfig};
 use super::echo::Echo;
+use super::wire::{Format, Wire};
 use crate::random::SplitMix;
 
 /// Octets of prepared random padding.
@@ -15,7 +16,7 @@ const SHORT: usize = 64;
 /// Writes requests.
 #[derive(Debug)]
 pub(super) struct Payload {
-    protocol: Protocol,
+    wire: Wire,
     sizes: PayloadSize,
     noise: Option<Noise>,
     echo: Option<Echo>,
@@ -24,7 +25,7 @@ pub(super) struct Payload {
 impl Payload {
     pub(super) fn new(config: &SenderConfig) -> Self {
         let max = config.max_payload();
-        let real = |asked: usize| config.protocol.payload_octets(asked).min(max);
+        let real = |asked: usize| config.wire.payload_octets(asked).min(max);
         let sizes = match config.payload {
             PayloadSize::Fixed(octets) => PayloadSize::Fixed(real(octets)),
             PayloadSize::Imix(three) => PayloadSize::Imix(three.map(real)),
@@ -34,7 +35,7 @@ impl Payload {
             Fill::Random => Some(Noise::new(config.seed)),
         };
         let mut payload = Self {
-            protocol: config.protocol,
+            wire: config.wire,
             sizes,
             noise,
             echo: Echo::new(config),
@@ -66,15 +67,15 @@ impl Payload {
 
     /// Writes a whole request except for T1 and its Error Estimate.
     pub(super) fn write(&mut self, seq: u32, packet: &mut [u8]) {
-        match self.protocol {
-            Protocol::TwampLight => {
+        match self.wire.format {
+            Format::TwampLight => {
                 let Ok((header, padding)) = SenderOpen::view_mut(packet) else {
                     return;
                 };
                 header.seq.set(seq);
                 self.pad(padding);
             }
-            Protocol::Twamp(features) => {
+            Format::Twamp(features) => {
                 let header = features.request_header();
                 let Some((octets, rest)) = packet.split_at_mut_checked(header) else {
                     return;
@@ -93,7 +94,7 @@ impl Payload {
                 };
                 self.pad(padding);
             }
-            Protocol::Stamp { ssid } => {
+            Format::Stamp { ssid } => {
                 let Ok((header, rest)) = StampSender::view_mut(packet) else {
                     return;
                 };
@@ -167,15 +168,15 @@ mod tests {
     #[test]
     fn what_is_filled_begins_where_padding_begins() {
         let twamp = |modes| {
-            Protocol::Twamp(TestFeatures {
+            Wire::twamp(TestFeatures {
                 modes,
                 ..TestFeatures::default()
             })
         };
         let symmetrical = Modes::SYMMETRICAL_SIZE;
-        for protocol in [
-            Protocol::TwampLight,
-            Protocol::Stamp { ssid: 5 },
+        for wire in [
+            Wire::TWAMP_LIGHT,
+            Wire::stamp(5),
             twamp(Modes::UNAUTHENTICATED),
             twamp(Modes::UNAUTHENTICATED | symmetrical),
             twamp(Modes::UNAUTHENTICATED | symmetrical | Modes::DSCP_MONITORING),
@@ -185,7 +186,7 @@ mod tests {
             let octets = 300;
             let payload = |noise| {
                 let mut payload = Payload {
-                    protocol,
+                    wire,
                     sizes: PayloadSize::Fixed(octets),
                     noise,
                     echo: None,
@@ -201,7 +202,7 @@ mod tests {
             );
             let differ = |at: usize| zero[at] != one[at] || zero[at] != two[at];
             let first = (0..octets).find(|at| differ(*at));
-            assert_eq!(first, Some(protocol.padding_begins()), "{protocol:?}");
+            assert_eq!(first, Some(wire.padding_begins()), "{wire:?}");
         }
     }
 

@@ -8,7 +8,6 @@ use twinpath_wire::{
     SenderSecured, Stamp, Tos, Wall, WireTime,
 };
 
-use super::config::Protocol;
 use super::engine::SessionSender;
 use super::in_flight::{Flight, Slot};
 use super::numbers::{extend, low32};
@@ -225,15 +224,14 @@ impl SessionSender {
 
     fn is_other_session(&self, reply: &Reply) -> bool {
         let back = reply.head.ssid.get();
-        matches!(self.config.protocol, Protocol::Stamp { ssid } if ssid != 0 && back != 0 && back != ssid)
+        let ssid = self.config.wire.format.ssid();
+        back != 0 && ssid.is_some_and(|ssid| ssid != back)
     }
 
     /// The ToS octet of the request on its arrival, if DSCP and ECN Monitoring is negotiated and
     /// the reply is long enough (RFC 7750 section 2.2.1; row TT-43).
     fn tos_forward(&self, reply: &Reply) -> Option<Tos> {
-        let Protocol::Twamp(features) = self.config.protocol else {
-            return None;
-        };
+        let features = self.config.wire.format.features()?;
         reply
             .sender_tos
             .filter(|_| features.monitors_dscp())
@@ -249,7 +247,7 @@ impl SessionSender {
         let anomalies = &mut self.counters.anomalies;
         if truncated {
             anomalies.truncated += 1;
-        } else if octets.len() != self.config.protocol.reply_octets(asked_octets) {
+        } else if octets.len() != self.config.wire.reply_octets(asked_octets) {
             anomalies.size_differs += 1;
             anomalies.last_sizes = Some((asked_octets, octets.len()));
         }
@@ -260,11 +258,8 @@ impl SessionSender {
         if reply.head.error.multiplier() == 0 {
             anomalies.error_multiplier_zero += 1;
         }
-        if matches!(self.config.protocol, Protocol::Stamp { ssid } if ssid != 0)
-            && reply.head.ssid.get() == 0
-        {
-            anomalies.ssid_missing += 1;
-        }
+        let ssid_missing = self.config.wire.format.ssid().is_some() && reply.head.ssid == 0;
+        anomalies.ssid_missing += u64::from(ssid_missing);
     }
 
     /// Whether a datagram, wherever it comes from, is a reply to a packet of this session.

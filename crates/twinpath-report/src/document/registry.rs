@@ -71,6 +71,6 @@ fn parameters(report: &SessionReport) -> Option<RegistryParameters> {
         timeout_ns: nanoseconds::of(report.identity.timeout),
         ttl: report.identity.ttl,
         dscp: report.identity.tos.dscp().value(),
-        twamp_format: report.identity.mode == SecurityMode::Unauthenticated,
+        twamp_format: report.identity.wire.security == SecurityMode::Unauthenticated,
     })
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use twinpath_proto::sender::Protocol;
+use twinpath_proto::sender::Format;
 use twinpath_wire::nanoseconds;
 
 use super::{Finding, unreached};
@@ -55,7 +55,7 @@ findings! {
             /// The source.
             far: SocketAddr,
             /// The protocol sent.
-            protocol: Protocol,
+            protocol: Format,
             /// How many.
             count: u64,
         }
@@ -192,7 +192,7 @@ pub(super) fn of(report: &SessionReport) -> Finding {
     if strange > 0 {
         return Silence::AnotherProtocol {
             far,
-            protocol: report.identity.protocol,
+            protocol: report.identity.wire.format,
             count: strange,
         }
         .into();

@@ -15,8 +15,7 @@ use twinpath_metrics::{
     SessionMetrics, SizeCounts,
 };
 use twinpath_net::{NoHardware, SendError};
-use twinpath_proto::sender::{Protocol, Schedule, SenderCounters};
-use twinpath_wire::control::SecurityMode;
+use twinpath_proto::sender::{Schedule, SenderCounters, Wire};
 use twinpath_wire::{Delta, Dscp, Fate, Rung, Sample, Stamp, Tos, Wall};
 
 use super::*;
@@ -69,9 +68,8 @@ pub(crate) fn quiet() -> SessionReport {
     };
     let identity = Identity {
         number: 1,
-        protocol: Protocol::TwampLight,
+        wire: Wire::TWAMP_LIGHT,
         sid: None,
-        mode: SecurityMode::Unauthenticated,
         sender: "192.0.2.1:20000".parse().unwrap(),
         reflector: far(),
         schedule: Schedule::every(Duration::from_millis(10)),

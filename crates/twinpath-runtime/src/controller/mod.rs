@@ -15,7 +15,7 @@ mod request;
 mod run;
 
 use twinpath_proto::TestFeatures;
-use twinpath_proto::sender::Protocol;
+use twinpath_proto::sender::Wire;
 use twinpath_report::ControlReport;
 use twinpath_wire::control::Modes;
 
@@ -82,7 +82,7 @@ fn of_connection(mut plan: SenderPlan, control: &ControlPlan, features: Modes) -
     SenderPlan {
         far: control.server,
         near: control.near,
-        protocol: Protocol::Twamp(features),
+        wire: Wire::twamp(features),
         ..plan
     }
 }

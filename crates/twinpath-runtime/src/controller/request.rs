@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use twinpath_proto::TestFeatures;
 use twinpath_proto::control::SessionPlan;
-use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_proto::sender::{PayloadSize, Wire};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
@@ -34,7 +34,7 @@ impl SessionRequest {
             padding_to_reflect: plan.padding_to_reflect,
             server_octets: 0,
         };
-        let octets = Protocol::Twamp(features).payload_octets(self.payload_octets);
+        let octets = Wire::twamp(features).payload_octets(self.payload_octets);
         let padding = features.padding_length(octets);
         SessionPlan {
             // Another host's address is never that of this end.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep;
 use twinpath_net::clock;
-use twinpath_proto::sender::Protocol;
+use twinpath_proto::sender::Wire;
 use twinpath_report::ControlReport;
 use twinpath_report::Finding;
 use twinpath_report::finding::{self, Control};
@@ -55,9 +55,9 @@ fn resize(
         return Ok(());
     };
     dialogue.reflect(sizes.padding_to_reflect);
-    let protocol = Protocol::Twamp(dialogue.features(0));
+    let wire = Wire::twamp(dialogue.features(0));
     for bound in bound {
-        bound.resize(sizes.payload, sizes.padding, protocol)?;
+        bound.resize(sizes.payload, sizes.padding, wire)?;
     }
     Ok(())
 }
@@ -172,9 +172,8 @@ impl Senders {
                 && let Some(session) = dialogue.negotiated(index)
             {
                 let agreement = Agreement {
-                    session: Some((session.reflector, Protocol::Twamp(dialogue.features(index)))),
+                    session: Some((session.reflector, Wire::twamp(dialogue.features(index)))),
                     sid: Some(session.sid),
-                    mode: dialogue.modes.security(),
                     guard: dialogue.guard(index),
                     findings: dialogue.session_findings(index),
                 };

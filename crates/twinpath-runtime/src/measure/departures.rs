@@ -173,7 +173,7 @@ mod tests {
 
     use twinpath_proto::ClockPair;
     use twinpath_proto::sender::{
-        Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender,
+        Fill, Limit, PayloadSize, Schedule, SenderConfig, SessionSender, Wire,
     };
     use twinpath_wire::{ErrorEstimate, Mono};
 
@@ -187,7 +187,7 @@ mod tests {
 
     fn engine() -> SessionSender {
         SessionSender::new(SenderConfig {
-            protocol: Protocol::TwampLight,
+            wire: Wire::TWAMP_LIGHT,
             far: "192.0.2.1:862".parse().unwrap(),
             start: Mono::from_ns(1_000_000),
             schedule: Schedule::every(Duration::from_millis(1)),

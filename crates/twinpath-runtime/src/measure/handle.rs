@@ -6,10 +6,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use twinpath_metrics::{ClosedInterval, Record, Series};
 use twinpath_net::Waker;
-use twinpath_proto::sender::Protocol;
+use twinpath_proto::sender::Wire;
 use twinpath_report::SessionReport;
 use twinpath_wire::Sample;
-use twinpath_wire::control::{SecurityMode, Sid};
+use twinpath_wire::control::Sid;
 
 use super::Progress;
 use super::SeriesFacts;
@@ -33,12 +33,10 @@ pub enum SessionNews {
 pub struct Agreed {
     /// Where its packets go.
     pub far: SocketAddr,
-    /// What they are.
-    pub protocol: Protocol,
+    /// What they look like.
+    pub wire: Wire,
     /// Its identifier.
     pub sid: Option<Sid>,
-    /// How they are secured.
-    pub mode: SecurityMode,
     /// As for [`SenderPlan::padding`](crate::SenderPlan::padding).
     pub padding: i64,
 }

@@ -26,9 +26,9 @@ use twinpath_metrics::{
 };
 use twinpath_net::{TestSocket, Waiter};
 use twinpath_proto::TestGuard;
-use twinpath_proto::sender::{PayloadSize, Protocol, Schedule, late_reply_wait, loss_wait};
+use twinpath_proto::sender::{PayloadSize, Schedule, Wire, late_reply_wait, loss_wait};
 use twinpath_report::Finding;
-use twinpath_wire::control::{SecurityMode, Sid};
+use twinpath_wire::control::Sid;
 
 pub use handle::{Agreed, SessionHandle, SessionNews};
 pub(crate) use handle::{SessionControl, WhenEnded};
@@ -310,7 +310,7 @@ fn waits(timeout: Duration, losses_at_once: bool) -> Waits {
 fn sizes_in_turn(plan: &SenderPlan) -> Vec<u32> {
     let sizes = match plan.payload {
         PayloadSize::Fixed(_) => return Vec::new(),
-        PayloadSize::Imix(sizes) => sizes.map(|asked| plan.protocol.payload_octets(asked)),
+        PayloadSize::Imix(sizes) => sizes.map(|asked| plan.wire.payload_octets(asked)),
     };
     let octets = |octets| u32::try_from(octets).unwrap_or(u32::MAX);
     let turn = PayloadSize::Imix(sizes).in_turn();
@@ -320,10 +320,10 @@ fn sizes_in_turn(plan: &SenderPlan) -> Vec<u32> {
 /// What is known of a session's packets in advance.
 pub(crate) fn metrics_config(plan: &SenderPlan) -> MetricsConfig {
     let mut config = MetricsConfig {
-        reflector: match plan.protocol {
-            // RFC 5357 section 4.2.1 guarantees a counter.
-            Protocol::Twamp(_) => ReflectorKind::Stateful,
-            Protocol::TwampLight | Protocol::Stamp { .. } => ReflectorKind::Undeclared,
+        // RFC 5357 section 4.2.1 guarantees a counter.
+        reflector: match plan.wire.format.features() {
+            Some(_) => ReflectorKind::Stateful,
+            None => ReflectorKind::Undeclared,
         },
         tos_forward: Some(plan.tos),
         // The DSCP agreed on, else a copy; no ECN is agreed on (rows M-71, TT-44).
@@ -352,10 +352,10 @@ impl Bound {
         &mut self,
         payload: PayloadSize,
         padding: i64,
-        protocol: Protocol,
+        wire: Wire,
     ) -> Result<(), StartError> {
         (self.plan.payload, self.plan.padding) = (payload, padding);
-        self.plan.protocol = protocol;
+        self.plan.wire = wire;
         open::check_path(&self.plan)
     }
 }
@@ -373,14 +373,13 @@ impl Bound {
         agreement: Agreement,
         when_ended: Option<WhenEnded>,
     ) -> Result<SessionControl, StartError> {
-        if let Some((far, protocol)) = agreement.session {
+        if let Some((far, wire)) = agreement.session {
             self.plan.far = far;
-            self.plan.protocol = protocol;
+            self.plan.wire = wire;
             let _ = self.control.shared.agreed.set(Box::new(Agreed {
                 far,
-                protocol,
+                wire,
                 sid: agreement.sid,
-                mode: agreement.mode.unwrap_or(SecurityMode::Unauthenticated),
                 padding: self.plan.padding,
             }));
         }
@@ -411,11 +410,9 @@ impl Bound {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Agreement {
     /// Where to, and in which packets.
-    pub(crate) session: Option<(SocketAddr, Protocol)>,
+    pub(crate) session: Option<(SocketAddr, Wire)>,
     /// Its identifier.
     pub(crate) sid: Option<Sid>,
-    /// How the connection is secured.
-    pub(crate) mode: Option<SecurityMode>,
     /// What protects its packets.
     pub(crate) guard: TestGuard,
     /// What is remarkable about its negotiation.

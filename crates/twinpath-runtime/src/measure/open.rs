@@ -6,7 +6,7 @@ use twinpath_net::{
     BindError, Role, SocketOptions, TestSocket, interface_mtu, local_address_towards,
 };
 use twinpath_proto::reflector::is_unsafe_port;
-use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_proto::sender::{PayloadSize, Wire};
 
 use crate::error::StartError;
 use crate::{PortChoice, SenderPlan};
@@ -22,11 +22,11 @@ pub(super) fn check_path(plan: &SenderPlan) -> Result<(), StartError> {
         return Ok(());
     }
     interface_mtu(plan.far, plan.path.interface.as_deref()).map_or(Ok(()), |mtu| {
-        fits(plan.protocol, plan.payload, plan.far.ip(), mtu)
+        fits(plan.wire, plan.payload, plan.far.ip(), mtu)
     })
 }
 
-fn fits(protocol: Protocol, payload: PayloadSize, far: IpAddr, mtu: u32) -> Result<(), StartError> {
+fn fits(wire: Wire, payload: PayloadSize, far: IpAddr, mtu: u32) -> Result<(), StartError> {
     let asked = match payload {
         PayloadSize::Fixed(octets) => octets,
         PayloadSize::Imix(sizes) => sizes.into_iter().max().unwrap_or(0),
@@ -37,14 +37,14 @@ fn fits(protocol: Protocol, payload: PayloadSize, far: IpAddr, mtu: u32) -> Resu
         } else {
             IPV6_HEADER
         };
-    let packet_octets = protocol.payload_octets(asked) + headers;
+    let packet_octets = wire.payload_octets(asked) + headers;
     if packet_octets <= mtu as usize {
         return Ok(());
     }
     Err(StartError::TooLargeForPath {
         packet_octets,
         mtu,
-        most_padding: (mtu as usize).saturating_sub(headers + protocol.padding_counts_from()),
+        most_padding: (mtu as usize).saturating_sub(headers + wire.padding_counts_from()),
     })
 }
 
@@ -145,28 +145,28 @@ mod tests {
 
     #[test]
     fn the_padding_that_fits_counts_from_where_padding_begins() {
-        let symmetrical = Protocol::Twamp(TestFeatures {
+        let symmetrical = Wire::twamp(TestFeatures {
             modes: Modes::SYMMETRICAL_SIZE,
             ..TestFeatures::default()
         });
-        let secured = Protocol::Twamp(TestFeatures {
+        let secured = Wire::twamp(TestFeatures {
             modes: Modes::ENCRYPTED,
             ..TestFeatures::default()
         });
-        for (protocol, far, most) in [
-            (Protocol::TwampLight, "192.0.2.1", 1_458),
+        for (wire, far, most) in [
+            (Wire::TWAMP_LIGHT, "192.0.2.1", 1_458),
             (symmetrical, "192.0.2.1", 1_431),
             (symmetrical, "2001:db8::1", 1_411),
             (secured, "192.0.2.1", 1_458),
         ] {
             let far = far.parse().unwrap();
             let of = |padding: usize| {
-                let payload = PayloadSize::Fixed(protocol.padding_counts_from() + padding);
-                fits(protocol, payload, far, 1_500)
+                let payload = PayloadSize::Fixed(wire.padding_counts_from() + padding);
+                fits(wire, payload, far, 1_500)
             };
-            assert!(of(most).is_ok(), "{protocol:?}");
+            assert!(of(most).is_ok(), "{wire:?}");
             let Err(StartError::TooLargeForPath { most_padding, .. }) = of(most + 1) else {
-                panic!("{protocol:?}: it fits")
+                panic!("{wire:?}: it fits")
             };
             assert_eq!(most_padding, most);
         }

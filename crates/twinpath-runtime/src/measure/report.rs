@@ -14,7 +14,6 @@ use twinpath_report::{
     ClockState, Identity, Origin, Refusals, SessionReport, StampReport, finding,
 };
 use twinpath_wire::Wall;
-use twinpath_wire::control::SecurityMode;
 
 use super::departures::Departures;
 use super::phase::start_within;
@@ -147,8 +146,7 @@ impl Ended {
         } = self;
         let identity = Identity {
             number: 1,
-            protocol: plan.protocol,
-            mode: self.agreement.mode.unwrap_or(SecurityMode::Unauthenticated),
+            wire: plan.wire,
             sid: self.agreement.sid,
             sender: self.sender,
             reflector: plan.far,

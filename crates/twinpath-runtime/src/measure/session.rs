@@ -9,11 +9,9 @@ use std::time::Duration;
 use twinpath_metrics::Record;
 use twinpath_net::{BindError, Device, IcmpError, clock};
 use twinpath_proto::ClockPair;
-use twinpath_proto::sender::{
-    ClockStep, Missed, Protocol, SenderConfig, SessionSender, Transmit, TxToken,
-};
+use twinpath_proto::sender::{ClockStep, Missed, SenderConfig, SessionSender, Transmit, TxToken};
 use twinpath_report::ClockState;
-use twinpath_wire::{Arrival, Delta, Fate, Mono, Rung, Stamp, TimeFormat};
+use twinpath_wire::{Arrival, Delta, Fate, Mono, Rung, Stamp};
 
 use super::handle::{SessionNews, Shared};
 use super::pace::Pace;
@@ -118,7 +116,7 @@ impl Session {
         let phase = plan.phase.unwrap_or_else(at_random);
         let start = now.mono + plan.start_delay.max(WARM_UP) + phase;
         let engine = SessionSender::new(SenderConfig {
-            protocol: plan.protocol,
+            wire: plan.wire,
             far: plan.far,
             start,
             schedule: plan.schedule,
@@ -128,7 +126,7 @@ impl Session {
             fill: plan.fill,
             seed: plan.seed,
             max_burst: plan.max_burst,
-            error: crate::error_estimate_in(stamp_format(plan.protocol)),
+            error: crate::error_estimate_in(plan.wire.format.time_format()),
             tai_offset_s: clock::discipline().tai_offset_s,
             await_tx_stamps: awaits_stamps,
         })
@@ -383,7 +381,7 @@ impl Session {
         }
         if now >= self.clock_due {
             self.clock_due = now + CLOCK_EVERY;
-            let format = stamp_format(self.plan.protocol);
+            let format = self.plan.wire.format.time_format();
             self.engine
                 .set_error_estimate(crate::error_estimate_in(format));
         }
@@ -446,13 +444,5 @@ impl Session {
             lost_at_end,
             recent: self.recent,
         }
-    }
-}
-
-/// The format of T1: PTPv2 where both ends agreed on it, NTP elsewhere (RFC 8186 section 2.2).
-fn stamp_format(protocol: Protocol) -> TimeFormat {
-    match protocol {
-        Protocol::Twamp(features) => features.reflector_format(),
-        Protocol::TwampLight | Protocol::Stamp { .. } => TimeFormat::Ntp,
     }
 }

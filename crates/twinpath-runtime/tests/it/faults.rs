@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_proto::sender::{PayloadSize, Wire};
 use twinpath_report::Finding;
 use twinpath_report::finding::{Silence, Unreached};
 use twinpath_runtime::{PortChoice, StartError, measure, responder};
@@ -87,9 +87,9 @@ fn a_peer_that_speaks_something_else_is_said() {
             )
             .unwrap();
     });
-    for protocol in [Protocol::TwampLight, Protocol::Stamp { ssid: 3 }] {
+    for wire in [Wire::TWAMP_LIGHT, Wire::stamp(3)] {
         let mut plan = quick(far);
-        plan.protocol = protocol;
+        plan.wire = wire;
         let (report, _) = measured(plan);
         assert_eq!(report.counters.received, 0);
         assert_eq!(keys(&report)[0], "another-protocol");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use twinpath_metrics::{Record, TtlFigures};
 use twinpath_proto::reflector::Ignored;
-use twinpath_proto::sender::{Limit, PayloadSize, Protocol, Schedule};
+use twinpath_proto::sender::{Limit, PayloadSize, Schedule, Wire};
 use twinpath_runtime::measure::{Engine, SessionHandle};
 use twinpath_runtime::{StampChoice, host, measure};
 use twinpath_wire::{Fate, Rung, Tos};
@@ -97,17 +97,17 @@ fn a_wildcard_responder_answers_from_the_address_that_was_asked() {
 #[test]
 fn stamp_and_twamp_light_are_answered_on_one_port() {
     let (_reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
-    for (protocol, octets) in [
-        (Protocol::TwampLight, 14),
-        (Protocol::TwampLight, 1400),
-        (Protocol::Stamp { ssid: 0 }, 14),
-        (Protocol::Stamp { ssid: 4242 }, 300),
+    for (wire, octets) in [
+        (Wire::TWAMP_LIGHT, 14),
+        (Wire::TWAMP_LIGHT, 1400),
+        (Wire::stamp(0), 14),
+        (Wire::stamp(4242), 300),
     ] {
         let mut plan = sender_plan(far);
-        plan.protocol = protocol;
+        plan.wire = wire;
         plan.payload = PayloadSize::Fixed(octets);
         let (report, _) = measured(plan);
-        assert_eq!(report.counters.received, 20, "{protocol:?} {octets}");
+        assert_eq!(report.counters.received, 20, "{wire:?} {octets}");
         assert_eq!(
             report.counters.anomalies.ssid_missing + report.counters.anomalies.other_ssid,
             0
@@ -115,7 +115,7 @@ fn stamp_and_twamp_light_are_answered_on_one_port() {
         // 41 octets to 14 are the least that a reply can have, and nothing odd.
         assert_eq!(
             report.counters.anomalies.size_differs, 0,
-            "{protocol:?} {octets}"
+            "{wire:?} {octets}"
         );
     }
 }

@@ -29,7 +29,6 @@ use twinpath_proto::sender::Schedule;
 use twinpath_report::finding::{Captured, large_lost, negative, steps as clock_steps};
 use twinpath_report::{Finding, Identity, Origin, SessionReport, SessionSetup};
 use twinpath_wire::Wall;
-use twinpath_wire::control::SecurityMode;
 
 use self::counts::FrameCounts;
 use self::files::{Ended, Frame, Frames, Interfaces, Parts};
@@ -201,8 +200,7 @@ impl Capture {
             .map(|(number, FoundSession { run, .. })| {
                 SessionSetup::of_others(Identity {
                     number,
-                    protocol: run.protocol(),
-                    mode: SecurityMode::Unauthenticated,
+                    wire: run.wire(),
                     sid: None,
                     sender: run.sender,
                     reflector: run.reflector,

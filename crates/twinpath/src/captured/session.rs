@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use twinpath_proto::sender::Protocol;
+use twinpath_proto::sender::Wire;
 use twinpath_wire::{Delta, SenderOpen, Tos, Wall};
 
 use super::evidence::{MAX_GAP, is_near};
@@ -109,10 +109,10 @@ impl Run {
         }
     }
 
-    pub(super) fn protocol(&self) -> Protocol {
+    pub(super) fn wire(&self) -> Wire {
         match self.kind {
-            Kind::Stamp { ssid } => Protocol::Stamp { ssid },
-            Kind::Light => Protocol::TwampLight,
+            Kind::Stamp { ssid } => Wire::stamp(ssid),
+            Kind::Light => Wire::TWAMP_LIGHT,
         }
     }
 

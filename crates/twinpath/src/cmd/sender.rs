@@ -67,7 +67,7 @@ fn subject(planned: &PlannedSessions, has_one_far_end: bool) -> Subject {
         Some(first) if has_one_far_end => named(first.plan.far),
         Some(_) | None => units::count(planned.targets() as u64, "target", "targets"),
     };
-    let what = first.map_or_else(String::new, |first| ends::protocol(first.plan.protocol));
+    let what = first.map_or_else(String::new, |first| ends::protocol(first.plan.wire));
     Subject {
         command: "sender",
         far,

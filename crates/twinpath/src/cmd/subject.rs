@@ -9,7 +9,6 @@ use twinpath_metrics::Series;
 use twinpath_report::{FailedTarget, Identity, SessionReport, Target};
 use twinpath_runtime::measure::{Progress, SessionHandle};
 use twinpath_wire::Wall;
-use twinpath_wire::control::SecurityMode;
 
 use crate::args::RunOptions;
 use crate::output::names::Differing;
@@ -169,8 +168,7 @@ fn identities(planned: &[PlannedSession], sessions: &[SessionHandle]) -> Vec<Ide
         let agreed = session.agreed();
         Identity {
             number: index + 1,
-            protocol: agreed.map_or(plan.protocol, |agreed| agreed.protocol),
-            mode: agreed.map_or(SecurityMode::Unauthenticated, |agreed| agreed.mode),
+            wire: agreed.map_or(plan.wire, |agreed| agreed.wire),
             sid: agreed.and_then(|agreed| agreed.sid),
             sender: session.sender(),
             reflector: agreed.map_or(planned.target.address, |agreed| agreed.far),

@@ -2,24 +2,40 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 
-use twinpath_proto::sender::Protocol;
+use twinpath_proto::sender::{Format, Wire};
 use twinpath_report::finding::RawFile;
 use twinpath_report::words::endpoint;
 use twinpath_report::{Finding, SessionReport};
 use twinpath_runtime::host::interface_name;
+use twinpath_wire::control::SecurityMode;
 
 /// `192.0.2.1:862`, `[2001:db8::1]:862`, `[fe80::1%eth0]:862`.
 pub(crate) fn named(address: SocketAddr) -> String {
     endpoint(address, interface_name)
 }
 
-/// A protocol by name, with what identifies its sessions.
-pub(crate) fn protocol(protocol: Protocol) -> String {
-    match protocol {
-        Protocol::TwampLight => "TWAMP Light".to_owned(),
-        Protocol::Twamp(_) => "TWAMP".to_owned(),
-        Protocol::Stamp { ssid: 0 } => "STAMP".to_owned(),
-        Protocol::Stamp { ssid } => format!("STAMP (SSID {ssid})"),
+/// A protocol's name.
+pub(crate) fn protocol_name(format: Format) -> &'static str {
+    match format {
+        Format::TwampLight => "TWAMP Light",
+        Format::Twamp(_) => "TWAMP",
+        Format::Stamp { .. } => "STAMP",
+    }
+}
+
+/// The protocol of a session by name, with its mode if it is secured, and what identifies it.
+pub(crate) fn protocol(wire: Wire) -> String {
+    let name = protocol_name(wire.format);
+    let mut more = Vec::new();
+    if wire.security != SecurityMode::Unauthenticated {
+        more.push(wire.security.name().to_owned());
+    }
+    if let Some(ssid) = wire.format.ssid() {
+        more.push(format!("SSID {ssid}"));
+    }
+    match &*more {
+        [] => name.to_owned(),
+        more => format!("{name} ({})", more.join(", ")),
     }
 }
 

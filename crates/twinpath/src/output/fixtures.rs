@@ -8,11 +8,10 @@ use twinpath_metrics::{
     SessionMetrics, TtlFigures,
 };
 use twinpath_proto::TestFeatures;
-use twinpath_proto::sender::{Protocol, ReplyAnomalies, Schedule, SenderCounters};
+use twinpath_proto::sender::{ReplyAnomalies, Schedule, SenderCounters, Wire};
 use twinpath_report::{
     ClockState, IcmpCount, Identity, Note, Origin, SessionReport, StampReport, Target,
 };
-use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
 
 use super::Meta;
@@ -121,9 +120,8 @@ fn delay(min_ns: i64, count: u64) -> DelayFigures {
 fn identity() -> Identity {
     Identity {
         number: 1,
-        protocol: Protocol::TwampLight,
+        wire: Wire::TWAMP_LIGHT,
         sid: None,
-        mode: SecurityMode::Unauthenticated,
         sender: "192.0.2.1:20000".parse().unwrap(),
         reflector: "192.0.2.2:20001".parse().unwrap(),
         schedule: Schedule::every(Duration::from_millis(100)),
@@ -218,7 +216,7 @@ fn is_lost_forward(seq: u64) -> bool {
 #[expect(clippy::too_many_lines, reason = "one long example, in its order")]
 pub(crate) fn rough_path() -> SessionReport {
     let mut report = quiet_path();
-    report.identity.protocol = Protocol::Twamp(TestFeatures::default());
+    report.identity.wire = Wire::twamp(TestFeatures::default());
     report.duration = Duration::from_millis(21_900);
     report.stamps.clock.synchronized = false;
     let edges = [1_200_000, 1_300_000, 1_500_000, 2_000_000];
@@ -317,7 +315,7 @@ pub(crate) fn rough_path() -> SessionReport {
 /// STAMP under load: a little of everything.
 pub(crate) fn loss() -> SessionReport {
     let mut report = quiet_path();
-    report.identity.protocol = Protocol::Stamp { ssid: 7 };
+    report.identity.wire = Wire::stamp(7);
     report.identity.sender = "[2001:db8::1]:20000".parse().unwrap();
     report.identity.reflector = "[2001:db8::2]:862".parse().unwrap();
     report.identity.schedule = Schedule::every(Duration::from_micros(500));

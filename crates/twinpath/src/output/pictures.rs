@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, OneWay};
-use twinpath_proto::sender::Protocol;
 use twinpath_report::words::instant;
 use twinpath_report::{Note, Origin, SessionReport};
 
@@ -87,12 +86,7 @@ pub(super) fn picture_note(note: &Note) -> PictureNote {
 }
 
 fn title(report: &SessionReport) -> String {
-    let protocol = match report.identity.protocol {
-        Protocol::TwampLight => "TWAMP Light",
-        Protocol::Twamp(_) => "TWAMP",
-        Protocol::Stamp { .. } => "STAMP",
-    };
-    ends::line(report, protocol)
+    ends::line(report, ends::protocol_name(report.identity.wire.format))
 }
 
 /// What the head of a picture says of the sessions: as long as it holds for all of them.

@@ -10,10 +10,9 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, Figures};
-use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_proto::sender::PayloadSize;
 use twinpath_report::words::instant;
 use twinpath_report::{Note, SessionReport};
-use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Ecn, Sample};
 
 use super::clocks::ONE_HOST;
@@ -185,15 +184,7 @@ fn heading(
     style: Style,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let protocol = match report.identity.protocol {
-        Protocol::Twamp(_) if report.identity.mode != SecurityMode::Unauthenticated => {
-            format!("TWAMP ({})", report.identity.mode.name())
-        }
-        protocol @ (Protocol::TwampLight | Protocol::Twamp(_) | Protocol::Stamp { .. }) => {
-            ends::protocol(protocol)
-        }
-    };
-    let ends = ends::line(report, &protocol);
+    let ends = ends::line(report, &ends::protocol(report.identity.wire));
     writeln!(out, "{}", style.heading(&wrapped(&ends, 2)))?;
     let sizes = match report.payload_sizes() {
         PayloadSize::Fixed(octets)
@@ -240,20 +231,19 @@ fn heading(
 
 /// Features that need more padding than was requested.
 fn raised_for(report: &SessionReport) -> &'static str {
-    match report.identity.protocol {
-        Protocol::Twamp(features) if features.is_secured() => "mode",
-        Protocol::Twamp(_) | Protocol::TwampLight | Protocol::Stamp { .. } => "features",
+    if report.identity.wire.is_secured() {
+        "mode"
+    } else {
+        "features"
     }
 }
 
 /// The padding that was sent, as `--padding` counts it, if the mode or features of a session need
 /// more than was requested.
 fn raised(report: &SessionReport, octets: usize) -> Option<usize> {
-    if !matches!(report.identity.protocol, Protocol::Twamp(_)) {
-        return None;
-    }
+    report.identity.wire.format.features()?;
     let asked = usize::try_from(report.identity.padding).ok()?;
-    let sent = octets.checked_sub(report.identity.protocol.padding_counts_from())?;
+    let sent = octets.checked_sub(report.identity.wire.padding_counts_from())?;
     (sent > asked).then_some(sent)
 }
 

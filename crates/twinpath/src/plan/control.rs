@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_proto::TestFeatures;
-use twinpath_proto::sender::Protocol;
+use twinpath_proto::sender::Wire;
 use twinpath_runtime::controller::{ControlClientPlan, ControlPlan, Sizes};
 use twinpath_runtime::server::ServerPlan;
 use twinpath_wire::ReflectorSecured;
@@ -122,8 +122,7 @@ fn controller(
         control.octets_to_reflect = OCTETS_TO_REFLECT;
     }
     let secured = may_secure.then(|| secured(control.required, args.packet.padding, server.ip()));
-    let protocol = Protocol::Twamp(open);
-    let sender = sending.plan(protocol, server, near_address)?;
+    let sender = sending.plan(Wire::twamp(open), server, near_address)?;
     let target = Target {
         name: args.server.to_string(),
         address: server,
@@ -184,7 +183,7 @@ fn padding_counts_from(modes: Modes) -> usize {
         modes,
         ..TestFeatures::default()
     };
-    Protocol::Twamp(features).padding_counts_from()
+    Wire::twamp(features).padding_counts_from()
 }
 
 /// Sizes where test packets are secured: unless padding is asked for, as long as their replies (rows
@@ -197,12 +196,12 @@ fn secured(
     // Both modes have packets of one size.
     let modes = required | Modes::ENCRYPTED;
     let header = ReflectorSecured::OCTETS;
-    let from = Protocol::Twamp(features(modes, PaddingSize::Imix, header)).padding_counts_from();
+    let from = Wire::twamp(features(modes, PaddingSize::Imix, header)).padding_counts_from();
     let usual = u16::try_from(header.saturating_sub(from)).unwrap_or(0);
     let padding = padding.unwrap_or(PaddingSize::Octets(usual));
     let features = features(modes, padding, header);
     Ok(Sizes {
-        payload: payload(padding, Protocol::Twamp(features), server)?,
+        payload: payload(padding, Wire::twamp(features), server)?,
         padding: padding.number(),
         padding_to_reflect: features.padding_to_reflect,
     })
@@ -246,7 +245,7 @@ fn controlclient(
         control,
         sender,
         dscp: args.dscp,
-        payload: payload(args.padding, Protocol::TwampLight, server.ip())?,
+        payload: payload(args.padding, Wire::TWAMP_LIGHT, server.ip())?,
         timeout: args.timeout.0,
         duration: args.duration.map(|duration| duration.0),
     })

@@ -3,9 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use twinpath_proto::sender::Protocol;
+use twinpath_proto::sender::Wire;
 use twinpath_runtime::SenderPlan;
-use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
 
 use crate::args::{FarEnd, Host, IpOptions, NearEnd, PaddingSize, SessionOptions};
 use crate::failure::Failure;
@@ -20,29 +19,22 @@ pub(super) struct Aim {
     near: Option<NearEnd>,
     ip: IpOptions,
     padding: PaddingSize,
-    protocol: Protocol,
+    wire: Wire,
 }
 
 impl Aim {
-    pub(super) fn new(
-        near: Option<&NearEnd>,
-        options: &SessionOptions,
-        protocol: Protocol,
-    ) -> Arc<Self> {
+    pub(super) fn new(near: Option<&NearEnd>, options: &SessionOptions, wire: Wire) -> Arc<Self> {
         Arc::new(Self {
             near: near.cloned(),
             ip: options.ip.clone(),
             padding: options.packet.padding(),
-            protocol,
+            wire,
         })
     }
 
     /// That of a far end without one.
     pub(super) fn default_port(&self) -> u16 {
-        match self.protocol {
-            Protocol::TwampLight => LIGHT_PORT,
-            Protocol::Twamp(_) | Protocol::Stamp { .. } => TWAMP_TEST_PORT,
-        }
+        self.wire.format.default_port()
     }
 }
 
@@ -93,7 +85,7 @@ impl NamedEnd {
     /// Packets of this size do not fit.
     pub(crate) fn aim(&self, plan: SenderPlan, (far, near): Ends) -> Result<SenderPlan, Failure> {
         Ok(SenderPlan {
-            payload: payload(self.aim.padding, self.aim.protocol, far.ip())?,
+            payload: payload(self.aim.padding, self.aim.wire, far.ip())?,
             far,
             near,
             ..plan

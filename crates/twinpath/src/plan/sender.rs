@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_proto::reflector::is_unsafe_port;
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
+use twinpath_proto::sender::{Fill, Limit, PayloadSize, Schedule, Wire};
 use twinpath_report::words;
 use twinpath_runtime::measure::SeriesFacts;
 use twinpath_runtime::{FigureOptions, PortChoice, SenderPlan};
@@ -103,27 +103,27 @@ impl<'a> Sending<'a> {
 
     pub(super) fn plan(
         &self,
-        protocol: Protocol,
+        wire: Wire,
         far: SocketAddr,
         near: Option<IpAddr>,
     ) -> Result<SenderPlan, Failure> {
         Ok(SenderPlan {
             far,
             near,
-            payload: payload(self.packet.padding(), protocol, far.ip())?,
-            ..self.template(protocol)?
+            payload: payload(self.packet.padding(), wire, far.ip())?,
+            ..self.template(wire)?
         })
     }
 
     /// The plan without addresses, and what depends on them.
-    pub(super) fn template(&self, protocol: Protocol) -> Result<SenderPlan, Failure> {
+    pub(super) fn template(&self, wire: Wire) -> Result<SenderPlan, Failure> {
         unique(&self.results.labels)?;
         let schedule = schedule(self.schedule)?;
         let timeout = timeout(self.schedule, schedule.mean_interval())?;
         rows_fit(self.results, timeout)?;
         Ok(SenderPlan {
             port: port(self.near, self.ports)?,
-            protocol,
+            wire,
             limit: limit(self.schedule),
             schedule,
             timeout,
@@ -156,12 +156,12 @@ pub(crate) fn unfilled(asked: &PacketOptions, plan: &SenderPlan) -> Option<Strin
         PayloadSize::Fixed(octets) => octets,
         PayloadSize::Imix(three) => three.into_iter().max().unwrap_or(0),
     };
-    let begins = plan.protocol.padding_begins();
-    let is_bare = plan.protocol.payload_octets(asked_size) <= begins;
+    let begins = plan.wire.padding_begins();
+    let is_bare = plan.wire.payload_octets(asked_size) <= begins;
     (is_bare && asked.fill.is_some()).then(|| {
         format!(
             "--fill has no padding to fill: use --padding {} or more, or leave out --fill",
-            begins - plan.protocol.padding_counts_from() + 1
+            begins - plan.wire.padding_counts_from() + 1
         )
     })
 }
@@ -250,12 +250,10 @@ fn unique(labels: &[Label]) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn protocol(packet: &StampPackets) -> Result<Protocol, Failure> {
+pub(super) fn wire(packet: &StampPackets) -> Result<Wire, Failure> {
     match (packet.stamp, packet.ssid) {
-        (true, ssid) => Ok(Protocol::Stamp {
-            ssid: ssid.map_or(0, |ssid| ssid.0),
-        }),
-        (false, None) => Ok(Protocol::TwampLight),
+        (true, ssid) => Ok(Wire::stamp(ssid.map_or(0, |ssid| ssid.0))),
+        (false, None) => Ok(Wire::TWAMP_LIGHT),
         (false, Some(_)) => Err(Failure::usage(
             "--ssid needs --stamp: TWAMP Light has no SSID",
         )),
@@ -307,20 +305,20 @@ fn check_in_flight(timeout: Duration, interval: Duration, packets: u128) -> Resu
 /// UDP payload sizes within what UDP carries.
 pub(super) fn payload(
     padding: PaddingSize,
-    protocol: Protocol,
+    wire: Wire,
     far: IpAddr,
 ) -> Result<PayloadSize, Failure> {
     let most = match far {
         IpAddr::V4(_) => MAX_PAYLOAD_V4,
         IpAddr::V6(_) => MAX_PAYLOAD_V6,
-    } - protocol.padding_counts_from();
+    } - wire.padding_counts_from();
     match padding {
         PaddingSize::Octets(octets) if usize::from(octets) > most => Err(Failure::usage(format!(
             "--padding {octets}: out of range: use 0 to {most} over {}",
             Family::of(far)
         ))),
         PaddingSize::Octets(_) | PaddingSize::Imix => {
-            Ok(PayloadSize::padded(protocol, padding.octets(), far))
+            Ok(PayloadSize::padded(wire, padding.octets(), far))
         }
     }
 }

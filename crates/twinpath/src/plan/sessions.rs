@@ -22,7 +22,7 @@ use self::ports::{PortsTaken, check_descriptors};
 use super::lookups::in_parallel;
 use super::named_end::{Aim, NamedEnd};
 use super::resolve::Lookup;
-use super::sender::{Sending, classes, near_end, ports_suffice, protocol, random_seed};
+use super::sender::{Sending, classes, near_end, ports_suffice, random_seed, wire};
 use super::targets::{self, Faults, FileTarget, Place};
 use super::threads;
 
@@ -381,12 +381,12 @@ fn way<'a>(
 ) -> Result<Way<'a>, Failure> {
     let classes = classes(options.marking.tos, &options.marking.dscp)?;
     let sending = Sending::of_target(args, options);
-    let mut template = sending.template(protocol(&options.stamp)?)?;
+    let mut template = sending.template(wire(&options.stamp)?)?;
     if options.schedule.seed.is_none() {
         template.seed = seed;
     }
     Ok(Way {
-        aim: Aim::new(near_end(args, options), options, template.protocol),
+        aim: Aim::new(near_end(args, options), options, template.wire),
         options,
         template,
         classes,

@@ -6,7 +6,7 @@ use std::path::Path;
 use pcap_parser::PcapCapture;
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, SenderConfig, SenderCounters, SessionSender,
+    Fill, Limit, PayloadSize, SenderConfig, SenderCounters, SessionSender, Wire,
 };
 use twinpath_wire::{
     Arrival, Delta, ErrorEstimate, Fate, Mono, Rung, Sample, Stamp, TimeFormat, Tos, Wall, WireTime,
@@ -114,7 +114,7 @@ fn twamp() -> SenderConfig {
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn replies_of_other_programs_give_the_samples_that_their_octets_say() {
     let stamp = SenderConfig {
-        protocol: Protocol::Stamp { ssid: 0 },
+        wire: Wire::stamp(0),
         payload: PayloadSize::Fixed(44),
         ..twamp()
     };
@@ -208,7 +208,7 @@ fn replies_of_other_programs_give_the_samples_that_their_octets_say() {
 #[test]
 fn ptp_timestamps_of_another_program_are_read_by_their_z_bit() {
     let config = SenderConfig {
-        protocol: Protocol::Stamp { ssid: 7 },
+        wire: Wire::stamp(7),
         payload: PayloadSize::Fixed(44),
         error: ErrorEstimate::from_bits(0x4001),
         tai_offset_s: 0, // that peer writes UTC
@@ -279,19 +279,13 @@ fn captured_replies_are_foreign_to_another_session() {
 
 #[test]
 fn requests_are_those_that_other_programs_send() {
-    for (file, protocol, octets, error, requests) in [
-        ("light-twampy.pcap", Protocol::TwampLight, 41, 0x3fff, 10),
-        (
-            "stamp-open.pcap",
-            Protocol::Stamp { ssid: 0 },
-            44,
-            0x0001,
-            5,
-        ),
+    for (file, wire, octets, error, requests) in [
+        ("light-twampy.pcap", Wire::TWAMP_LIGHT, 41, 0x3fff, 10),
+        ("stamp-open.pcap", Wire::stamp(0), 44, 0x0001, 5),
     ] {
         let datagrams = capture(file);
         let mut sender = SessionSender::new(SenderConfig {
-            protocol,
+            wire,
             payload: PayloadSize::Fixed(octets),
             error: ErrorEstimate::from_bits(error),
             ..twamp()

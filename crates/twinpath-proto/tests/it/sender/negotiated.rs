@@ -5,7 +5,7 @@ use std::time::Duration;
 use twinpath_proto::reflector::{NegotiatedConfig, NegotiatedReflector, SessionSpec};
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SenderCounters, SessionSender,
+    Fill, Limit, PayloadSize, Schedule, SenderConfig, SenderCounters, SessionSender, Wire,
 };
 use twinpath_proto::{TestFeatures, TestGuard};
 use twinpath_wire::control::{Modes, Sid};
@@ -111,7 +111,7 @@ fn run(
 
 fn speaking(features: TestFeatures) -> SenderConfig {
     SenderConfig {
-        protocol: Protocol::Twamp(features),
+        wire: Wire::twamp(features),
         schedule: Schedule::every(Duration::from_millis(1)),
         limit: Limit::Count(60),
         payload: PayloadSize::Fixed(0),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use twinpath_proto::sender::{Limit, PayloadSize, Protocol, ReplyAnomalies, SenderConfig};
+use twinpath_proto::sender::{Limit, PayloadSize, ReplyAnomalies, SenderConfig, Wire};
 use twinpath_wire::{Arrival, Delta, Exclusion, Fate, Rung, Sample, WireTime};
 
 use super::rig::{FAR, Rig, arrival, config, elsewhere, ms, ntp, reply_to, us, wall};
@@ -381,7 +381,7 @@ fn a_longer_reply_and_a_truncated_one_are_measured() {
 
 fn stamp(ssid: u16) -> SenderConfig {
     let mut config = config();
-    config.protocol = Protocol::Stamp { ssid };
+    config.wire = Wire::stamp(ssid);
     config.payload = PayloadSize::Fixed(44);
     config
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, SessionSender};
+use twinpath_proto::sender::{Fill, Limit, PayloadSize, SessionSender, Wire};
 use twinpath_wire::{ErrorEstimate, TimeFormat};
 
 use super::rig::{Rig, config, ms, ntp, wall};
@@ -44,7 +44,7 @@ fn padding_comes_from_the_seed_alone() {
 fn a_stamp_request_is_44_octets_with_the_ssid_and_zeros() {
     for asked in [0, 14, 43, 44] {
         let mut config = config();
-        config.protocol = Protocol::Stamp { ssid: 4242 };
+        config.wire = Wire::stamp(4242);
         config.payload = PayloadSize::Fixed(asked);
         let rig = Rig::sent(config, 2);
         let mut expected = vec![0, 0, 0, 1];
@@ -60,10 +60,10 @@ fn a_longer_stamp_request_carries_extra_padding_that_ends_where_the_packet_does(
     for (asked, sent) in [(45, 48), (46, 48), (47, 48), (48, 48), (49, 49), (300, 300)] {
         for fill in [Fill::Zero, Fill::Random] {
             let mut config = config();
-            config.protocol = Protocol::Stamp { ssid: 0 };
+            config.wire = Wire::stamp(0);
             config.payload = PayloadSize::Fixed(asked);
             config.fill = fill;
-            assert_eq!(config.protocol.payload_octets(asked), sent);
+            assert_eq!(config.wire.payload_octets(asked), sent);
             let rig = Rig::sent(config, 1);
             let request = &rig.requests[0];
             assert_eq!(request.len(), sent, "{asked} octets asked");
@@ -169,9 +169,9 @@ fn numbers_wrap_on_the_wire_and_go_on_in_the_samples() {
 
 #[test]
 fn a_buffer_that_is_too_short_shortens_the_packet_and_breaks_nothing() {
-    for protocol in [Protocol::TwampLight, Protocol::Stamp { ssid: 1 }] {
+    for wire in [Wire::TWAMP_LIGHT, Wire::stamp(1)] {
         let mut config = config();
-        config.protocol = protocol;
+        config.wire = wire;
         config.payload = PayloadSize::Fixed(100);
         for room in [0, 3, 13, 14, 43, 44, 46, 47, 48, 99] {
             let mut sender = SessionSender::new(config);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender, TxToken,
+    Fill, Limit, PayloadSize, Schedule, SenderConfig, SessionSender, TxToken, Wire,
 };
 use twinpath_wire::{Arrival, ErrorEstimate, Mono, Rung, Sample, Stamp, Tos, Wall};
 
@@ -35,7 +35,7 @@ pub(super) fn pair(at: Mono) -> ClockPair {
 /// Ten packets of 41 octets, one every 100 ms, timeout 2 s, no waiting for transmit stamps.
 pub(super) fn config() -> SenderConfig {
     SenderConfig {
-        protocol: Protocol::TwampLight,
+        wire: Wire::TWAMP_LIGHT,
         far: FAR.parse().unwrap(),
         start: ms(0),
         schedule: Schedule::every(Duration::from_millis(100)),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use twinpath_proto::control::{Message, Opened, ServerEvent, SessionRequest};
-use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_proto::sender::PayloadSize;
 use twinpath_report::finding::FarEnd;
 use twinpath_runtime::controller::{self, ControlEvent};
 use twinpath_runtime::{PortChoice, StartError};
@@ -38,8 +38,11 @@ fn a_session_is_agreed_on_measured_and_stopped() {
     let session = &outcome.sessions[0];
     assert_eq!((session.counters.sent, session.counters.received), (20, 20));
     assert_eq!(session.identity.sid, Some(sid(0)));
-    assert_eq!(session.identity.mode, SecurityMode::Unauthenticated);
-    assert!(matches!(session.identity.protocol, Protocol::Twamp(_)));
+    assert_eq!(
+        session.identity.wire.security,
+        SecurityMode::Unauthenticated
+    );
+    assert!(session.identity.wire.format.features().is_some());
     assert_eq!(session.identity.reflector, (LOCAL, port).into());
     assert_eq!(session.identity.tos, Dscp::EF.tos());
     assert_eq!(session.counters.anomalies.size_differs, 0);

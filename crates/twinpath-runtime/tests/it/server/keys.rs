@@ -57,7 +57,7 @@ fn measured(far: SocketAddr, key: Key) -> Result<Modes, String> {
         Ok(report) => {
             let session = &outcome.sessions[0];
             assert_eq!(session.counters.lost, 0);
-            assert_eq!(session.identity.mode, SecurityMode::Encrypted);
+            assert_eq!(session.identity.wire.security, SecurityMode::Encrypted);
             assert_eq!(
                 session.counters.anomalies,
                 twinpath_proto::sender::ReplyAnomalies::default()

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tracing::{debug, info};
 use twinpath_proto::TestFeatures;
-use twinpath_proto::sender::Protocol;
+use twinpath_proto::sender::Wire;
 use twinpath_report::ControlReport;
 use twinpath_runtime::controller::{
     self, ControlEvent, ControlPlan, ControllerPlan, ControllerRun,
@@ -94,7 +94,7 @@ impl ControlledRun {
         info!(server = %named(server), sessions = sessions.len(), "connecting");
         for session in &mut sessions {
             // Features are not known before the server has answered.
-            session.plan.protocol = Protocol::Twamp(TestFeatures::default());
+            session.plan.wire = Wire::twamp(TestFeatures::default());
         }
         Ok(Started {
             run,

@@ -12,7 +12,7 @@ pub(super) fn same_packets(one: &SessionReport, other: &SessionReport) -> bool {
         (
             report.identity.sender,
             report.identity.reflector,
-            report.identity.protocol,
+            report.identity.wire,
         )
     };
     let ([begun, over], [other_begun, other_over]) = (span(one), span(other));
@@ -45,7 +45,7 @@ fn span(report: &SessionReport) -> [Wall; 2] {
 
 #[cfg(test)]
 mod tests {
-    use twinpath_proto::sender::Protocol;
+    use twinpath_proto::sender::Wire;
 
     use super::*;
     use crate::output::fixtures;
@@ -79,8 +79,8 @@ mod tests {
         other.identity.sender.set_port(1);
         assert!(!same_packets(&one, &other));
         let [mut one, mut other] = [ran(10, 5), ran(10, 5)];
-        one.identity.protocol = Protocol::Stamp { ssid: 1 };
-        other.identity.protocol = Protocol::Stamp { ssid: 2 };
+        one.identity.wire = Wire::stamp(1);
+        other.identity.wire = Wire::stamp(2);
         assert!(!same_packets(&one, &other));
         assert!(same_packets(&one, &one));
     }

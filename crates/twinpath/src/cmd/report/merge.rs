@@ -158,9 +158,7 @@ fn named(of: &[usize], sources: &[Source]) -> String {
 fn differences(reports: &[SessionReport]) -> Vec<Difference> {
     type Fact = fn(&SessionReport) -> String;
     let facts: [(&str, Fact); 6] = [
-        ("protocol", |report| {
-            ends::protocol(report.identity.protocol)
-        }),
+        ("protocol", |report| ends::protocol(report.identity.wire)),
         ("sender", |report| report.identity.sender.ip().to_string()),
         ("reflector", |report| ends::named(report.identity.reflector)),
         ("DSCP", |report| report.identity.tos.dscp().to_string()),

@@ -300,7 +300,7 @@ fn figures_of_a_registered_metric_have_its_name() {
         session(&poisson, Requested::default())["registry"],
         json!({})
     );
-    report.identity.mode = SecurityMode::Encrypted;
+    report.identity.wire.security = SecurityMode::Encrypted;
     assert_eq!(
         session(&report, Requested::default())["registry"],
         json!({})

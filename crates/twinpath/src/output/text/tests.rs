@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use twinpath_metrics::{AvailabilityFigures, Codec, VoiceParameters};
-use twinpath_proto::sender::Schedule;
+use twinpath_proto::sender::{Schedule, Wire};
 
 use super::*;
 use crate::output::fixtures;
@@ -117,7 +117,7 @@ fn a_coarse_far_clock_is_reported_as_such() {
 #[test]
 fn the_heading_has_what_is_on_the_wire() {
     let mut report = fixtures::quiet_path();
-    report.identity.protocol = Protocol::Stamp { ssid: 0 };
+    report.identity.wire = Wire::stamp(0);
     report.identity.tos = twinpath_wire::Tos(186);
     let stamp = page(&report);
     let line = "every 100 ms, padding 27 (44-octet packets), DSCP ef, ECN ECT(0), TTL 255";
@@ -133,7 +133,7 @@ fn the_heading_has_what_is_on_the_wire() {
 #[test]
 fn padding_that_features_raised_is_given_beside_the_requested_one() {
     let mut report = fixtures::quiet_path();
-    report.identity.protocol = Protocol::Twamp(twinpath_proto::TestFeatures {
+    report.identity.wire = Wire::twamp(twinpath_proto::TestFeatures {
         modes: twinpath_wire::control::Modes::DSCP_MONITORING,
         ..twinpath_proto::TestFeatures::default()
     });

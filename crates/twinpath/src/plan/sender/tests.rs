@@ -38,7 +38,7 @@ fn a_bare_command_line_is_a_ten_second_run_as_users_know_it() {
     let plan = plan("192.0.2.1").unwrap();
     assert_eq!(plan.far, "192.0.2.1:20001".parse().unwrap());
     assert_eq!((plan.near, plan.port), (None, PortChoice::Prefer(20_000)));
-    assert_eq!(plan.protocol, Protocol::TwampLight);
+    assert_eq!(plan.wire, Wire::TWAMP_LIGHT);
     assert_eq!(plan.limit, Limit::Count(100));
     assert_eq!(plan.schedule, Schedule::every(Duration::from_millis(100)));
     assert_eq!(plan.timeout, Duration::from_secs(2));
@@ -65,7 +65,7 @@ fn every_option_reaches_the_plan() {
     assert_eq!(plan.far, "[2001:db8::1]:862".parse().unwrap());
     assert_eq!(plan.near, Some("2001:db8::2".parse().unwrap()));
     assert_eq!(plan.port, PortChoice::Exact(0));
-    assert_eq!(plan.protocol, Protocol::Stamp { ssid: 7 });
+    assert_eq!(plan.wire, Wire::stamp(7));
     assert_eq!(plan.limit, Limit::Duration(Duration::from_secs(1)));
     assert_eq!(plan.schedule, Schedule::every(Duration::from_micros(500)));
     assert_eq!(plan.seed, 7);

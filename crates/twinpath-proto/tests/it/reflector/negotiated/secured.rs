@@ -8,7 +8,7 @@ use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{Ended, Ignored, NegotiatedReflector, SessionSpec};
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender,
+    Fill, Limit, PayloadSize, Schedule, SenderConfig, SessionSender, Wire,
 };
 use twinpath_proto::{ClockPair, sender};
 use twinpath_wire::control::{Modes, Sid};
@@ -135,7 +135,7 @@ fn open(ours: &mut NegotiatedReflector, number: u16, modes: Modes, nat: bool) ->
 /// The requests of a sender of ours, from number 0.
 fn requests(modes: Modes, guard: &TestGuard, count: u64) -> Vec<Vec<u8>> {
     let config = SenderConfig {
-        protocol: Protocol::Twamp(TestFeatures {
+        wire: Wire::twamp(TestFeatures {
             modes,
             ..TestFeatures::default()
         }),

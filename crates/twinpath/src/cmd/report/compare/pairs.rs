@@ -1,14 +1,11 @@
 //! Which session of one run is beside which of the other: by what they measure, not by their places.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::mem::discriminant;
 use std::net::{IpAddr, SocketAddr};
 
-use twinpath_proto::sender::Protocol;
 use twinpath_report::SessionReport;
 
 use crate::output::ends;
-use twinpath_report::document::ssid;
 
 /// What a session is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,11 +78,6 @@ pub(super) fn paired(runs: [Vec<SessionReport>; 2]) -> Pairs {
 /// What a session is known by, what weighs most first. The system chooses ports, so they come last.
 fn facts(report: &SessionReport) -> [Fact<'_>; FACTS] {
     let identity = &report.identity;
-    let protocol = match identity.protocol {
-        Protocol::TwampLight => 0,
-        Protocol::Twamp(_) => 1,
-        Protocol::Stamp { .. } => 2,
-    };
     [
         // A name keeps its sessions where its address is another one.
         Fact::Name(identity.target.as_ref().map(|target| &*target.name)),
@@ -93,8 +85,8 @@ fn facts(report: &SessionReport) -> [Fact<'_>; FACTS] {
         Fact::Address(identity.sender.ip()),
         Fact::Number(u16::from(identity.tos.0)),
         Fact::Number(identity.path.unwrap_or(0)),
-        Fact::Number(ssid(identity.protocol).unwrap_or(0)),
-        Fact::Number(protocol),
+        Fact::Number(identity.wire.format.ssid().unwrap_or(0)),
+        Fact::Name(Some(identity.wire.format.name())),
         Fact::Number(identity.reflector.port()),
         Fact::Number(identity.sender.port()),
     ]
@@ -127,9 +119,8 @@ pub(super) fn different_ends(before: &SessionReport, after: &SessionReport) -> O
         after.identity.reflector,
     );
     ends("sender", before.identity.sender, after.identity.sender);
-    let [one, other] = [before.identity.protocol, after.identity.protocol];
-    if discriminant(&one) != discriminant(&other) || ssid(one) != ssid(other) {
-        let [one, other] = [one, other].map(ends::protocol);
+    let [one, other] = [before, after].map(|report| ends::protocol(report.identity.wire));
+    if one != other {
         differences.push(format!("{one}, then {other}"));
     }
     (!differences.is_empty())
@@ -140,6 +131,8 @@ pub(super) fn different_ends(before: &SessionReport, after: &SessionReport) -> O
 mod tests {
     use twinpath_report::Target;
 
+    use twinpath_proto::sender::Wire;
+
     use super::*;
     use crate::output::fixtures;
 
@@ -147,7 +140,7 @@ mod tests {
         let mut report = fixtures::quiet_path();
         report.identity.number = number;
         [report.identity.sender, report.identity.reflector] = ends.map(|end| end.parse().unwrap());
-        report.identity.protocol = Protocol::Stamp { ssid };
+        report.identity.wire = Wire::stamp(ssid);
         report.identity.tos = twinpath_wire::Tos(tos);
         report
     }
@@ -253,7 +246,7 @@ mod tests {
             assert!(line.ends_with(said), "{line}");
         }
         let mut light = one.clone();
-        light.identity.protocol = Protocol::TwampLight;
+        light.identity.wire = Wire::TWAMP_LIGHT;
         let line = different_ends(&light, &one).unwrap();
         assert!(line.ends_with("TWAMP Light, then STAMP"), "{line}");
     }

@@ -70,7 +70,7 @@ pub(super) fn text(
                 names.number(report.identity.number),
                 ends::named(report.identity.sender),
                 ends::named(report.identity.reflector),
-                ends::protocol(report.identity.protocol),
+                ends::protocol(report.identity.wire),
                 report.identity.tos.dscp(),
                 units::count(
                     report.figures.received + report.figures.lost,

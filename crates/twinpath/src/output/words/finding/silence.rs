@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use twinpath_proto::sender::Protocol;
+use twinpath_proto::sender::Format;
 use twinpath_report::finding::{Others, Silence};
 use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
 
 use super::replies;
-use crate::output::ends::named;
+use crate::output::ends::{named, protocol_name};
 use crate::output::units::{count, time};
 use crate::output::words::error::{OWAMP, OWAMP_PORT};
 
@@ -93,12 +93,13 @@ pub(super) fn line(finding: &Silence) -> String {
     }
 }
 
-fn another_protocol(far: SocketAddr, protocol: Protocol, count: u64) -> String {
-    let (name, other) = match protocol {
-        Protocol::Twamp(_) => ("TWAMP", ""),
-        Protocol::TwampLight => ("TWAMP Light", "try --stamp, or "),
-        Protocol::Stamp { .. } => ("STAMP", "try without --stamp, or "),
+fn another_protocol(far: SocketAddr, protocol: Format, count: u64) -> String {
+    let other = match protocol {
+        Format::Twamp(_) => "",
+        Format::TwampLight => "try --stamp, or ",
+        Format::Stamp { .. } => "try without --stamp, or ",
     };
+    let name = protocol_name(protocol);
     let far = named(far);
     format!("{far} answers, but not with {name} ({count}): {other}check what listens there")
 }
