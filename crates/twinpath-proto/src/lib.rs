@@ -8,6 +8,7 @@ mod client_prefix;
 mod clock;
 #[cfg(feature = "control")]
 pub mod control;
+pub mod extension;
 mod features;
 mod off_stack;
 pub mod random;

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// The allowed clients. A lookup takes logarithmic time.
-pub(super) struct Access {
+/// Allowed addresses. A lookup takes logarithmic time.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
     everyone: bool,
     v4: Vec<(u32, u32)>,
     v6: Vec<(u128, u128)>,
@@ -13,7 +14,7 @@ pub(super) struct Access {
 
 impl Access {
     /// From prefixes in any order, overlapping or not; none: everyone.
-    pub(super) fn new(prefixes: &[IpNet]) -> Self {
+    pub fn new(prefixes: &[IpNet]) -> Self {
         Self {
             everyone: prefixes.is_empty(),
             ..Self::only(prefixes)
@@ -21,7 +22,7 @@ impl Access {
     }
 
     /// As [`Self::new`], but without prefixes no client is answered.
-    pub(super) fn only(prefixes: &[IpNet]) -> Self {
+    pub fn only(prefixes: &[IpNet]) -> Self {
         let mut v4 = Vec::new();
         let mut v6 = Vec::new();
         for prefix in IpNet::aggregate(&prefixes.to_vec()) {
@@ -40,7 +41,7 @@ impl Access {
     }
 
     /// Whether this client is answered.
-    pub(super) fn permits(&self, client: IpAddr) -> bool {
+    pub fn permits(&self, client: IpAddr) -> bool {
         self.everyone
             || match client.to_canonical() {
                 IpAddr::V4(client) => within(&self.v4, client.to_bits()),

@@ -55,6 +55,14 @@ kinds! {
     Forged = "forged",
     /// Its number is too old to check for a replay, in a session of the encrypted mode (row TT-35).
     Old = "old",
+    /// Its Return Path asks for no reply (RFC 9503 section 4.1.1).
+    NoReplyWanted = "no_reply_wanted",
+    /// Its Reflected Test Packet Control asks for 0 replies (RFC 10052 section 3).
+    CountZero = "count_zero",
+    /// It is for another member link of a LAG (RFC 9534 section 3.2).
+    MicroSession = "micro_session",
+    /// It is for a group of addresses of which this host has none (RFC 10052 section 3.1).
+    OtherGroup = "other_group",
     /// The driver's buffer is too small for the reply: a fault on this side.
     NoRoom = "no_room",
 }

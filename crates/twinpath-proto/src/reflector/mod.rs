@@ -18,6 +18,7 @@ mod reply;
 mod reply_guard;
 mod table;
 
+pub use access::Access;
 pub use addresses::is_unsafe_port;
 pub use classify::{Class, Tail, classify};
 pub use config::{ReflectorConfig, ReflectorProtocols};

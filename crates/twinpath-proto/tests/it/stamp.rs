@@ -8,7 +8,7 @@ use twinpath_wire::{StampSender, StampSenderAuthenticated, TlvHeader, TlvType, T
 
 use crate::reflector::capture::datagrams;
 
-fn octets(digits: &str) -> Vec<u8> {
+pub(crate) fn octets(digits: &str) -> Vec<u8> {
     let octet = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
     (0..digits.len()).step_by(2).map(octet).collect()
 }

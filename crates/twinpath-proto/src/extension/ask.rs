@@ -1,0 +1,217 @@
+//! What a Session-Sender asks for: the chain of TLVs in its requests.
+
+use std::fmt;
+use std::str::FromStr;
+
+use twinpath_wire::{TlvFlags, TlvHeader, TlvMut, TlvType, TlvWriter, Tlvs, TlvsMut, Tos};
+
+use super::{EXTENSIONS, Extension, hmac, of};
+use crate::stamp::StampKey;
+
+/// One TLV to ask with: its name, and what follows it behind `=`.
+#[derive(Clone)]
+pub struct AskedTlv {
+    extension: &'static dyn Extension,
+    text: Option<String>,
+}
+
+/// A TLV that cannot be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// No extension has this name.
+    #[error("no TLV has the name {0:?}: use one of {names}", names = names())]
+    Unknown(String),
+    /// What follows the name is not what it takes.
+    #[error("{name} takes {takes}")]
+    Value {
+        /// The extension's.
+        name: &'static str,
+        /// What it takes.
+        takes: &'static str,
+    },
+    /// It counts once in a packet.
+    #[error("{0} may be given once")]
+    Twice(&'static str),
+    /// The TLVs need more octets than a packet has.
+    #[error("{octets} octets of TLVs are more than a packet has room for ({room})")]
+    TooLong {
+        /// What they need.
+        octets: usize,
+        /// What there is.
+        room: usize,
+    },
+}
+
+fn names() -> String {
+    let names: Vec<&str> = EXTENSIONS.iter().map(|one| one.name()).collect();
+    names.join(", ")
+}
+
+impl AskedTlv {
+    /// Its type.
+    pub fn kind(&self) -> TlvType {
+        self.extension.kind()
+    }
+
+    /// The value with which a packet sent with this ToS asks.
+    ///
+    /// # Errors
+    /// [`AskError::Value`].
+    pub fn value(&self, tos: Tos) -> Result<Vec<u8>, AskError> {
+        let value = self.extension.ask(self.text.as_deref(), tos);
+        value.ok_or(AskError::Value {
+            name: self.extension.name(),
+            takes: self.extension.takes_text(),
+        })
+    }
+}
+
+impl FromStr for AskedTlv {
+    type Err = AskError;
+
+    fn from_str(text: &str) -> Result<Self, AskError> {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (text, None),
+        };
+        let mut all = EXTENSIONS.iter();
+        let Some(extension) = all.find(|extension| extension.name() == name) else {
+            return Err(AskError::Unknown(name.to_owned()));
+        };
+        let asked = Self {
+            extension: *extension,
+            text: value,
+        };
+        asked.value(Tos::default())?;
+        Ok(asked)
+    }
+}
+
+impl fmt::Display for AskedTlv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.extension.name())?;
+        match &self.text {
+            Some(text) => write!(f, "={text}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for AskedTlv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl PartialEq for AskedTlv {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind(), &self.text) == (other.kind(), &other.text)
+    }
+}
+
+impl Eq for AskedTlv {}
+
+/// The TLVs of a session's requests, as they are but for what differs from packet to packet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestChain {
+    octets: Box<[u8]>,
+}
+
+/// What differs from request to request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RequestFacts {
+    /// Packets of the session that were sent, with this one.
+    pub sent: u32,
+    /// The far end's Micro-session ID, once it is known.
+    pub reflector_micro_session: Option<u16>,
+}
+
+impl RequestChain {
+    /// The chain of these TLVs in packets with this ToS. The HMAC TLV comes last: it covers the
+    /// others (row ST-50).
+    ///
+    /// # Errors
+    /// [`AskError`].
+    pub fn new(asked: &[AskedTlv], tos: Tos) -> Result<Self, AskError> {
+        /// Leaves room for a base packet and for IP headers of any kind.
+        const ROOM: usize = 65_000;
+        let mut room = vec![0; ROOM];
+        let mut writer = TlvWriter::new(&mut room);
+        let mut octets = 0;
+        let (hmacs, others): (Vec<_>, Vec<_>) =
+            asked.iter().partition(|tlv| tlv.kind() == TlvType::HMAC);
+        for (at, tlv) in asked.iter().enumerate() {
+            let mut before = asked.iter().take(at);
+            if tlv.extension.is_single() && before.any(|other| other.kind() == tlv.kind()) {
+                return Err(AskError::Twice(tlv.extension.name()));
+            }
+        }
+        for tlv in others.into_iter().chain(hmacs) {
+            let value = tlv.value(tos)?;
+            octets += TlvHeader::OCTETS + value.len();
+            let Some(room) = writer.push(tlv.kind(), value.len()) else {
+                return Err(AskError::TooLong { octets, room: ROOM });
+            };
+            room.copy_from_slice(&value);
+        }
+        let octets = writer.octets();
+        room.truncate(octets);
+        Ok(Self {
+            octets: room.into_boxed_slice(),
+        })
+    }
+
+    /// Its length.
+    pub fn octets(&self) -> usize {
+        self.octets.len()
+    }
+
+    /// The value of the first TLV of a type.
+    pub fn value(&self, kind: TlvType) -> Option<&[u8]> {
+        let mut tlvs = Tlvs::new(&self.octets).map_while(Result::ok);
+        Some(tlvs.find(|tlv| tlv.header.kind == kind)?.value)
+    }
+
+    /// Writes it into a packet, behind its base, and returns what is left of the packet. Where there
+    /// is no room for it, nothing is written.
+    ///
+    /// `seq` is the packet's Sequence Number.
+    pub fn write<'a>(
+        &self,
+        seq: u32,
+        behind: &'a mut [u8],
+        request: &RequestFacts,
+        key: Option<&StampKey>,
+    ) -> &'a mut [u8] {
+        if behind.len() < self.octets.len() {
+            return behind;
+        }
+        let (chain, rest) = behind.split_at_mut(self.octets.len());
+        chain.copy_from_slice(&self.octets);
+        for TlvMut { header, value } in TlvsMut::new(chain).map_while(Result::ok) {
+            if let Some(extension) = of(header.kind) {
+                extension.refresh(value, request);
+            }
+        }
+        if let Some(key) = key {
+            sign(chain, seq, key);
+        }
+        rest
+    }
+}
+
+/// Writes the digest of an HMAC TLV at the end of a chain.
+fn sign(chain: &mut [u8], seq: u32, key: &StampKey) {
+    let tlv = TlvHeader::OCTETS + hmac::OCTETS;
+    let Some((before, last)) = chain
+        .len()
+        .checked_sub(tlv)
+        .and_then(|at| chain.split_at_mut_checked(at))
+    else {
+        return;
+    };
+    let is_hmac = last.starts_with(&[TlvFlags::UNRECOGNIZED.0, TlvType::HMAC.0]);
+    if let Some(digest) = last.get_mut(TlvHeader::OCTETS..).filter(|_| is_hmac) {
+        digest.copy_from_slice(&key.sign(&[&seq.to_be_bytes(), before]));
+    }
+}

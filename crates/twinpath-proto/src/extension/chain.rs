@@ -1,0 +1,308 @@
+//! The chain of TLVs of a request, and that of its reply (RFC 8972 section 4; rows ST-22 to ST-34,
+//! ST-49 to ST-52).
+//!
+//! A first walk reads headers alone: where the chain breaks, where its HMAC is. Then the HMAC is
+//! checked, and a second walk processes each TLV in place. Both go once over the octets.
+
+use twinpath_wire::{BrokenChain, TlvFlags, TlvHeader, TlvMut, TlvType, Tlvs, TlvsMut};
+use zerocopy::IntoBytes;
+use zerocopy::byteorder::big_endian::U16;
+
+use super::exchange::{Exchange, Replies, RequestShape};
+use super::{Outcome, hmac, of, reflected_control, return_path, sub_tlv};
+use crate::reflector::Ignored;
+use crate::stamp::StampKey;
+
+/// A reply's chain, ready but for its HMAC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Octets of the base packet and the chain.
+    pub octets: usize,
+    /// Where the digest of its HMAC TLV is to be written.
+    digest_at: Option<usize>,
+}
+
+/// Where what is in a chain.
+#[derive(Default)]
+struct Scan {
+    shape: RequestShape,
+    /// Offset of the HMAC TLV, if there is one where it may be.
+    hmac_at: Option<usize>,
+    /// A TLV other than Extra Padding follows the HMAC TLV.
+    is_hmac_misplaced: bool,
+    /// TLVs other than Extra Padding, or more than one of these.
+    needs_hmac: bool,
+    /// TLVs and, at the end, octets that are none but begin like one.
+    headers: usize,
+}
+
+/// Makes the chain in `buffer[base..received]` that of the reply. The base packet is not touched and
+/// may be a request's or a reply's; `key` is that of the session. In authenticated mode, a chain
+/// must have an HMAC TLV.
+///
+/// # Errors
+/// [`Ignored`]: why there must be no reply.
+pub fn reflect(
+    buffer: &mut [u8],
+    base: usize,
+    received: usize,
+    is_authenticated: bool,
+    key: Option<&StampKey>,
+    exchange: &mut Exchange<'_>,
+) -> Result<Answer, Ignored> {
+    let copied = Answer {
+        octets: received,
+        digest_at: None,
+    };
+    let Some(chain) = buffer.get_mut(base..received) else {
+        return Ok(copied);
+    };
+    if exchange.policy.copies_only || chain.is_empty() {
+        return Ok(copied);
+    }
+    let scan = Scan::of(chain, base);
+    let must_have_hmac = is_authenticated && scan.needs_hmac || exchange.policy.requires_hmac;
+    let is_checked = match (scan.hmac_at, key) {
+        (Some(at), Some(key)) => {
+            if scan.is_hmac_misplaced || !is_right(key, exchange.seq, chain, at) {
+                flag_all(chain, TlvFlags::INTEGRITY);
+                return Ok(copied);
+            }
+            true
+        }
+        // Not understood: no key to check it with (row ST-52).
+        (Some(_), None) if !exchange.policy.accepts_unverified => {
+            flag_all(chain, TlvFlags::UNRECOGNIZED);
+            return Ok(copied);
+        }
+        (None, _) if must_have_hmac => {
+            flag_all(chain, TlvFlags::INTEGRITY);
+            return Ok(copied);
+        }
+        _ => false,
+    };
+    exchange.is_authentic |= is_checked;
+    exchange.request = scan.shape;
+    let is_whole = process(chain, exchange)?;
+    let hmac_at = scan.hmac_at.filter(|_| is_checked && is_whole);
+    let (octets, hmac_at) = match exchange.effects.replies {
+        Some(replies) if is_whole => resize(buffer, base, received, hmac_at, replies),
+        _ => (received, hmac_at),
+    };
+    Ok(Answer {
+        octets,
+        digest_at: hmac_at.map(|at| base + at + TlvHeader::OCTETS),
+    })
+}
+
+impl Answer {
+    /// Writes the digest of the reply's HMAC TLV: after the reply's Sequence Number, which it covers,
+    /// and all TLVs before it (row ST-51).
+    pub fn sign(&self, reply: &mut [u8], base: usize, key: &StampKey) {
+        let Some(at) = self.digest_at else { return };
+        let covered = at - TlvHeader::OCTETS;
+        let (Some(number), Some(before)) = (reply.get(..4), reply.get(base..covered)) else {
+            return;
+        };
+        let digest = key.sign(&[number, before]);
+        if let Some(field) = reply.get_mut(at..at + hmac::OCTETS) {
+            field.copy_from_slice(&digest);
+        }
+    }
+}
+
+/// Whether the digest of the HMAC TLV at `at` is right.
+fn is_right(key: &StampKey, seq: u32, chain: &[u8], at: usize) -> bool {
+    let (Some(before), Some(tlv)) = (chain.get(..at), chain.get(at + TlvHeader::OCTETS..)) else {
+        return false;
+    };
+    tlv.first_chunk()
+        .is_some_and(|digest| key.verify(&[&seq.to_be_bytes(), before], digest))
+}
+
+impl Scan {
+    fn of(chain: &[u8], base: usize) -> Self {
+        let mut scan = Self::default();
+        scan.shape.unpadded_octets = base;
+        let mut at = 0;
+        let (mut paddings, mut others, mut seen) = (0_usize, 0_usize, 0_u16);
+        for tlv in Tlvs::new(chain) {
+            let (header, value) = match tlv {
+                Ok(tlv) => (tlv.header, tlv.value),
+                Err(broken) => {
+                    scan.shape.is_malformed = true;
+                    if let BrokenChain::PastEnd { header, .. } = broken {
+                        scan.headers += 1;
+                        scan.is_hmac_misplaced |=
+                            scan.hmac_at.is_some() && header.kind != TlvType::EXTRA_PADDING;
+                    }
+                    break;
+                }
+            };
+            scan.headers += 1;
+            let octets = TlvHeader::OCTETS + value.len();
+            if header.kind == TlvType::EXTRA_PADDING {
+                paddings += 1;
+            } else {
+                others += 1;
+                scan.shape.unpadded_octets += octets;
+                scan.is_hmac_misplaced |= scan.hmac_at.is_some();
+            }
+            scan.shape.is_malformed |= !has_right_length(header.kind, value.len());
+            let is_first = is_first(header.kind, &mut seen);
+            match header.kind {
+                TlvType::HMAC if is_first => {
+                    scan.hmac_at = Some(at);
+                    scan.is_hmac_misplaced |= value.len() != hmac::OCTETS;
+                }
+                TlvType::RETURN_PATH if is_first => {
+                    scan.shape.asks_no_reply = return_path::asks_no_reply(value);
+                }
+                TlvType::REFLECTED_CONTROL if is_first => {
+                    scan.shape.asks_replies = reflected_control::asks_replies(value);
+                }
+                _ => {}
+            }
+            at += octets;
+        }
+        scan.needs_hmac = others > 0 || paddings > 1;
+        scan
+    }
+}
+
+/// Whether no TLV of this type was met before. Of types that are not known, each is the first.
+fn is_first(kind: TlvType, seen: &mut u16) -> bool {
+    let Some(bit) = 1_u16.checked_shl(kind.0.into()) else {
+        return true;
+    };
+    let is_first = *seen & bit == 0;
+    *seen |= bit;
+    is_first
+}
+
+/// Private types begin with an enterprise number (RFC 8972 section 5.1; row ST-32).
+fn has_right_length(kind: TlvType, octets: usize) -> bool {
+    match of(kind) {
+        Some(extension) => extension.takes(octets),
+        None => !(252..=254).contains(&kind.0) || octets >= 4,
+    }
+}
+
+/// Gives each header of the chain these flags alone.
+fn flag_all(chain: &mut [u8], flags: TlvFlags) {
+    let mut at = 0;
+    while let Some((header, behind)) = chain
+        .get_mut(at..)
+        .and_then(|rest| rest.split_at_mut_checked(TlvHeader::OCTETS))
+    {
+        let [flag, _, length @ ..] = header else {
+            return;
+        };
+        *flag = flags.0;
+        let Ok(length) = <[u8; 2]>::try_from(&*length) else {
+            return;
+        };
+        let length = usize::from(u16::from_be_bytes(length));
+        if length > behind.len() {
+            return;
+        }
+        at += TlvHeader::OCTETS + length;
+    }
+}
+
+/// Processes TLV after TLV, until one is malformed. Whether none was.
+fn process(chain: &mut [u8], exchange: &mut Exchange<'_>) -> Result<bool, Ignored> {
+    let mut at = 0;
+    let mut seen = 0;
+    let mut past_end = None;
+    for tlv in TlvsMut::new(chain) {
+        let TlvMut { header, value } = match tlv {
+            Ok(tlv) => tlv,
+            Err(BrokenChain::PastEnd { .. }) => {
+                past_end = Some(at);
+                break;
+            }
+            // Too few octets for a header: nothing to mark (row ST-26).
+            Err(BrokenChain::NoHeader { .. }) => return Ok(false),
+        };
+        at += TlvHeader::OCTETS + value.len();
+        let extension = of(header.kind);
+        if !has_right_length(header.kind, value.len()) {
+            header.flags = TlvFlags::MALFORMED;
+            if let Some(extension) = extension {
+                extension.reset(value);
+            }
+            return Ok(false);
+        }
+        let counts = is_first(header.kind, &mut seen);
+        let outcome = match extension {
+            Some(extension) if counts || !extension.is_single() => {
+                extension.reflect(value, exchange)?
+            }
+            _ => Outcome::NotUsed,
+        };
+        header.flags = match outcome {
+            Outcome::Used => TlvFlags(0),
+            Outcome::NotUsed => TlvFlags::UNRECOGNIZED,
+            Outcome::Unmet => TlvFlags::CONFORMANT,
+        };
+    }
+    if let Some(at) = past_end {
+        sub_tlv::mark_malformed(chain, at);
+    }
+    Ok(past_end.is_none())
+}
+
+/// Leaves out the request's Extra Padding, and fills up to what was asked for with one of zeros, before
+/// the HMAC TLV (row SL-51). Octets of the reply, and where its HMAC TLV is in the chain.
+fn resize(
+    buffer: &mut [u8],
+    base: usize,
+    received: usize,
+    hmac_at: Option<usize>,
+    replies: Replies,
+) -> (usize, Option<usize>) {
+    let (mut from, mut to) = (base, base);
+    let mut hmac_at = hmac_at.map(|at| base + at);
+    let is_hmac = |from| hmac_at == Some(from);
+    let mut moved_hmac = None;
+    while let Some(length) = buffer.get(from..received).and_then(tlv_octets) {
+        let is_padding = buffer.get(from + 1) == Some(&TlvType::EXTRA_PADDING.0);
+        if !is_padding {
+            if is_hmac(from) {
+                moved_hmac = Some(to);
+            }
+            buffer.copy_within(from..from + length, to);
+            to += length;
+        }
+        from += length;
+    }
+    hmac_at = moved_hmac;
+    let gap = replies.octets.min(buffer.len()).saturating_sub(to);
+    if gap >= TlvHeader::OCTETS {
+        let at = hmac_at.unwrap_or(to);
+        buffer.copy_within(at..to, at + gap);
+        if let Some(padding) = buffer.get_mut(at..at + gap)
+            && let Ok(length) = u16::try_from(gap - TlvHeader::OCTETS)
+        {
+            padding.fill(0);
+            let header = TlvHeader {
+                flags: TlvFlags(0),
+                kind: TlvType::EXTRA_PADDING,
+                length: U16::new(length),
+            };
+            if let Some(room) = padding.get_mut(..TlvHeader::OCTETS) {
+                room.copy_from_slice(header.as_bytes());
+            }
+            to += gap;
+            hmac_at = hmac_at.map(|at| at + gap);
+        }
+    }
+    (to, hmac_at.map(|at| at - base))
+}
+
+/// Octets of the TLV at the beginning, header included.
+fn tlv_octets(chain: &[u8]) -> Option<usize> {
+    let tlv = Tlvs::new(chain).next()?.ok()?;
+    Some(TlvHeader::OCTETS + tlv.value.len())
+}

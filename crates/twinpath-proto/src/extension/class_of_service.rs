@@ -1,0 +1,80 @@
+//! Class of Service: the DSCP that the reply must have, and the DSCP and ECN with which the request
+//! arrived (RFC 8972 section 4.4).
+//!
+//! ```text
+//! bits 0-5 DSCP1, 6-11 DSCP2, 12-13 ECN, 14-15 RP, 16-31 reserved
+//! ```
+
+use twinpath_wire::{Dscp, TlvType, Tos};
+
+use super::learn::{FactValue, Facts, Observation, Seen};
+use super::{Exchange, Extension, Outcome};
+use crate::reflector::Ignored;
+
+pub(super) struct ClassOfService;
+
+const OCTETS: usize = 4;
+/// RP: the reply has the DSCP of the request, as the one asked for is not permitted.
+const REFUSED: u16 = 1;
+
+impl Extension for ClassOfService {
+    fn kind(&self) -> TlvType {
+        TlvType::CLASS_OF_SERVICE
+    }
+
+    fn name(&self) -> &'static str {
+        "cos"
+    }
+
+    fn takes(&self, octets: usize) -> bool {
+        octets == OCTETS
+    }
+
+    fn reflect(&self, value: &mut [u8], exchange: &mut Exchange<'_>) -> Result<Outcome, Ignored> {
+        let arrived = exchange.arrival.tos.unwrap_or_default();
+        let Some(fields) = value.first_chunk_mut::<OCTETS>() else {
+            return Ok(Outcome::NotUsed);
+        };
+        let Ok(asked) = Dscp::new(fields[0] >> 2) else {
+            return Ok(Outcome::NotUsed);
+        };
+        let is_permitted = exchange.policy.permits(asked, arrived.dscp());
+        let granted = if is_permitted { asked } else { arrived.dscp() };
+        // The first of several has it (row ST-32).
+        let leaves_with = *exchange.effects.dscp.get_or_insert(granted);
+        let refused = if leaves_with == asked { 0 } else { REFUSED };
+        let bits = u16::from(asked.value()) << 10 | u16::from(arrived.0) << 2 | refused;
+        let [high, low] = bits.to_be_bytes();
+        *fields = [high, low, 0, 0];
+        Ok(Outcome::Used)
+    }
+
+    fn ask(&self, text: Option<&str>, tos: Tos) -> Option<Vec<u8>> {
+        let dscp = text.map_or(Ok(tos.dscp()), str::parse).ok()?;
+        Some(vec![dscp.value() << 2, 0, 0, 0])
+    }
+
+    fn takes_text(&self) -> &'static str {
+        "the DSCP that replies must have, by name or number (none: that of the packets)"
+    }
+
+    fn observe(&self, value: &[u8], observation: &mut Observation) {
+        if let Some([high, low]) = value.first_chunk() {
+            let bits = u16::from_be_bytes([*high, *low]) >> 2;
+            let [_, tos] = bits.to_be_bytes();
+            observation.tos_forward = Some(Tos(tos));
+        }
+    }
+
+    fn facts(&self, seen: &Seen, facts: &mut Facts) {
+        let Some([high, low]) = seen.last.octets.first_chunk() else {
+            return;
+        };
+        let bits = u16::from_be_bytes([*high, *low]);
+        let refused = bits & 0b11 != 0;
+        facts.push(("dscp_asked", u64::from(bits >> 10).into()));
+        facts.push(("dscp_arrived", u64::from(bits >> 4 & 0x3f).into()));
+        facts.push(("ecn_arrived", u64::from(bits >> 2 & 0b11).into()));
+        facts.push(("refused", FactValue::Flag(refused)));
+    }
+}

@@ -1,0 +1,150 @@
+//! What an extension of a Session-Reflector sees of a packet, and what it wants of the reply.
+
+use std::net::IpAddr;
+
+use twinpath_wire::{Arrival, Dscp, Stamp, TimeFormat, WireTime};
+
+use super::policy::{ExtensionPolicy, Host};
+
+/// One request at a Session-Reflector.
+pub struct Exchange<'a> {
+    /// How the request arrived.
+    pub arrival: &'a Arrival,
+    /// What the operator allows.
+    pub policy: &'a ExtensionPolicy,
+    /// What is known of this host.
+    pub host: &'a Host,
+    /// The format of times in the reply.
+    pub format: TimeFormat,
+    /// TAI - UTC in seconds, for [`TimeFormat::Ptp`].
+    pub tai_offset_s: i32,
+    /// The request's Sequence Number.
+    pub seq: u32,
+    /// The Sequence Number of the reply.
+    pub number: u32,
+    /// What a stateful reflector keeps of the session; `None`: it is answered without state.
+    pub session: Option<&'a mut SessionState>,
+    /// The source MAC address of the frame; `None`: the socket does not say it.
+    pub source_mac: Option<[u8; 6]>,
+    /// An HMAC over the base packet or over the TLVs was right.
+    pub is_authentic: bool,
+    /// What the reply must be like.
+    pub effects: Effects,
+    /// Of the whole request.
+    pub(super) request: RequestShape,
+}
+
+/// What a reflector keeps of a session for its extensions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionState {
+    /// Requests received before this one, and replies sent, since the state is kept; they wrap.
+    pub received: u32,
+    /// See `received`.
+    pub replied: u32,
+    /// The reply that left last, as far as the system said when.
+    pub sent: Option<SentReply>,
+    /// The highest Sequence Number of a Reflected Test Packet Control (RFC 10052 section 5).
+    pub(super) control_mark: Option<u32>,
+}
+
+/// A reply that left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentReply {
+    /// Its own Sequence Number.
+    pub number: u32,
+    /// When.
+    pub at: Stamp,
+}
+
+/// How a reply differs from an ordinary one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// The DSCP to send it with; `None`: the ordinary one.
+    pub dscp: Option<Dscp>,
+    /// The address to send it from; `None`: the one that the request came to.
+    pub source: Option<IpAddr>,
+    /// The address to send it to, at the request's source port; `None`: the request's source.
+    pub destination: Option<IpAddr>,
+    /// It must leave by the interface that the request came in on.
+    pub same_link: bool,
+    /// When it left must be known for the next reply's Follow-Up Telemetry.
+    pub wants_sent_time: bool,
+    /// More replies than one, or one of another size.
+    pub replies: Option<Replies>,
+}
+
+/// Replies by Reflected Test Packet Control (RFC 10052).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replies {
+    /// How many: at least 1.
+    pub count: u16,
+    /// Nanoseconds between their departures.
+    pub interval_ns: u32,
+    /// UDP payload of each, at most; as near to it as Extra Padding can come.
+    pub octets: usize,
+}
+
+/// What is known of a request before its first TLV is processed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RequestShape {
+    /// Octets of the base packet and of all TLVs but Extra Padding.
+    pub(super) unpadded_octets: usize,
+    /// A TLV that is malformed ends the processing somewhere.
+    pub(super) is_malformed: bool,
+    /// The Return Path that counts asks for no reply.
+    pub(super) asks_no_reply: bool,
+    /// The Reflected Test Packet Control that counts asks for one reply or more.
+    pub(super) asks_replies: bool,
+}
+
+impl<'a> Exchange<'a> {
+    /// Of a request with this Sequence Number, whose reply will have the number `number`.
+    pub fn new(
+        arrival: &'a Arrival,
+        policy: &'a ExtensionPolicy,
+        host: &'a Host,
+        session: Option<&'a mut SessionState>,
+        (seq, number): (u32, u32),
+    ) -> Self {
+        Self {
+            arrival,
+            policy,
+            host,
+            format: TimeFormat::Ntp,
+            tai_offset_s: 0,
+            seq,
+            number,
+            session,
+            source_mac: None,
+            is_authentic: false,
+            effects: Effects::default(),
+            request: RequestShape::default(),
+        }
+    }
+
+    /// Whether it is an address of this host; loopback is one only of packets from this host (row
+    /// SL-17).
+    pub(super) fn is_own(&self, address: IpAddr) -> bool {
+        let is_reachable = !address.is_loopback() || self.arrival.from.ip().is_loopback();
+        is_reachable && (self.arrival.to == Some(address) || self.host.has(address))
+    }
+
+    /// A time as the reply's Z bit says.
+    pub(super) fn time(&self, at: Stamp) -> WireTime {
+        WireTime::write(at.at, self.format, self.tai_offset_s)
+    }
+
+    /// Both a request for replies and one for none: neither can be followed (RFC 10052 section
+    /// 4.3; row SL-13).
+    pub(super) fn is_contradictory(&self) -> bool {
+        self.request.asks_no_reply && self.request.asks_replies && self.allows_control()
+    }
+
+    /// Whether Reflected Test Packet Control is enabled for this client (row SL-15).
+    pub(super) fn allows_control(&self) -> bool {
+        self.policy.control.as_ref().is_some_and(|control| {
+            control.allow.permits(self.arrival.from.ip())
+                && (self.is_authentic || control.unauthenticated)
+        })
+    }
+}

@@ -1,0 +1,223 @@
+//! What a Session-Sender learns from the TLVs of replies (rows ST-29, ST-63).
+
+use twinpath_wire::{Tlv, TlvFlags, TlvHeader, TlvType, Tlvs, Tos, WireTime};
+
+use super::{hmac, of};
+use crate::stamp::StampKey;
+
+/// What the replies of a session have taught.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Learnt {
+    /// Replies with TLVs.
+    pub replies: u64,
+    /// Those whose TLVs were not used: their HMAC is missing or wrong, or the far end said that of
+    /// the request's.
+    pub unverified: u64,
+    /// By type, in the order of their first appearance.
+    pub tlvs: Vec<Seen>,
+}
+
+/// A type of TLV in the replies of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its type.
+    pub kind: TlvType,
+    /// Replies in which the far end had processed it.
+    pub processed: u64,
+    /// Replies in which it had not (U).
+    pub unrecognized: u64,
+    /// Replies in which its Length was wrong (M).
+    pub malformed: u64,
+    /// Replies in which it was followed in part (C).
+    pub unmet: u64,
+    /// The value in the reply to the earliest request, of those in which it was processed.
+    pub first: Value,
+    /// The value in the reply to the latest one.
+    pub last: Value,
+    /// How often the value differed from that of the processed one before.
+    pub changes: u64,
+}
+
+/// A value, and the number of the request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Value {
+    /// The request's number.
+    pub seq: u64,
+    /// As the far end wrote it.
+    pub octets: Vec<u8>,
+}
+
+/// What a reply's TLVs mean for the measurement itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Observation {
+    /// The ToS with which the request arrived.
+    pub tos_forward: Option<Tos>,
+    /// When an earlier reply left.
+    pub follow_up: Option<FollowUp>,
+    /// The Micro-session IDs of sender and reflector.
+    pub micro_session: Option<[u16; 2]>,
+}
+
+/// When a reply left (RFC 8972 section 4.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowUp {
+    /// The reply's own Sequence Number.
+    pub number: u32,
+    /// When, in the format of the reply that says it.
+    pub at: WireTime,
+}
+
+/// A named value for reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FactValue {
+    /// A count, a number or nanoseconds.
+    Number(i64),
+    /// Yes or no.
+    Flag(bool),
+    /// A name or an address.
+    Text(String),
+}
+
+/// Facts of one extension: keys and values.
+pub type Facts = Vec<(&'static str, FactValue)>;
+
+impl From<u64> for FactValue {
+    fn from(number: u64) -> Self {
+        Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<&str> for FactValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl Learnt {
+    /// Reads the TLVs of the first reply to request `seq`. `number` are the first four octets of the
+    /// reply, its Sequence Number. With a key, TLVs without a right HMAC teach nothing.
+    pub fn read(
+        &mut self,
+        chain: &[u8],
+        number: [u8; 4],
+        seq: u64,
+        key: Option<&StampKey>,
+    ) -> Observation {
+        let mut observation = Observation::default();
+        if chain.is_empty() {
+            return observation;
+        }
+        self.replies += 1;
+        if !is_verified(chain, number, key) {
+            self.unverified += 1;
+            return observation;
+        }
+        let mut met = 0_u16;
+        for Tlv { header, value } in Tlvs::new(chain).map_while(Result::ok) {
+            let Some(extension) = of(header.kind) else {
+                continue;
+            };
+            // Of several of a type, the first.
+            let bit = 1 << header.kind.0;
+            if met & bit != 0 {
+                continue;
+            }
+            met |= bit;
+            let is_malformed =
+                header.flags.has(TlvFlags::MALFORMED) || !extension.takes(value.len());
+            let Some(seen) = self.seen(header.kind) else {
+                continue;
+            };
+            if is_malformed {
+                seen.malformed += 1;
+                break;
+            }
+            if header.flags.has(TlvFlags::UNRECOGNIZED) {
+                seen.unrecognized += 1;
+                continue;
+            }
+            seen.unmet += u64::from(header.flags.has(TlvFlags::CONFORMANT));
+            seen.take(seq, value);
+            extension.observe(value, &mut observation);
+        }
+        observation
+    }
+
+    fn seen(&mut self, kind: TlvType) -> Option<&mut Seen> {
+        if self.tlvs.iter().all(|seen| seen.kind != kind) {
+            self.tlvs.push(Seen::of(kind));
+        }
+        self.tlvs.iter_mut().find(|seen| seen.kind == kind)
+    }
+}
+
+impl Seen {
+    fn of(kind: TlvType) -> Self {
+        Self {
+            kind,
+            processed: 0,
+            unrecognized: 0,
+            malformed: 0,
+            unmet: 0,
+            first: Value::default(),
+            last: Value::default(),
+            changes: 0,
+        }
+    }
+
+    fn take(&mut self, seq: u64, value: &[u8]) {
+        let now = || Value {
+            seq,
+            octets: value.to_vec(),
+        };
+        if self.processed == 0 {
+            (self.first, self.last) = (now(), now());
+        } else if seq < self.first.seq {
+            self.first = now();
+        } else if seq > self.last.seq {
+            self.changes += u64::from(self.last.octets != value);
+            self.last.seq = seq;
+            self.last.octets.clear();
+            self.last.octets.extend_from_slice(value);
+        }
+        self.processed += 1;
+    }
+
+    /// What it says, for reports: counts, and what its extension reads in the values.
+    pub fn facts(&self) -> Option<(&'static str, Facts)> {
+        let extension = of(self.kind)?;
+        let mut facts: Facts = vec![("replies", self.processed.into())];
+        for (key, count) in [
+            ("not_processed", self.unrecognized),
+            ("malformed", self.malformed),
+        ] {
+            facts.push((key, count.into()));
+        }
+        if self.processed > 0 {
+            extension.facts(self, &mut facts);
+        }
+        Some((extension.name(), facts))
+    }
+}
+
+/// Whether no TLV says that the request's HMAC was wrong and, with a key, the reply's own is right.
+fn is_verified(chain: &[u8], number: [u8; 4], key: Option<&StampKey>) -> bool {
+    let mut at = 0;
+    let mut is_right = key.is_none();
+    for tlv in Tlvs::new(chain) {
+        let Ok(Tlv { header, value }) = tlv else {
+            break;
+        };
+        if header.flags.has(TlvFlags::INTEGRITY) {
+            return false;
+        }
+        if let (TlvType::HMAC, Some(key)) = (header.kind, key)
+            && let (Some(before), Ok(digest)) =
+                (chain.get(..at), <&[u8; hmac::OCTETS]>::try_from(value))
+        {
+            is_right = key.verify(&[&number, before], digest);
+        }
+        at += TlvHeader::OCTETS + value.len();
+    }
+    is_right
+}

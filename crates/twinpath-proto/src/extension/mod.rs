@@ -1,0 +1,131 @@
+//! STAMP extensions: the TLVs behind a base packet (RFC 8972 section 4, RFC 9503, RFC 9534, RFC
+//! 10052). No socket, no clock: octets and values.
+//!
+//! A TLV is one file, with the layout of its value, what a sender asks with it, what a reflector
+//! answers and what a sender learns from the answer; and one line in [`EXTENSIONS`].
+
+mod access_report;
+mod ask;
+mod chain;
+mod class_of_service;
+mod destination_node;
+mod direct_measurement;
+mod exchange;
+mod extra_padding;
+mod follow_up_telemetry;
+mod hmac;
+mod learn;
+mod location;
+mod micro_session;
+mod policy;
+mod reflected_control;
+mod return_path;
+mod sub_tlv;
+mod timestamp_information;
+
+use twinpath_wire::{TlvType, Tos};
+
+use crate::reflector::Ignored;
+
+pub use ask::{AskError, AskedTlv, RequestChain, RequestFacts};
+pub use chain::{Answer, reflect};
+pub use exchange::{Effects, Exchange, Replies, SentReply, SessionState};
+pub use learn::{FactValue, Facts, FollowUp, Learnt, Observation, Seen};
+pub use policy::{ControlPolicy, DscpSet, ExtensionPolicy, Host, LocationPolicy, SyncSource};
+
+/// A STAMP extension.
+pub trait Extension: Sync {
+    /// Its type.
+    fn kind(&self) -> TlvType;
+
+    /// Its name as an option; in reports with underscores.
+    fn name(&self) -> &'static str;
+
+    /// Whether its value may have this many octets.
+    fn takes(&self, octets: usize) -> bool;
+
+    /// Whether a packet has at most one that counts: others are copied and keep U = 1.
+    fn is_single(&self) -> bool {
+        false
+    }
+
+    /// What a Session-Reflector answers, in place. The value has a Length that it may have.
+    ///
+    /// # Errors
+    /// [`Ignored`]: why the packet gets no reply.
+    fn reflect(&self, value: &mut [u8], exchange: &mut Exchange<'_>) -> Result<Outcome, Ignored>;
+
+    /// The value with which a sender asks, from what follows the name behind `=`; `None`: that is not
+    /// what it takes. The packet is sent with `tos`.
+    fn ask(&self, text: Option<&str>, tos: Tos) -> Option<Vec<u8>>;
+
+    /// What [`Self::ask`] takes, in words.
+    fn takes_text(&self) -> &'static str {
+        "no value"
+    }
+
+    /// Writes what differs from request to request.
+    fn refresh(&self, _value: &mut [u8], _request: &RequestFacts) {}
+
+    /// Takes from the value in a reply what the measurement itself needs.
+    fn observe(&self, _value: &[u8], _observation: &mut Observation) {}
+
+    /// What the values in a session's replies say.
+    fn facts(&self, _seen: &Seen, _facts: &mut Facts) {}
+
+    /// What a Session-Reflector leaves of a value of a wrong Length: all, unless the RFC has it
+    /// otherwise.
+    fn reset(&self, _value: &mut [u8]) {}
+}
+
+/// What became of a TLV at a Session-Reflector, and so its flags in the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done: no flag.
+    Used,
+    /// Not understood, not possible or not allowed: U.
+    NotUsed,
+    /// Done in part: C (RFC 10052 section 3).
+    Unmet,
+}
+
+/// All that are known, each at its type less 1.
+pub static EXTENSIONS: &[&dyn Extension] = &[
+    &extra_padding::ExtraPadding,
+    &location::Location,
+    &timestamp_information::TimestampInformation,
+    &class_of_service::ClassOfService,
+    &direct_measurement::DirectMeasurement,
+    &access_report::AccessReport,
+    &follow_up_telemetry::FollowUpTelemetry,
+    &hmac::Hmac,
+    &destination_node::DestinationNode,
+    &return_path::ReturnPath,
+    &micro_session::MicroSession,
+    &reflected_control::ReflectedControl,
+];
+
+/// The extension with this type.
+fn of(kind: TlvType) -> Option<&'static dyn Extension> {
+    let at = usize::from(kind.0).checked_sub(1)?;
+    EXTENSIONS.get(at).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_extension_is_at_its_type_and_has_a_name_of_its_own() {
+        for (at, extension) in EXTENSIONS.iter().enumerate() {
+            assert_eq!(usize::from(extension.kind().0), at + 1);
+            let namesakes = EXTENSIONS
+                .iter()
+                .filter(|other| other.name() == extension.name());
+            assert_eq!(namesakes.count(), 1, "{}", extension.name());
+        }
+        assert!(
+            of(TlvType(0)).is_none() && of(TlvType(13)).is_none() && of(TlvType(255)).is_none()
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! What an operator allows a far end to ask for, and what extensions say of this host.
+
+use std::net::IpAddr;
+
+use twinpath_wire::Dscp;
+
+use crate::reflector::Access;
+
+/// What the operator allows.
+#[derive(Clone, Debug, Default)]
+pub struct ExtensionPolicy {
+    /// TLVs are copied and not processed (RFC 8762 section 4.3; row ST-30).
+    pub copies_only: bool,
+    /// What Location tells.
+    pub location: LocationPolicy,
+    /// DSCPs that a reply may be asked to have; `None`: all but those of network control (row
+    /// ST-43). The request's own is always allowed.
+    pub dscp: Option<DscpSet>,
+    /// Addresses other than the request's source to which a reply may be asked to go (row SL-6).
+    pub return_addresses: Access,
+    /// Reflected Test Packet Control; `None`: disabled (row SL-9).
+    pub control: Option<ControlPolicy>,
+    /// The Micro-session ID of the member link (RFC 9534); `None`: none is configured.
+    pub micro_session: Option<u16>,
+    /// TLVs are processed although no key is there for their HMAC TLV (row ST-52).
+    pub accepts_unverified: bool,
+    /// In unauthenticated mode too, no TLV is processed without an HMAC TLV (row ST-66).
+    pub requires_hmac: bool,
+}
+
+/// What Location tells of the packet that arrived (row ST-37).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LocationPolicy {
+    /// Nothing: fields are zero.
+    None,
+    /// Ports.
+    Ports,
+    /// Ports and addresses.
+    #[default]
+    All,
+}
+
+/// A set of DSCPs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DscpSet(u64);
+
+/// Limits of Reflected Test Packet Control (row SL-54).
+#[derive(Clone, Debug)]
+pub struct ControlPolicy {
+    /// Clients that may ask.
+    pub allow: Access,
+    /// No HMAC is asked for: a spoofed request makes this reflector an amplifier.
+    pub unauthenticated: bool,
+    /// Octets of UDP payload per second, in one burst.
+    pub octets_per_s: u64,
+    /// Octets of UDP payload, in one burst.
+    pub octets: u64,
+    /// Replies to one request.
+    pub replies: u16,
+}
+
+/// What is known of this host.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// Its unicast addresses.
+    pub addresses: Vec<IpAddr>,
+    /// EUI-48 addresses of its interfaces that are up.
+    pub macs: Vec<[u8; 6]>,
+    /// The IP MTU of each interface, by its index.
+    pub mtus: Vec<(u32, u16)>,
+    /// What its clock follows.
+    pub sync: SyncSource,
+}
+
+/// What a clock follows (RFC 8972 section 5.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SyncSource {
+    /// NTP.
+    Ntp = 1,
+    /// PTP.
+    Ptp = 2,
+    /// Nothing: it runs free.
+    #[default]
+    Local = 5,
+}
+
+impl DscpSet {
+    /// One more.
+    #[must_use]
+    pub const fn with(self, dscp: Dscp) -> Self {
+        Self(self.0 | 1 << dscp.value())
+    }
+
+    /// Whether it is in the set.
+    pub const fn has(self, dscp: Dscp) -> bool {
+        self.0 >> dscp.value() & 1 == 1
+    }
+}
+
+impl FromIterator<Dscp> for DscpSet {
+    fn from_iter<I: IntoIterator<Item = Dscp>>(all: I) -> Self {
+        all.into_iter().fold(Self::default(), Self::with)
+    }
+}
+
+impl ExtensionPolicy {
+    /// Whether a reply to a request that arrived with `arrived` may have the DSCP `asked`.
+    pub(super) fn permits(&self, asked: Dscp, arrived: Dscp) -> bool {
+        /// The first of network control: CS6.
+        const NETWORK_CONTROL: u8 = 48;
+        asked == arrived
+            || match self.dscp {
+                Some(allowed) => allowed.has(asked),
+                None => asked.value() < NETWORK_CONTROL,
+            }
+    }
+}
+
+impl Host {
+    /// Whether it is an address of this host.
+    pub(super) fn has(&self, address: IpAddr) -> bool {
+        self.addresses.contains(&address)
+    }
+
+    /// The IP MTU of an interface; the least that IPv6 allows where it is not known (row SL-52).
+    pub(super) fn mtu(&self, interface: u32) -> usize {
+        const LEAST: u16 = 1_280;
+        let mut known = self.mtus.iter();
+        let known = known.find_map(|(index, mtu)| (*index == interface).then_some(*mtu));
+        usize::from(known.unwrap_or(LEAST))
+    }
+}

@@ -1,0 +1,238 @@
+//! Reflected Test Packet Control: how many replies, how long and how far apart (RFC 10052). Disabled
+//! unless the operator allows it by prefix: it makes more traffic than it costs.
+//!
+//! ```text
+//! 0 Length of the Reflected Packet 2, 2 Number of the Reflected Packets 2,
+//! 4 Interval Between the Reflected Packets 4 (nanoseconds), 8 sub-TLVs
+//! ```
+//! Sub-TLVs: 10 Layer 2 Address Group (mask, then group), 11 Layer 3 Address Group (Prefix Length 1,
+//! reserved 3, prefix).
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use twinpath_wire::{TlvHeader, TlvMut, TlvType, Tos};
+use zerocopy::byteorder::big_endian::{U16, U32};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::destination_node::address;
+use super::exchange::Replies;
+use super::learn::{Facts, Seen};
+use super::sub_tlv::{self, Sub};
+use super::{Exchange, Extension, Outcome};
+use crate::reflector::Ignored;
+
+pub(super) struct ReflectedControl;
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned, Clone, Copy)]
+#[repr(C)]
+struct Fields {
+    octets: U16,
+    count: U16,
+    interval_ns: U32,
+}
+
+const LEAST: usize = size_of::<Fields>() + TlvHeader::OCTETS;
+/// Replies are as long as a multiple of it.
+const ALIGNMENT: usize = 4;
+const FILLER: TlvType = TlvType(0);
+const LAYER_2_GROUP: TlvType = TlvType(10);
+const LAYER_3_GROUP: TlvType = TlvType(11);
+/// Octets of IP and UDP headers.
+const AROUND_V4: usize = 20 + 8;
+const AROUND_V6: usize = 40 + 8;
+
+/// Whether it asks for one reply or more.
+pub(super) fn asks_replies(value: &[u8]) -> bool {
+    Fields::ref_from_prefix(value).is_ok_and(|(fields, _)| fields.count.get() > 0)
+}
+
+impl Extension for ReflectedControl {
+    fn kind(&self) -> TlvType {
+        TlvType::REFLECTED_CONTROL
+    }
+
+    fn name(&self) -> &'static str {
+        "reflected-control"
+    }
+
+    fn takes(&self, octets: usize) -> bool {
+        octets >= LEAST
+    }
+
+    fn is_single(&self) -> bool {
+        true
+    }
+
+    fn reflect(&self, value: &mut [u8], exchange: &mut Exchange<'_>) -> Result<Outcome, Ignored> {
+        if !exchange.allows_control() {
+            return Ok(Outcome::NotUsed);
+        }
+        let Some((fields, subs)) = value.split_at_mut_checked(size_of::<Fields>()) else {
+            return Ok(Outcome::NotUsed);
+        };
+        let Ok(fields) = Fields::read_from_bytes(fields) else {
+            return Ok(Outcome::NotUsed);
+        };
+        let mut matches = true;
+        let is_whole = sub_tlv::each(subs, |sub| {
+            let Some(is_met) = group_matches(sub, exchange) else {
+                return Sub::Malformed;
+            };
+            matches &= is_met != Group::Missed;
+            match is_met {
+                Group::Met | Group::Missed => Sub::Used,
+                Group::Filler => Sub::Copied,
+                Group::Unknown => Sub::NotUsed,
+            }
+        });
+        if !is_whole {
+            return Ok(Outcome::NotUsed);
+        }
+        if !matches {
+            return Err(Ignored::OtherGroup);
+        }
+        if fields.count.get() == 0 {
+            return Err(Ignored::CountZero);
+        }
+        if exchange.is_contradictory() || exchange.request.is_malformed || !is_later(exchange) {
+            return Ok(Outcome::NotUsed);
+        }
+        Ok(grant(fields, exchange))
+    }
+
+    fn ask(&self, text: Option<&str>, _: Tos) -> Option<Vec<u8>> {
+        let mut parts = text?.splitn(3, ':');
+        let octets: u16 = parts.next()?.parse().ok()?;
+        let count: u16 = parts.next()?.parse().ok()?;
+        let interval_ns = nanoseconds(parts.next()?)?;
+        let mut value = vec![0; LEAST];
+        let (fields, _) = Fields::mut_from_prefix(&mut value).ok()?;
+        fields.octets.set(octets);
+        fields.count.set(count);
+        fields.interval_ns.set(interval_ns);
+        Some(value)
+    }
+
+    fn takes_text(&self) -> &'static str {
+        "LENGTH:COUNT:INTERVAL, octets, number and distance of the replies to one request (as in 200:3:1ms)"
+    }
+
+    fn facts(&self, seen: &Seen, facts: &mut Facts) {
+        facts.push(("unmet", seen.unmet.into()));
+    }
+}
+
+/// What a sub-TLV says of this host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    /// An address of this host is in the group.
+    Met,
+    /// None is.
+    Missed,
+    /// Four zero octets that make the TLV as long as it must be (row SL-47).
+    Filler,
+    Unknown,
+}
+
+/// `None`: its Length is wrong (rows SL-59, SL-60).
+fn group_matches(sub: &TlvMut<'_>, exchange: &Exchange<'_>) -> Option<Group> {
+    let of = |is_met| if is_met { Group::Met } else { Group::Missed };
+    match sub.header.kind {
+        FILLER if sub.value.is_empty() && sub.header.flags.0 == 0 => Some(Group::Filler),
+        LAYER_2_GROUP if matches!(sub.value.len(), 4 | 12 | 16) => {
+            let (mask, group) = sub.value.split_at_checked(sub.value.len() / 2)?;
+            let mut own = exchange.host.macs.iter();
+            Some(of(own.any(|mac| {
+                let masked = mac.iter().zip(mask).map(|(octet, mask)| octet & mask);
+                mac.len() == mask.len() && masked.eq(group.iter().copied())
+            })))
+        }
+        LAYER_3_GROUP => {
+            let (head, prefix) = sub.value.split_first_chunk::<4>()?;
+            let [length, ..] = *head;
+            let group = IpNet::new(address(prefix)?, length).ok()?.trunc();
+            let is_own = |own: &IpAddr| group.contains(own);
+            Some(of(exchange.host.addresses.iter().any(is_own)))
+        }
+        LAYER_2_GROUP => None,
+        _ => Some(Group::Unknown),
+    }
+}
+
+/// Whether the request's number is beyond that of the last request that asked for replies (RFC 10052
+/// section 5; rows SL-14, SL-68). A session without state passes.
+fn is_later(exchange: &mut Exchange<'_>) -> bool {
+    let seq = exchange.seq;
+    let Some(session) = &mut exchange.session else {
+        return true;
+    };
+    let is_later = session
+        .control_mark
+        .is_none_or(|mark| seq != mark && seq.wrapping_sub(mark) < 1 << 31);
+    if is_later {
+        session.control_mark = Some(seq);
+    }
+    is_later
+}
+
+/// What of it can be had (rows SL-10, SL-11, SL-51, SL-52).
+fn grant(fields: Fields, exchange: &mut Exchange<'_>) -> Outcome {
+    let around = if exchange.arrival.from.is_ipv4() {
+        AROUND_V4
+    } else {
+        AROUND_V6
+    };
+    let largest = exchange.host.mtu(exchange.arrival.interface) - around;
+    let least = exchange.request.unpadded_octets;
+    let asked = usize::from(fields.octets.get()).next_multiple_of(ALIGNMENT);
+    // Only an Extra Padding TLV makes a packet longer, and it has a header.
+    let wanted = match asked.saturating_sub(least) {
+        0 => least,
+        gap => least + gap.max(TlvHeader::OCTETS),
+    };
+    let octets = match largest.saturating_sub(least) {
+        room if room < TlvHeader::OCTETS => least,
+        room => wanted.min(least + room),
+    };
+    let (count, interval_ns) = (fields.count.get(), fields.interval_ns.get());
+    let is_within = exchange.policy.control.as_ref().is_some_and(|limits| {
+        let volume = octets as u64 * u64::from(count);
+        let per_s = octets as u64 * 1_000_000_000 / u64::from(interval_ns.max(1));
+        let is_slow = count == 1 || (interval_ns > 0 && per_s <= limits.octets_per_s);
+        count <= limits.replies && volume <= limits.octets && is_slow
+    });
+    let is_met = wanted <= largest && is_within;
+    exchange.effects.replies = Some(Replies {
+        count: if is_met { count } else { 1 },
+        interval_ns,
+        octets,
+    });
+    if is_met {
+        Outcome::Used
+    } else {
+        Outcome::Unmet
+    }
+}
+
+/// A time with its unit, `ns`, `us`, `ms` or `s`, of at most 4 s.
+fn nanoseconds(text: &str) -> Option<u32> {
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = text.split_at_checked(at)?;
+    let unit_ns = match unit {
+        "ns" => 1.0,
+        "us" => 1e3,
+        "ms" => 1e6,
+        "s" => 1e9,
+        _ => return None,
+    };
+    let ns = (number.parse::<f64>().ok()? * unit_ns).round();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within its range"
+    )]
+    (0.0..=f64::from(u32::MAX))
+        .contains(&ns)
+        .then_some(ns as u32)
+}

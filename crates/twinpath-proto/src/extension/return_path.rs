@@ -1,0 +1,139 @@
+//! Return Path: which way the reply must take, or that there must be none (RFC 9503 section 4).
+//!
+//! Sub-TLVs: 1 Control Code 4, 2 Return Address 4 or 16, 3 SR-MPLS label stack 4 n, 4 SRv6 segment
+//! list 16 n.
+
+use std::net::IpAddr;
+
+use twinpath_wire::{Tlv, TlvHeader, TlvType, TlvWriter, Tlvs, Tos};
+
+use super::destination_node::{address, octets};
+use super::sub_tlv::{self, Sub};
+use super::{Exchange, Extension, Outcome};
+use crate::reflector::Ignored;
+
+pub(super) struct ReturnPath;
+
+const CONTROL_CODE: TlvType = TlvType(1);
+const RETURN_ADDRESS: TlvType = TlvType(2);
+const SR_MPLS: TlvType = TlvType(3);
+const SRV6: TlvType = TlvType(4);
+/// Bit 31 of the Control Code: a reply is wanted, on the link that the request came in on.
+const REPLY_REQUEST: u32 = 1;
+
+/// What a Control Code asks for: whether a reply is wanted. `None`: there is none that is well formed.
+fn control_code(value: &[u8]) -> Option<bool> {
+    Tlvs::new(value)
+        .map_while(Result::ok)
+        .filter(|sub| sub.header.kind == CONTROL_CODE)
+        .find_map(wants_reply)
+}
+
+fn wants_reply(sub: Tlv<'_>) -> Option<bool> {
+    let code = u32::from_be_bytes(sub.value.try_into().ok()?);
+    Some(code & REPLY_REQUEST != 0)
+}
+
+/// Whether it asks for no reply (rows SL-5, SL-23).
+pub(super) fn asks_no_reply(value: &[u8]) -> bool {
+    control_code(value) == Some(false)
+}
+
+impl Extension for ReturnPath {
+    fn kind(&self) -> TlvType {
+        TlvType::RETURN_PATH
+    }
+
+    fn name(&self) -> &'static str {
+        "return-path"
+    }
+
+    fn takes(&self, octets: usize) -> bool {
+        octets >= TlvHeader::OCTETS
+    }
+
+    fn is_single(&self) -> bool {
+        true
+    }
+
+    fn reflect(&self, value: &mut [u8], exchange: &mut Exchange<'_>) -> Result<Outcome, Ignored> {
+        let control = control_code(value);
+        if exchange.is_contradictory() {
+            return Ok(Outcome::NotUsed);
+        }
+        if control == Some(false) {
+            return Err(Ignored::NoReplyWanted);
+        }
+        let mut is_used = false;
+        let mut same_link = None;
+        let mut to = None;
+        let is_whole = sub_tlv::each(value, |sub| {
+            let octets = sub.value.len();
+            let (is_wellformed, can_be_used) = match sub.header.kind {
+                CONTROL_CODE => (octets == 4, exchange.arrival.interface != 0),
+                RETURN_ADDRESS => {
+                    let asked = address(sub.value);
+                    (
+                        asked.is_some(),
+                        asked.is_some_and(|to| may_return(exchange, to)),
+                    )
+                }
+                // Segment routing needs a network that has it: not done.
+                SR_MPLS => (octets > 0 && octets.is_multiple_of(4), false),
+                SRV6 => (octets > 0 && octets.is_multiple_of(16), false),
+                _ => return Sub::NotUsed,
+            };
+            if !is_wellformed {
+                return Sub::Malformed;
+            }
+            let is_address = sub.header.kind == RETURN_ADDRESS;
+            // A Control Code excludes the others; the first of a kind counts (rows SL-4, SL-22).
+            if is_used || (is_address && control.is_some()) || !can_be_used {
+                return Sub::Copied;
+            }
+            is_used = true;
+            if is_address {
+                to = address(sub.value);
+            } else {
+                same_link = Some(true);
+            }
+            Sub::Used
+        });
+        if !is_whole || !is_used {
+            return Ok(Outcome::NotUsed);
+        }
+        exchange.effects.same_link = same_link.is_some();
+        exchange.effects.destination = to.filter(|to| *to != exchange.arrival.from.ip());
+        Ok(Outcome::Used)
+    }
+
+    fn ask(&self, text: Option<&str>, _: Tos) -> Option<Vec<u8>> {
+        let (kind, octets) = match text? {
+            "no-reply" => (CONTROL_CODE, vec![0; 4]),
+            "same-link" => (CONTROL_CODE, REPLY_REQUEST.to_be_bytes().to_vec()),
+            address => (RETURN_ADDRESS, octets(address.parse().ok()?)),
+        };
+        let mut value = vec![0; TlvHeader::OCTETS + octets.len()];
+        let mut writer = TlvWriter::new(&mut value);
+        writer.push(kind, octets.len())?.copy_from_slice(&octets);
+        Some(value)
+    }
+
+    fn takes_text(&self) -> &'static str {
+        "no-reply, same-link, or the address that replies must go to"
+    }
+}
+
+/// Whether a reply may go there (rows SL-6, SL-26).
+fn may_return(exchange: &Exchange<'_>, to: IpAddr) -> bool {
+    let from = exchange.arrival.from.ip();
+    if to == from {
+        return true;
+    }
+    let is_broadcast = matches!(to, IpAddr::V4(to) if to.is_broadcast());
+    to.is_ipv4() == from.is_ipv4()
+        && !(to.is_unspecified() || to.is_multicast() || is_broadcast)
+        && (!to.is_loopback() || from.is_loopback())
+        && !exchange.is_own(to)
+        && exchange.policy.return_addresses.permits(to)
+}
