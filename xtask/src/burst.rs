@@ -6,9 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use twinpath_bench::{BurstCount, monotonic_ns, thread_cpu_ns};
-use twinpath_net::{
-    Outbound, QueueEvent, SendBatch, SendError, SocketOptions, TestSocket, Waiter, clock,
-};
+use twinpath_net::{Outbound, QueueEvent, SendBatch, SendError, SocketOptions, TestSocket, clock};
 use twinpath_wire::Rung;
 
 use crate::role;
@@ -80,7 +78,7 @@ pub(crate) fn burst(
         count.elapsed = Duration::from_nanos(monotonic_ns() - begin);
     }
     count.cpu = Duration::from_nanos(thread_cpu_ns() - begin_cpu);
-    Waiter::sleep_until(clock::mono() + Duration::from_millis(20));
+    clock::sleep_until(clock::mono() + Duration::from_millis(20));
     count.stamped += read_stamps(&socket);
     Ok(count)
 }

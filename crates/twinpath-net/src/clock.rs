@@ -43,3 +43,14 @@ pub fn suspended() -> Option<Duration> {
     // A delay of the process between the two readings is not a suspension.
     (0..3).filter_map(|_| os::clock::suspended()).min()
 }
+
+/// Waits exactly until `until` (absolute, as precise as the kernel's timers), even if packets
+/// arrive.
+pub fn sleep_until(until: Mono) {
+    os::wait::sleep_until(until);
+}
+
+/// Makes this thread's timers fire on time instead of being coalesced to save power.
+pub fn minimize_timer_slack() {
+    os::wait::minimize_timer_slack();
+}

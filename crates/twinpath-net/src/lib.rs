@@ -25,15 +25,13 @@ mod packet;
 mod set;
 mod socket;
 pub mod stream;
-mod wait;
 
 pub use batch::{RecvBatch, SendBatch};
 pub use error::{BindError, SendError};
 pub use hardware::NoHardware;
 pub use options::{PathOptions, Role, SocketOptions, StampChoice};
 pub use packet::{IcmpError, IcmpKind, Outbound, QueueEvent, Quote};
-pub use set::{SetWaker, SocketSet};
+pub use set::{SocketSet, Waker};
 pub use socket::{
     Device, EVENTS_AT_ONCE, TestSocket, interface_mtu, local_address_towards, reports_destination,
 };
-pub use wait::{Waiter, Waker};

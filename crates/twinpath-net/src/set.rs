@@ -1,42 +1,40 @@
-//! Many sockets, of which only a few are ready at a time.
+//! Waiting for sockets, for a point in time, or for another thread.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use polling::{Event, Events, PollMode, Poller};
 use twinpath_wire::Mono;
 
-use crate::clock;
 use crate::error::BindError;
+use crate::os;
 use crate::socket::TestSocket;
 
 /// Sockets that one thread waits for together: the cost of a wait depends on the ready sockets, not
 /// on their total number.
 #[derive(Debug)]
 pub struct SocketSet {
-    poller: Arc<Poller>,
-    events: Events,
+    poller: os::wait::Poller,
     sockets: Vec<Option<TestSocket>>,
+    count: usize,
 }
 
 /// Wakes the thread that waits for a [`SocketSet`]. Clones wake the same one.
 #[derive(Clone, Debug)]
-pub struct SetWaker(Arc<Poller>);
+pub struct Waker(os::wait::Waker);
 
 impl SocketSet {
     /// An empty set and its waker.
     ///
     /// # Errors
     /// The system's error, if it has no more descriptors.
-    pub fn new() -> io::Result<(Self, SetWaker)> {
-        let poller = Arc::new(Poller::new()?);
+    pub fn new() -> io::Result<(Self, Waker)> {
+        let (poller, waker) = os::wait::Poller::new()?;
         let set = Self {
-            poller: Arc::clone(&poller),
-            events: Events::new(),
+            poller,
             sockets: Vec::new(),
+            count: 0,
         };
-        Ok((set, SetWaker(poller)))
+        Ok((set, Waker(waker)))
     }
 
     /// Adds a socket at a `place` chosen by the caller; places are small numbers. Drops the socket
@@ -49,14 +47,10 @@ impl SocketSet {
         if self.sockets.len() <= place {
             self.sockets.resize_with(place + 1, || None);
         }
-        // SAFETY: the set owns the socket, and removes it from the poller before it is closed, in
-        // `remove` and on drop.
-        unsafe {
-            self.poller
-                .add_with_mode(&socket.source(), Event::readable(place), PollMode::Level)?;
-        }
+        self.poller.add(socket.source(), place)?;
         if let Some(slot) = self.sockets.get_mut(place) {
             *slot = Some(socket);
+            self.count += 1;
         }
         Ok(())
     }
@@ -64,8 +58,8 @@ impl SocketSet {
     /// Removes a socket.
     pub fn remove(&mut self, place: usize) -> Option<TestSocket> {
         let socket = self.sockets.get_mut(place)?.take()?;
-        // Fails only for a socket that is not in the poller.
-        let _deleted = self.poller.delete(socket.source());
+        self.poller.remove(socket.source());
+        self.count -= 1;
         Some(socket)
     }
 
@@ -90,6 +84,11 @@ impl SocketSet {
         self.sockets.get(place)?.as_ref()
     }
 
+    /// How many sockets there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// All sockets.
     pub fn iter(&self) -> impl Iterator<Item = &TestSocket> {
         self.sockets.iter().flatten()
@@ -100,13 +99,10 @@ impl SocketSet {
     /// fit.
     pub fn wait(&mut self, until: Mono, ready: &mut Vec<usize>) {
         ready.clear();
-        self.events.clear();
-        let left = until.since(clock::mono());
-        if self.poller.wait(&mut self.events, Some(left)).is_err() {
+        if self.poller.wait(until, ready).is_err() {
             // The error may persist, so avoid a busy loop.
             std::thread::sleep(Duration::from_micros(100));
         }
-        ready.extend(self.events.iter().map(|event| event.key));
     }
 }
 
@@ -118,10 +114,9 @@ impl Drop for SocketSet {
     }
 }
 
-impl SetWaker {
+impl Waker {
     /// Ends the wait, now or as soon as it begins.
     pub fn wake(&self) {
-        // It fails only when the system has no memory; the next timeout wakes as well.
-        let _woken = self.0.notify();
+        self.0.wake();
     }
 }

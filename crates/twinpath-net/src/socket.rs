@@ -18,7 +18,7 @@ pub const EVENTS_AT_ONCE: usize = 32;
 const MAX_CALLS: usize = 8;
 
 /// A UDP socket that reports when its packets left and arrived. Never blocks: see
-/// [`crate::Waiter`].
+/// [`crate::SocketSet`].
 #[derive(Debug)]
 pub struct TestSocket {
     inner: Inner,

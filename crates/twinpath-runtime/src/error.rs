@@ -81,17 +81,6 @@ pub(crate) fn spawn<T: Send + 'static>(
         .map_err(StartError::system("a thread"))
 }
 
-/// The threads' results, once all have ended: the first failure, if there is one.
-pub(crate) fn join_all(
-    threads: impl IntoIterator<Item = JoinHandle<Result<(), RunError>>>,
-) -> Result<(), RunError> {
-    let mut result = Ok(());
-    for thread in threads {
-        result = result.and(thread.join().unwrap_or(Err(RunError::Fault)));
-    }
-    result
-}
-
 /// Why a run ended without a result.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use twinpath_net::{Outbound, QueueEvent, RecvBatch, SocketOptions, TestSocket, Waiter, clock};
+use twinpath_net::{Outbound, QueueEvent, RecvBatch, SocketOptions, TestSocket, clock};
 use twinpath_report::ClockState;
-use twinpath_wire::{Mono, Rung};
+use twinpath_wire::Rung;
 
 use crate::{StartError, clock_state};
 
@@ -47,8 +47,6 @@ pub fn survey() -> Result<HostSurvey, StartError> {
     let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     let far = TestSocket::open(&SocketOptions::reflector(loopback))?;
     let near = TestSocket::open(&SocketOptions::sender(loopback, far.local()))?;
-    let (mut waiter, _waker) =
-        Waiter::new().map_err(StartError::system("a descriptor to wait by"))?;
     let mut transmit = vec![Rung::User];
     let mut receive = vec![Rung::User];
     let mut batch = RecvBatch::new(4, 256);
@@ -63,8 +61,7 @@ pub fn survey() -> Result<HostSurvey, StartError> {
         if near.send(&[0; 14], &out).is_err() {
             continue;
         }
-        let until: Mono = clock::mono() + BETWEEN;
-        waiter.wait(&[&far], Some(until));
+        clock::sleep_until(clock::mono() + BETWEEN);
         let count = far.receive(&mut batch).unwrap_or(0);
         receive.extend((0..count).filter_map(|i| batch.packet(i).map(|(.., a)| a.at.rung)));
         near.drain_errors(&mut |told| {
@@ -72,7 +69,6 @@ pub fn survey() -> Result<HostSurvey, StartError> {
                 transmit.push(stamp.rung);
             }
         });
-        Waiter::sleep_until(until);
     }
     for rungs in [&mut transmit, &mut receive] {
         rungs.sort_unstable();

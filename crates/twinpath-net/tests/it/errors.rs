@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use twinpath_net::{
     BindError, IcmpKind, Outbound, QueueEvent, RecvBatch, SendError, SocketOptions, TestSocket,
-    Waiter, clock, interface_mtu, local_address_towards,
+    clock, interface_mtu, local_address_towards,
 };
 
 use crate::{has_v6, open, receive, sender};
@@ -69,7 +69,7 @@ fn port_unreachable_is_reported_and_the_next_packets_still_leave() {
             if !kinds.is_empty() {
                 break;
             }
-            Waiter::sleep_until(clock::mono() + Duration::from_millis(10));
+            clock::sleep_until(clock::mono() + Duration::from_millis(10));
         }
         assert!(!kinds.is_empty() && kinds.iter().all(|kind| *kind == IcmpKind::PortUnreachable));
         near.send(b"into the void", &out(nowhere)).unwrap();

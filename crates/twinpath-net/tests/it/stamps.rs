@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_net::{Outbound, QueueEvent, RecvBatch, Role, SendBatch, StampChoice, Waiter, clock};
+use twinpath_net::{Outbound, QueueEvent, RecvBatch, Role, SendBatch, StampChoice, clock};
 use twinpath_wire::{Rung, Tos};
 
 use crate::{has_v6, open, receive, sender};
@@ -55,7 +55,7 @@ fn a_packet_has_the_time_and_circumstances_of_its_arrival() {
             if kernel_stamped {
                 break;
             }
-            Waiter::sleep_until(clock::mono() + Duration::from_millis(2));
+            clock::sleep_until(clock::mono() + Duration::from_millis(2));
         }
         if cfg!(target_os = "linux") && std::env::var_os("TWINPATH_PORTABLE").is_none() {
             assert!(kernel_stamped, "{ip}: no kernel receive stamp came");
@@ -266,13 +266,4 @@ fn a_long_datagram_is_marked_truncated_and_a_full_batch_keeps_the_rest() {
     assert!(batch.packet(2).is_none());
     assert_eq!(receive(&far, &mut batch), 1);
     assert_eq!(batch.packet(0).unwrap().1, 20);
-}
-
-#[test]
-fn a_waker_ends_a_wait() {
-    let near = open("127.0.0.1", |_| {});
-    let (mut waiter, waker) = Waiter::new().unwrap();
-    let woken = std::thread::spawn(move || waker.wake());
-    waiter.wait(&[&near], None);
-    woken.join().unwrap();
 }

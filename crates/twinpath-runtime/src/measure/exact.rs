@@ -8,7 +8,7 @@ mod wait;
 
 use std::sync::Arc;
 
-use twinpath_net::{Outbound, QueueEvent, RecvBatch, SendBatch, TestSocket, Waiter, clock};
+use twinpath_net::{Outbound, QueueEvent, RecvBatch, SendBatch, SocketSet, TestSocket, clock};
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{Transmit, TxToken};
 use twinpath_wire::Mono;
@@ -29,11 +29,15 @@ const ROUNDS: usize = 16;
 /// Batches sent in a row, likewise: those of a burst, where all that came before is read.
 const BURST: usize = 8;
 
-/// A session, its socket, and how its thread waits.
+/// The place of a session's socket in its set.
+pub(super) const ONLY: usize = 0;
+
+/// A session and its socket.
 pub(super) struct ExactLoop {
     session: Session,
-    socket: TestSocket,
-    waiter: Waiter,
+    sockets: SocketSet,
+    /// What a wait reports: there is one socket only.
+    ready: Vec<usize>,
     departures: Departures,
     /// Stamps of departures are waited for.
     awaiting_stamps: bool,
@@ -49,16 +53,18 @@ pub(super) struct ExactLoop {
 }
 
 impl ExactLoop {
-    pub(super) fn new(session: Session, socket: TestSocket, waiter: Waiter) -> Self {
+    pub(super) fn new(session: Session, sockets: SocketSet) -> Self {
+        let socket = sockets.get(ONLY);
+        let device = socket.and_then(TestSocket::device);
         Self {
             send: SendBatch::new(BATCH, SLOT_OCTETS),
             packets: Vec::with_capacity(BATCH),
             leaving: Vec::with_capacity(BATCH),
-            socket_follows: socket.device().map(FollowedInterface::of),
-            awaiting_stamps: socket.has_transmit_stamps(),
+            socket_follows: device.map(FollowedInterface::of),
+            awaiting_stamps: socket.is_some_and(TestSocket::has_transmit_stamps),
             session,
-            socket,
-            waiter,
+            sockets,
+            ready: Vec::new(),
             departures: Departures::default(),
             batch: RecvBatch::new(BATCH, SLOT_OCTETS),
             events: Vec::with_capacity(BATCH),
@@ -68,7 +74,7 @@ impl ExactLoop {
 
     /// Until all is sent and every figure is observed to its end, or the session is abandoned.
     pub(super) fn run(mut self) -> Result<Arc<Ended>, RunError> {
-        Waiter::minimize_timer_slack();
+        clock::minimize_timer_slack();
         loop {
             self.follow(clock::mono());
             let most = if self.is_all_read { BURST } else { 1 };
@@ -83,7 +89,8 @@ impl ExactLoop {
             self.wait(next, now);
         }
         self.session.take_samples();
-        let socket = SocketEnd::of(&self.socket, &self.departures);
+        let socket = self.sockets.get(ONLY).ok_or(RunError::Fault)?;
+        let socket = SocketEnd::of(socket, &self.departures);
         Ok(Arc::new(Ended::new(self.session, socket)))
     }
 
@@ -96,7 +103,7 @@ impl ExactLoop {
             && let Some(index) = following.moved(now)
         {
             let before = following.bound();
-            if following.record_binding(index, now, self.socket.bind_again(index)) {
+            if following.record_binding(index, now, self.sockets.bind_again(ONLY, index)) {
                 self.session.rebound(before, index);
             }
         }
@@ -139,21 +146,23 @@ impl ExactLoop {
         let (session, departures) = (&mut self.session, &mut self.departures);
         let leaving = &mut self.leaving;
         let count = leaving.len();
-        self.socket
-            .send_batch(&mut self.send, 0..count, &mut |slot, result| {
-                let Some((token, now)) = leaving.get_mut(slot).and_then(Option::take) else {
-                    return;
-                };
-                match result {
-                    Ok(key) => {
-                        if let Some(key) = key {
-                            departures.left(key, SessionId::default(), token, now.wall);
-                        }
-                        session.sent(now);
+        let mut sent = |slot: usize, result| {
+            let Some((token, now)) = leaving.get_mut(slot).and_then(Option::take) else {
+                return;
+            };
+            match result {
+                Ok(key) => {
+                    if let Some(key) = key {
+                        departures.left(key, SessionId::default(), token, now.wall);
                     }
-                    Err(error) => session.refused(token, now, error),
+                    session.sent(now);
                 }
-            });
+                Err(error) => session.refused(token, now, error),
+            }
+        };
+        if let Some(socket) = self.sockets.get(ONLY) {
+            socket.send_batch(&mut self.send, 0..count, &mut sent);
+        }
         self.leaving.clear();
     }
 
@@ -161,13 +170,11 @@ impl ExactLoop {
     /// all.
     fn take_arrivals(&mut self) -> Result<bool, RunError> {
         for _ in 0..ROUNDS {
+            let socket = self.sockets.get(ONLY).ok_or(RunError::Fault)?;
             self.events.clear();
             let events = &mut self.events;
-            let stamps = self.socket.drain_errors(&mut |event| events.push(event));
-            let count = self
-                .socket
-                .receive(&mut self.batch)
-                .map_err(RunError::Receive)?;
+            let stamps = socket.drain_errors(&mut |event| events.push(event));
+            let count = socket.receive(&mut self.batch).map_err(RunError::Receive)?;
             let now = pair();
             self.session.handle_clock(now);
             for event in self.events.drain(..) {
@@ -178,7 +185,7 @@ impl ExactLoop {
                             session.handle_tx_stamp(it.token, it.stamp, it.wait);
                         });
                         if is_best {
-                            self.socket.drop_lower_transmit_rung();
+                            socket.drop_lower_transmit_rung();
                         }
                     }
                     QueueEvent::Icmp(error) => self.session.handle_icmp(&error),

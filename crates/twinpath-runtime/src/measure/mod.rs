@@ -24,7 +24,7 @@ use std::time::Duration;
 use twinpath_metrics::{
     AvailabilityRule, Intervals, MetricsConfig, ReflectorKind, Series, SeriesConfig, Waits,
 };
-use twinpath_net::{TestSocket, Waiter};
+use twinpath_net::{SocketSet, TestSocket};
 use twinpath_proto::TestGuard;
 use twinpath_proto::sender::{PayloadSize, Schedule, Wire, late_reply_wait, loss_wait};
 use twinpath_report::Finding;
@@ -152,9 +152,10 @@ fn bind(plan: SenderPlan) -> Result<(Bound, SessionHandle), StartError> {
     open::check_path(&plan)?;
     let socket = open::socket(&plan, None)?;
     let local = socket.local();
-    let (waiter, waker) = Waiter::new().map_err(StartError::system("a descriptor to wait by"))?;
-    let socket = Box::new(socket);
-    bound(plan, local, Place::Own { socket, waiter }, Wake::Own(waker))
+    let no_descriptor = StartError::system("a descriptor to wait by");
+    let (mut sockets, waker) = SocketSet::new().map_err(no_descriptor)?;
+    sockets.insert(exact::ONLY, socket).map_err(no_descriptor)?;
+    bound(plan, local, Place::Own(sockets), Wake::Own(waker))
 }
 
 fn bound(
@@ -208,13 +209,8 @@ fn records(plan: &SenderPlan) -> usize {
 /// Where a session is measured.
 #[derive(Debug)]
 enum Place {
-    /// On a thread of its own.
-    Own {
-        /// Its socket.
-        socket: Box<TestSocket>,
-        /// What its thread waits by.
-        waiter: Waiter,
-    },
+    /// On a thread of its own, with its own socket.
+    Own(SocketSet),
     /// On a thread and a socket that it shares.
     Shared(Lease),
 }
@@ -392,9 +388,11 @@ impl Bound {
         };
         let guard = self.guard.calling(when_ended);
         match self.place {
-            Place::Own { socket, waiter } => {
-                let session = Session::new(setup, socket.has_transmit_stamps());
-                let exact = ExactLoop::new(session, *socket, waiter);
+            Place::Own(sockets) => {
+                let socket = sockets.get(exact::ONLY);
+                let has_stamps = socket.is_some_and(TestSocket::has_transmit_stamps);
+                let session = Session::new(setup, has_stamps);
+                let exact = ExactLoop::new(session, sockets);
                 spawn("sender", move || guard.finish(exact.run()))?;
             }
             Place::Shared(mut lease) => {

@@ -1,12 +1,18 @@
-//! What all reflector threads share: packets to replies, and when these reach the wire.
+//! What all reflector threads share: the loop, packets to replies, and when these reach the wire.
 
 mod locals;
 mod packets;
 mod paths;
 mod report;
 mod snapshot;
+mod sockets;
+mod threads;
 mod transmit_latency;
+mod worker;
 
-pub(crate) use packets::{Packets, SocketState};
+use packets::{Packets, Replies, SocketState};
 pub use report::ReflectorReport;
 pub(crate) use snapshot::Snapshot;
+pub(crate) use sockets::Sockets;
+pub(crate) use threads::ReflectorThread;
+pub(crate) use worker::Duties;

@@ -3,7 +3,6 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use twinpath_metrics::RungCounts;
@@ -42,6 +41,12 @@ pub(crate) trait Replies {
 
     /// T3 and the Error Estimate, last.
     fn seal(&self, reflection: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate);
+
+    fn handle_timeout(&mut self, now: Mono);
+
+    fn poll_timeout(&self) -> Option<Mono>;
+
+    fn counters(&self) -> &ReflectorCounters;
 }
 
 impl Replies for SessionReflector {
@@ -57,6 +62,18 @@ impl Replies for SessionReflector {
 
     fn seal(&self, _: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
         self.seal(reply, t3, error);
+    }
+
+    fn handle_timeout(&mut self, now: Mono) {
+        self.handle_timeout(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Mono> {
+        self.poll_timeout()
+    }
+
+    fn counters(&self) -> &ReflectorCounters {
+        self.counters()
     }
 }
 
@@ -74,11 +91,23 @@ impl Replies for NegotiatedReflector {
     fn seal(&self, reflection: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
         self.seal(reflection, reply, t3, error);
     }
+
+    fn handle_timeout(&mut self, now: Mono) {
+        self.handle_timeout(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Mono> {
+        self.poll_timeout()
+    }
+
+    fn counters(&self) -> &ReflectorCounters {
+        self.totals()
+    }
 }
 
 /// State of one socket of a reflector thread.
 #[derive(Debug)]
-pub(crate) struct SocketState {
+pub(super) struct SocketState {
     /// Replies name their source address themselves.
     wildcard: bool,
     near: IpAddr,
@@ -90,28 +119,25 @@ pub(crate) struct SocketState {
 }
 
 impl SocketState {
-    pub(crate) fn of(socket: &TestSocket) -> Self {
+    /// `follows`: it stays with its interface, should that be made again.
+    pub(super) fn of(socket: &TestSocket, follows: bool) -> Self {
+        let device = socket.device().filter(|_| follows);
         Self {
             wildcard: socket.local().ip().is_unspecified(),
             near: socket.local().ip(),
             awaited: PendingStamps::new(),
-            following: socket.device().map(FollowedInterface::of),
+            following: device.map(FollowedInterface::of),
             zone: None,
         }
     }
 
-    /// Its interface is not looked after.
-    pub(crate) fn stop_following(&mut self) {
-        self.following = None;
-    }
-
     /// Whether it is bound to an interface, which may be made again.
-    pub(crate) fn follows(&self) -> bool {
+    pub(super) fn follows(&self) -> bool {
         self.following.is_some()
     }
 
     /// Binds the socket to its interface again if that was made again, by `bind`: whether it was.
-    pub(crate) fn follow<E: std::fmt::Display>(
+    pub(super) fn follow<E: std::fmt::Display>(
         &mut self,
         now: Mono,
         bind: impl FnOnce(u32) -> Result<(), E>,
@@ -149,18 +175,16 @@ impl SocketState {
 }
 
 /// Room for packets, and counts: one for each thread.
-pub(crate) struct Packets {
+pub(super) struct Packets {
     batch: RecvBatch,
     paths: Paths,
     /// When the last batch was taken.
     taken: Mono,
-    pub(crate) error: ErrorEstimate,
+    pub(super) error: ErrorEstimate,
     rungs: RungCounts,
     /// By how much T3 was advanced last, in nanoseconds; `None`: it never was.
     t3_advance_ns: Option<u64>,
     send_errors: u64,
-    /// Sockets bound again to an interface that was made again.
-    pub(crate) rebinds: u64,
     /// Replies that wait to be sent together: slot, octets and destination of each, what seals it, and by how
     /// much its T3 is advanced.
     ready: Vec<(usize, usize, Outbound)>,
@@ -169,7 +193,7 @@ pub(crate) struct Packets {
 
 impl Packets {
     /// `raw_t3`: T3 is not advanced by the transmit latency.
-    pub(crate) fn new(raw_t3: bool) -> Self {
+    pub(super) fn new(raw_t3: bool) -> Self {
         Self {
             batch: RecvBatch::new(BATCH, SLOT_OCTETS),
             paths: Paths::new(raw_t3),
@@ -178,34 +202,28 @@ impl Packets {
             rungs: RungCounts::default(),
             t3_advance_ns: None,
             send_errors: 0,
-            rebinds: 0,
             ready: Vec::with_capacity(TOGETHER),
             unsealed: Vec::with_capacity(TOGETHER),
         }
     }
 
-    /// Publishes this thread's counts so far for its handle. Never waits: while somebody
-    /// reads it, the next time will do.
-    pub(crate) fn publish(&self, to: &Mutex<Snapshot>, counters: &ReflectorCounters, drops: u64) {
-        if let Ok(mut snapshot) = to.try_lock() {
-            *snapshot = Snapshot {
-                counters: *counters,
-                send_errors: self.send_errors,
-                rebinds: self.rebinds,
-                receive_drops: drops,
-                rungs: self.rungs,
-                t3_advance_ns: self.t3_advance_ns,
-            };
+    /// Its counts so far, and no others.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            send_errors: self.send_errors,
+            rungs: self.rungs,
+            t3_advance_ns: self.t3_advance_ns,
+            ..Snapshot::default()
         }
     }
 
     /// Learns what changes slowly of this host, where that is due.
-    pub(crate) fn housekeeping(&mut self, now: Mono) {
+    pub(super) fn housekeeping(&mut self, now: Mono) {
         self.paths.housekeeping(now);
     }
 
     /// Takes a batch from one socket and answers it. How many datagrams there were.
-    pub(crate) fn reflect_batch(
+    pub(super) fn reflect_batch(
         &mut self,
         socket: &TestSocket,
         state: &mut SocketState,

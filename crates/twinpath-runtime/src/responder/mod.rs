@@ -1,30 +1,20 @@
 //! The Session-Reflector's run: sockets, a thread each, and a handle on them.
 
+mod addresses;
 mod listen;
-mod worker;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 
-use twinpath_net::{NoHardware, TestSocket, Waker, clock};
-use twinpath_proto::reflector::ReflectorCounters;
+use twinpath_net::{NoHardware, TestSocket, clock};
+use twinpath_proto::reflector::{ReflectorConfig, ReflectorCounters, SessionReflector};
 use twinpath_wire::Mono;
 
 use crate::ResponderPlan;
-use crate::error::{RunError, StartError, join_all, spawn};
-use crate::reflect::{ReflectorReport, Snapshot};
+use crate::error::{RunError, StartError};
+use crate::reflect::{ReflectorReport, ReflectorThread};
 
 /// What a responder did.
 pub type ResponderReport = ReflectorReport<ReflectorCounters>;
-
-/// What a thread and its handle share.
-#[derive(Debug, Default)]
-struct Shared {
-    stop: AtomicBool,
-    snapshot: Mutex<Snapshot>,
-}
 
 /// A responder that runs.
 #[derive(Debug)]
@@ -32,14 +22,7 @@ pub struct ResponderRun {
     listening: Vec<SocketAddr>,
     no_hardware: Vec<NoHardware>,
     started: Mono,
-    workers: Vec<Worker>,
-}
-
-#[derive(Debug)]
-struct Worker {
-    shared: Arc<Shared>,
-    waker: Waker,
-    thread: Option<JoinHandle<Result<(), RunError>>>,
+    threads: Vec<ReflectorThread>,
 }
 
 /// Opens the sockets and begins to reflect.
@@ -57,25 +40,25 @@ pub fn start(plan: &ResponderPlan) -> Result<ResponderRun, StartError> {
             no_hardware.push(why);
         }
     }
-    let mut workers = Vec::with_capacity(groups.len());
-    let threads = groups.len();
-    for (index, sockets) in groups.into_iter().enumerate() {
-        let shared = Arc::new(Shared::default());
-        let (reflector_loop, waker) =
-            worker::ReflectorLoop::new(plan, threads, sockets, Arc::clone(&shared))
-                .map_err(StartError::system("a descriptor to wait by"))?;
-        let thread = spawn(format!("reflector-{index}"), move || reflector_loop.run())?;
-        workers.push(Worker {
-            shared,
-            waker,
-            thread: Some(thread),
-        });
-    }
+    let count = groups.len();
+    let start = |(index, group)| {
+        let (sockets, addresses) =
+            addresses::begin(plan, group).map_err(StartError::system("a descriptor to wait by"))?;
+        let config = ReflectorConfig {
+            max_sessions: plan.reflector.max_sessions.div_ceil(count),
+            tai_offset_s: clock::discipline().tai_offset_s,
+            ..plan.reflector.clone()
+        };
+        let engine = SessionReflector::new(config);
+        ReflectorThread::start(index, sockets, engine, plan.raw_t3, addresses)
+    };
+    let threads = groups.into_iter().enumerate().map(start);
+    let threads = threads.collect::<Result<_, _>>()?;
     Ok(ResponderRun {
         listening: listening.unwrap_or_default(),
         no_hardware,
         started: clock::mono(),
-        workers,
+        threads,
     })
 }
 
@@ -92,43 +75,27 @@ impl ResponderRun {
 
     /// Counts so far, summed over the threads, at most about 100 ms old.
     pub fn counters(&self) -> ReflectorCounters {
-        self.snapshot().counters
+        ReflectorThread::sum(&self.threads).counters
     }
 
     /// Asks the threads to answer what has arrived and end.
     pub fn stop(&self) {
-        for worker in &self.workers {
-            worker.shared.stop.store(true, Ordering::Release);
-            worker.waker.wake();
-        }
+        self.threads.iter().for_each(ReflectorThread::stop);
     }
 
     /// A thread has ended: by [`ResponderRun::stop`] or by an error.
     pub fn is_finished(&self) -> bool {
-        let finished = |worker: &Worker| worker.thread.as_ref().is_none_or(JoinHandle::is_finished);
-        self.workers.iter().any(finished)
+        self.threads.iter().any(ReflectorThread::is_finished)
     }
 
     /// Stops, waits for the threads and tells what they did.
     ///
     /// # Errors
     /// [`RunError`] of the first thread that failed.
-    pub fn join(mut self) -> Result<ResponderReport, RunError> {
+    pub fn join(self) -> Result<ResponderReport, RunError> {
         // One thread's failure ends all: half a group would leave its flows without answers.
-        self.stop();
-        let threads = self.workers.iter_mut();
-        join_all(threads.filter_map(|worker| worker.thread.take()))?;
-        let sum = self.snapshot();
+        ReflectorThread::join(&self.threads)?;
+        let sum = ReflectorThread::sum(&self.threads);
         Ok(sum.report(&self.listening, self.started, sum.counters))
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        Snapshot::sum(self.workers.iter().map(|worker| &worker.shared.snapshot))
-    }
-}
-
-impl Drop for ResponderRun {
-    fn drop(&mut self) {
-        self.stop();
     }
 }

@@ -15,7 +15,7 @@ pub fn wall() -> Wall {
     Wall::from_unix_ns(clock_ns(libc::CLOCK_REALTIME).unwrap_or(0))
 }
 
-/// The monotonic clock, which [`crate::Waiter`] uses.
+/// The monotonic clock, which [`crate::SocketSet`] uses.
 pub fn mono() -> Mono {
     Mono::from_ns(clock_ns(libc::CLOCK_MONOTONIC).unwrap_or(0).unsigned_abs())
 }

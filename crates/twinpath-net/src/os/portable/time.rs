@@ -16,7 +16,7 @@ pub fn wall() -> Wall {
     Wall::from_unix_ns(ns)
 }
 
-/// The monotonic clock, which [`crate::Waiter`] uses.
+/// The monotonic clock, which [`crate::SocketSet`] uses.
 pub fn mono() -> Mono {
     static START: OnceLock<Instant> = OnceLock::new();
     let since = START.get_or_init(Instant::now).elapsed();

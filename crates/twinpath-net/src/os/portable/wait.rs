@@ -2,32 +2,20 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use polling::{Event, Events, Poller};
+use polling::{Event, Events, PollMode};
 use twinpath_wire::Mono;
 
 use super::time;
 use crate::os::Source;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Waker(Arc<Poller>);
+pub(crate) struct Waker(Arc<polling::Poller>);
 
 #[derive(Debug)]
-pub(crate) struct Waiter {
-    poller: Arc<Poller>,
+pub(crate) struct Poller {
+    poller: Arc<polling::Poller>,
     events: Events,
-}
-
-pub(crate) fn new() -> io::Result<(Waiter, Waker)> {
-    let poller = Arc::new(Poller::new()?);
-    Ok((
-        Waiter {
-            poller: Arc::clone(&poller),
-            events: Events::new(),
-        },
-        Waker(poller),
-    ))
 }
 
 impl Waker {
@@ -37,25 +25,36 @@ impl Waker {
     }
 }
 
-impl Waiter {
-    pub(crate) fn wait<'a>(
-        &mut self,
-        sockets: impl Iterator<Item = Source<'a>> + Clone,
-        until: Option<Mono>,
-    ) {
-        for (key, socket) in sockets.clone().enumerate() {
-            // SAFETY: removed again below, before the borrow of the socket ends.
-            let _added = unsafe { self.poller.add(&socket, Event::readable(key)) };
+impl Poller {
+    pub(crate) fn new() -> io::Result<(Self, Waker)> {
+        let poller = Arc::new(polling::Poller::new()?);
+        let waker = Waker(Arc::clone(&poller));
+        let events = Events::new();
+        Ok((Self { poller, events }, waker))
+    }
+
+    /// Reports `key` whenever the socket has packets, until it is removed.
+    pub(crate) fn add(&self, socket: Source<'_>, key: usize) -> io::Result<()> {
+        // SAFETY: the set that adds a socket owns it, and removes it before it is closed.
+        unsafe {
+            self.poller
+                .add_with_mode(&socket, Event::readable(key), PollMode::Level)
         }
+    }
+
+    /// Stops watching a socket.
+    pub(crate) fn remove(&self, socket: Source<'_>) {
+        // Fails only for a socket that is not watched.
+        let _deleted = self.poller.delete(socket);
+    }
+
+    /// Waits until a socket is ready, `until` has come, or the waker was called; `ready` gets keys.
+    pub(crate) fn wait(&mut self, until: Mono, ready: &mut Vec<usize>) -> io::Result<()> {
         self.events.clear();
-        let timeout = until.map(|until| until.since(time::mono()));
-        let waited = self.poller.wait(&mut self.events, timeout);
-        for socket in sockets {
-            let _deleted = self.poller.delete(socket);
-        }
-        if waited.is_err() {
-            std::thread::sleep(Duration::from_micros(100));
-        }
+        let left = until.since(time::mono());
+        self.poller.wait(&mut self.events, Some(left))?;
+        ready.extend(self.events.iter().map(|event| event.key));
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_net::{Waiter, clock};
+use twinpath_net::clock;
 use twinpath_wire::Mono;
 
 use super::ExactLoop;
@@ -10,8 +10,6 @@ use crate::interfaces::LOOK_EVERY;
 
 /// Nearer to a departure than this the thread sleeps on the clock alone.
 const SLEEP_MARGIN: Duration = Duration::from_millis(1);
-/// A wait for packets may end late by a thousandth: so far ahead of a departure it must end.
-const POLL_SLACK: u32 = 250;
 /// With `--spin`, how long before a departure the thread stops sleeping: a processor that idled
 /// just now is slow for longer than a millisecond.
 const SPIN: Duration = Duration::from_millis(20);
@@ -32,7 +30,7 @@ impl ExactLoop {
             next
         };
         let Some(due) = self.session.next_due() else {
-            self.waiter.wait(&[&self.socket], Some(next));
+            self.sockets.wait(next, &mut self.ready);
             return;
         };
         let margin = if self.session.reads_at_once() {
@@ -41,12 +39,11 @@ impl ExactLoop {
             SLEEP_MARGIN
         };
         let spin = self.session.plan.spin;
-        let deaf = margin.max(due.since(now) / POLL_SLACK);
-        let awake = if spin { deaf.max(SPIN) } else { deaf };
+        let awake = if spin { margin.max(SPIN) } else { margin };
         let is_dense = self.session.plan.schedule.mean_interval() < DENSE_INTERVAL;
         if now + awake < due {
             let until = next.min(due - awake);
-            self.waiter.wait(&[&self.socket], Some(until));
+            self.sockets.wait(until, &mut self.ready);
         } else if spin && now + SPIN_ONLY_BEFORE_SEND < due {
             // The loop itself is the spin: it reads what comes, and keeps all that a departure needs
             // in the caches.
@@ -64,7 +61,7 @@ impl ExactLoop {
                     std::hint::spin_loop();
                 }
             } else {
-                Waiter::sleep_until(due);
+                clock::sleep_until(due);
             }
             self.depart();
         }

@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use twinpath_net::{PathOptions, SetWaker, StampChoice};
+use twinpath_net::{PathOptions, StampChoice, Waker};
 use twinpath_wire::Tos;
 
 use super::Command;
@@ -27,7 +27,7 @@ const HELD_OCTETS: u64 = 3 * 1_024;
 pub(super) struct Pool {
     inner: Arc<Mutex<Inner>>,
     commands: Sender<Command>,
-    waker: SetWaker,
+    waker: Waker,
 }
 
 #[derive(Debug, Default)]
@@ -131,7 +131,7 @@ pub(super) fn source(far: SocketAddr) -> Far {
 }
 
 impl Pool {
-    pub(super) fn new(commands: Sender<Command>, waker: SetWaker) -> Self {
+    pub(super) fn new(commands: Sender<Command>, waker: Waker) -> Self {
         Self {
             inner: Arc::default(),
             commands,

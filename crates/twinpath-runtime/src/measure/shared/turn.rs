@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use twinpath_net::{
-    EVENTS_AT_ONCE, QueueEvent, RecvBatch, SendBatch, SocketSet, TestSocket, Waiter, clock,
+    EVENTS_AT_ONCE, QueueEvent, RecvBatch, SendBatch, SocketSet, TestSocket, clock,
 };
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{Transmit, TxToken};
@@ -128,7 +128,7 @@ impl SharedLoop {
 
     /// Until the thread is to end.
     pub(super) fn run(mut self) {
-        Waiter::minimize_timer_slack();
+        clock::minimize_timer_slack();
         loop {
             let more = self.take_commands();
             if self.is_ending {
@@ -415,7 +415,7 @@ impl SharedLoop {
             return;
         }
         if until > now && !is_near(AWAKE_MARGIN) {
-            Waiter::sleep_until(until);
+            clock::sleep_until(until);
         }
         if now >= self.next_read {
             self.next_read = now + READ_EVERY;

@@ -43,6 +43,16 @@ impl Replies for Noting {
             .push((advance.ns() + 30_000_000_000).div_euclid(60_000_000_000));
         self.engine.seal(reply, t3, error);
     }
+
+    fn handle_timeout(&mut self, _: Mono) {}
+
+    fn poll_timeout(&self) -> Option<Mono> {
+        None
+    }
+
+    fn counters(&self) -> &ReflectorCounters {
+        self.engine.counters()
+    }
 }
 
 /// A reflector's socket, and all that its thread has.
@@ -62,7 +72,7 @@ impl Reflector {
         let mut packets = Packets::new(false);
         packets.paths.set_locals(Locals::default());
         Self {
-            state: SocketState::of(&socket),
+            state: SocketState::of(&socket, true),
             socket,
             packets,
             replies: Noting {

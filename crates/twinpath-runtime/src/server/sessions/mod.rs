@@ -1,10 +1,10 @@
 //! Threads that reflect the sessions agreed on with a Server.
 
+mod duties;
 mod open;
 mod reflectors;
 mod session_registry;
-mod worker;
 
+pub(super) use duties::Fact;
 pub(super) use open::{OpenError, OpenRequest, is_exhausted};
 pub(super) use reflectors::Reflectors;
-pub(super) use worker::Fact;

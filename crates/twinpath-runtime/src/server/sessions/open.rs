@@ -10,9 +10,9 @@ use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::SessionSpec;
 use twinpath_wire::control::Sid;
 
+use super::duties::{Command, NotOpened};
 use super::reflectors::Inner;
 use super::session_registry::{FreedSocket, PortState};
-use super::worker::{Command, NotOpened};
 
 /// The one port below 1024 that may be wished for: TWAMP's own (RFC 8545 section 5.1).
 const WELL_KNOWN: u16 = 862;

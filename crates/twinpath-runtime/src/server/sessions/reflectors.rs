@@ -1,19 +1,18 @@
 //! The threads that reflect negotiated sessions, as the control plane sees them.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
-use twinpath_net::{NoHardware, SetWaker, clock};
-use twinpath_proto::reflector::{Ended, NegotiatedConfig, SessionCounters};
+use twinpath_net::{NoHardware, clock};
+use twinpath_proto::reflector::{Ended, NegotiatedConfig, NegotiatedReflector, SessionCounters};
 use twinpath_wire::control::Sid;
 
 use super::super::ServerPlan;
+use super::duties::{Command, ControlDuties, Fact};
 use super::session_registry::{FreedSocket, SessionRegistry};
-use super::worker::{Command, Fact, ReflectorLoop};
 use super::{OpenError, OpenRequest};
-use crate::error::{RunError, StartError, join_all, spawn};
-use crate::reflect::Snapshot;
+use crate::error::{RunError, StartError};
+use crate::reflect::{ReflectorThread, Snapshot, Sockets};
 
 /// Commands that wait for a thread, and facts that wait for the control plane, at most.
 const COMMANDS: usize = 1024;
@@ -47,23 +46,21 @@ pub(super) struct Inner {
 #[derive(Debug)]
 pub(super) struct Thread {
     commands: mpsc::Sender<Command>,
-    waker: SetWaker,
-    snapshot: Arc<Mutex<Snapshot>>,
-    handle: Mutex<Option<JoinHandle<Result<(), RunError>>>>,
+    reflector: ReflectorThread,
 }
 
 impl Thread {
     /// Whether the thread is there to get it.
     async fn send(&self, command: Command) -> bool {
         let sent = self.commands.send(command).await.is_ok();
-        self.waker.wake();
+        self.reflector.wake();
         sent
     }
 
     /// As [`Thread::send`], from a thread that may wait.
     pub(super) fn send_blocking(&self, command: Command) -> bool {
         let sent = self.commands.blocking_send(command).is_ok();
-        self.waker.wake();
+        self.reflector.wake();
         sent
     }
 }
@@ -87,21 +84,12 @@ impl Reflectors {
         let mut threads = Vec::with_capacity(count);
         for index in 0..count {
             let (commands, obeyed) = mpsc::channel(COMMANDS);
-            let snapshot = Arc::new(Mutex::new(Snapshot::default()));
-            let (reflector_loop, waker) = ReflectorLoop::new(
-                config.clone(),
-                plan.raw_t3,
-                obeyed,
-                facts.clone(),
-                Arc::clone(&snapshot),
-            )
-            .map_err(StartError::system("a descriptor to wait by"))?;
-            let handle = spawn(format!("reflector-{index}"), move || reflector_loop.run())?;
+            let sockets = Sockets::new().map_err(StartError::system("a descriptor to wait by"))?;
+            let engine = NegotiatedReflector::new(config.clone());
+            let duties = ControlDuties::new(obeyed, facts.clone());
             threads.push(Thread {
                 commands,
-                waker,
-                snapshot,
-                handle: Mutex::new(Some(handle)),
+                reflector: ReflectorThread::start(index, sockets, engine, plan.raw_t3, duties)?,
             });
         }
         let registry = Mutex::new(SessionRegistry::new(Arc::clone(plan), count));
@@ -213,7 +201,7 @@ impl Reflectors {
 
     /// Counts so far, summed over the threads, at most about 100 ms old.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot::sum(self.inner.threads.iter().map(|thread| &*thread.snapshot))
+        ReflectorThread::sum(self.inner.reflectors())
     }
 
     /// Why the first test port has no hardware timestamps, if they were requested.
@@ -223,12 +211,7 @@ impl Reflectors {
 
     /// A thread has ended.
     pub(crate) fn is_finished(&self) -> bool {
-        let finished = |thread: &Thread| {
-            let handle = thread.handle.lock();
-            let handle = handle.unwrap_or_else(PoisonError::into_inner);
-            handle.as_ref().is_none_or(JoinHandle::is_finished)
-        };
-        self.inner.threads.iter().any(finished)
+        self.inner.reflectors().any(ReflectorThread::is_finished)
     }
 
     /// Lets the threads answer what has arrived, and waits for their end. From a thread that may
@@ -237,20 +220,17 @@ impl Reflectors {
     /// # Errors
     /// [`RunError`] of the first thread that failed.
     pub(crate) fn end(&self) -> Result<(), RunError> {
-        for thread in &self.inner.threads {
-            thread.send_blocking(Command::End);
-        }
-        let handle = |thread: &Thread| {
-            let mut handle = thread.handle.lock().unwrap_or_else(PoisonError::into_inner);
-            handle.take()
-        };
-        join_all(self.inner.threads.iter().filter_map(handle))
+        ReflectorThread::join(self.inner.reflectors())
     }
 }
 
 impl Inner {
     pub(super) fn registry(&self) -> MutexGuard<'_, SessionRegistry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reflectors(&self) -> impl Iterator<Item = &ReflectorThread> + Clone {
+        self.threads.iter().map(|thread| &thread.reflector)
     }
 
     pub(super) fn thread(&self, index: usize) -> Option<&Thread> {

@@ -1,0 +1,132 @@
+//! The sockets of one reflector thread.
+
+use std::io;
+
+use twinpath_net::{SocketSet, TestSocket, Waker};
+use twinpath_wire::Mono;
+
+use super::SocketState;
+use crate::interfaces::LOOK_EVERY;
+
+/// The sockets of a thread, at small numbers, and what it knows of each. They come and go while it runs.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    set: SocketSet,
+    states: Vec<Option<SocketState>>,
+    waker: Waker,
+    /// One is bound to an interface, which may be made again.
+    follows: bool,
+    follow_due: Mono,
+    /// How often one was bound again to an interface that was made again.
+    pub(super) rebinds: u64,
+    /// Drops of sockets that are closed.
+    drops_before: u64,
+}
+
+impl Sockets {
+    pub(crate) fn new() -> io::Result<Self> {
+        let (set, waker) = SocketSet::new()?;
+        Ok(Self {
+            set,
+            states: Vec::new(),
+            waker,
+            follows: false,
+            follow_due: Mono::from_ns(0),
+            rebinds: 0,
+            drops_before: 0,
+        })
+    }
+
+    /// Adds a socket under an unused `index`. `follows`: it stays with its interface, should that be made
+    /// again.
+    pub(crate) fn insert(&mut self, index: usize, socket: TestSocket, follows: bool) {
+        let state = SocketState::of(&socket, follows);
+        self.follows |= state.follows();
+        // What cannot be watched is not there: who looks for it gets the failure.
+        if self.set.insert(index, socket).is_ok() {
+            if self.states.len() <= index {
+                self.states.resize_with(index + 1, || None);
+            }
+            if let Some(slot) = self.states.get_mut(index) {
+                *slot = Some(state);
+            }
+        }
+    }
+
+    /// Adds a socket under any unused index.
+    pub(crate) fn add(&mut self, socket: TestSocket, follows: bool) {
+        let unused = self.states.iter().position(Option::is_none);
+        self.insert(unused.unwrap_or(self.states.len()), socket, follows);
+    }
+
+    /// Closes a socket.
+    pub(crate) fn close(&mut self, index: usize) {
+        if let Some(socket) = self.set.remove(index) {
+            self.drops_before += u64::from(socket.receive_drops());
+        }
+        if let Some(state) = self.states.get_mut(index) {
+            *state = None;
+        }
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<&TestSocket> {
+        self.set.get(index)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &TestSocket> {
+        self.set.iter()
+    }
+
+    /// Closes those whose address is not among these.
+    pub(crate) fn close_others(&mut self, near: &[std::net::SocketAddr]) {
+        for index in 0..self.states.len() {
+            let local = self.get(index).map(TestSocket::local);
+            if local.is_some_and(|local| !near.contains(&local)) {
+                self.close(index);
+            }
+        }
+    }
+
+    pub(super) fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.set.count()
+    }
+
+    /// A socket and what is known of it.
+    pub(super) fn get_mut(&mut self, index: usize) -> Option<(&TestSocket, &mut SocketState)> {
+        let state = self.states.get_mut(index)?.as_mut()?;
+        Some((self.set.get(index)?, state))
+    }
+
+    /// See [`SocketSet::wait`].
+    pub(super) fn wait(&mut self, until: Mono, ready: &mut Vec<usize>) {
+        self.set.wait(until, ready);
+    }
+
+    /// Binds sockets again whose interface was made again. When to look next; `None`: they are bound to none.
+    pub(super) fn follow(&mut self, now: Mono) -> Option<Mono> {
+        if !self.follows {
+            return None;
+        }
+        if now >= self.follow_due {
+            self.follow_due = now + LOOK_EVERY;
+            for (index, state) in self.states.iter_mut().enumerate() {
+                if let Some(state) = state
+                    && state.follow(now, |device| self.set.bind_again(index, device))
+                {
+                    self.rebinds += 1;
+                }
+            }
+        }
+        Some(self.follow_due)
+    }
+
+    /// Datagrams that came faster than they were read.
+    pub(super) fn drops(&self) -> u64 {
+        let drops = self.iter().map(TestSocket::receive_drops);
+        self.drops_before + drops.map(u64::from).sum::<u64>()
+    }
+}

@@ -1,0 +1,99 @@
+//! Handles on reflector threads.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use twinpath_net::Waker;
+
+use super::worker::{Duties, Worker};
+use super::{Snapshot, Sockets};
+use crate::error::{RunError, StartError, spawn};
+
+/// What a thread and its handle share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) stop: AtomicBool,
+    pub(super) snapshot: Mutex<Snapshot>,
+}
+
+/// A handle on a reflector thread. Without it the thread ends.
+#[derive(Debug)]
+pub(crate) struct ReflectorThread {
+    shared: Arc<Shared>,
+    waker: Waker,
+    handle: Mutex<Option<JoinHandle<Result<(), RunError>>>>,
+}
+
+impl ReflectorThread {
+    /// Starts the thread number `index`. `raw_t3`: T3 is not advanced by the transmit latency.
+    ///
+    /// # Errors
+    /// [`StartError`]: the system has no more threads.
+    pub(crate) fn start<D>(
+        index: usize,
+        sockets: Sockets,
+        engine: D::Engine,
+        raw_t3: bool,
+        duties: D,
+    ) -> Result<Self, StartError>
+    where
+        D: Duties<Engine: Send> + Send + 'static,
+    {
+        let shared = Arc::new(Shared::default());
+        let waker = sockets.waker();
+        let worker = Worker::new(sockets, engine, raw_t3, duties, Arc::clone(&shared));
+        let handle = spawn(format!("reflector-{index}"), move || worker.run())?;
+        Ok(Self {
+            shared,
+            waker,
+            handle: Mutex::new(Some(handle)),
+        })
+    }
+
+    /// Has the thread attend to its [`Duties`].
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// Asks the thread to answer what has arrived and end.
+    pub(crate) fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// It has ended.
+    pub(crate) fn is_finished(&self) -> bool {
+        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        handle.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// The counts of these threads, summed, at most about 100 ms old.
+    pub(crate) fn sum<'a>(threads: impl IntoIterator<Item = &'a Self>) -> Snapshot {
+        Snapshot::sum(threads.into_iter().map(|thread| &thread.shared.snapshot))
+    }
+
+    /// Stops these threads, and waits for their end.
+    ///
+    /// # Errors
+    /// [`RunError`] of the first thread that failed.
+    pub(crate) fn join<'a>(
+        threads: impl IntoIterator<Item = &'a Self> + Clone,
+    ) -> Result<(), RunError> {
+        threads.clone().into_iter().for_each(Self::stop);
+        let mut result = Ok(());
+        for thread in threads {
+            let mut handle = thread.handle.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(handle) = handle.take() {
+                result = result.and(handle.join().unwrap_or(Err(RunError::Fault)));
+            }
+        }
+        result
+    }
+}
+
+impl Drop for ReflectorThread {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
