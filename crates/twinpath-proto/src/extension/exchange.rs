@@ -1,10 +1,11 @@
 //! What an extension of a Session-Reflector sees of a packet, and what it wants of the reply.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use twinpath_wire::{Arrival, Dscp, Stamp, TimeFormat, WireTime};
 
-use super::policy::{ExtensionPolicy, Host};
+use super::host::Host;
+use super::policy::ExtensionPolicy;
 
 /// One request at a Session-Reflector.
 pub struct Exchange<'a> {
@@ -126,7 +127,19 @@ impl<'a> Exchange<'a> {
     /// SL-17).
     pub(super) fn is_own(&self, address: IpAddr) -> bool {
         let is_reachable = !address.is_loopback() || self.arrival.from.ip().is_loopback();
-        is_reachable && (self.arrival.to == Some(address) || self.host.has(address))
+        is_reachable
+            && (self.arrival.to == Some(address) || self.host.has(self.at_arrival(address)))
+    }
+
+    /// With the port that the reply goes to; a link-local one in the zone of the request.
+    fn at_arrival(&self, address: IpAddr) -> SocketAddr {
+        let port = self.arrival.from.port();
+        match address {
+            IpAddr::V6(v6) if v6.is_unicast_link_local() => {
+                SocketAddrV6::new(v6, port, 0, self.arrival.interface).into()
+            }
+            address => SocketAddr::new(address, port),
+        }
     }
 
     /// A time as the reply's Z bit says.

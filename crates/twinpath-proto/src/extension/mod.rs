@@ -14,6 +14,7 @@ mod exchange;
 mod extra_padding;
 mod follow_up_telemetry;
 mod hmac;
+mod host;
 mod learn;
 mod location;
 mod micro_session;
@@ -30,8 +31,9 @@ use crate::reflector::Ignored;
 pub use ask::{AskError, AskedTlv, RequestChain, RequestFacts};
 pub use chain::{Answer, reflect};
 pub use exchange::{Effects, Exchange, Replies, SentReply, SessionState};
+pub use host::{Host, SyncSource};
 pub use learn::{FactValue, Facts, FollowUp, Learnt, Observation, Seen};
-pub use policy::{ControlPolicy, DscpSet, ExtensionPolicy, Host, LocationPolicy, SyncSource};
+pub use policy::{ControlPolicy, DscpSet, ExtensionPolicy, LocationPolicy};
 
 /// A STAMP extension.
 pub trait Extension: Sync {

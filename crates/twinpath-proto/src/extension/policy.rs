@@ -1,6 +1,4 @@
-//! What an operator allows a far end to ask for, and what extensions say of this host.
-
-use std::net::IpAddr;
+//! What an operator allows a far end to ask for.
 
 use twinpath_wire::Dscp;
 
@@ -59,31 +57,6 @@ pub struct ControlPolicy {
     pub replies: u16,
 }
 
-/// What is known of this host.
-#[derive(Clone, Debug, Default)]
-pub struct Host {
-    /// Its unicast addresses.
-    pub addresses: Vec<IpAddr>,
-    /// EUI-48 addresses of its interfaces that are up.
-    pub macs: Vec<[u8; 6]>,
-    /// The IP MTU of each interface, by its index.
-    pub mtus: Vec<(u32, u16)>,
-    /// What its clock follows.
-    pub sync: SyncSource,
-}
-
-/// What a clock follows (RFC 8972 section 5.4).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SyncSource {
-    /// NTP.
-    Ntp = 1,
-    /// PTP.
-    Ptp = 2,
-    /// Nothing: it runs free.
-    #[default]
-    Local = 5,
-}
-
 impl DscpSet {
     /// One more.
     #[must_use]
@@ -113,20 +86,5 @@ impl ExtensionPolicy {
                 Some(allowed) => allowed.has(asked),
                 None => asked.value() < NETWORK_CONTROL,
             }
-    }
-}
-
-impl Host {
-    /// Whether it is an address of this host.
-    pub(super) fn has(&self, address: IpAddr) -> bool {
-        self.addresses.contains(&address)
-    }
-
-    /// The IP MTU of an interface; the least that IPv6 allows where it is not known (row SL-52).
-    pub(super) fn mtu(&self, interface: u32) -> usize {
-        const LEAST: u16 = 1_280;
-        let mut known = self.mtus.iter();
-        let known = known.find_map(|(index, mtu)| (*index == interface).then_some(*mtu));
-        usize::from(known.unwrap_or(LEAST))
     }
 }

@@ -8,8 +8,6 @@
 //! Sub-TLVs: 10 Layer 2 Address Group (mask, then group), 11 Layer 3 Address Group (Prefix Length 1,
 //! reserved 3, prefix).
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 use twinpath_wire::{TlvHeader, TlvMut, TlvType, Tos};
 use zerocopy::byteorder::big_endian::{U16, U32};
@@ -142,7 +140,7 @@ fn group_matches(sub: &TlvMut<'_>, exchange: &Exchange<'_>) -> Option<Group> {
         FILLER if sub.value.is_empty() && sub.header.flags.0 == 0 => Some(Group::Filler),
         LAYER_2_GROUP if matches!(sub.value.len(), 4 | 12 | 16) => {
             let (mask, group) = sub.value.split_at_checked(sub.value.len() / 2)?;
-            let mut own = exchange.host.macs.iter();
+            let mut own = exchange.host.macs().iter();
             Some(of(own.any(|mac| {
                 let masked = mac.iter().zip(mask).map(|(octet, mask)| octet & mask);
                 mac.len() == mask.len() && masked.eq(group.iter().copied())
@@ -151,9 +149,8 @@ fn group_matches(sub: &TlvMut<'_>, exchange: &Exchange<'_>) -> Option<Group> {
         LAYER_3_GROUP => {
             let (head, prefix) = sub.value.split_first_chunk::<4>()?;
             let [length, ..] = *head;
-            let group = IpNet::new(address(prefix)?, length).ok()?.trunc();
-            let is_own = |own: &IpAddr| group.contains(own);
-            Some(of(exchange.host.addresses.iter().any(is_own)))
+            let group = IpNet::new(address(prefix)?, length).ok()?;
+            Some(of(exchange.host.has_any_in(&group)))
         }
         LAYER_2_GROUP => None,
         _ => Some(Group::Unknown),
@@ -183,7 +180,10 @@ fn grant(fields: Fields, exchange: &mut Exchange<'_>) -> Outcome {
     } else {
         AROUND_V6
     };
-    let largest = exchange.host.mtu(exchange.arrival.interface) - around;
+    let largest = exchange
+        .host
+        .mtu(exchange.arrival.interface)
+        .saturating_sub(around);
     let least = exchange.request.unpadded_octets;
     let asked = usize::from(fields.octets.get()).next_multiple_of(ALIGNMENT);
     // Only an Extra Padding TLV makes a packet longer, and it has a header.

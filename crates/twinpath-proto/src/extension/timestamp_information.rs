@@ -42,7 +42,7 @@ impl Extension for TimestampInformation {
         let Some((fields, subs)) = value.split_first_chunk_mut::<FIELDS>() else {
             return Ok(Outcome::NotUsed);
         };
-        let sync = exchange.host.sync as u8;
+        let sync = exchange.host.sync() as u8;
         // T3 is read by this program just before it sends (row ST-40).
         let (arrived, left) = (exchange.arrival.at.rung, Rung::User);
         *fields = [sync, method(arrived), sync, method(left)];

@@ -1,10 +1,10 @@
 //! Chains of any octets.
 
 use proptest::prelude::*;
-use twinpath_proto::extension::{Learnt, Seen, SessionState};
+use twinpath_proto::extension::{Learnt, Seen, SessionState, SyncSource};
 use twinpath_wire::{Tlv, TlvType, Tlvs};
 
-use super::rig::Rig;
+use super::rig::{Rig, host};
 
 /// Any chain of TLVs, whole or not.
 fn chains() -> impl Strategy<Value = Vec<u8>> {
@@ -68,7 +68,7 @@ proptest! {
         let [_, length] = u16::try_from(padding).unwrap().to_be_bytes();
         let extra = [vec![0x80, 1, 0, length], vec![7; padding]].concat();
         let mut rig = Rig::new().allowing_control();
-        rig.host.mtus = vec![(7, mtu)];
+        rig.host = host(mtu.into(), SyncSource::Ntp);
         let request = [vec![0; 44], extra, control.to_vec(), chain].concat();
         let Ok((reply, effects)) = rig.answer(&request, &request) else { return Ok(()); };
         let Some(replies) = effects.replies else { return Ok(()); };

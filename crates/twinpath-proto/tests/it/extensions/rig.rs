@@ -23,17 +23,18 @@ pub(super) struct Rig {
     pub(super) has_key: bool,
 }
 
+/// The reflector's, by the MTU of its interface.
+pub(super) fn host(mtu: u32, sync: SyncSource) -> Host {
+    let addresses = ["192.0.2.2", "2001:db8::2"].map(|own| SocketAddr::new(ip(own), 0));
+    Host::new(addresses, vec![[2, 0, 0, 0, 0, 5]], [(7, mtu)], sync)
+}
+
 impl Rig {
     pub(super) fn new() -> Self {
         let from: SocketAddr = "192.0.2.1:40000".parse().unwrap();
         Self {
             policy: ExtensionPolicy::default(),
-            host: Host {
-                addresses: vec![ip("192.0.2.2"), ip("2001:db8::2")],
-                macs: vec![[2, 0, 0, 0, 0, 5]],
-                mtus: vec![(7, 1_500)],
-                sync: SyncSource::Ntp,
-            },
+            host: host(1_500, SyncSource::Ntp),
             session: Some(SessionState::default()),
             arrival: Arrival {
                 at: Stamp {
@@ -152,7 +153,7 @@ pub(super) fn rig(name: &str) -> Rig {
         "reserved_bits" => rig.arrived_with(46, 0),
         "timestamp_information" => {
             let mut rig = rig;
-            rig.host.sync = SyncSource::Ptp;
+            rig.host = host(1_500, SyncSource::Ptp);
             rig.arrival.at.rung = Rung::Hardware;
             rig
         }
@@ -193,7 +194,7 @@ pub(super) fn rig(name: &str) -> Rig {
         "control_disabled" => rig,
         "control_mtu" => {
             let mut rig = rig.allowing_control();
-            rig.host.mtus = vec![(7, 576)];
+            rig.host = host(576, SyncSource::Ntp);
             rig
         }
         "control_l3_ipv6" => rig.allowing_control(),
