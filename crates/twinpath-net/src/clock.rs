@@ -5,7 +5,7 @@ use std::time::Duration;
 use twinpath_wire::{Mono, Wall};
 
 use crate::os;
-pub use crate::os::clock::{discipline, mono, wall};
+pub use crate::os::clock::{discipline, follows_phc, mono, wall};
 
 /// State of the kernel's discipline of the system clock (adjtimex).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,25 @@
 //! Properties of this host, and privileges of this process.
 
+use std::net::SocketAddr;
+
 use crate::os;
 pub use crate::os::addresses::{interface_of, own_addresses};
 pub use crate::os::host::{
     effective_user, forbid_core_dumps, ignores_hangup, kernel, may_dump_core,
     raise_descriptor_limit, stdout_was_closed, take_variable,
 };
+pub use crate::os::interfaces::{InterfaceChanges, interfaces};
+
+/// What this host's interfaces have, as the system lists it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interfaces {
+    /// Addresses, a link-local one with its zone.
+    pub addresses: Vec<SocketAddr>,
+    /// EUI-48 addresses.
+    pub macs: Vec<[u8; 6]>,
+    /// The MTU of each interface, by its number.
+    pub mtus: Vec<(u32, u32)>,
+}
 
 /// A Linux capability that matters here, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What all reflector threads share: the loop, packets to replies, and when these reach the wire.
 
-mod locals;
+mod host_watch;
 mod packets;
 mod paths;
 mod report;

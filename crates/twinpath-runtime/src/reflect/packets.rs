@@ -15,6 +15,7 @@ use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Wall};
 use crate::interfaces::FollowedInterface;
 
 use super::Snapshot;
+use super::host_watch::HostView;
 use super::paths::{Path, Paths, PendingStamps};
 
 /// Datagrams taken at once.
@@ -177,6 +178,7 @@ impl SocketState {
 /// Room for packets, and counts: one for each thread.
 pub(super) struct Packets {
     batch: RecvBatch,
+    host: HostView,
     paths: Paths,
     /// When the last batch was taken.
     taken: Mono,
@@ -196,6 +198,7 @@ impl Packets {
     pub(super) fn new(raw_t3: bool) -> Self {
         Self {
             batch: RecvBatch::new(BATCH, SLOT_OCTETS),
+            host: HostView::new(),
             paths: Paths::new(raw_t3),
             taken: Mono::from_ns(0),
             error: crate::error_estimate(),
@@ -217,9 +220,9 @@ impl Packets {
         }
     }
 
-    /// Learns what changes slowly of this host, where that is due.
-    pub(super) fn housekeeping(&mut self, now: Mono) {
-        self.paths.housekeeping(now);
+    /// Takes over what has changed of this host.
+    pub(super) fn housekeeping(&mut self) {
+        self.host.refresh();
     }
 
     /// Takes a batch from one socket and answers it. How many datagrams there were.
@@ -246,17 +249,19 @@ impl Packets {
             let Ok(reflection) = engine.reflect(now, octets, received, known) else {
                 continue;
             };
+            let host = self.host.host();
             let is_warm = followed || slot > 0;
             // The last one of a batch leaves soonest: the least latency is measured on it.
             let is_last = slot + 1 == count;
-            let (stamp, timed, advance) = match self.paths.of(arrival, state.near, is_warm, now) {
-                Some((path, latency)) => {
-                    let stamp = is_last && latency.wants_stamp(now);
-                    let timed = is_last && latency.wants_time(stamp);
-                    (stamp, timed.then_some(path), latency.advance(stamp, now))
-                }
-                None => (false, None, Delta::ZERO),
-            };
+            let (stamp, timed, advance) =
+                match self.paths.of(host, arrival, state.near, is_warm, now) {
+                    Some((path, latency)) => {
+                        let stamp = is_last && latency.wants_stamp(now);
+                        let timed = is_last && latency.wants_time(stamp);
+                        (stamp, timed.then_some(path), latency.advance(stamp, now))
+                    }
+                    None => (false, None, Delta::ZERO),
+                };
             let out = Outbound {
                 to: arrival.from,
                 from: if state.wildcard { arrival.to } else { None },

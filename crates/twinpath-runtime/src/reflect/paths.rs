@@ -1,17 +1,16 @@
 //! The paths that replies take out of this host, and the transmit latency of each.
 
 use std::net::IpAddr;
+#[cfg(test)]
 use std::time::Duration;
 
+use twinpath_proto::extension::Host;
 use twinpath_wire::{Arrival, Delta, Mono, Wall};
 
-use super::locals::Locals;
 use super::transmit_latency::{RECENT, TransmitLatency};
 
 /// Paths that are known at once, warm and cold ones. Replies on others are sent with T3 as it was read.
 const PATHS: usize = 16;
-/// How often this host's addresses are listed.
-const LIST_EVERY: Duration = Duration::from_secs(30);
 /// Replies of a socket whose stamps are awaited at once.
 const AWAITED: usize = 64;
 
@@ -38,8 +37,6 @@ struct PathLatency {
 pub(super) struct Paths {
     /// No T3 is advanced.
     raw_t3: bool,
-    locals: Locals,
-    list_due: Mono,
     known: Vec<PathLatency>,
 }
 
@@ -47,32 +44,23 @@ impl Paths {
     pub(super) fn new(raw_t3: bool) -> Self {
         Self {
             raw_t3,
-            locals: Locals::listed(),
-            list_due: Mono::from_ns(0),
             known: Vec::with_capacity(PATHS),
-        }
-    }
-
-    /// Lists this host's addresses where that is due.
-    pub(super) fn housekeeping(&mut self, now: Mono) {
-        if !self.raw_t3 && now >= self.list_due {
-            self.list_due = now + LIST_EVERY;
-            self.locals = Locals::listed();
         }
     }
 
     /// The path of a reply from a socket bound to `bound`, shortly after another where `warm`, and its
     /// transmit latency. `None`: T3 is not to be
-    /// advanced. Between two addresses of this host there is no wire, and a latency that is shorter than
+    /// advanced. Between two addresses of `host` there is no wire, and a latency that is shorter than
     /// most would make a round trip negative.
     pub(super) fn of(
         &mut self,
+        host: &Host,
         arrival: &Arrival,
         bound: IpAddr,
         warm: bool,
         now: Mono,
     ) -> Option<(Path, &mut TransmitLatency)> {
-        if self.raw_t3 || self.locals.has(arrival.from) {
+        if self.raw_t3 || host.has(arrival.from) {
             return None;
         }
         let path = Path {
@@ -96,18 +84,13 @@ impl Paths {
             latency: TransmitLatency::new(),
             used: now,
         };
-        // Before enough is measured on it, addresses that this host has only now are listed too.
-        let list_due = std::mem::replace(&mut self.list_due, now);
         if self.known.len() < PATHS {
             self.known.push(new);
             return self.known.last_mut();
         }
         // What was measured there does not count any more.
         let silent = |known: &&mut PathLatency| now.since(known.used) > RECENT;
-        let Some(place) = self.known.iter_mut().find(silent) else {
-            self.list_due = list_due;
-            return None;
-        };
+        let place = self.known.iter_mut().find(silent)?;
         *place = new;
         Some(place)
     }
@@ -167,10 +150,6 @@ impl PendingStamps {
 
 #[cfg(test)]
 impl Paths {
-    pub(super) fn set_locals(&mut self, locals: Locals) {
-        self.locals = locals;
-    }
-
     /// See [`TransmitLatency::measured`]: on each path that is known.
     pub(super) fn measured(&mut self, after: Duration, dearer: Duration, now: Mono) {
         for known in &mut self.known {
@@ -182,6 +161,7 @@ impl Paths {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use twinpath_proto::extension::SyncSource;
     use twinpath_wire::{Rung, Stamp};
 
     const NOW: Mono = Mono::from_ns(5_000_000_000);
@@ -206,13 +186,20 @@ mod tests {
         "192.0.2.1".parse().unwrap()
     }
 
+    /// Whether there is a path for such a reply.
+    fn has_path(paths: &mut Paths, arrival: &Arrival, now: Mono) -> bool {
+        let host = Host::new([], Vec::new(), [], SyncSource::Local);
+        paths.of(&host, arrival, bound(), false, now).is_some()
+    }
+
     /// The advance on a path in microseconds, after `times` were measured there.
     fn advance(paths: &mut Paths, arrival: &Arrival, times: &[i64]) -> Option<i64> {
-        let (path, _) = paths.of(arrival, bound(), false, NOW)?;
+        let host = Host::default();
+        let (path, _) = paths.of(&host, arrival, bound(), false, NOW)?;
         for us in times {
             paths.left(path, Delta::from_ns(us * 1_000), NOW);
         }
-        let (_, latency) = paths.of(arrival, bound(), false, NOW)?;
+        let (_, latency) = paths.of(&host, arrival, bound(), false, NOW)?;
         Some(latency.advance(true, NOW).ns() / 1_000)
     }
 
@@ -230,7 +217,7 @@ mod tests {
         assert_eq!(advance(&mut paths, &another_interface, &[50; 32]), Some(50));
         assert_eq!(advance(&mut paths, &one, &[]), Some(30));
         let (_, warm) = paths
-            .of(&one, bound(), true, NOW)
+            .of(&Host::default(), &one, bound(), true, NOW)
             .expect("a path of its own");
         assert_eq!(warm.advance(true, NOW), Delta::ZERO);
         // Where the system does not report a request's destination, it is the socket's address.
@@ -242,9 +229,10 @@ mod tests {
     fn this_host_s_own_requests_and_raw_t3_have_no_path() {
         let mut paths = Paths::new(false);
         let own = arrival("127.0.0.1:9", "192.0.2.1", 2);
-        assert_eq!(advance(&mut paths, &own, &[30; 32]), None);
+        assert!(!has_path(&mut paths, &own, NOW));
         let far = arrival("198.51.100.1:9", "192.0.2.1", 2);
-        assert_eq!(advance(&mut Paths::new(true), &far, &[30; 32]), None);
+        assert!(has_path(&mut paths, &far, NOW));
+        assert!(!has_path(&mut Paths::new(true), &far, NOW));
     }
 
     #[test]
@@ -259,34 +247,13 @@ mod tests {
         }
         let later = NOW + RECENT;
         for interface in 1..16 {
-            assert!(paths.of(&of(interface), bound(), false, later).is_some());
+            assert!(has_path(&mut paths, &of(interface), later));
         }
-        assert!(paths.of(&of(16), bound(), false, later).is_none());
+        assert!(!has_path(&mut paths, &of(16), later));
         // One is silent for longer than its measurements count.
         let later = later + Duration::from_nanos(1);
-        assert!(paths.of(&of(16), bound(), false, later).is_some());
-        assert!(paths.of(&of(0), bound(), false, later).is_none());
-    }
-
-    #[test]
-    fn this_host_s_addresses_are_listed_now_and_then_and_when_a_path_is_new() {
-        let mut paths = Paths::new(false);
-        let local = "127.0.0.1:9".parse().unwrap();
-        // Taken away, to see that they are listed again.
-        let listed = |paths: &mut Paths, now: Mono| {
-            paths.set_locals(Locals::default());
-            paths.housekeeping(now);
-            paths.locals.has(local)
-        };
-        assert!(listed(&mut paths, NOW));
-        assert!(!listed(&mut paths, NOW + Duration::from_secs(29)));
-        assert!(listed(&mut paths, NOW + Duration::from_secs(30)));
-        let known = arrival("198.51.100.1:9", "192.0.2.1", 2);
-        let now = NOW + Duration::from_secs(31);
-        assert!(paths.of(&known, bound(), false, now).is_some());
-        assert!(listed(&mut paths, now));
-        assert!(paths.of(&known, bound(), false, now).is_some());
-        assert!(!listed(&mut paths, now));
+        assert!(has_path(&mut paths, &of(16), later));
+        assert!(!has_path(&mut paths, &of(0), later));
     }
 
     #[test]

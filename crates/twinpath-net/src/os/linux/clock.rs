@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use twinpath_wire::{Mono, Wall};
 
+pub use super::phc2sys::follows_phc;
 use super::system::clock_ns;
 use crate::clock::Discipline;
 

@@ -33,7 +33,7 @@ pub(crate) fn interface_mtu(far: SocketAddr, interface: Option<&str>) -> Option<
 }
 
 /// The MTU of an interface.
-fn mtu_of(socket: &socket2::Socket, name: &str) -> Option<u32> {
+pub(super) fn mtu_of(socket: &socket2::Socket, name: &str) -> Option<u32> {
     let mut call = system::interface_request(name).ok()?;
     let fd = socket.as_fd().as_raw_fd();
     // SAFETY: `call` lives across the call; the request reads the name and writes the MTU.

@@ -19,6 +19,8 @@ use crate::packet::{Outbound, QueueEvent};
 #[cfg(not(linux_sockets))]
 pub(crate) mod host;
 #[cfg(not(linux_sockets))]
+pub(crate) mod interfaces;
+#[cfg(not(linux_sockets))]
 pub(crate) mod stream;
 #[cfg(not(linux_sockets))]
 pub(crate) mod time;

@@ -40,3 +40,8 @@ pub fn discipline() -> Discipline {
         tai_offset_s: 37,
     }
 }
+
+/// Whether the system clock follows a PTP hardware clock: not known here.
+pub fn follows_phc() -> bool {
+    false
+}

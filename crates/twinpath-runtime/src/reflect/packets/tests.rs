@@ -8,7 +8,6 @@ use twinpath_net::{BindError, SocketOptions};
 use twinpath_proto::reflector::ReflectorConfig;
 
 use super::*;
-use crate::reflect::locals::Locals;
 
 const NOW: Mono = Mono::from_ns(5_000_000_000);
 const HOUR: Duration = Duration::from_hours(1);
@@ -70,7 +69,7 @@ impl Reflector {
         let options = SocketOptions::reflector(near.parse().unwrap());
         let socket = TestSocket::open(&options).unwrap();
         let mut packets = Packets::new(false);
-        packets.paths.set_locals(Locals::default());
+        packets.host = HostView::alone();
         Self {
             state: SocketState::of(&socket, true),
             socket,
@@ -171,7 +170,7 @@ fn t3_of_each_reply_of_a_flood_is_advanced() {
 #[test]
 fn between_addresses_of_this_host_t3_is_sent_as_it_was_read() {
     for (far, mut reflector) in reflectors() {
-        reflector.packets.paths.set_locals(Locals::listed());
+        reflector.packets.host = HostView::new();
         for requests in [1, FLOOD - 1, FLOOD, BATCH] {
             let minutes = reflector.answer(far, requests);
             assert_eq!(minutes, vec![AS_READ; requests], "{far}");

@@ -1,0 +1,32 @@
+//! This host's interfaces, as far as any system reports them.
+
+use std::time::Duration;
+
+use crate::host::Interfaces;
+use crate::os::addresses;
+
+/// This host's addresses; MAC addresses and MTUs are unknown. `None` if the system does not report
+/// them.
+pub fn interfaces() -> Option<Interfaces> {
+    Some(Interfaces {
+        addresses: addresses::own_addresses(0)?,
+        ..Interfaces::default()
+    })
+}
+
+/// Says when interfaces or their addresses have changed: not known here.
+#[derive(Debug)]
+pub struct InterfaceChanges;
+
+impl InterfaceChanges {
+    /// Of changes from now on.
+    pub fn watch() -> Self {
+        Self
+    }
+
+    /// Waits this long. Something may have changed.
+    pub fn wait(&self, longest: Duration) -> bool {
+        std::thread::sleep(longest);
+        true
+    }
+}
