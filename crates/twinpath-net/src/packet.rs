@@ -9,11 +9,11 @@ use twinpath_wire::{Stamp, Tos};
 pub struct Outbound {
     /// Destination.
     pub to: SocketAddr,
-    /// Source address; `None`: the system's choice.
+    /// Source address; `None`: the socket's, or the system's choice.
     pub from: Option<IpAddr>,
     /// ToS or Traffic Class octet; `None`: the socket's.
     pub tos: Option<Tos>,
-    /// Outgoing interface if `to` needs one (link-local); 0: the system's choice.
+    /// Outgoing interface, whatever routes say; 0: the system's choice.
     pub interface: u32,
     /// Request a transmit timestamp of this packet.
     pub stamp: bool,

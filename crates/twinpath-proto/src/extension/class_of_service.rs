@@ -31,7 +31,10 @@ impl Extension for ClassOfService {
     }
 
     fn reflect(&self, value: &mut [u8], exchange: &mut Exchange<'_>) -> Result<Outcome, Ignored> {
-        let arrived = exchange.arrival.tos.unwrap_or_default();
+        // A socket that does not report it cannot set it either.
+        let Some(arrived) = exchange.arrival.tos else {
+            return Ok(Outcome::NotUsed);
+        };
         let Some(fields) = value.first_chunk_mut::<OCTETS>() else {
             return Ok(Outcome::NotUsed);
         };

@@ -1,6 +1,7 @@
 //! What all reflector threads share: the loop, packets to replies, and when these reach the wire.
 
 mod host_watch;
+mod outbound;
 mod packets;
 mod paths;
 mod report;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use twinpath_metrics::RungCounts;
 use twinpath_net::{Outbound, QueueEvent, RecvBatch, TestSocket, clock};
+use twinpath_proto::extension::Effects;
 use twinpath_proto::reflector::{
     Ignored, NegotiatedReflector, Reflection, ReflectorCounters, SessionReflector,
 };
@@ -16,6 +17,7 @@ use crate::interfaces::FollowedInterface;
 
 use super::Snapshot;
 use super::host_watch::HostView;
+use super::outbound::outbound;
 use super::paths::{Path, Paths, PendingStamps};
 
 /// Datagrams taken at once.
@@ -263,11 +265,8 @@ impl Packets {
                     None => (false, None, Delta::ZERO),
                 };
             let out = Outbound {
-                to: arrival.from,
-                from: if state.wildcard { arrival.to } else { None },
-                tos: Some(reflection.tos),
-                interface: link(arrival),
                 stamp,
+                ..outbound(arrival, reflection.tos, &Effects::default(), state.wildcard)
             };
             if advance > Delta::ZERO {
                 self.t3_advance_ns = Some(advance.abs_ns());
@@ -339,14 +338,6 @@ impl Packets {
         self.ready.clear();
         self.unsealed.clear();
         self.send_errors += u64::try_from(failed).unwrap_or(u64::MAX);
-    }
-}
-
-/// The interface that a reply must leave by: only link-local addresses have one of their own.
-fn link(arrival: &Arrival) -> u32 {
-    match arrival.to {
-        Some(IpAddr::V6(to)) if to.is_unicast_link_local() => arrival.interface,
-        _ => 0,
     }
 }
 

@@ -131,7 +131,8 @@ impl<'a> Writer<'a> {
         self.used = end;
     }
 
-    /// `IP_PKTINFO` or `IPV6_PKTINFO`: the address to send from, the interface to send by.
+    /// `IP_PKTINFO` or `IPV6_PKTINFO`: the address to send from, the interface to send by; for each,
+    /// zero leaves it to the system.
     pub(crate) fn packet_info(&mut self, from: IpAddr, interface: u32) {
         match from {
             IpAddr::V4(from) => {

@@ -15,4 +15,6 @@ pub(crate) mod socket;
 mod steering;
 pub(crate) mod stream;
 mod system;
+#[cfg(test)]
+mod tests;
 pub(crate) mod wait;

@@ -1,6 +1,7 @@
 //! Sending, and the keys under which the kernel reports departures.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::Ordering;
 
 use libc::c_int;
@@ -86,8 +87,13 @@ impl Socket {
         control: &mut Control,
     ) -> usize {
         let mut writer = Writer::new(control);
-        if let Some(from) = out.from {
-            writer.packet_info(from, out.interface);
+        if out.from.is_some() || out.interface != 0 {
+            let any = if self.v6 {
+                IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+            } else {
+                IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+            };
+            writer.packet_info(out.from.unwrap_or(any), out.interface);
         }
         if let Some(Tos(tos)) = out.tos.filter(|tos| *tos != self.tos) {
             let (level, kind) = if self.v6 {

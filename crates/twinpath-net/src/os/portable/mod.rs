@@ -124,6 +124,10 @@ impl Socket {
     }
 
     pub(crate) fn send(&self, octets: &[u8], out: &Outbound) -> Result<Option<u32>, SendError> {
+        // Not possible without control messages.
+        if out.from.is_some() || out.interface != 0 {
+            return Err(SendError::BadSource);
+        }
         match self.socket.send_to(octets, out.to) {
             Err(error) if is_passing(&error) => self.socket.send_to(octets, out.to),
             result => result,

@@ -1,0 +1,181 @@
+//! Where a reply goes, and how.
+
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+
+use twinpath_net::Outbound;
+use twinpath_proto::extension::Effects;
+use twinpath_wire::{Arrival, Dscp, Tos};
+
+/// The way of a reply to a request: the ordinary one, but for what extensions ask.
+/// `names_source`: the socket has many addresses, and the reply must come from the one that was asked.
+pub(super) fn outbound(
+    arrival: &Arrival,
+    tos: Tos,
+    effects: &Effects,
+    names_source: bool,
+) -> Outbound {
+    let own = if names_source { arrival.to } else { None };
+    let asked = effects.source.filter(|asked| arrival.to != Some(*asked));
+    let from = asked.or(own);
+    let is_bound_to_link = from.is_some_and(is_link_local);
+    Outbound {
+        to: effects
+            .destination
+            .map_or(arrival.from, |to| redirected(arrival, to)),
+        from,
+        tos: Some(effects.dscp.map_or(tos, Dscp::tos)),
+        interface: if effects.same_link || is_bound_to_link {
+            arrival.interface
+        } else {
+            0
+        },
+        stamp: false,
+    }
+}
+
+/// Another address, at the port of the request; a link-local one on the link of the request.
+fn redirected(arrival: &Arrival, to: IpAddr) -> SocketAddr {
+    let port = arrival.from.port();
+    match to {
+        IpAddr::V6(v6) if is_link_local(to) => {
+            SocketAddrV6::new(v6, port, 0, arrival.interface).into()
+        }
+        to => SocketAddr::new(to, port),
+    }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+#[cfg(test)]
+mod tests {
+    use twinpath_wire::{Rung, Stamp, Wall};
+
+    use super::*;
+
+    const TOS: Tos = Tos(0x28);
+    const INTERFACE: u32 = 3;
+
+    fn arrival(from: &str, to: &str) -> Arrival {
+        Arrival {
+            at: Stamp {
+                at: Wall::from_unix_ns(0),
+                rung: Rung::Kernel,
+            },
+            from: from.parse().unwrap(),
+            to: Some(to.parse().unwrap()),
+            to_port: 862,
+            ttl: None,
+            tos: Some(TOS),
+            interface: INTERFACE,
+            truncated: false,
+        }
+    }
+
+    /// Destination, source and interface of a reply with these effects.
+    fn way(arrival: &Arrival, effects: &Effects, names_source: bool) -> String {
+        let out = outbound(arrival, TOS, effects, names_source);
+        assert!(!out.stamp);
+        let from = out
+            .from
+            .map_or_else(|| "-".to_owned(), |from| from.to_string());
+        format!("{} {from} {}", out.to, out.interface)
+    }
+
+    #[test]
+    fn without_effects_a_reply_goes_back_from_the_address_that_was_asked() {
+        let ordinary = Effects::default();
+        for (from, to, many, one) in [
+            (
+                "192.0.2.9:5",
+                "192.0.2.1",
+                "192.0.2.9:5 192.0.2.1 0",
+                "192.0.2.9:5 - 0",
+            ),
+            (
+                "[fd98::9]:5",
+                "fd98::1",
+                "[fd98::9]:5 fd98::1 0",
+                "[fd98::9]:5 - 0",
+            ),
+            (
+                "[fe80::9%3]:5",
+                "fe80::1",
+                "[fe80::9%3]:5 fe80::1 3",
+                "[fe80::9%3]:5 - 0",
+            ),
+        ] {
+            let arrival = arrival(from, to);
+            assert_eq!(way(&arrival, &ordinary, true), many);
+            assert_eq!(way(&arrival, &ordinary, false), one);
+            assert_eq!(outbound(&arrival, TOS, &ordinary, true).tos, Some(TOS));
+        }
+    }
+
+    #[test]
+    fn each_effect_changes_one_thing() {
+        let v4 = arrival("192.0.2.9:5", "192.0.2.1");
+        let v6 = arrival("[fe80::9%3]:5", "fe80::1");
+        let ip = |text: &str| Some(text.parse::<IpAddr>().unwrap());
+        let source = |text| Effects {
+            source: ip(text),
+            ..Effects::default()
+        };
+        let destination = |text| Effects {
+            destination: ip(text),
+            ..Effects::default()
+        };
+        let same_link = Effects {
+            same_link: true,
+            ..Effects::default()
+        };
+        for (arrival, effects, many, one) in [
+            (
+                &v4,
+                source("192.0.2.2"),
+                "192.0.2.9:5 192.0.2.2 0",
+                "192.0.2.9:5 192.0.2.2 0",
+            ),
+            (
+                &v4,
+                source("192.0.2.1"),
+                "192.0.2.9:5 192.0.2.1 0",
+                "192.0.2.9:5 - 0",
+            ),
+            (
+                &v6,
+                source("fd98::2"),
+                "[fe80::9%3]:5 fd98::2 0",
+                "[fe80::9%3]:5 fd98::2 0",
+            ),
+            (
+                &v4,
+                destination("192.0.2.8"),
+                "192.0.2.8:5 192.0.2.1 0",
+                "192.0.2.8:5 - 0",
+            ),
+            (
+                &v6,
+                destination("fe80::8"),
+                "[fe80::8%3]:5 fe80::1 3",
+                "[fe80::8%3]:5 - 0",
+            ),
+            (
+                &v6,
+                destination("fd98::8"),
+                "[fd98::8]:5 fe80::1 3",
+                "[fd98::8]:5 - 0",
+            ),
+            (&v4, same_link, "192.0.2.9:5 192.0.2.1 3", "192.0.2.9:5 - 3"),
+        ] {
+            assert_eq!(way(arrival, &effects, true), many, "{effects:?}");
+            assert_eq!(way(arrival, &effects, false), one, "{effects:?}");
+        }
+        let marked = Effects {
+            dscp: Some(Dscp::EF),
+            ..Effects::default()
+        };
+        assert_eq!(outbound(&v4, TOS, &marked, true).tos, Some(Tos(184)));
+    }
+}
