@@ -1,6 +1,6 @@
 //! What an extension of a Session-Reflector sees of a packet, and what it wants of the reply.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr};
 
 use twinpath_wire::{Arrival, Dscp, Stamp, TimeFormat, WireTime};
 
@@ -98,6 +98,25 @@ pub(super) struct RequestShape {
     pub(super) asks_replies: bool,
 }
 
+impl Effects {
+    /// Where the reply to a request goes.
+    pub fn to(&self, arrival: &Arrival) -> SocketAddr {
+        let address = self.destination;
+        address.map_or(arrival.from, |address| beside_sender(arrival, address))
+    }
+}
+
+/// An address with the port of a request's sender; a link-local one on the link of the request.
+fn beside_sender(arrival: &Arrival, address: IpAddr) -> SocketAddr {
+    let mut beside = SocketAddr::new(address, arrival.from.port());
+    if let SocketAddr::V6(v6) = &mut beside
+        && v6.ip().is_unicast_link_local()
+    {
+        v6.set_scope_id(arrival.interface);
+    }
+    beside
+}
+
 impl<'a> Exchange<'a> {
     /// Of a request with this Sequence Number, whose reply will have the number `number`.
     pub fn new(
@@ -128,18 +147,8 @@ impl<'a> Exchange<'a> {
     pub(super) fn is_own(&self, address: IpAddr) -> bool {
         let is_reachable = !address.is_loopback() || self.arrival.from.ip().is_loopback();
         is_reachable
-            && (self.arrival.to == Some(address) || self.host.has(self.at_arrival(address)))
-    }
-
-    /// With the port that the reply goes to; a link-local one in the zone of the request.
-    fn at_arrival(&self, address: IpAddr) -> SocketAddr {
-        let port = self.arrival.from.port();
-        match address {
-            IpAddr::V6(v6) if v6.is_unicast_link_local() => {
-                SocketAddrV6::new(v6, port, 0, self.arrival.interface).into()
-            }
-            address => SocketAddr::new(address, port),
-        }
+            && (self.arrival.to == Some(address)
+                || self.host.has(beside_sender(self.arrival, address)))
     }
 
     /// A time as the reply's Z bit says.

@@ -1,6 +1,6 @@
 //! Where a reply goes, and how.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::IpAddr;
 
 use twinpath_net::Outbound;
 use twinpath_proto::extension::Effects;
@@ -19,9 +19,7 @@ pub(super) fn outbound(
     let from = asked.or(own);
     let is_bound_to_link = from.is_some_and(is_link_local);
     Outbound {
-        to: effects
-            .destination
-            .map_or(arrival.from, |to| redirected(arrival, to)),
+        to: effects.to(arrival),
         from,
         tos: Some(effects.dscp.map_or(tos, Dscp::tos)),
         interface: if effects.same_link || is_bound_to_link {
@@ -30,17 +28,6 @@ pub(super) fn outbound(
             0
         },
         stamp: false,
-    }
-}
-
-/// Another address, at the port of the request; a link-local one on the link of the request.
-fn redirected(arrival: &Arrival, to: IpAddr) -> SocketAddr {
-    let port = arrival.from.port();
-    match to {
-        IpAddr::V6(v6) if is_link_local(to) => {
-            SocketAddrV6::new(v6, port, 0, arrival.interface).into()
-        }
-        to => SocketAddr::new(to, port),
     }
 }
 
