@@ -127,8 +127,12 @@ fn judged(protocols: ReflectorProtocols, class: Class, datagram: &[u8]) {
                 assert_eq!(tail == Tail::Tlvs, !rest.is_empty() && is_chain(rest));
             }
         }
-        Class::StampAuthenticated => {
-            assert!(StampSenderAuthenticated::view(datagram).is_ok());
+        Class::StampAuthenticated { ssid, tail } => {
+            let viewed = StampSenderAuthenticated::view(datagram);
+            let (request, rest) = viewed.expect("a whole base packet");
+            assert_eq!(request.ssid.get(), ssid);
+            assert_eq!(tail == Tail::None, rest.is_empty());
+            assert_eq!(tail == Tail::Tlvs, !rest.is_empty() && is_chain(rest));
         }
     }
 }

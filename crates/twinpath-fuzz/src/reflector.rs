@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{
-    Ignored, NegotiatedConfig, NegotiatedReflector, ReflectorConfig, ReflectorProtocols,
+    Ignored, NegotiatedConfig, ReflectorConfig, ReflectorPolicy, ReflectorProtocols,
     SessionReflector, SessionSpec,
 };
 use twinpath_proto::security::SessionKeys;
@@ -28,7 +28,7 @@ const STALE: u8 = 0xa7;
 /// No reply is longer than its request (unless allowed), shows other fields than the request's or
 /// what the buffer held, or is answered by another reflector.
 pub(crate) fn reflector(input: &[u8]) {
-    let [flags, padding, datagrams @ ..] = input else {
+    let [flags, padding, input @ ..] = input else {
         return;
     };
     let config = configuration(*flags, *padding);
@@ -36,14 +36,16 @@ pub(crate) fn reflector(input: &[u8]) {
     let mut other = SessionReflector::new(ReflectorConfig::default());
     let mut now = Mono::from_ns(1_000_000_000);
     let mut wall = Wall::from_unix_ns(1_795_392_000_123_456_789);
-    let mut rest = datagrams;
+    let (mut rest, mut datagrams) = (input, 0);
     while let Some((arrival, pause, payload, beyond)) = datagram(rest, wall) {
         rest = beyond;
         now += pause;
         wall = wall + Delta::from_duration(pause);
         check(&mut reflector, &mut other, &config, now, payload, &arrival);
         reflector.handle_timeout(now);
+        datagrams += 1;
     }
+    check_counted(&reflector, datagrams);
 }
 
 /// Octets 0 to 3: features, length of padding to reflect, Server octets, the sender's port, which is
@@ -86,15 +88,17 @@ fn agreed_session(input: &[u8]) -> u64 {
         nat: (features & 0x80 != 0).then_some(THERE),
         begins: None,
     };
-    let mut reflector = NegotiatedReflector::new(NegotiatedConfig {
-        strict: from_port & 1 != 0,
-        tai_offset_s: 37,
-        max_rate_pps: (from_port & 2 != 0).then_some(20),
+    let mut reflector = SessionReflector::for_negotiated(NegotiatedConfig {
+        policy: ReflectorPolicy {
+            strict: from_port & 1 != 0,
+            max_rate_pps: (from_port & 2 != 0).then_some(20),
+            ..ReflectorPolicy::default()
+        },
         allow_sender: Vec::new(),
     });
     let mut now = Mono::from_ns(1_000_000_000);
     let mut wall = Wall::from_unix_ns(1_795_392_000_123_456_789);
-    let (mut opened, mut ended, mut reflected) = (0_u32, 0_u32, 0_u64);
+    let (mut opened, mut ended, mut reflected, mut datagrams) = (0_u32, 0_u32, 0_u64, 0);
     while let Some((mut arrival, pause, payload, beyond)) = datagram(rest, wall) {
         rest = beyond;
         now += pause;
@@ -119,6 +123,7 @@ fn agreed_session(input: &[u8]) -> u64 {
         let made = check_agreed(&mut reflector, &spec, keys, now, &payload, &arrival);
         assert!(made.is_err() || !proven || !forged, "answered unverified");
         reflected += u64::from(made.is_ok());
+        datagrams += 1;
         reflector.handle_timeout(now);
         while let Some((sid, _, counters)) = reflector.poll_ended() {
             assert_eq!(sid, spec.sid);
@@ -127,14 +132,15 @@ fn agreed_session(input: &[u8]) -> u64 {
             ended += 1;
         }
     }
-    let totals = reflector.totals();
+    let totals = reflector.counters();
     assert_eq!(totals.reflected, reflected);
     assert_eq!(totals.sessions, u64::from(opened - ended));
+    check_counted(&reflector, datagrams);
     reflected
 }
 
 fn check_agreed(
-    reflector: &mut NegotiatedReflector,
+    reflector: &mut SessionReflector,
     spec: &SessionSpec,
     keys: Option<&TestKeys>,
     now: Mono,
@@ -239,7 +245,7 @@ fn check(
     );
     buffer.truncate(reflection.octets);
     let t3 = arrival.at.at + Delta::from_ns(20_000);
-    reflector.seal(&mut buffer, t3, ErrorEstimate::from_bits(1));
+    reflector.seal(&reflection, &mut buffer, t3, ErrorEstimate::from_bits(1));
     let request = SenderOpen::view(payload).map(|(request, _)| *request);
     let reply = Reply::view(&buffer);
     assert!(reply.is_ok(), "a reply too short to be one");
@@ -265,6 +271,13 @@ fn check(
     );
 }
 
+/// Each datagram is counted once, with a reply or by why it got none.
+fn check_counted(reflector: &SessionReflector, datagrams: u64) {
+    let counters = reflector.counters();
+    let ignored: u64 = counters.ignored.iter().sum();
+    assert_eq!(counters.reflected + ignored, datagrams, "{counters:?}");
+}
+
 /// Where a reply comes in at the other end.
 fn way_back(arrival: &Arrival, t3: Wall) -> Arrival {
     Arrival {
@@ -281,6 +294,11 @@ fn way_back(arrival: &Arrival, t3: Wall) -> Arrival {
 
 fn configuration(flags: u8, padding: u8) -> ReflectorConfig {
     ReflectorConfig {
+        policy: ReflectorPolicy {
+            max_rate_pps: (flags & 32 != 0).then_some(20),
+            strict: flags & 64 != 0,
+            ..ReflectorPolicy::default()
+        },
         protocols: match flags & 3 {
             0 | 3 => ReflectorProtocols::Auto,
             1 => ReflectorProtocols::TwampLight,
@@ -291,14 +309,11 @@ fn configuration(flags: u8, padding: u8) -> ReflectorConfig {
         idle: Duration::from_millis(500),
         padding: (flags & 8 != 0).then_some(usize::from(padding)),
         allow_larger_replies: flags & 16 != 0,
-        max_rate_pps: (flags & 32 != 0).then_some(20),
-        strict: flags & 64 != 0,
         format: if flags & 128 == 0 {
             TimeFormat::Ntp
         } else {
             TimeFormat::Ptp
         },
-        ..ReflectorConfig::default()
     }
 }
 

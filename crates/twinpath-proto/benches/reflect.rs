@@ -11,7 +11,7 @@ use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
 use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{
-    NegotiatedConfig, NegotiatedReflector, ReflectorConfig, SessionReflector, SessionSpec,
+    NegotiatedConfig, ReflectorConfig, ReflectorPolicy, SessionReflector, SessionSpec,
 };
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
@@ -105,7 +105,7 @@ fn stateless(bencher: Bencher<'_, '_>) {
 /// Negotiated sessions of one port, at random: plain ones, and with every feature there is.
 #[divan::bench(args = [(1, 1), (1_000, 1), (100_000, 1), (1, 0x361), (100_000, 0x361)], min_time = 1)]
 fn agreed_72_octets(bencher: Bencher<'_, '_>, (live, modes): (u32, u32)) {
-    let mut reflector = NegotiatedReflector::new(NegotiatedConfig::default());
+    let mut reflector = SessionReflector::for_negotiated(NegotiatedConfig::default());
     for session in 0..live {
         let mut sid = Sid::default();
         sid.0[..4].copy_from_slice(&session.to_be_bytes());
@@ -149,7 +149,7 @@ fn secured_112_octets(bencher: Bencher<'_, '_>, modes: u32) {
     let (modes, sid) = (Modes::from_bits(modes), Sid([7; 16]));
     let guard = TestGuard::with_keys(modes, &SessionKeys::new([1; 16], [2; 32]), sid);
     let request = first_request(modes, &guard);
-    let mut reflector = NegotiatedReflector::new(NegotiatedConfig::default());
+    let mut reflector = SessionReflector::for_negotiated(NegotiatedConfig::default());
     let spec = SessionSpec {
         sid,
         sender: arrival(0).from,
@@ -221,8 +221,11 @@ fn a_flood_of_sources(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = LIVE, min_time = 1)]
 fn with_a_rate_limit_sessions_at_random(bencher: Bencher<'_, '_>, live: u32) {
     let config = ReflectorConfig {
-        max_rate_pps: Some(1_000_000_000),
-        ..Default::default()
+        policy: ReflectorPolicy {
+            max_rate_pps: Some(1_000_000_000),
+            ..ReflectorPolicy::default()
+        },
+        ..ReflectorConfig::default()
     };
     run(bencher, config, live, &twamp(41), at_random);
 }
@@ -266,7 +269,9 @@ fn run_paced(
             request.len(),
             &arrival(session),
         );
-        reflector.seal(&mut buffer, NOW, ErrorEstimate::from_bits(1));
+        if let Ok(reflection) = &reflection {
+            reflector.seal(reflection, &mut buffer, NOW, ErrorEstimate::from_bits(1));
+        }
         reflection
     };
     for session in 0..live.min(200_000) {

@@ -21,7 +21,12 @@ pub enum Class {
     },
     /// Has the layout of STAMP authenticated (RFC 8762 section 4.2.2); its HMAC is not checked
     /// here.
-    StampAuthenticated,
+    StampAuthenticated {
+        /// Session Identifier; 0 without one.
+        ssid: u16,
+        /// What follows the base packet.
+        tail: Tail,
+    },
 }
 
 /// What follows a STAMP base packet.
@@ -46,58 +51,67 @@ pub fn classify(
     to_port: u16,
     now: Wall,
 ) -> Result<Class, Ignored> {
-    // Step 1.
     if payload.len() < SenderOpen::OCTETS {
         return Err(Ignored::TooShort);
     }
+    let class = Class::of(protocols, payload);
     let ports = reply_guard::Ports {
         from: from_port,
         to: to_port,
     };
-    if reply_guard::is_open_reply(payload, ports, now) {
+    if reply_guard::is_reply(class.into(), payload, ports, now) {
         return Err(Ignored::Reply);
     }
-    if protocols == ReflectorProtocols::TwampLight {
-        return Ok(Class::TwampLight);
-    }
-    // Steps 2 and 3. No unauthenticated sender has a time, Error Estimate and SSID that are all 0.
-    if payload.len() >= StampSenderAuthenticated::OCTETS && all_zero(payload.get(4..16)) {
-        return if reply_guard::is_authenticated_reply(payload, ports, now) {
-            Err(Ignored::Reply)
-        } else {
-            Ok(Class::StampAuthenticated)
+    Ok(class)
+}
+
+impl Class {
+    /// The class of a payload of 14 octets or more that is not a reply.
+    pub(super) fn of(protocols: ReflectorProtocols, payload: &[u8]) -> Self {
+        if protocols == ReflectorProtocols::TwampLight {
+            return Self::TwampLight;
+        }
+        // Steps 2 and 3. No unauthenticated sender has a time, Error Estimate and SSID that are all
+        // 0.
+        if let Ok((base, rest)) = StampSenderAuthenticated::view(payload)
+            && base.mbz == [0; 12]
+        {
+            return Self::StampAuthenticated {
+                ssid: base.ssid.get(),
+                tail: Tail::of(rest),
+            };
+        }
+        let Ok((base, rest)) = StampSender::view(payload) else {
+            // Step 4. Too short for an SSID: in TWAMP those octets are padding.
+            return match protocols {
+                ReflectorProtocols::Stamp => Self::Stamp {
+                    ssid: 0,
+                    tail: Tail::None,
+                },
+                ReflectorProtocols::Auto | ReflectorProtocols::TwampLight => Self::TwampLight,
+            };
         };
+        let ssid = base.ssid.get();
+        let tail = Tail::of(rest);
+        if protocols == ReflectorProtocols::Stamp {
+            return Self::Stamp { ssid, tail };
+        }
+        // Step 5.
+        if base.mbz != [0; 28] {
+            return Self::TwampLight;
+        }
+        // Steps 6 to 10.
+        let meant = match tail {
+            Tail::None => true,
+            Tail::Tlvs => begins_like_a_chain(rest),
+            Tail::Malformed => matches!(rest, [0x80, 1..=12, ..]),
+        };
+        if meant || ssid != 0 {
+            Self::Stamp { ssid, tail }
+        } else {
+            Self::TwampLight
+        }
     }
-    let Ok((base, rest)) = StampSender::view(payload) else {
-        // Step 4. Too short for an SSID: in TWAMP those octets are padding.
-        return Ok(match protocols {
-            ReflectorProtocols::Stamp => Class::Stamp {
-                ssid: 0,
-                tail: Tail::None,
-            },
-            ReflectorProtocols::Auto | ReflectorProtocols::TwampLight => Class::TwampLight,
-        });
-    };
-    let ssid = base.ssid.get();
-    let tail = Tail::of(rest);
-    if protocols == ReflectorProtocols::Stamp {
-        return Ok(Class::Stamp { ssid, tail });
-    }
-    // Step 5.
-    if base.mbz != [0; 28] {
-        return Ok(Class::TwampLight);
-    }
-    // Steps 6 to 10.
-    let meant = match tail {
-        Tail::None => true,
-        Tail::Tlvs => begins_like_a_chain(rest),
-        Tail::Malformed => matches!(rest, [0x80, 1..=12, ..]),
-    };
-    Ok(if meant || ssid != 0 {
-        Class::Stamp { ssid, tail }
-    } else {
-        Class::TwampLight
-    })
 }
 
 impl Tail {
@@ -134,8 +148,4 @@ fn begins_like_a_chain(rest: &[u8]) -> bool {
             TlvType::REFLECTED_CONTROL => length >= 12,
             _ => false,
         }
-}
-
-fn all_zero(octets: Option<&[u8]>) -> bool {
-    octets.is_some_and(|octets| octets.iter().all(|octet| *octet == 0))
 }

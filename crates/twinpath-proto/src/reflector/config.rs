@@ -17,9 +17,39 @@ pub enum ReflectorProtocols {
     Stamp,
 }
 
-/// Configuration by the operator.
+/// Configuration by the operator, for all sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReflectorPolicy {
+    /// Discards requests with an Error Estimate Multiplier of 0 (RFC 4656 section 4.1.2).
+    pub strict: bool,
+    /// TAI - UTC in seconds, for `PTPv2` timestamps (row TT-47).
+    pub tai_offset_s: i32,
+    /// Senders that are answered; if empty, all.
+    pub allow: Vec<IpNet>,
+    /// Replies per second and sender (IPv6: its /64), over all its sessions, in bursts of at most
+    /// one second's worth (row TT-28).
+    pub max_rate_pps: Option<u32>,
+    /// DSCP of all replies; `None`: the negotiated one, or else the request's.
+    pub dscp: Option<Dscp>,
+}
+
+impl Default for ReflectorPolicy {
+    fn default() -> Self {
+        Self {
+            strict: false,
+            tai_offset_s: 37,
+            allow: Vec::new(),
+            max_rate_pps: None,
+            dscp: None,
+        }
+    }
+}
+
+/// Configuration of a reflector that answers senders without a negotiated session.
 #[derive(Clone, Debug)]
 pub struct ReflectorConfig {
+    /// What applies to negotiated sessions too.
+    pub policy: ReflectorPolicy,
     /// Protocols answered.
     pub protocols: ReflectorProtocols,
     /// Numbers the replies of each session; otherwise replies copy the request's Sequence Number.
@@ -33,36 +63,31 @@ pub struct ReflectorConfig {
     pub padding: Option<usize>,
     /// Lets `padding` make a reply longer than its request, which allows amplification.
     pub allow_larger_replies: bool,
-    /// Clients that are answered; if empty, all.
-    pub allow: Vec<IpNet>,
-    /// Replies per second and client address, in bursts of at most one second's worth.
-    pub max_rate_pps: Option<u32>,
-    /// DSCP of all replies; `None`: the request's.
-    pub dscp: Option<Dscp>,
-    /// Discards requests with an Error Estimate Multiplier of 0 (RFC 4656 section 4.1.2).
-    pub strict: bool,
     /// Format of T2 and T3. [`TimeFormat::Ptp`] takes effect with [`ReflectorProtocols::Stamp`] only: a packet
     /// that may be TWAMP Light is answered in NTP format (RFC 8762 section 4.6; row ST-55).
     pub format: TimeFormat,
-    /// TAI - UTC in seconds, for [`TimeFormat::Ptp`].
-    pub tai_offset_s: i32,
 }
 
 impl Default for ReflectorConfig {
     fn default() -> Self {
         Self {
+            policy: ReflectorPolicy::default(),
             protocols: ReflectorProtocols::Auto,
             stateful: true,
             max_sessions: 100_000,
             idle: Duration::from_mins(15),
             padding: None,
             allow_larger_replies: false,
-            allow: Vec::new(),
-            max_rate_pps: None,
-            dscp: None,
-            strict: false,
             format: TimeFormat::Ntp,
-            tai_offset_s: 37,
         }
     }
+}
+
+/// Configuration of a reflector that answers negotiated sessions only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NegotiatedConfig {
+    /// What applies to other sessions too.
+    pub policy: ReflectorPolicy,
+    /// Addresses other than the control client's that may bind a session behind NAT.
+    pub allow_sender: Vec<IpNet>,
 }

@@ -2,50 +2,64 @@
 //! (RFC 5357 section 4.2, RFC 8762 section 4.3).
 
 use twinpath_wire::{
-    Arrival, ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, ReflectorOpen, SenderOpen,
-    StampReflector, TimeFormat, Tos, Wall, WireTime,
+    Arrival, Dscp, ErrorEstimate, Mono, SenderOpen, TimeFormat, Tos, Wall, WireTime,
 };
 
 use super::access::Access;
+use super::form::Form;
+use super::negotiated::{Negotiated, Session};
 use super::rate::RateLimit;
-use super::reply::{self, Fields, Layout, Reflection};
-use super::table::{SessionKey, Sessions};
+use super::reply::{self, Fields, Reflection, Seal};
+use super::reply_guard::{self, Ports};
+use super::unnegotiated::{self, Unnegotiated};
 use super::{
-    Class, Ignored, ReflectorConfig, ReflectorCounters, ReflectorProtocols, Tail, addresses,
-    classify,
+    Ignored, NegotiatedConfig, ReflectorConfig, ReflectorCounters, ReflectorPolicy, addresses,
 };
 
 /// A Session-Reflector for one port or several.
+///
+/// A packet belongs to the negotiated session that has its sender and port. If there is none, the
+/// reflector answers it by what it is, unless it answers negotiated sessions only.
 pub struct SessionReflector {
-    config: ReflectorConfig,
-    format: TimeFormat,
+    policy: ReflectorPolicy,
     access: Access,
-    sessions: Option<Sessions>,
     rate: Option<RateLimit>,
-    counters: ReflectorCounters,
+    pub(super) negotiated: Negotiated,
+    unnegotiated: Option<Unnegotiated>,
+    pub(super) counters: ReflectorCounters,
 }
 
 impl SessionReflector {
-    /// A reflector that has seen nothing yet.
+    /// A reflector for any sender, without state so far.
     pub fn new(config: ReflectorConfig) -> Self {
+        let unnegotiated = Unnegotiated::new(&config);
+        Self::with(config.policy, Negotiated::new(&[]), Some(unnegotiated))
+    }
+
+    /// A reflector for negotiated sessions, without one so far.
+    pub fn for_negotiated(config: NegotiatedConfig) -> Self {
+        let negotiated = Negotiated::new(&config.allow_sender);
+        Self::with(config.policy, negotiated, None)
+    }
+
+    fn with(
+        policy: ReflectorPolicy,
+        negotiated: Negotiated,
+        unnegotiated: Option<Unnegotiated>,
+    ) -> Self {
         Self {
-            format: match config.protocols {
-                ReflectorProtocols::Stamp => config.format,
-                ReflectorProtocols::Auto | ReflectorProtocols::TwampLight => TimeFormat::Ntp,
-            },
-            access: Access::new(&config.allow),
-            sessions: config
-                .stateful
-                .then(|| Sessions::new(config.max_sessions, config.idle)),
-            rate: config.max_rate_pps.map(RateLimit::new),
+            access: Access::new(&policy.allow),
+            rate: policy.max_rate_pps.map(RateLimit::new),
+            policy,
+            negotiated,
+            unnegotiated,
             counters: ReflectorCounters::default(),
-            config,
         }
     }
 
     /// Turns the request in `buffer[..received]` into its reply, in place.
     ///
-    /// The buffer is at least max(`received`, 44) octets long; a reply that the configured padding
+    /// The buffer is at least max(`received`, 112) octets long; a reply that the configured padding
     /// makes longer is truncated to the buffer.
     ///
     /// # Errors
@@ -65,21 +79,37 @@ impl SessionReflector {
         result
     }
 
-    /// Writes T3 and the Error Estimate that covers T3 and T2: last, just before the system call.
-    pub fn seal(&self, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
-        reply::seal(reply, t3, error, self.format, self.config.tai_offset_s);
-    }
-
-    /// Forgets sessions that were idle for too long: a bounded number of them in one call.
-    pub fn handle_timeout(&mut self, now: Mono) {
-        if let Some(sessions) = &mut self.sessions {
-            sessions.expire(now, &mut self.counters);
+    /// Writes T3 and the Error Estimate that covers T3 and T2, and encrypts what depends on them:
+    /// last, just before the system call. `reply` is the reply that `reflection` describes.
+    pub fn seal(&self, reflection: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
+        let format = reflection.format;
+        let t3 = WireTime::write(t3, format, self.policy.tai_offset_s);
+        let error = reply::estimate_in(format, error);
+        reflection.seal.write_t3(reply, t3, error);
+        match reflection.seal {
+            // No request in this layout is answered yet.
+            Seal::Open | Seal::StampAuthenticated => {}
+            Seal::TwampSecured(slot) => self.negotiated.finish(slot, reply),
         }
     }
 
-    /// When [`Self::handle_timeout`] has work next; `None`: no session is remembered.
+    /// Forgets sessions that were idle for too long, and ends negotiated ones whose time has come:
+    /// a bounded number of them in one call.
+    pub fn handle_timeout(&mut self, now: Mono) {
+        if let Some(unnegotiated) = &mut self.unnegotiated {
+            unnegotiated.expire(now, &mut self.counters);
+        }
+        self.end_negotiated(now);
+    }
+
+    /// When [`Self::handle_timeout`] has work next; `None`: no session ends by time.
     pub fn poll_timeout(&self) -> Option<Mono> {
-        self.sessions.as_ref().and_then(Sessions::next_expiry)
+        let expiry = self
+            .unnegotiated
+            .as_ref()
+            .and_then(Unnegotiated::next_expiry);
+        let end = self.negotiated.next_end();
+        expiry.into_iter().chain(end).min()
     }
 
     /// Its counts so far.
@@ -94,6 +124,7 @@ impl SessionReflector {
         received: usize,
         arrival: &Arrival,
     ) -> Result<Reflection, Ignored> {
+        let room = buffer.len();
         let request = buffer.get(..received).ok_or(Ignored::NoRoom)?;
         if arrival.truncated {
             return Err(Ignored::Truncated);
@@ -102,138 +133,173 @@ impl SessionReflector {
         if !self.access.permits(arrival.from.ip()) {
             return Err(Ignored::NotAllowed);
         }
-        let (from_port, to_port) = (arrival.from.port(), arrival.to_port);
-        let class = classify(
-            self.config.protocols,
-            request,
-            from_port,
-            to_port,
-            arrival.at.at,
-        )?;
-        let (sender, _) = SenderOpen::view(request).map_err(|_| Ignored::TooShort)?;
-        let sender = *sender;
-        let form = Form::of(class)?;
-        let octets = self.reply_octets(form, received, buffer.len(), arrival)?;
-        let error_unknown = sender.error.multiplier() == 0;
-        if error_unknown && self.config.strict {
-            return Err(Ignored::ErrorMultiplierZero);
+        if received < SenderOpen::OCTETS {
+            return Err(Ignored::TooShort);
         }
-        if self
-            .rate
-            .as_mut()
-            .is_some_and(|rate| !rate.admits(arrival.from.ip(), now))
-        {
-            return Err(Ignored::RateLimited);
-        }
-        self.counters.error_multiplier_zero += u64::from(error_unknown);
-        let number = self.number(now, arrival, form.ssid(), sender.seq.get());
+        let mut session = match (
+            self.negotiated.find(request, arrival),
+            &mut self.unnegotiated,
+        ) {
+            (Some((at, session)), _) => PacketSession::Negotiated(at, session),
+            (None, Some(sessions)) => {
+                let form = sessions.form(request);
+                PacketSession::Unnegotiated(sessions, form)
+            }
+            (None, None) => return Err(Ignored::NoSession),
+        };
+        let strict = self.policy.strict;
+        let judged = session.judge(now, request, room, arrival, strict, &mut self.counters);
+        // The rate last, so that only packets that get a reply count against it.
+        let judged = judged.and_then(|accepted| {
+            let rate = self.rate.as_mut();
+            if rate.is_none_or(|rate| rate.admits(arrival.from.ip(), now)) {
+                Ok(accepted)
+            } else {
+                Err(Ignored::RateLimited)
+            }
+        });
+        session.count(judged.map(|_| ()));
+        let (sender, octets) = judged?;
+        self.counters.error_multiplier_zero += u64::from(sender.error.multiplier() == 0);
+        let (form, format) = (session.form(), session.format());
         let fields = Fields {
-            number,
-            t2: WireTime::write(arrival.at.at, self.format, self.config.tai_offset_s),
+            number: session.number(now, received, &sender, arrival, &mut self.counters),
+            t2: WireTime::write(arrival.at.at, format, self.policy.tai_offset_s),
             sender,
             arrival,
         };
-        match form {
-            Form::TwampLight => fields.write_twamp(buffer, received, octets, Layout::PLAIN),
-            Form::Stamp { ssid, .. } => fields.write_stamp(buffer, received, octets, ssid),
-        }
-        // `buffer[44..octets]` now contains the TLVs of a STAMP request, unchanged: a reflector
-        // without extensions copies them (RFC 8972 section 4; row ST-30). Extensions go here.
-        Ok(Reflection {
+        fields.write(buffer, received, octets, form);
+        // `buffer[form.reply_base()..octets]` now contains the TLVs of a STAMP request, unchanged:
+        // a reflector without extensions copies them (RFC 8972 section 4; row ST-30). Extensions go
+        // here.
+        let dscp = self.policy.dscp.or_else(|| session.dscp());
+        let asked = || arrival.tos.map(Tos::dscp).unwrap_or_default();
+        let reflection = Reflection {
             octets,
-            tos: self.reply_tos(arrival),
-            format: self.format,
-            keys: None,
-        })
-    }
-
-    /// The reply's own Sequence Number: the session's, or a copy if there is no state.
-    fn number(&mut self, now: Mono, arrival: &Arrival, ssid: u16, seq: u32) -> u32 {
-        let Some(sessions) = &mut self.sessions else {
-            return seq;
+            // ECN is Not-ECT (rows TT-18, TT-44).
+            tos: dscp.unwrap_or_else(asked).tos(),
+            format,
+            seal: session.prepare(buffer),
         };
-        let key = SessionKey::new(arrival, ssid);
-        sessions
-            .number(key, seq, now, &mut self.counters)
-            .unwrap_or_else(|| {
-                self.counters.answered_stateless += 1;
-                seq
-            })
+        if let Some(at) = session.to_bind() {
+            self.negotiated.bind(at, arrival);
+        }
+        Ok(reflection)
+    }
+}
+
+/// The session of a packet.
+enum PacketSession<'a> {
+    /// The negotiated one in this slot.
+    Negotiated(u32, &'a mut Session),
+    /// One of those that are known by their packets, of which this has the given layout.
+    Unnegotiated(&'a mut Unnegotiated, Form),
+}
+
+impl PacketSession<'_> {
+    fn form(&self) -> Form {
+        match self {
+            Self::Negotiated(_, session) => Form::Twamp(session.features),
+            Self::Unnegotiated(_, form) => *form,
+        }
     }
 
-    /// As long as the request and no shorter than the header (rows TT-20, ST-6, ST-7), unless the
-    /// operator gave a size.
-    fn reply_octets(
-        &self,
-        form: Form,
-        received: usize,
+    /// The format of T2 and T3.
+    fn format(&self) -> TimeFormat {
+        match self {
+            Self::Negotiated(_, session) => session.features.reflector_format(),
+            Self::Unnegotiated(sessions, _) => sessions.format,
+        }
+    }
+
+    fn dscp(&self) -> Option<Dscp> {
+        match self {
+            Self::Negotiated(_, session) => Some(session.dscp),
+            Self::Unnegotiated(..) => None,
+        }
+    }
+
+    /// The fields of a request that gets a reply, as far as the session decides this, and the
+    /// reply's length.
+    fn judge(
+        &mut self,
+        now: Mono,
+        request: &[u8],
         room: usize,
         arrival: &Arrival,
-    ) -> Result<usize, Ignored> {
-        let header = form.header_octets();
-        let natural = received.max(header);
+        strict: bool,
+        counters: &mut ReflectorCounters,
+    ) -> Result<(SenderOpen, usize), Ignored> {
+        let form = self.form();
+        let ports = match self {
+            Self::Negotiated(_, session) => {
+                session.check_state(now)?;
+                Ports::NO_SIGN
+            }
+            Self::Unnegotiated(..) => Ports::of(arrival),
+        };
+        if reply_guard::is_reply(form, request, ports, arrival.at.at) {
+            return Err(Ignored::Reply);
+        }
+        let sender = match self {
+            Self::Negotiated(_, session) => session.read(request)?,
+            Self::Unnegotiated(_, form) => unnegotiated::read(*form, request)?,
+        };
+        let natural = form.reply_octets(request.len());
         if room < natural {
             return Err(Ignored::NoRoom);
         }
-        let Some(padding) = self.config.padding.filter(|_| form.may_be_resized()) else {
-            return Ok(natural);
+        if strict && sender.error.multiplier() == 0 {
+            return Err(Ignored::ErrorMultiplierZero);
+        }
+        let octets = match self {
+            Self::Negotiated(_, session) => {
+                counters.replays += u64::from(session.is_repeated(sender.seq.get())?);
+                natural
+            }
+            Self::Unnegotiated(sessions, _) => sessions.reply_octets(form, natural, room, arrival),
         };
-        let wanted = padding.saturating_add(SenderOpen::OCTETS).max(header);
-        let largest = if arrival.from.is_ipv4() {
-            MAX_PAYLOAD_V4
-        } else {
-            MAX_PAYLOAD_V6
-        };
-        let limit = if self.config.allow_larger_replies {
-            room.min(largest)
-        } else {
-            natural
-        };
-        Ok(wanted.min(limit))
+        Ok((sender, octets))
     }
 
-    /// The request's DSCP unless the operator gave one; ECN is Not-ECT (rows TT-18, TT-44).
-    fn reply_tos(&self, arrival: &Arrival) -> Tos {
-        let asked = || arrival.tos.map(Tos::dscp).unwrap_or_default();
-        self.config.dscp.unwrap_or_else(asked).tos()
-    }
-}
-
-/// The reply's layout.
-#[derive(Clone, Copy)]
-enum Form {
-    TwampLight,
-    Stamp { ssid: u16, tail: Tail },
-}
-
-impl Form {
-    fn of(class: Class) -> Result<Self, Ignored> {
-        match class {
-            Class::TwampLight => Ok(Self::TwampLight),
-            Class::Stamp { ssid, tail } => Ok(Self::Stamp { ssid, tail }),
-            Class::StampAuthenticated => Err(Ignored::NoKey),
+    /// Counts a packet by its outcome.
+    fn count(&mut self, judged: Result<(), Ignored>) {
+        if let Self::Negotiated(_, session) = self {
+            session.counters.count_outcome(judged);
         }
     }
 
-    fn header_octets(self) -> usize {
+    /// The Sequence Number of the reply to an accepted request.
+    fn number(
+        &mut self,
+        now: Mono,
+        received: usize,
+        sender: &SenderOpen,
+        arrival: &Arrival,
+        counters: &mut ReflectorCounters,
+    ) -> u32 {
         match self {
-            Self::TwampLight => ReflectorOpen::OCTETS,
-            Self::Stamp { .. } => StampReflector::OCTETS,
+            Self::Negotiated(_, session) => session.number(now, received, sender),
+            Self::Unnegotiated(sessions, form) => {
+                sessions.number(now, arrival, form.ssid(), sender.seq.get(), counters)
+            }
         }
     }
 
-    fn ssid(self) -> u16 {
+    /// What is written into the reply last; all that can be done before T3 is known is done here.
+    fn prepare(&self, reply: &mut [u8]) -> Seal {
         match self {
-            Self::TwampLight => 0,
-            Self::Stamp { ssid, .. } => ssid,
+            Self::Negotiated(at, session) if session.prepare(reply) => Seal::TwampSecured(*at),
+            Self::Unnegotiated(_, Form::StampAuthenticated { .. }) => Seal::StampAuthenticated,
+            Self::Negotiated(..) | Self::Unnegotiated(..) => Seal::Open,
         }
     }
 
-    /// A chain of TLVs comes back whole: truncated or padded it would be malformed.
-    fn may_be_resized(self) -> bool {
+    /// The slot of a session that waits for its first packet from any port: that packet binds it.
+    fn to_bind(&self) -> Option<u32> {
         match self {
-            Self::TwampLight => true,
-            Self::Stamp { tail, .. } => tail == Tail::None,
+            Self::Negotiated(at, session) => session.unbound.map(|_| *at),
+            Self::Unnegotiated(..) => None,
         }
     }
 }

@@ -32,20 +32,37 @@ pub(super) struct Lru<K, V> {
 /// Result of a lookup.
 pub(super) enum Entry<'a, V> {
     /// Found; last used this long ago.
-    Known(&'a mut V, Duration),
+    Known(Occupied<'a, V>, Duration),
     /// Inserted. `evicted`: how long the entry that made room for it had been idle.
     Made {
-        value: &'a mut V,
+        entry: Occupied<'a, V>,
         evicted: Option<Duration>,
     },
     /// The table is full of entries that are not idle long enough to be evicted.
     Full,
 }
 
+/// An entry in its slot.
+pub(super) struct Occupied<'a, V> {
+    pub(super) value: &'a mut V,
+    generation: &'a mut u16,
+    at: u32,
+}
+
+/// Names an entry for as long as it is in the table, and no other: a slot is used again under its
+/// next generation. State that few entries have is kept elsewhere by this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct SlotId {
+    at: u32,
+    generation: u16,
+}
+
 /// One cache line, if key and value allow it.
 #[repr(align(64))]
 struct Slot<K, V> {
     key: K,
+    /// How often the slot was used for another entry, modulo 2^16.
+    generation: u16,
     value: V,
     last_use: Mono,
     newer: u32,
@@ -53,6 +70,9 @@ struct Slot<K, V> {
 }
 
 impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
+    /// Octets of an entry, but its place in the index.
+    pub(super) const SLOT_OCTETS: usize = size_of::<Slot<K, V>>();
+
     /// An empty table for `capacity` entries; memory comes with the entries.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
@@ -64,11 +84,6 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
             oldest: NONE,
             empty: NONE,
         }
-    }
-
-    /// Entries in the table.
-    pub(super) fn len(&self) -> usize {
-        self.index.len()
     }
 
     /// When the oldest entry was last used.
@@ -94,6 +109,7 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         }
         let slot = Slot {
             key,
+            generation: 0,
             value: V::default(),
             last_use: now,
             newer: NONE,
@@ -106,7 +122,7 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         self.link_newest(at);
         match self.slot_mut(at) {
             Some(slot) => Entry::Made {
-                value: &mut slot.value,
+                entry: slot.occupied(at),
                 evicted,
             },
             None => Entry::Full,
@@ -143,16 +159,17 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
             self.link_newest(at);
         }
         match self.slot_mut(at) {
-            Some(slot) => Entry::Known(&mut slot.value, idle),
+            Some(slot) => Entry::Known(slot.occupied(at), idle),
             None => Entry::Full,
         }
     }
 
     /// Puts it into an empty slot or a new one and returns the slot's number.
-    fn place(&mut self, slot: Slot<K, V>) -> Option<u32> {
+    fn place(&mut self, mut slot: Slot<K, V>) -> Option<u32> {
         let at = self.empty;
         if let Some(place) = self.slot_mut(at) {
             let next = place.older;
+            slot.generation = place.generation.wrapping_add(1);
             *place = slot;
             self.empty = next;
             return Some(at);
@@ -196,6 +213,31 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
     }
 }
 
+impl<K, V> Slot<K, V> {
+    fn occupied(&mut self, at: u32) -> Occupied<'_, V> {
+        Occupied {
+            value: &mut self.value,
+            generation: &mut self.generation,
+            at,
+        }
+    }
+}
+
+impl<V: Default> Occupied<'_, V> {
+    /// Puts another entry with the same key in its place.
+    pub(super) fn renew(&mut self) {
+        *self.value = V::default();
+        *self.generation = self.generation.wrapping_add(1);
+    }
+
+    pub(super) fn id(&self) -> SlotId {
+        SlotId {
+            at: self.at,
+            generation: *self.generation,
+        }
+    }
+}
+
 /// The index's keys are keyed hashes already.
 #[derive(Default)]
 struct Hashed(u64);
@@ -236,7 +278,7 @@ mod tests {
             ));
             for left in (0..100).rev() {
                 table.remove_oldest();
-                assert_eq!(table.len(), left);
+                assert_eq!(table.index.len(), left);
             }
             assert_eq!(table.oldest_use(), None);
         }

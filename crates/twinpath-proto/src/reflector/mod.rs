@@ -1,8 +1,8 @@
 //! The Session-Reflector: octets and the facts of their arrival in, reply octets out.
 //!
 //! [`SessionReflector`] answers any sender in TWAMP Light and STAMP (RFC 5357 Appendix I, RFC 8762
-//! section 4.3); [`NegotiatedReflector`] answers only sessions negotiated by Control-Client and
-//! Server (RFC 5357 section 4.2).
+//! section 4.3), or only the senders of sessions that Control-Client and Server negotiated (RFC 5357
+//! section 4.2). What differs is how a packet finds its session.
 
 mod access;
 mod addresses;
@@ -10,6 +10,7 @@ mod classify;
 mod config;
 mod counters;
 mod engine;
+mod form;
 mod ignored;
 mod lru;
 mod negotiated;
@@ -17,15 +18,14 @@ mod rate;
 mod reply;
 mod reply_guard;
 mod table;
+mod unnegotiated;
 
 pub use access::Access;
 pub use addresses::is_unsafe_port;
 pub use classify::{Class, Tail, classify};
-pub use config::{ReflectorConfig, ReflectorProtocols};
+pub use config::{NegotiatedConfig, ReflectorConfig, ReflectorPolicy, ReflectorProtocols};
 pub use counters::ReflectorCounters;
 pub use engine::SessionReflector;
 pub use ignored::Ignored;
-pub use negotiated::{
-    Ended, InUse, NegotiatedConfig, NegotiatedReflector, SessionCounters, SessionSpec,
-};
+pub use negotiated::{Ended, InUse, SessionCounters, SessionSpec};
 pub use reply::Reflection;

@@ -45,7 +45,7 @@ impl RateLimit {
     pub(super) fn admits(&mut self, client: IpAddr, now: Mono) -> bool {
         let Some(cost) = self.cost else { return false };
         let bucket = match self.clients.entry(client.into(), now, BURST) {
-            Entry::Known(bucket, _) | Entry::Made { value: bucket, .. } => bucket,
+            Entry::Known(entry, _) | Entry::Made { entry, .. } => entry.value,
             Entry::Full => &mut self.strangers,
         };
         bucket.pay(cost, now)

@@ -1,13 +1,14 @@
-//! Building replies (RFC 5357 section 4.2.1, RFC 8762 section 4.3.1; RFC 6038, 7750, 8186), for
-//! every kind of reflector.
+//! Building replies (RFC 5357 section 4.2.1, RFC 8762 section 4.3; RFC 6038, 7750, 8186), in every
+//! layout.
 
 use twinpath_wire::{
     Arrival, ErrorEstimate, ReflectorOpen, ReflectorSecured, ReplyHead, SenderOpen, StampReflector,
-    TimeFormat, Tos, Wall, WireTime,
+    StampReflectorAuthenticated, TimeFormat, Tos, WireTime,
 };
 
 use zerocopy::FromZeros;
 
+use super::form::Form;
 use crate::features::{SENDER_TOS_AT, TestFeatures};
 
 /// The Z bit of an Error Estimate (RFC 8186 section 2.3).
@@ -24,50 +25,18 @@ pub struct Reflection {
     pub tos: Tos,
     /// The format of T2, and so of T3.
     pub(super) format: TimeFormat,
-    /// The session whose keys seal it: an index into the table of negotiated sessions.
-    pub(super) keys: Option<u32>,
+    pub(super) seal: Seal,
 }
 
-/// Where padding is in a TWAMP request and in its reply.
+/// Where T3 is in a reply, and what protects it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
-    padding_from: usize,
-    header: usize,
-    form: Form,
-}
-
-/// The two headers of TWAMP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub(super) enum Seal {
+    /// Unauthenticated TWAMP and STAMP.
     Open,
-    Secured {
-        /// DSCP and ECN Monitoring.
-        monitors: bool,
-    },
-}
-
-impl Layout {
-    /// Without any feature (RFC 5357).
-    pub(super) const PLAIN: Self = Self {
-        form: Form::Open,
-        padding_from: SenderOpen::OCTETS,
-        header: ReflectorOpen::OCTETS,
-    };
-
-    /// With the features of a session.
-    pub(super) fn of(features: TestFeatures) -> Self {
-        Self {
-            padding_from: features.padding_from(),
-            header: features.reply_header(),
-            form: if features.is_secured() {
-                Form::Secured {
-                    monitors: features.monitors_dscp(),
-                }
-            } else {
-                Form::Open
-            },
-        }
-    }
+    /// The secured modes of TWAMP: the keys of the negotiated session in this slot.
+    TwampSecured(u32),
+    /// STAMP authenticated.
+    StampAuthenticated,
 }
 
 /// The contents of a reply except for T3 and its Error Estimate.
@@ -79,35 +48,32 @@ pub(super) struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// The request's padding moves after the reply's header and is truncated at its end (rows
-    /// TT-19, TT-20), so the octets to be reflected (row TT-39) come first. Octets beyond it are
-    /// zeroed, because the buffer may contain an earlier packet.
-    pub(super) fn write_twamp(
-        &self,
-        buffer: &mut [u8],
-        received: usize,
-        octets: usize,
-        layout: Layout,
-    ) {
-        let Layout {
-            padding_from,
-            header,
-            form,
-        } = layout;
-        let kept = received
-            .saturating_sub(padding_from)
-            .min(octets.saturating_sub(header));
-        if kept > 0 {
-            buffer.copy_within(padding_from..padding_from + kept, header);
+    /// Writes the base packet, `octets` long with what follows it, over a request of `received`
+    /// octets. Octets beyond the request are zeroed, because the buffer may contain an earlier
+    /// packet.
+    pub(super) fn write(&self, buffer: &mut [u8], received: usize, octets: usize, form: Form) {
+        let (from, to) = (form.request_base(), form.reply_base());
+        let kept = received.saturating_sub(from).min(octets.saturating_sub(to));
+        // The padding of TWAMP moves after the reply's header and is truncated at its end (rows
+        // TT-19, TT-20), so the octets to be reflected (row TT-39) come first. Octets after a base
+        // packet of STAMP stay in place.
+        if from != to && kept > 0 {
+            buffer.copy_within(from..from + kept, to);
         }
-        if let Some(beyond) = buffer.get_mut(header + kept..octets) {
+        if let Some(beyond) = buffer.get_mut(to + kept..octets) {
             beyond.fill(0);
         }
-        if let Form::Secured { monitors } = form {
-            return self.write_secured(buffer, monitors);
+        match form {
+            Form::Twamp(features) if features.is_secured() => self.write_secured(buffer, features),
+            Form::Twamp(_) => self.write_twamp(buffer, to.min(octets)),
+            Form::Stamp { ssid, .. } => self.write_stamp(buffer, ssid),
+            Form::StampAuthenticated { ssid, .. } => self.write_authenticated(buffer, ssid),
         }
-        if let Some([monitored, mbz @ ..]) = buffer.get_mut(SENDER_TOS_AT..header.min(octets)) {
-            *monitored = self.arrival.tos.unwrap_or_default().0;
+    }
+
+    fn write_twamp(&self, buffer: &mut [u8], header: usize) {
+        if let Some([monitored, mbz @ ..]) = buffer.get_mut(SENDER_TOS_AT..header) {
+            *monitored = self.sender_tos();
             mbz.fill(0);
         }
         if let Ok((reply, _)) = ReflectorOpen::view_mut(buffer) {
@@ -118,7 +84,7 @@ impl Fields<'_> {
         }
     }
 
-    fn write_secured(&self, buffer: &mut [u8], monitors: bool) {
+    fn write_secured(&self, buffer: &mut [u8], features: TestFeatures) {
         let Ok((reply, _)) = ReflectorSecured::view_mut(buffer) else {
             return;
         };
@@ -129,16 +95,12 @@ impl Fields<'_> {
         reply.sender_t1 = self.sender.t1;
         reply.sender_error = self.sender.error;
         reply.sender_ttl = self.sender_ttl();
-        if monitors {
-            reply.sender_tos = self.arrival.tos.unwrap_or_default().0;
+        if features.monitors_dscp() {
+            reply.sender_tos = self.sender_tos();
         }
     }
 
-    /// Octets after the base packet stay in place.
-    pub(super) fn write_stamp(&self, buffer: &mut [u8], received: usize, octets: usize, ssid: u16) {
-        if let Some(beyond) = buffer.get_mut(received.max(StampReflector::OCTETS)..octets) {
-            beyond.fill(0);
-        }
+    fn write_stamp(&self, buffer: &mut [u8], ssid: u16) {
         if let Ok((reply, _)) = StampReflector::view_mut(buffer) {
             self.write_head(&mut reply.head, ssid);
             reply.sender_error = self.sender.error;
@@ -146,6 +108,20 @@ impl Fields<'_> {
             reply.sender_ttl = self.sender_ttl();
             reply.mbz_end = [0; 3];
         }
+    }
+
+    fn write_authenticated(&self, buffer: &mut [u8], ssid: u16) {
+        let Ok((reply, _)) = StampReflectorAuthenticated::view_mut(buffer) else {
+            return;
+        };
+        *reply = StampReflectorAuthenticated::new_zeroed();
+        reply.seq.set(self.number);
+        reply.ssid.set(ssid);
+        reply.t2 = self.t2;
+        reply.sender_seq = self.sender.seq;
+        reply.sender_t1 = self.sender.t1;
+        reply.sender_error = self.sender.error;
+        reply.sender_ttl = self.sender_ttl();
     }
 
     fn write_head(&self, head: &mut ReplyHead, ssid: u16) {
@@ -162,39 +138,37 @@ impl Fields<'_> {
     fn sender_ttl(&self) -> u8 {
         self.arrival.ttl.unwrap_or(255)
     }
-}
 
-/// Writes T3 and the Error Estimate that covers T3 and T2.
-pub(super) fn seal(
-    reply: &mut [u8],
-    t3: Wall,
-    error: ErrorEstimate,
-    format: TimeFormat,
-    tai_offset_s: i32,
-) {
-    if let Ok((head, _)) = ReplyHead::view_mut(reply) {
-        head.t3 = WireTime::write(t3, format, tai_offset_s);
-        head.error = estimate_in(format, error);
+    /// The ToS octet on arrival; 0 if it is not available.
+    fn sender_tos(&self) -> u8 {
+        self.arrival.tos.unwrap_or_default().0
     }
 }
 
-/// As [`seal`], for a secured header; the caller encrypts it afterwards.
-pub(super) fn seal_secured(
-    reply: &mut [u8],
-    t3: Wall,
-    error: ErrorEstimate,
-    format: TimeFormat,
-    tai_offset_s: i32,
-) {
-    if let Ok((head, _)) = ReflectorSecured::view_mut(reply) {
-        head.t3 = WireTime::write(t3, format, tai_offset_s);
-        head.error = estimate_in(format, error);
+impl Seal {
+    /// Writes T3 and the Error Estimate that covers T3 and T2.
+    pub(super) fn write_t3(self, reply: &mut [u8], t3: WireTime, error: ErrorEstimate) {
+        let (written, at) = match self {
+            Self::Open => match ReplyHead::view_mut(reply) {
+                Ok((head, _)) => (&mut head.t3, &mut head.error),
+                Err(_) => return,
+            },
+            Self::TwampSecured(_) => match ReflectorSecured::view_mut(reply) {
+                Ok((head, _)) => (&mut head.t3, &mut head.error),
+                Err(_) => return,
+            },
+            Self::StampAuthenticated => match StampReflectorAuthenticated::view_mut(reply) {
+                Ok((head, _)) => (&mut head.t3, &mut head.error),
+                Err(_) => return,
+            },
+        };
+        (*written, *at) = (t3, error);
     }
 }
 
 /// `error` with the Z bit of the actual format of T2 and T3, and never with a Multiplier of 0 (rows
 /// TT-45, TT-51).
-fn estimate_in(format: TimeFormat, error: ErrorEstimate) -> ErrorEstimate {
+pub(super) fn estimate_in(format: TimeFormat, error: ErrorEstimate) -> ErrorEstimate {
     let known = if error.multiplier() == 0 {
         UNKNOWN_ERROR
     } else {
@@ -204,4 +178,72 @@ fn estimate_in(format: TimeFormat, error: ErrorEstimate) -> ErrorEstimate {
         TimeFormat::Ntp => known & !Z,
         TimeFormat::Ptp => known | Z,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::Value;
+    use twinpath_wire::{Rung, Stamp, StampSenderAuthenticated, Wall};
+
+    use super::super::Tail;
+    use super::*;
+
+    fn octets(hex: &Value) -> Vec<u8> {
+        let digits = hex.as_str().unwrap().as_bytes();
+        let octet = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16);
+        digits.chunks(2).map(|pair| octet(pair).unwrap()).collect()
+    }
+
+    /// The base packets of known answers, but for the HMAC.
+    #[test]
+    fn authenticated_stamp_replies_are_laid_out_as_the_known_answers() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/stamp.json");
+        let known: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        for name in [
+            "authenticated",
+            "authenticated_tlvs",
+            "authenticated_padding_only",
+            "authenticated_no_hmac_tlv",
+        ] {
+            let exchange = &known["constructed"][name];
+            let (mut buffer, reply) = (octets(&exchange["request"]), octets(&exchange["reply"]));
+            let (request, tlvs) = StampSenderAuthenticated::view(&buffer).unwrap();
+            let (answer, _) = StampReflectorAuthenticated::view(&reply).unwrap();
+            let (ssid, tlvs) = (request.ssid.get(), tlvs.to_vec());
+            let fields = Fields {
+                number: answer.seq.get(),
+                t2: answer.t2,
+                sender: SenderOpen {
+                    seq: request.seq,
+                    t1: request.t1,
+                    error: request.error,
+                },
+                arrival: &Arrival {
+                    at: Stamp {
+                        at: Wall::from_unix_ns(0),
+                        rung: Rung::User,
+                    },
+                    from: "192.0.2.1:40000".parse().unwrap(),
+                    to: None,
+                    to_port: 862,
+                    ttl: Some(answer.sender_ttl),
+                    tos: None,
+                    interface: 0,
+                    truncated: false,
+                },
+            };
+            let form = Form::StampAuthenticated {
+                ssid,
+                tail: Tail::None,
+            };
+            let octets = buffer.len();
+            fields.write(&mut buffer, octets, octets, form);
+            Seal::StampAuthenticated.write_t3(&mut buffer, answer.t3, answer.error);
+            assert_eq!(buffer[..96], reply[..96], "{name}");
+            assert_eq!(buffer[96..112], [0; 16], "{name}: its HMAC");
+            assert_eq!(buffer[112..], tlvs, "{name}");
+        }
+    }
 }

@@ -19,8 +19,10 @@
 //! Taken together, random padding passes for a reply with a probability of about 6e-12.
 
 use twinpath_wire::{
-    LIGHT_PORT, ReplyHead, StampReflectorAuthenticated, TWAMP_TEST_PORT, Wall, WireTime,
+    Arrival, LIGHT_PORT, ReplyHead, StampReflectorAuthenticated, TWAMP_TEST_PORT, Wall, WireTime,
 };
+
+use super::form::Form;
 
 /// 30 days in seconds.
 const NEAR_S: u32 = 30 * 86_400;
@@ -36,8 +38,32 @@ pub(super) struct Ports {
     pub(super) to: u16,
 }
 
+impl Ports {
+    /// Ports that do not suggest a reflector: a negotiated sender may use any port, even its peer's.
+    pub(super) const NO_SIGN: Self = Self { from: 1, to: 0 };
+
+    pub(super) fn of(arrival: &Arrival) -> Self {
+        Self {
+            from: arrival.from.port(),
+            to: arrival.to_port,
+        }
+    }
+}
+
+/// Whether a payload that has the layout of a request has that of a reply too. In the secured modes
+/// of TWAMP no whole reply passes for a request: its HMAC is elsewhere.
+pub(super) fn is_reply(form: Form, payload: &[u8], ports: Ports, now: Wall) -> bool {
+    match form {
+        Form::Twamp(features) if features.is_secured() => false,
+        Form::Twamp(_) | Form::Stamp { .. } => is_open_reply(payload, ports, now),
+        Form::StampAuthenticated { .. } => {
+            is_open_reply(payload, ports, now) || is_authenticated_reply(payload, ports, now)
+        }
+    }
+}
+
 /// Whether these octets, read as unauthenticated, are a Session-Reflector's.
-pub(super) fn is_open_reply(payload: &[u8], ports: Ports, now: Wall) -> bool {
+fn is_open_reply(payload: &[u8], ports: Ports, now: Wall) -> bool {
     let Ok((head, rest)) = ReplyHead::view(payload) else {
         return false;
     };
@@ -51,7 +77,7 @@ pub(super) fn is_open_reply(payload: &[u8], ports: Ports, now: Wall) -> bool {
 }
 
 /// Whether these octets, read as STAMP authenticated, are a Session-Reflector's.
-pub(super) fn is_authenticated_reply(payload: &[u8], ports: Ports, now: Wall) -> bool {
+fn is_authenticated_reply(payload: &[u8], ports: Ports, now: Wall) -> bool {
     let Ok((reply, _)) = StampReflectorAuthenticated::view(payload) else {
         return false;
     };

@@ -13,7 +13,7 @@ use std::time::Duration;
 use twinpath_wire::{Arrival, Mono};
 
 use super::ReflectorCounters;
-use super::lru::{Entry, Lru};
+use super::lru::{Entry, Lru, SlotId};
 
 /// A session used more recently than this is never evicted for a new one.
 const SPARE: Duration = Duration::from_secs(30);
@@ -25,6 +25,7 @@ const EXPIRED_AT_ONCE: usize = 64;
 /// The key of a session: both addresses and ports, and the SSID. IPv4 addresses are mapped; the
 /// zone of a link-local source is in the 32 bits of its address that are always zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(Rust, packed(2))] // Its slot has room for no more.
 pub(super) struct SessionKey {
     from: [u64; 2],
     to: [u64; 2],
@@ -45,6 +46,8 @@ struct Session {
     /// Sequence Number of the last request.
     last: u32,
 }
+
+const _: () = assert!(Lru::<SessionKey, Session>::SLOT_OCTETS == 64);
 
 impl SessionKey {
     pub(super) fn new(arrival: &Arrival, ssid: u16) -> Self {
@@ -82,41 +85,43 @@ impl Sessions {
         }
     }
 
-    /// The Sequence Number of the reply to request `seq`; `None`: no room, answer without state.
+    /// The Sequence Number of the reply to request `seq`, and where the session is; `None`: no room,
+    /// answer without state.
     pub(super) fn number(
         &mut self,
         key: SessionKey,
         seq: u32,
         now: Mono,
         counters: &mut ReflectorCounters,
-    ) -> Option<u32> {
+    ) -> Option<(u32, SlotId)> {
         let session = match self.table.entry(key, now, self.spare) {
-            Entry::Known(session, idle) => {
+            Entry::Known(mut session, idle) => {
                 if idle >= self.idle {
                     counters.sessions_expired += 1;
                     counters.sessions_made += 1;
-                    session.next = 0;
-                } else if seq == 0 && session.last != 0 && idle > NEW_RUN {
+                    session.renew();
+                } else if seq == 0 && session.value.last != 0 && idle > NEW_RUN {
                     counters.sessions_restarted += 1;
-                    session.next = 0;
+                    session.renew();
                 }
                 session
             }
-            Entry::Made { value, evicted } => {
+            Entry::Made { entry, evicted } => {
                 counters.sessions_made += 1;
                 match evicted {
                     Some(idle) if idle >= self.idle => counters.sessions_expired += 1,
                     Some(_) => counters.sessions_evicted += 1,
                     None => counters.sessions += 1,
                 }
-                value
+                entry
             }
             Entry::Full => return None,
         };
-        let number = session.next;
-        session.next = number.wrapping_add(1);
-        session.last = seq;
-        Some(number)
+        let id = session.id();
+        let Session { next, last } = session.value;
+        let number = *next;
+        (*next, *last) = (number.wrapping_add(1), seq);
+        Some((number, id))
     }
 
     /// Forgets sessions whose time has come, some of them: the rest at the next call.
@@ -127,8 +132,8 @@ impl Sessions {
             }
             self.table.remove_oldest();
             counters.sessions_expired += 1;
+            counters.sessions -= 1;
         }
-        counters.sessions = self.table.len() as u64;
     }
 
     /// When the next session's time comes.
@@ -145,4 +150,57 @@ pub(super) fn halves(address: IpAddr) -> [u64; 2] {
     #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
     let lower = bits as u64;
     [(bits >> 64) as u64, lower]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use twinpath_wire::{Rung, Stamp, Wall};
+
+    use super::*;
+
+    fn key(port: u16) -> SessionKey {
+        let at = Wall::from_unix_ns(0);
+        let arrival = Arrival {
+            at: Stamp {
+                at,
+                rung: Rung::User,
+            },
+            from: SocketAddr::new(Ipv4Addr::new(192, 0, 2, 2).into(), port),
+            to: None,
+            to_port: 862,
+            ttl: None,
+            tos: None,
+            interface: 0,
+            truncated: false,
+        };
+        SessionKey::new(&arrival, 0)
+    }
+
+    #[test]
+    fn a_session_keeps_its_slot_and_generation_and_no_other_session_gets_both() {
+        let mut sessions = Sessions::new(2, Duration::from_secs(40));
+        let mut counters = ReflectorCounters::default();
+        let mut number = |port, seq, second: u64| {
+            let now = Mono::from_ns(second * 1_000_000_000);
+            sessions.number(key(port), seq, now, &mut counters)
+        };
+        let (first, second) = (number(1, 0, 0).unwrap(), number(2, 0, 1).unwrap());
+        assert_ne!(first.1, second.1);
+        assert_eq!(number(1, 1, 2), Some((1, first.1)));
+        assert_eq!(number(3, 0, 3), None, "no room, no slot");
+        // A new run from the same port.
+        let (restarted, begun_again) = number(1, 0, 10).unwrap();
+        assert_eq!(restarted, 0);
+        assert_ne!(begun_again, first.1);
+        assert_eq!(number(1, 1, 11), Some((1, begun_again)));
+        // Another session in the slot of the one that was idle for longest.
+        let (_, evicted) = number(3, 0, 35).unwrap();
+        assert!(![first.1, second.1, begun_again].contains(&evicted));
+        // The same session, after it was over.
+        let (number, later) = number(1, 7, 60).unwrap();
+        assert_eq!(number, 0);
+        assert!(![first.1, second.1, begun_again, evicted].contains(&later));
+    }
 }

@@ -11,7 +11,7 @@ mod threads;
 mod transmit_latency;
 mod worker;
 
-use packets::{Packets, Replies, SocketState};
+use packets::{Packets, SocketState};
 pub use report::ReflectorReport;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use sockets::Sockets;

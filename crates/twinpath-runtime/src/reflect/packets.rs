@@ -8,10 +8,8 @@ use std::time::Duration;
 use twinpath_metrics::RungCounts;
 use twinpath_net::{Outbound, QueueEvent, RecvBatch, TestSocket, clock};
 use twinpath_proto::extension::Effects;
-use twinpath_proto::reflector::{
-    Ignored, NegotiatedReflector, Reflection, ReflectorCounters, SessionReflector,
-};
-use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Wall};
+use twinpath_proto::reflector::{Reflection, SessionReflector};
+use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung};
 
 use crate::interfaces::FollowedInterface;
 
@@ -30,83 +28,6 @@ const FLOOD: usize = 16;
 const TOGETHER: usize = 4;
 /// For so long after a batch the caches are warm.
 const WARM: Duration = Duration::from_micros(500);
-
-/// An engine that makes replies: for strangers or for negotiated sessions.
-pub(crate) trait Replies {
-    /// All of the reply but T3, in place.
-    fn reflect(
-        &mut self,
-        now: Mono,
-        buffer: &mut [u8],
-        received: usize,
-        arrival: &Arrival,
-    ) -> Result<Reflection, Ignored>;
-
-    /// T3 and the Error Estimate, last.
-    fn seal(&self, reflection: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate);
-
-    fn handle_timeout(&mut self, now: Mono);
-
-    fn poll_timeout(&self) -> Option<Mono>;
-
-    fn counters(&self) -> &ReflectorCounters;
-}
-
-impl Replies for SessionReflector {
-    fn reflect(
-        &mut self,
-        now: Mono,
-        buffer: &mut [u8],
-        received: usize,
-        arrival: &Arrival,
-    ) -> Result<Reflection, Ignored> {
-        self.reflect(now, buffer, received, arrival)
-    }
-
-    fn seal(&self, _: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
-        self.seal(reply, t3, error);
-    }
-
-    fn handle_timeout(&mut self, now: Mono) {
-        self.handle_timeout(now);
-    }
-
-    fn poll_timeout(&self) -> Option<Mono> {
-        self.poll_timeout()
-    }
-
-    fn counters(&self) -> &ReflectorCounters {
-        self.counters()
-    }
-}
-
-impl Replies for NegotiatedReflector {
-    fn reflect(
-        &mut self,
-        now: Mono,
-        buffer: &mut [u8],
-        received: usize,
-        arrival: &Arrival,
-    ) -> Result<Reflection, Ignored> {
-        self.reflect(now, buffer, received, arrival)
-    }
-
-    fn seal(&self, reflection: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
-        self.seal(reflection, reply, t3, error);
-    }
-
-    fn handle_timeout(&mut self, now: Mono) {
-        self.handle_timeout(now);
-    }
-
-    fn poll_timeout(&self) -> Option<Mono> {
-        self.poll_timeout()
-    }
-
-    fn counters(&self) -> &ReflectorCounters {
-        self.totals()
-    }
-}
 
 /// State of one socket of a reflector thread.
 #[derive(Debug)]
@@ -232,7 +153,7 @@ impl Packets {
         &mut self,
         socket: &TestSocket,
         state: &mut SocketState,
-        engine: &mut impl Replies,
+        engine: &mut SessionReflector,
         now: Mono,
     ) -> io::Result<usize> {
         let count = socket.receive(&mut self.batch)?;
@@ -299,7 +220,7 @@ impl Packets {
         &mut self,
         socket: &TestSocket,
         state: &mut SocketState,
-        engine: &impl Replies,
+        engine: &SessionReflector,
         path: Path,
         now: Mono,
     ) {
@@ -326,7 +247,7 @@ impl Packets {
     }
 
     /// Reads T3 for each reply that is ready, and lets them go together.
-    fn send_ready(&mut self, socket: &TestSocket, engine: &impl Replies) {
+    fn send_ready(&mut self, socket: &TestSocket, engine: &SessionReflector) {
         for ((slot, octets, _), (reflection, advance)) in self.ready.iter().zip(&self.unsealed) {
             if let Some((packet, ..)) = self.batch.packet(*slot)
                 && let Some(reply) = packet.get_mut(..*octets)

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use twinpath_net::Waker;
+use twinpath_proto::reflector::SessionReflector;
 
 use super::worker::{Duties, Worker};
 use super::{Snapshot, Sockets};
@@ -33,12 +34,12 @@ impl ReflectorThread {
     pub(crate) fn start<D>(
         index: usize,
         sockets: Sockets,
-        engine: D::Engine,
+        engine: SessionReflector,
         raw_t3: bool,
         duties: D,
     ) -> Result<Self, StartError>
     where
-        D: Duties<Engine: Send> + Send + 'static,
+        D: Duties + Send + 'static,
     {
         let shared = Arc::new(Shared::default());
         let waker = sockets.waker();

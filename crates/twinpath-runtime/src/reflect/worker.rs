@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use twinpath_net::clock;
+use twinpath_proto::reflector::SessionReflector;
 use twinpath_wire::Mono;
 
 use super::threads::Shared;
-use super::{Packets, Replies, Snapshot, Sockets};
+use super::{Packets, Snapshot, Sockets};
 use crate::error::RunError;
 
 /// Under load, sockets that were silent are looked for as often.
@@ -25,15 +26,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What a reflector thread does beside reflecting.
 pub(crate) trait Duties {
-    /// What makes the replies.
-    type Engine: Replies;
-
     /// Does what is due; never waits. When it is called again at the latest, if packets or the waker do
     /// not bring it about; `None`: that does not matter.
     fn attend(
         &mut self,
         sockets: &mut Sockets,
-        engine: &mut Self::Engine,
+        engine: &mut SessionReflector,
         now: Mono,
     ) -> Option<Mono>;
 }
@@ -41,7 +39,7 @@ pub(crate) trait Duties {
 /// What a reflector thread owns.
 pub(super) struct Worker<D: Duties> {
     sockets: Sockets,
-    engine: D::Engine,
+    engine: SessionReflector,
     packets: Packets,
     duties: D,
     shared: Arc<Shared>,
@@ -59,7 +57,7 @@ pub(super) struct Worker<D: Duties> {
 impl<D: Duties> Worker<D> {
     pub(super) fn new(
         sockets: Sockets,
-        engine: D::Engine,
+        engine: SessionReflector,
         raw_t3: bool,
         duties: D,
         shared: Arc<Shared>,

@@ -51,8 +51,6 @@ impl FollowAddresses {
 }
 
 impl Duties for FollowAddresses {
-    type Engine = SessionReflector;
-
     /// Opens sockets for addresses that are new, and closes those whose address is gone.
     fn attend(
         &mut self,

@@ -27,7 +27,7 @@ pub(super) fn open(plan: &ResponderPlan) -> Result<Vec<Vec<TestSocket>>, StartEr
         groups.push(more.collect::<Result<_, _>>()?);
     }
     if threads > 1
-        && plan.reflector.max_rate_pps.is_some()
+        && plan.reflector.policy.max_rate_pps.is_some()
         && let Some(first) = groups.first()
     {
         // A client's rate is limited where its packets come in: all on one thread.

@@ -6,7 +6,7 @@ mod listen;
 use std::net::SocketAddr;
 
 use twinpath_net::{NoHardware, TestSocket, clock};
-use twinpath_proto::reflector::{ReflectorConfig, ReflectorCounters, SessionReflector};
+use twinpath_proto::reflector::{ReflectorCounters, SessionReflector};
 use twinpath_wire::Mono;
 
 use crate::ResponderPlan;
@@ -44,11 +44,9 @@ pub fn start(plan: &ResponderPlan) -> Result<ResponderRun, StartError> {
     let start = |(index, group)| {
         let (sockets, addresses) =
             addresses::begin(plan, group).map_err(StartError::system("a descriptor to wait by"))?;
-        let config = ReflectorConfig {
-            max_sessions: plan.reflector.max_sessions.div_ceil(count),
-            tai_offset_s: clock::discipline().tai_offset_s,
-            ..plan.reflector.clone()
-        };
+        let mut config = plan.reflector.clone();
+        config.max_sessions = config.max_sessions.div_ceil(count);
+        config.policy.tai_offset_s = clock::discipline().tai_offset_s;
         let engine = SessionReflector::new(config);
         ReflectorThread::start(index, sockets, engine, plan.raw_t3, addresses)
     };

@@ -165,7 +165,7 @@ fn a_client_s_rate_is_limited_over_all_threads() {
         }
         let mut plan = responder_plan(&[near]);
         plan.threads = 4;
-        plan.reflector.max_rate_pps = Some(10);
+        plan.reflector.policy.max_rate_pps = Some(10);
         let (reflector, far) = reflect(&plan);
         let runs: Vec<_> = (0..8)
             .map(|_| {

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use twinpath_proto::reflector::{ReflectorConfig, ReflectorProtocols};
+use twinpath_proto::reflector::{ReflectorConfig, ReflectorPolicy, ReflectorProtocols};
 use twinpath_runtime::ResponderPlan;
 use twinpath_wire::LIGHT_PORT;
 
@@ -27,6 +27,13 @@ pub(crate) fn responder(
     Ok(ResponderPlan {
         tolerate_missing_family,
         reflector: ReflectorConfig {
+            policy: ReflectorPolicy {
+                allow: args.allow.iter().map(|prefix| prefix.0).collect(),
+                max_rate_pps: args.max_rate,
+                dscp: args.dscp,
+                strict: args.strict,
+                ..ReflectorPolicy::default()
+            },
             protocols: match args.protocol {
                 Answers::Auto => ReflectorProtocols::Auto,
                 Answers::Stamp => ReflectorProtocols::Stamp,
@@ -37,10 +44,6 @@ pub(crate) fn responder(
             idle: args.timer.0,
             padding: args.padding.map(|padding| padding.0.into()),
             allow_larger_replies: args.allow_larger_replies,
-            allow: args.allow.iter().map(|prefix| prefix.0).collect(),
-            max_rate_pps: args.max_rate,
-            dscp: args.dscp,
-            strict: args.strict,
             ..ReflectorConfig::default()
         },
         path: args.ip.path(&args.stamps)?,
@@ -139,8 +142,8 @@ mod tests {
         let bare = plan("").unwrap();
         assert!(
             bare.reflector.stateful
-                && !bare.reflector.strict
-                && bare.reflector.allow.is_empty()
+                && !bare.reflector.policy.strict
+                && bare.reflector.policy.allow.is_empty()
                 && !bare.raw_t3
                 && !bare.path.portable
         );
@@ -155,8 +158,8 @@ mod tests {
         assert_eq!(
             (
                 bare.reflector.padding,
-                bare.reflector.max_rate_pps,
-                bare.reflector.dscp
+                bare.reflector.policy.max_rate_pps,
+                bare.reflector.policy.dscp
             ),
             (None, None, None)
         );
@@ -167,10 +170,13 @@ mod tests {
              --portable",
         )
         .unwrap();
-        assert_eq!(plan.reflector.allow.len(), 2);
+        assert_eq!(plan.reflector.policy.allow.len(), 2);
         assert!(!self::plan("--stateless").unwrap().reflector.stateful);
         assert_eq!(
-            (plan.reflector.max_rate_pps, plan.reflector.max_sessions),
+            (
+                plan.reflector.policy.max_rate_pps,
+                plan.reflector.max_sessions
+            ),
             (Some(100), 5)
         );
         assert_eq!(
@@ -181,9 +187,15 @@ mod tests {
             (plan.reflector.padding, plan.reflector.allow_larger_replies),
             (Some(1000), true)
         );
-        assert_eq!((plan.reflector.dscp, plan.path.ttl), (Some(Dscp::EF), 64));
+        assert_eq!(
+            (plan.reflector.policy.dscp, plan.path.ttl),
+            (Some(Dscp::EF), 64)
+        );
         assert!(
-            plan.reflector.strict && plan.path.dont_fragment && plan.raw_t3 && plan.path.portable
+            plan.reflector.policy.strict
+                && plan.path.dont_fragment
+                && plan.raw_t3
+                && plan.path.portable
         );
         assert_eq!(
             (plan.path.interface.as_deref(), plan.reflector.protocols),

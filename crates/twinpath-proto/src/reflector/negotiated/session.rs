@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_wire::control::Sid;
-use twinpath_wire::{Dscp, Mono, SenderOpen, SenderSecured, nanoseconds};
+use twinpath_wire::{Dscp, Mono, ReflectorSecured, SenderOpen, SenderSecured, nanoseconds};
 
 use super::super::Ignored;
 use super::super::table::halves;
@@ -52,16 +52,16 @@ pub(super) enum State {
 
 /// The state kept for a session.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(crate) struct Session {
     pub(super) sid: Sid,
     pub(super) key: SenderKey,
     /// The address that its packets are sent to, if that is negotiated.
     local: Option<IpAddr>,
-    pub(super) features: TestFeatures,
-    pub(super) dscp: Dscp,
+    pub(crate) features: TestFeatures,
+    pub(crate) dscp: Dscp,
     pub(super) state: State,
     /// The control client's address, if the session allows for NAT and no packet has arrived yet.
-    pub(super) unbound: Option<IpAddr>,
+    pub(crate) unbound: Option<IpAddr>,
     /// Sequence Number of the next reply (row TT-11).
     next: u32,
     /// How long it is reflected after its stop; 64 bits of nanoseconds to save memory.
@@ -73,7 +73,7 @@ pub(super) struct Session {
     begins: Mono,
     /// When the table handles it next.
     pub(super) timer: Option<Mono>,
-    pub(super) counters: SessionCounters,
+    pub(crate) counters: SessionCounters,
     /// `None` if packets are not secured.
     pub(super) secured: Option<Box<Secured>>,
 }
@@ -125,7 +125,7 @@ impl Session {
     }
 
     /// The decrypted fields of a request; none is used before its HMAC is verified (row TT-34).
-    pub(super) fn read(&self, request: &[u8]) -> Result<SenderOpen, Ignored> {
+    pub(crate) fn read(&self, request: &[u8]) -> Result<SenderOpen, Ignored> {
         let Some(secured) = &self.secured else {
             let (sender, _) = SenderOpen::view(request).map_err(|_| Ignored::TooShort)?;
             return Ok(*sender);
@@ -145,20 +145,45 @@ impl Session {
         })
     }
 
-    /// Whether a genuine request came before (row TT-35).
-    pub(super) fn repeat(&mut self, number: u32) -> Repeat {
-        match &mut self.secured {
-            Some(secured) => secured.replays.classify(number),
-            None => Repeat::New,
+    /// Whether its packets are reflected now.
+    pub(crate) fn check_state(&self, now: Mono) -> Result<(), Ignored> {
+        match self.state {
+            State::Negotiated => Err(Ignored::NotStarted),
+            State::Stopping { until } if until <= now => Err(Ignored::NoSession),
+            State::Running | State::Stopping { .. } => Ok(()),
         }
     }
 
-    /// Whether a request's number cannot be forged without the keys: the HMAC of the encrypted mode
-    /// covers a request's whole header, which no reply has. That of the authenticated mode covers
-    /// only the first block, and a reply's is computed over the same octets with the same key.
-    pub(super) fn has_authentic_numbers(&self) -> bool {
-        let secured = self.secured.as_ref();
-        secured.is_none_or(|secured| secured.guard.covers_headers())
+    /// Whether a genuine request of this number came before, or may have (row TT-35).
+    pub(crate) fn is_repeated(&mut self, number: u32) -> Result<bool, Ignored> {
+        let Some(secured) = &mut self.secured else {
+            return Ok(false);
+        };
+        let repeat = secured.replays.classify(number);
+        if repeat == Repeat::Old {
+            self.counters.old += 1;
+            // The HMAC of the encrypted mode covers a request's whole header, which no reply has.
+            // That of the authenticated mode covers only the first block, and a reply's is computed
+            // over the same octets with the same key, so that a reply's first block and HMAC pass
+            // for a request's and numbers can be forged. Refusing old numbers would let a forger
+            // block the real sender.
+            if secured.guard.covers_headers() {
+                return Err(Ignored::Old);
+            }
+        }
+        let is_repeated = repeat != Repeat::New;
+        self.counters.replays += u64::from(is_repeated);
+        Ok(is_repeated)
+    }
+
+    /// Encrypts what does not depend on T3, in the secured modes: whether it is in one.
+    pub(crate) fn prepare(&self, reply: &mut [u8]) -> bool {
+        let header = reply.get_mut(..ReflectorSecured::OCTETS);
+        let (Some(secured), Some(header)) = (&self.secured, header) else {
+            return false;
+        };
+        secured.guard.prepare(header);
+        true
     }
 
     /// Reflects from now on.
@@ -182,8 +207,10 @@ impl Session {
         }
     }
 
-    /// The number of the reply made at `now`.
-    pub(super) fn number(&mut self, now: Mono) -> u32 {
+    /// The number of the reply to a request of `received` octets, made at `now`.
+    pub(crate) fn number(&mut self, now: Mono, received: usize, sender: &SenderOpen) -> u32 {
+        self.counters.error_multiplier_zero += u64::from(sender.error.multiplier() == 0);
+        self.counters.too_short += u64::from(self.features.is_too_short(received));
         let number = self.next;
         self.next = number.wrapping_add(1);
         self.last_packet = self.last_packet.max(now);

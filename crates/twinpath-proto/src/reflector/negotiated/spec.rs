@@ -3,7 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use ipnet::IpNet;
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{Dscp, Mono};
 
@@ -33,7 +32,7 @@ pub struct SessionSpec {
     pub server_octets: u16,
     /// If the sender may be behind NAT: the control client's address as seen here. The first packet
     /// from there, by any port, binds the session; so does one from
-    /// [`NegotiatedConfig::allow_sender`] (row TT-25).
+    /// [`NegotiatedConfig::allow_sender`](super::super::NegotiatedConfig::allow_sender) (row TT-25).
     pub nat: Option<IpAddr>,
     /// The requested Start Time, if it lies ahead: REFWAIT counts from then, but no more than
     /// 24 hours after the start (row TC-48).
@@ -47,31 +46,6 @@ impl SessionSpec {
             modes: self.modes,
             padding_to_reflect: self.padding_to_reflect,
             server_octets: self.server_octets,
-        }
-    }
-}
-
-/// Configuration by the operator, common to all sessions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NegotiatedConfig {
-    /// Discards requests with an Error Estimate Multiplier of 0 (RFC 4656 section 4.1.2).
-    pub strict: bool,
-    /// TAI - UTC in seconds, for `PTPv2` timestamps (row TT-47).
-    pub tai_offset_s: i32,
-    /// Replies per second and sender (IPv6: its /64), over all its sessions, in bursts of at most
-    /// one second's worth; `None`: no limit for negotiated sessions (row TT-28).
-    pub max_rate_pps: Option<u32>,
-    /// Addresses other than the control client's that may bind a session behind NAT.
-    pub allow_sender: Vec<IpNet>,
-}
-
-impl Default for NegotiatedConfig {
-    fn default() -> Self {
-        Self {
-            strict: false,
-            tai_offset_s: 37,
-            max_rate_pps: None,
-            allow_sender: Vec::new(),
         }
     }
 }
@@ -123,7 +97,7 @@ pub struct SessionCounters {
 
 impl SessionCounters {
     /// Counts a datagram by its outcome. One that arrives after the session's end does not count.
-    pub(super) fn count_outcome(&mut self, judged: Result<(), Ignored>) {
+    pub(crate) fn count_outcome(&mut self, judged: Result<(), Ignored>) {
         let count = match judged {
             Ok(()) => &mut self.reflected,
             Err(Ignored::NoSession) => return,

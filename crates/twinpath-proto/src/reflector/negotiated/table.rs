@@ -32,8 +32,8 @@ pub(super) struct Table {
 type Unbound = (u16, u16, [u64; 2], u32);
 
 impl Table {
-    pub(super) fn len(&self) -> usize {
-        self.by_sid.len()
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_sid.is_empty()
     }
 
     pub(super) fn insert(&mut self, session: Session) -> Result<(), InUse> {

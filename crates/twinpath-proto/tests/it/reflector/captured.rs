@@ -1,6 +1,8 @@
 //! Recorded requests of other programs, and their reflectors' replies.
 
-use twinpath_proto::reflector::{ReflectorConfig, ReflectorProtocols, SessionReflector};
+use twinpath_proto::reflector::{
+    ReflectorConfig, ReflectorPolicy, ReflectorProtocols, SessionReflector,
+};
 use twinpath_wire::{Arrival, ReplyHead, SenderOpen, Stamp, TimeFormat, Wall};
 
 use super::capture::{Datagram, exchanges};
@@ -29,7 +31,7 @@ fn answer_as(
         .reflect(ms(0), &mut buffer, request.octets.len(), &arrival)
         .unwrap();
     buffer.truncate(reflection.octets);
-    ours.seal(&mut buffer, wall(recorded.t3), recorded.error);
+    ours.seal(&reflection, &mut buffer, wall(recorded.t3), recorded.error);
     (buffer, reflection.tos.0)
 }
 
@@ -39,7 +41,10 @@ fn replies_are_those_of_twampd_and_stamp_suite_octet_for_octet() {
     let ptp = ReflectorConfig {
         protocols: ReflectorProtocols::Stamp,
         format: TimeFormat::Ptp,
-        tai_offset_s: 0, // that peer writes UTC
+        policy: ReflectorPolicy {
+            tai_offset_s: 0, // that peer writes UTC
+            ..ReflectorPolicy::default()
+        },
         ..ReflectorConfig::default()
     };
     for (file, port, config, expected) in [

@@ -7,7 +7,10 @@ use super::support::{NOW, light, stamp};
 
 const LIGHT: Result<Class, Ignored> = Ok(Class::TwampLight);
 const REPLY: Result<Class, Ignored> = Err(Ignored::Reply);
-const AUTHENTICATED: Result<Class, Ignored> = Ok(Class::StampAuthenticated);
+const AUTHENTICATED: Result<Class, Ignored> = Ok(Class::StampAuthenticated {
+    ssid: 0,
+    tail: Tail::None,
+});
 
 #[expect(
     clippy::unnecessary_wraps,

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use twinpath_proto::reflector::{ReflectorProtocols, SessionReflector, classify};
 use twinpath_wire::{Arrival, Delta, ReplyHead, SenderOpen, Stamp, TimeFormat, Wall, WireTime};
 
-use super::support::{HERE, NOW, THERE, arrival, ask, light, ms, reflector, stamp, way_back};
+use super::support::{
+    HERE, NOW, THERE, arrival, ask, ask_slow, light, ms, reflector, stamp, way_back,
+};
 
 /// Rounds after which a loop is called endless.
 const ENDLESS: usize = 50;
@@ -275,8 +277,8 @@ proptest! {
         let from = SocketAddr::new(THERE, ports[0]);
         let arrival = Arrival { from, to_port: ports[1], at: at(clocks_s[0]), ..arrival() };
         let mut one = reflector(|config| (config.stateful, config.protocols) = (stateful, speaks));
-        if let Ok((mut reply, _)) = ask(&mut one, ms(0), &spoofed, &arrival) {
-            one.seal(&mut reply, arrival.at.at + Delta::from_ns(residence_ns), super::support::ERROR);
+        let residence = Delta::from_ns(residence_ns);
+        if let Ok((reply, _)) = ask_slow(&mut one, ms(0), &spoofed, &arrival, residence) {
             let back = Arrival { at: at(clocks_s[1]), ..way_back(&arrival) };
             for speaks in [ReflectorProtocols::Auto, ReflectorProtocols::TwampLight, ReflectorProtocols::Stamp] {
                 let mut other = reflector(|config| config.protocols = speaks);

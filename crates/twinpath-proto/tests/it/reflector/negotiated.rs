@@ -12,7 +12,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_proto::reflector::{
-    Ended, Ignored, NegotiatedConfig, NegotiatedReflector, SessionCounters, SessionSpec,
+    Ended, Ignored, NegotiatedConfig, ReflectorPolicy, SessionCounters, SessionReflector,
+    SessionSpec,
 };
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{Arrival, Delta, Dscp, Mono, Tos};
@@ -44,22 +45,24 @@ fn spec(number: u16) -> SessionSpec {
     }
 }
 
-fn reflector() -> NegotiatedReflector {
-    NegotiatedReflector::new(NegotiatedConfig::default())
+fn reflector() -> SessionReflector {
+    with_policy(|_| {})
+}
+
+fn with_policy(change: impl FnOnce(&mut ReflectorPolicy)) -> SessionReflector {
+    let mut config = NegotiatedConfig::default();
+    change(&mut config.policy);
+    SessionReflector::for_negotiated(config)
 }
 
 /// One session, started.
-fn running(change: impl FnOnce(&mut SessionSpec)) -> NegotiatedReflector {
+fn running(change: impl FnOnce(&mut SessionSpec)) -> SessionReflector {
     let mut ours = reflector();
     open_and_start(&mut ours, 0, change);
     ours
 }
 
-fn open_and_start(
-    ours: &mut NegotiatedReflector,
-    number: u16,
-    change: impl FnOnce(&mut SessionSpec),
-) {
+fn open_and_start(ours: &mut SessionReflector, number: u16, change: impl FnOnce(&mut SessionSpec)) {
     let mut spec = spec(number);
     change(&mut spec);
     ours.open(spec, PORT, None).unwrap();
@@ -68,7 +71,7 @@ fn open_and_start(
 
 /// The reply, sealed 20 us after the arrival, and its ToS octet. The buffer is dirty.
 fn ask(
-    ours: &mut NegotiatedReflector,
+    ours: &mut SessionReflector,
     now: Mono,
     request: &[u8],
     arrival: &Arrival,
@@ -83,7 +86,7 @@ fn ask(
 }
 
 /// The fate of one plain packet from session `number`'s sender.
-fn packet(ours: &mut NegotiatedReflector, number: u16, now: Mono) -> Result<u32, Ignored> {
+fn packet(ours: &mut SessionReflector, number: u16, now: Mono) -> Result<u32, Ignored> {
     let arrival = Arrival {
         from: spec(number).sender,
         ..arrival()
@@ -92,7 +95,7 @@ fn packet(ours: &mut NegotiatedReflector, number: u16, now: Mono) -> Result<u32,
     Ok(super::support::number(&reply))
 }
 
-fn ended(ours: &mut NegotiatedReflector) -> Vec<(Sid, Ended, SessionCounters)> {
+fn ended(ours: &mut SessionReflector) -> Vec<(Sid, Ended, SessionCounters)> {
     std::iter::from_fn(|| ours.poll_ended()).collect()
 }
 

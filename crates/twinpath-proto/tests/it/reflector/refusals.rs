@@ -112,7 +112,7 @@ fn a_sender_on_this_host_and_one_on_a_reflectors_port_are_answered() {
 #[test]
 fn only_allowed_clients_are_answered() {
     let mut ours = reflector(|config| {
-        config.allow = vec![
+        config.policy.allow = vec![
             "192.0.2.2/32".parse().unwrap(),
             "2001:db8::/32".parse().unwrap(),
         ];
@@ -132,7 +132,7 @@ fn only_allowed_clients_are_answered() {
 
 #[test]
 fn a_client_over_its_rate_is_cut_to_it_and_garbage_costs_it_nothing() {
-    let mut ours = reflector(|config| config.max_rate_pps = Some(10));
+    let mut ours = reflector(|config| config.policy.max_rate_pps = Some(10));
     for _ in 0..100 {
         assert!(ask(&mut ours, ms(0), &[1, 2, 3], &arrival()).is_err());
     }
@@ -165,7 +165,7 @@ fn a_multiplier_of_zero_is_counted_and_only_a_strict_reflector_refuses_it() {
     let (reply, _) = ask(&mut lenient, ms(0), &request, &arrival()).unwrap();
     assert_eq!(reply[36..38], [0x80, 0], "copied bit for bit");
     assert_eq!(lenient.counters().error_multiplier_zero, 1);
-    let mut strict = reflector(|config| config.strict = true);
+    let mut strict = reflector(|config| config.policy.strict = true);
     let answer = ask(&mut strict, ms(0), &request, &arrival());
     assert_eq!(answer, Err(Ignored::ErrorMultiplierZero));
 }

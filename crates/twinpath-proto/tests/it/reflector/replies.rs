@@ -50,7 +50,7 @@ fn padding_comes_back_from_its_first_octet() {
 
 #[test]
 fn a_given_dscp_is_used_for_all_replies() {
-    let mut ours = reflector(|config| config.dscp = Some(Dscp::EF));
+    let mut ours = reflector(|config| config.policy.dscp = Some(Dscp::EF));
     let (_, tos) = ask(&mut ours, ms(0), &light(0, &[]), &arrival()).unwrap();
     assert_eq!(tos, Tos(184));
 }
@@ -156,19 +156,22 @@ fn ptp_is_written_only_where_no_twamp_light_is_spoken() {
 
 #[test]
 fn neither_a_multiplier_of_zero_nor_a_wrong_z_is_ever_sent() {
-    let ours = reflector(|_| {});
-    let mut octets = [0; 44];
-    ours.seal(&mut octets, NOW, ErrorEstimate::default());
+    let mut ours = reflector(|_| {});
+    let mut octets = stamp(0, 0, &[]);
+    let reflection = ours.reflect(ms(0), &mut octets, 44, &arrival()).unwrap();
+    ours.seal(&reflection, &mut octets, NOW, ErrorEstimate::default());
     let error = ReplyHead::view(&octets).unwrap().0.error;
     assert!(error.multiplier() > 0 && !error.synchronized());
-    ours.seal(&mut octets, NOW, ErrorEstimate::from_bits(0xcd01));
+    let wrong_z = ErrorEstimate::from_bits(0xcd01);
+    ours.seal(&reflection, &mut octets, NOW, wrong_z);
     let error = ReplyHead::view(&octets).unwrap().0.error;
     assert_eq!(
         error.bits(),
         0x8d01,
         "Z says what is written, not what was handed in"
     );
-    ours.seal(&mut octets[..35], NOW, ERROR); // too short to be a reply: nothing happens
+    // Too short to be a reply: nothing happens.
+    ours.seal(&reflection, &mut octets[..35], NOW, ERROR);
 }
 
 #[test]

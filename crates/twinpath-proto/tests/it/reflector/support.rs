@@ -74,11 +74,22 @@ pub(crate) fn ask(
     request: &[u8],
     arrival: &Arrival,
 ) -> Result<(Vec<u8>, Tos), Ignored> {
+    ask_slow(reflector, now, request, arrival, Delta::from_ns(20_000))
+}
+
+/// The same, sealed so long after the arrival.
+pub(crate) fn ask_slow(
+    reflector: &mut SessionReflector,
+    now: Mono,
+    request: &[u8],
+    arrival: &Arrival,
+    residence: Delta,
+) -> Result<(Vec<u8>, Tos), Ignored> {
     let mut buffer = vec![STALE; request.len().max(2048)];
     buffer[..request.len()].copy_from_slice(request);
     let reflection = reflector.reflect(now, &mut buffer, request.len(), arrival)?;
     buffer.truncate(reflection.octets);
-    reflector.seal(&mut buffer, arrival.at.at + Delta::from_ns(20_000), ERROR);
+    reflector.seal(&reflection, &mut buffer, arrival.at.at + residence, ERROR);
     Ok((buffer, reflection.tos))
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_proto::reflector::{NegotiatedConfig, NegotiatedReflector, SessionSpec};
+use twinpath_proto::reflector::{NegotiatedConfig, SessionReflector, SessionSpec};
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Schedule, SenderConfig, SenderCounters, SessionSender, Wire,
@@ -25,8 +25,8 @@ fn guard(features: TestFeatures) -> TestGuard {
 }
 
 /// A reflector with the one session that is agreed on, started.
-fn reflector(features: TestFeatures) -> NegotiatedReflector {
-    let mut reflector = NegotiatedReflector::new(NegotiatedConfig::default());
+fn reflector(features: TestFeatures) -> SessionReflector {
+    let mut reflector = SessionReflector::for_negotiated(NegotiatedConfig::default());
     let spec = SessionSpec {
         sid: Sid([1; 16]),
         sender: SENDER.parse().unwrap(),
@@ -54,7 +54,7 @@ fn run(
     features: TestFeatures,
     path: Path,
     mut back: impl FnMut(&mut Vec<u8>),
-) -> (Vec<Sample>, SenderCounters, NegotiatedReflector) {
+) -> (Vec<Sample>, SenderCounters, SessionReflector) {
     let near = Clock {
         offset_ns: EPOCH_NS,
         skew_ppb: 0,
@@ -163,7 +163,7 @@ fn on_a_clean_link_nothing_is_odd_in_any_combination() {
                         .collect();
                     assert_eq!(odd, [], "{context}");
                     assert_eq!(
-                        far.counters(Sid([1; 16])).unwrap().too_short,
+                        far.session_counters(Sid([1; 16])).unwrap().too_short,
                         0,
                         "{context}"
                     );
@@ -215,7 +215,7 @@ fn on_a_bad_link_the_books_balance_in_any_combination() {
             assert_eq!(copy.tos_forward, said, "{modes}: copies say it too");
         }
         // TT-11: numbers from 0 without a gap; the sender received some of them.
-        let made = far.counters(Sid([1; 16])).unwrap().reflected;
+        let made = far.session_counters(Sid([1; 16])).unwrap().reflected;
         let largest = samples.iter().filter_map(|said| said.reflector_seq).max();
         assert!(u64::from(largest.unwrap()) < made, "{modes}");
     }

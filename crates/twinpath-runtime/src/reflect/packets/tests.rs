@@ -1,11 +1,11 @@
 //! T3 as it goes into replies, over real sockets, where measurements say an hour: no clock is so far off.
 
-use std::cell::RefCell;
 use std::net::UdpSocket;
 use std::time::Duration;
 
 use twinpath_net::{BindError, SocketOptions};
 use twinpath_proto::reflector::ReflectorConfig;
+use twinpath_wire::{ReplyHead, TimeFormat};
 
 use super::*;
 
@@ -18,48 +18,12 @@ const STAMPED: i64 = 60;
 const PLAIN: i64 = 50;
 const AS_READ: i64 = 0;
 
-/// A reflector that notes by how many minutes each T3 was advanced.
-struct Noting {
-    engine: SessionReflector,
-    minutes: RefCell<Vec<i64>>,
-}
-
-impl Replies for Noting {
-    fn reflect(
-        &mut self,
-        now: Mono,
-        buffer: &mut [u8],
-        received: usize,
-        arrival: &Arrival,
-    ) -> Result<Reflection, Ignored> {
-        self.engine.reflect(now, buffer, received, arrival)
-    }
-
-    fn seal(&self, _: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
-        let advance = t3 - clock::wall();
-        self.minutes
-            .borrow_mut()
-            .push((advance.ns() + 30_000_000_000).div_euclid(60_000_000_000));
-        self.engine.seal(reply, t3, error);
-    }
-
-    fn handle_timeout(&mut self, _: Mono) {}
-
-    fn poll_timeout(&self) -> Option<Mono> {
-        None
-    }
-
-    fn counters(&self) -> &ReflectorCounters {
-        self.engine.counters()
-    }
-}
-
 /// A reflector's socket, and all that its thread has.
 struct Reflector {
     socket: TestSocket,
     state: SocketState,
     packets: Packets,
-    replies: Noting,
+    engine: SessionReflector,
     now: Mono,
 }
 
@@ -74,10 +38,7 @@ impl Reflector {
             state: SocketState::of(&socket, true),
             socket,
             packets,
-            replies: Noting {
-                engine: SessionReflector::new(ReflectorConfig::default()),
-                minutes: RefCell::default(),
-            },
+            engine: SessionReflector::new(ReflectorConfig::default()),
             now: NOW,
         }
     }
@@ -99,19 +60,25 @@ impl Reflector {
             socket,
             state,
             packets,
-            replies,
+            engine,
             now,
         } = self;
-        let taken = packets.reflect_batch(socket, state, replies, *now).unwrap();
+        let taken = packets.reflect_batch(socket, state, engine, *now).unwrap();
         assert_eq!(taken, requests);
         sender
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
-        for _ in 0..requests {
-            sender.recv(&mut [0; 60]).unwrap();
-        }
+        let minutes = (0..requests).map(|_| {
+            let mut reply = [0; 60];
+            sender.recv(&mut reply).unwrap();
+            let (head, _) = ReplyHead::view(&reply).unwrap();
+            let now = clock::wall();
+            let advance = head.t3.read(TimeFormat::Ntp, now, 0) - now;
+            (advance.ns() + 30_000_000_000).div_euclid(60_000_000_000)
+        });
+        let minutes = minutes.collect();
         assert_eq!(self.packets.send_errors, 0);
-        self.replies.minutes.take()
+        minutes
     }
 
     /// Each path that is known was measured, an hour at a time.

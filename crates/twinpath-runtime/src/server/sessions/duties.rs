@@ -8,7 +8,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use twinpath_net::TestSocket;
 use twinpath_proto::TestGuard;
-use twinpath_proto::reflector::{Ended, InUse, NegotiatedReflector, SessionCounters, SessionSpec};
+use twinpath_proto::reflector::{Ended, InUse, SessionCounters, SessionReflector, SessionSpec};
 use twinpath_wire::Mono;
 use twinpath_wire::control::Sid;
 
@@ -64,12 +64,10 @@ pub(super) struct ControlDuties {
 }
 
 impl Duties for ControlDuties {
-    type Engine = NegotiatedReflector;
-
     fn attend(
         &mut self,
         sockets: &mut Sockets,
-        engine: &mut NegotiatedReflector,
+        engine: &mut SessionReflector,
         now: Mono,
     ) -> Option<Mono> {
         let mut commands = 0;
@@ -101,7 +99,7 @@ impl ControlDuties {
         &mut self,
         command: Command,
         sockets: &mut Sockets,
-        engine: &mut NegotiatedReflector,
+        engine: &mut SessionReflector,
         now: Mono,
     ) {
         match command {
@@ -138,7 +136,7 @@ impl ControlDuties {
     }
 
     /// Sends facts as far as there is room; never waits. Whether that is all of them.
-    fn send_facts(&mut self, engine: &mut NegotiatedReflector) -> bool {
+    fn send_facts(&mut self, engine: &mut SessionReflector) -> bool {
         loop {
             let fact = self.held.pop_front().or_else(|| {
                 let (sid, how, counters) = engine.poll_ended()?;

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 use twinpath_net::{NoHardware, clock};
-use twinpath_proto::reflector::{Ended, NegotiatedConfig, NegotiatedReflector, SessionCounters};
+use twinpath_proto::reflector::{
+    Ended, NegotiatedConfig, ReflectorPolicy, SessionCounters, SessionReflector,
+};
 use twinpath_wire::control::Sid;
 
 use super::super::ServerPlan;
@@ -75,9 +77,12 @@ impl Reflectors {
     ) -> Result<(Self, mpsc::Receiver<Fact>), StartError> {
         let (facts, told) = mpsc::channel(FACTS);
         let config = NegotiatedConfig {
-            strict: plan.strict,
-            tai_offset_s: clock::discipline().tai_offset_s,
-            max_rate_pps: plan.max_rate_pps,
+            policy: ReflectorPolicy {
+                strict: plan.strict,
+                tai_offset_s: clock::discipline().tai_offset_s,
+                max_rate_pps: plan.max_rate_pps,
+                ..ReflectorPolicy::default()
+            },
             allow_sender: plan.allow_sender.clone(),
         };
         let count = plan.threads.max(1);
@@ -85,7 +90,7 @@ impl Reflectors {
         for index in 0..count {
             let (commands, obeyed) = mpsc::channel(COMMANDS);
             let sockets = Sockets::new().map_err(StartError::system("a descriptor to wait by"))?;
-            let engine = NegotiatedReflector::new(config.clone());
+            let engine = SessionReflector::for_negotiated(config.clone());
             let duties = ControlDuties::new(obeyed, facts.clone());
             threads.push(Thread {
                 commands,

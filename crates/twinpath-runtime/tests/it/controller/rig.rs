@@ -13,7 +13,7 @@ use twinpath_net::clock;
 use twinpath_proto::control::{
     Admission, Message, Nonces, Opened, Server, ServerConfig, ServerEvent, SessionRequest,
 };
-use twinpath_proto::reflector::{NegotiatedConfig, NegotiatedReflector, SessionSpec};
+use twinpath_proto::reflector::{NegotiatedConfig, SessionReflector, SessionSpec};
 use twinpath_proto::security::KeyTable;
 use twinpath_report::{ControlReport, Finding, SessionReport};
 use twinpath_runtime::controller::{
@@ -92,14 +92,14 @@ pub(crate) struct Rig {
     control: JoinHandle<Vec<ServerEvent>>,
 }
 
-type Shared = Arc<Mutex<NegotiatedReflector>>;
+type Shared = Arc<Mutex<SessionReflector>>;
 
 pub(crate) fn serve(script: Script) -> Rig {
     let listener = TcpListener::bind(script.near).unwrap();
     let server = listener.local_addr().unwrap();
     let socket = UdpSocket::bind(script.near).unwrap();
     let port = socket.local_addr().unwrap().port();
-    let reflector = Arc::new(Mutex::new(NegotiatedReflector::new(
+    let reflector = Arc::new(Mutex::new(SessionReflector::for_negotiated(
         NegotiatedConfig::default(),
     )));
     let over = Arc::new(AtomicBool::new(false));

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use twinpath_proto::reflector::{Ended, NegotiatedReflector};
+use twinpath_proto::reflector::{Ended, SessionReflector};
 use twinpath_wire::{Dscp, ReplyHead, Stamp, TimeFormat, Wall, WireTime};
 
 use super::super::capture::{Datagram, exchanges};
@@ -11,7 +11,7 @@ use super::{ended, reflector, sid, spec};
 
 /// Our reply, with the T2, T3 and Error Estimate of the recorded one.
 fn answer_as(
-    ours: &mut NegotiatedReflector,
+    ours: &mut SessionReflector,
     request: &Datagram,
     recorded: &ReplyHead,
 ) -> (Vec<u8>, u8) {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use twinpath_proto::reflector::{Ended, Ignored, NegotiatedReflector};
+use twinpath_proto::reflector::{Ended, Ignored, SessionReflector};
 use twinpath_wire::Mono;
 
 use super::super::support::ms;
@@ -13,7 +13,7 @@ fn just_before(at: Mono) -> Mono {
     at - Duration::from_nanos(1)
 }
 
-fn how(ours: &mut NegotiatedReflector) -> Vec<(u64, Ended)> {
+fn how(ours: &mut SessionReflector) -> Vec<(u64, Ended)> {
     let ended = ended(ours);
     ended
         .into_iter()
@@ -37,9 +37,9 @@ fn after_a_stop_packets_are_reflected_until_the_timeout_and_never_after_it() {
     ours.handle_timeout(end);
     assert_eq!(how(&mut ours), [(3, Ended::Stopped)]);
     assert_eq!(packet(&mut ours, 0, end), Err(Ignored::NoSession));
-    assert_eq!(ours.counters(sid(0)), None);
+    assert_eq!(ours.session_counters(sid(0)), None);
     assert_eq!(ours.poll_timeout(), None);
-    assert_eq!(ours.totals().sessions, 0);
+    assert_eq!(ours.counters().sessions, 0);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_session_without_packets_for_refwait_ends() {
     assert_eq!(ours.poll_timeout(), Some(ms(1_500_000)));
     ours.handle_timeout(ms(1_500_000));
     assert_eq!(how(&mut ours), [(1, Ended::Refwait)]);
-    assert_eq!(ours.totals().sessions_expired, 1);
+    assert_eq!(ours.counters().sessions_expired, 1);
     assert_eq!(packet(&mut ours, 0, ms(1_500_000)), Err(Ignored::NoSession));
 }
 

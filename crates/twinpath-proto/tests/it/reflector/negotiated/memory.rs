@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use twinpath_proto::reflector::{NegotiatedReflector, SessionSpec};
+use twinpath_proto::reflector::{SessionReflector, SessionSpec};
 
 use super::super::support::ms;
 use super::{PORT, reflector, sid, spec};
@@ -17,7 +17,7 @@ fn many(number: u32) -> SessionSpec {
     }
 }
 
-fn open(ours: &mut NegotiatedReflector, number: u32) {
+fn open(ours: &mut SessionReflector, number: u32) {
     let spec = many(number);
     ours.open(spec, PORT, None).unwrap();
     ours.start(spec.sid, ms(u64::from(number)));
@@ -57,10 +57,10 @@ fn sessions_that_come_and_go_leave_nothing() {
         assert!(ours.poll_ended().is_some(), "{number}");
         assert_eq!(ours.poll_ended(), None);
     }
-    assert_eq!(ours.totals().sessions, 5_000);
+    assert_eq!(ours.counters().sessions, 5_000);
     assert!(ours.memory_octets() <= before + before / 10);
     for number in 0..5_000 {
         ours.remove(sid(number));
     }
-    assert_eq!((ours.totals().sessions, ours.poll_timeout()), (0, None));
+    assert_eq!((ours.counters().sessions, ours.poll_timeout()), (0, None));
 }

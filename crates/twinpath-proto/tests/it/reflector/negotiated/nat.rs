@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use twinpath_proto::reflector::{Ignored, InUse, NegotiatedConfig, NegotiatedReflector};
+use twinpath_proto::reflector::{Ignored, InUse, NegotiatedConfig, SessionReflector};
 use twinpath_wire::Arrival;
 use twinpath_wire::control::Modes;
 
@@ -22,7 +22,7 @@ fn client() -> IpAddr {
     outside(0).from.ip()
 }
 
-fn send(ours: &mut NegotiatedReflector, arrival: &Arrival, padding: &[u8]) -> Result<u32, Ignored> {
+fn send(ours: &mut SessionReflector, arrival: &Arrival, padding: &[u8]) -> Result<u32, Ignored> {
     let (reply, _) = ask(ours, ms(1), &light(0, padding), arrival)?;
     Ok(super::super::support::number(&reply))
 }
@@ -31,16 +31,16 @@ fn send(ours: &mut NegotiatedReflector, arrival: &Arrival, padding: &[u8]) -> Re
 fn the_first_packet_binds_the_session_to_where_it_came_from() {
     let mut ours = reflector();
     open_and_start(&mut ours, 0, |spec| spec.nat = Some(client()));
-    assert_eq!(ours.counters(sid(0)).unwrap().bound, None);
+    assert_eq!(ours.session_counters(sid(0)).unwrap().bound, None);
     assert_eq!(send(&mut ours, &outside(40_000), &[0x11; 27]), Ok(0));
-    let counters = ours.counters(sid(0)).unwrap();
+    let counters = ours.session_counters(sid(0)).unwrap();
     assert_eq!(counters.bound, Some(outside(40_000).from));
     assert_eq!(send(&mut ours, &outside(40_000), &[0x11; 27]), Ok(1));
     // From now on it belongs to no other sender, not even the negotiated one.
     let stranger = send(&mut ours, &outside(40_001), &[0x11; 27]);
     assert_eq!(stranger, Err(Ignored::NoSession));
     assert_eq!(packet(&mut ours, 0, ms(1)), Err(Ignored::NoSession));
-    assert_eq!(ours.counters(sid(0)).unwrap().reflected, 2);
+    assert_eq!(ours.session_counters(sid(0)).unwrap().reflected, 2);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_packet_from_elsewhere_than_the_client_binds_nothing_unless_the_operator_all
             (NegotiatedConfig::default(), alone),
             (config.clone(), allowed),
         ] {
-            let mut ours = NegotiatedReflector::new(config);
+            let mut ours = SessionReflector::for_negotiated(config);
             open_and_start(&mut ours, 0, |spec| spec.nat = client.parse().ok());
             let answer = send(&mut ours, &from(address), &[0x11; 27]);
             let expected = if binds {
@@ -83,7 +83,7 @@ fn a_packet_from_elsewhere_than_the_client_binds_nothing_unless_the_operator_all
                 Err(Ignored::NoSession)
             };
             assert_eq!(answer, expected, "{client}, {address}");
-            let bound = ours.counters(sid(0)).unwrap().bound;
+            let bound = ours.session_counters(sid(0)).unwrap().bound;
             assert_eq!(bound, binds.then(|| from(address).from), "{client}");
         }
     }
@@ -98,7 +98,7 @@ fn sessions_that_wait_for_others_hide_no_session_of_ones_own() {
     }
     open_and_start(&mut ours, 1_000, |spec| spec.nat = Some(client()));
     assert_eq!(send(&mut ours, &outside(40_000), &[0x11; 27]), Ok(0));
-    let bound = ours.counters(sid(1_000)).unwrap().bound;
+    let bound = ours.session_counters(sid(1_000)).unwrap().bound;
     assert_eq!(bound, Some(outside(40_000).from));
 }
 
@@ -107,7 +107,10 @@ fn a_sender_that_is_not_translated_after_all_binds_it_too() {
     let mut ours = reflector();
     open_and_start(&mut ours, 0, |spec| spec.nat = Some(client()));
     assert_eq!(packet(&mut ours, 0, ms(1)), Ok(0));
-    assert_eq!(ours.counters(sid(0)).unwrap().bound, Some(spec(0).sender));
+    assert_eq!(
+        ours.session_counters(sid(0)).unwrap().bound,
+        Some(spec(0).sender)
+    );
     let stranger = send(&mut ours, &outside(40_000), &[0x11; 27]);
     assert_eq!(stranger, Err(Ignored::NoSession));
 }
@@ -156,7 +159,7 @@ fn a_reply_binds_nothing() {
     back.from.set_ip("198.51.100.7".parse().unwrap());
     let answer = ask(&mut ours, ms(1), &theirs, &back);
     assert_eq!(answer.unwrap_err(), Ignored::Reply);
-    assert_eq!(ours.counters(sid(0)).unwrap().bound, None);
+    assert_eq!(ours.session_counters(sid(0)).unwrap().bound, None);
 }
 
 #[test]
@@ -176,7 +179,7 @@ fn server_octets_distinguish_sessions_behind_one_nat() {
             let padding = [&vec![0; zeros][..], &octets, &[0x22; 60]].concat();
             let arrival = outside(40_000 + number);
             assert_eq!(send(&mut ours, &arrival, &padding), Ok(0), "{modes}");
-            let counters = ours.counters(sid(number.into())).unwrap();
+            let counters = ours.session_counters(sid(number.into())).unwrap();
             assert_eq!(counters.bound, Some(arrival.from), "{modes}");
         }
     }

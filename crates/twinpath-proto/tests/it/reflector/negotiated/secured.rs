@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use twinpath_proto::TestFeatures;
 use twinpath_proto::TestGuard;
-use twinpath_proto::reflector::{Ended, Ignored, NegotiatedReflector, SessionSpec};
+use twinpath_proto::reflector::{Ended, Ignored, SessionReflector, SessionSpec};
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Schedule, SenderConfig, SessionSender, Wire,
@@ -41,7 +41,7 @@ fn plain(known: &Known, reply: &[u8]) -> ReflectorSecured {
 
 /// Our reply, with the T2, T3 and Error Estimate of the recorded one.
 fn answer_as(
-    ours: &mut NegotiatedReflector,
+    ours: &mut SessionReflector,
     request: &Datagram,
     recorded: &ReflectorSecured,
 ) -> Vec<u8> {
@@ -119,7 +119,7 @@ fn guard(modes: Modes, sid: Sid) -> TestGuard {
 }
 
 /// Session `number`, started, and its sender's guard.
-fn open(ours: &mut NegotiatedReflector, number: u16, modes: Modes, nat: bool) -> TestGuard {
+fn open(ours: &mut SessionReflector, number: u16, modes: Modes, nat: bool) -> TestGuard {
     let negotiated = SessionSpec {
         modes,
         nat: nat.then_some([203, 0, 113, 9].into()),
@@ -165,11 +165,7 @@ fn requests(modes: Modes, guard: &TestGuard, count: u64) -> Vec<Vec<u8>> {
     sent
 }
 
-fn ask(
-    ours: &mut NegotiatedReflector,
-    request: &[u8],
-    arrival: &Arrival,
-) -> Result<Vec<u8>, Ignored> {
+fn ask(ours: &mut SessionReflector, request: &[u8], arrival: &Arrival) -> Result<Vec<u8>, Ignored> {
     let mut buffer = vec![STALE; request.len().max(112)];
     buffer[..request.len()].copy_from_slice(request);
     let before = buffer.clone();
@@ -213,7 +209,7 @@ fn a_packet_with_a_wrong_hmac_is_counted_and_never_answered() {
         );
         // Nothing of that moved the session: the number is still free.
         assert!(ask(&mut ours, request, &arrival()).is_ok());
-        let counters = ours.counters(sid(0)).unwrap();
+        let counters = ours.session_counters(sid(0)).unwrap();
         assert_eq!(
             (counters.forged, counters.reflected, counters.replays),
             (forged, 1, 0)
@@ -243,13 +239,13 @@ fn a_replayed_packet_is_counted_and_in_the_encrypted_mode_refused_when_it_is_too
         }
         assert!(ask(&mut ours, &sent[0], &arrival()).is_ok());
         assert!(ask(&mut ours, &sent[500], &arrival()).is_ok());
-        assert_eq!(ours.counters(sid(0)).unwrap().replays, 2);
+        assert_eq!(ours.session_counters(sid(0)).unwrap().replays, 2);
         assert!(ask(&mut ours, &sent[1_024], &arrival()).is_ok());
         let old = ask(&mut ours, &sent[0], &arrival());
-        let counters = ours.counters(sid(0)).unwrap();
+        let counters = ours.session_counters(sid(0)).unwrap();
         assert_eq!(counters.old, 1, "{modes}");
         let counts = (counters.reflected, counters.replays, counters.ignored);
-        assert_eq!(ours.totals().replays, counters.replays);
+        assert_eq!(ours.counters().replays, counters.replays);
         if modes == Modes::ENCRYPTED {
             assert_eq!(old, Err(Ignored::Old));
             assert_eq!(counts, (1_027, 2, 1));
@@ -279,7 +275,7 @@ fn a_request_made_of_a_replys_octets_silences_no_sender() {
         for request in &sent[1..] {
             assert!(ask(&mut ours, request, &arrival()).is_ok(), "{modes}");
         }
-        let counters = ours.counters(sid(0)).unwrap();
+        let counters = ours.session_counters(sid(0)).unwrap();
         let old = if taken.is_ok() { 49 } else { 0 };
         assert_eq!(
             (counters.old, counters.replays),
@@ -310,7 +306,7 @@ fn behind_nat_the_first_packet_that_verifies_binds_the_session_and_no_other() {
             let request = &requests(modes, &guards[usize::from(number)], 1)[0];
             let from = outside(40_000 + number);
             assert!(ask(&mut ours, request, &from).is_ok());
-            let bound = ours.counters(sid(number.into())).unwrap().bound;
+            let bound = ours.session_counters(sid(number.into())).unwrap().bound;
             assert_eq!(bound, Some(from.from), "{modes}");
         }
     }
@@ -374,7 +370,7 @@ fn secured_replies_have_their_sizes_and_the_padding_that_is_to_come_back() {
             request.extend((request.len()..octets).map(|at| u8::try_from(at).unwrap() | 1));
             let made = ask(&mut ours, &request, &arrival()).unwrap();
             assert_eq!(made.len(), reply, "{context}");
-            let counters = ours.counters(negotiated.sid).unwrap();
+            let counters = ours.session_counters(negotiated.sid).unwrap();
             assert_eq!(counters.too_short, u64::from(too_short), "{context}");
             if bits & RO != 0 {
                 // The part that fits and arrives.

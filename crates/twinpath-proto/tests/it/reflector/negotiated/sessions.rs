@@ -2,14 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use twinpath_proto::reflector::{
-    Ignored, InUse, NegotiatedConfig, NegotiatedReflector, SessionCounters,
-};
+use twinpath_proto::reflector::{Ignored, InUse, SessionCounters};
 use twinpath_wire::control::Modes;
 use twinpath_wire::{Arrival, Dscp, ErrorEstimate, SenderOpen, Tos};
 
 use super::super::support::{HERE, THERE, arrival, light, ms, number, way_back};
-use super::{PORT, ask, combinations, open_and_start, packet, reflector, running, sid, spec};
+use super::{
+    PORT, ask, combinations, open_and_start, packet, reflector, running, sid, spec, with_policy,
+};
 
 #[test]
 fn nothing_is_reflected_before_the_start_and_the_first_reply_after_it_has_number_0() {
@@ -27,9 +27,9 @@ fn nothing_is_reflected_before_the_start_and_the_first_reply_after_it_has_number
         not_started: 5,
         ..SessionCounters::default()
     };
-    assert_eq!(ours.counters(sid(0)), Some(expected));
-    assert_eq!(ours.totals().ignored_as(Ignored::NotStarted), 5);
-    assert_eq!(ours.totals().reflected, 2);
+    assert_eq!(ours.session_counters(sid(0)), Some(expected));
+    assert_eq!(ours.counters().ignored_as(Ignored::NotStarted), 5);
+    assert_eq!(ours.counters().reflected, 2);
 }
 
 #[test]
@@ -61,14 +61,17 @@ fn only_the_agreed_sender_is_reflected_on_the_agreed_port_and_address() {
         let answer = ask(&mut ours, ms(0), &request, &stranger);
         assert_eq!(answer.unwrap_err(), Ignored::NoSession, "{stranger:?}");
     }
-    assert_eq!(ours.counters(sid(0)), Some(SessionCounters::default()));
+    assert_eq!(
+        ours.session_counters(sid(0)),
+        Some(SessionCounters::default())
+    );
     assert!(ask(&mut ours, ms(0), &request, &arrival()).is_ok());
     let silent = Arrival {
         to: None,
         ..arrival()
     };
     assert!(ask(&mut ours, ms(0), &request, &silent).is_ok());
-    assert_eq!(ours.totals().ignored_as(Ignored::NoSession), 4);
+    assert_eq!(ours.counters().ignored_as(Ignored::NoSession), 4);
 }
 
 #[test]
@@ -109,7 +112,7 @@ fn one_sender_has_one_session_on_a_port_and_an_identifier_one_session_at_all() {
     };
     assert_eq!(ours.open(same_sid, PORT, None), Err(InUse));
     assert_eq!(ours.open(again, PORT + 1, None), Ok(()), "another port");
-    assert_eq!(ours.totals().sessions, 2);
+    assert_eq!(ours.counters().sessions, 2);
     ours.remove(sid(0));
     assert_eq!(ours.open(spec(0), PORT, None), Ok(()), "it is gone");
 }
@@ -129,9 +132,9 @@ fn many_sessions_on_one_port_count_each_for_itself() {
             }
         }
     }
-    assert_eq!(ours.totals().reflected, 45_000);
-    assert_eq!(ours.counters(sid(7)).unwrap().reflected, 6);
-    assert_eq!(ours.counters(sid(8)).unwrap().reflected, 3);
+    assert_eq!(ours.counters().reflected, 45_000);
+    assert_eq!(ours.session_counters(sid(7)).unwrap().reflected, 6);
+    assert_eq!(ours.session_counters(sid(8)).unwrap().reflected, 3);
 }
 
 #[test]
@@ -167,26 +170,20 @@ fn a_multiplier_of_zero_is_reflected_and_counted_unless_the_reflector_is_strict(
     let mut ours = running(|_| {});
     let (reply, _) = ask(&mut ours, ms(0), &request, &arrival()).unwrap();
     assert_eq!(reply[36..38], [0x8d, 0]);
-    let counters = ours.counters(sid(0)).unwrap();
+    let counters = ours.session_counters(sid(0)).unwrap();
     assert_eq!((counters.reflected, counters.error_multiplier_zero), (1, 1));
 
-    let mut strict = NegotiatedReflector::new(NegotiatedConfig {
-        strict: true,
-        ..NegotiatedConfig::default()
-    });
+    let mut strict = with_policy(|policy| policy.strict = true);
     open_and_start(&mut strict, 0, |_| {});
     let answer = ask(&mut strict, ms(0), &request, &arrival());
     assert_eq!(answer.unwrap_err(), Ignored::ErrorMultiplierZero);
-    let counters = strict.counters(sid(0)).unwrap();
+    let counters = strict.session_counters(sid(0)).unwrap();
     assert_eq!((counters.received, counters.ignored), (1, 1));
 }
 
 #[test]
 fn a_sender_over_its_rate_is_cut_to_it_and_garbage_costs_it_nothing() {
-    let mut ours = NegotiatedReflector::new(NegotiatedConfig {
-        max_rate_pps: Some(10),
-        ..NegotiatedConfig::default()
-    });
+    let mut ours = with_policy(|policy| policy.max_rate_pps = Some(10));
     open_and_start(&mut ours, 0, |_| {});
     open_and_start(&mut ours, 1, |_| {});
     for _ in 0..100 {
@@ -198,8 +195,8 @@ fn a_sender_over_its_rate_is_cut_to_it_and_garbage_costs_it_nothing() {
         .collect();
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 10);
     assert_eq!(answers.last(), Some(&Err(Ignored::RateLimited)));
-    assert_eq!(ours.totals().ignored_as(Ignored::RateLimited), 90);
-    let counters = ours.counters(sid(1)).unwrap();
+    assert_eq!(ours.counters().ignored_as(Ignored::RateLimited), 90);
+    let counters = ours.session_counters(sid(1)).unwrap();
     assert_eq!((counters.reflected, counters.rate_limited), (5, 45));
     assert_eq!((counters.ignored, counters.received), (45, 50));
     assert_eq!(
@@ -277,4 +274,19 @@ fn sessions_of_different_features_live_on_one_port() {
         let ptp = modes.contains(Modes::PTP_TIME);
         assert_eq!(reply[12] & 0x40 != 0, ptp, "{modes}");
     }
+}
+
+#[test]
+fn the_operators_prefixes_and_dscp_apply_to_negotiated_sessions_too() {
+    let request = light(0, &[0x11; 27]);
+    let mut ours = with_policy(|policy| policy.dscp = Some(Dscp::EF));
+    open_and_start(&mut ours, 0, |spec| spec.dscp = Dscp::BE);
+    let (_, tos) = ask(&mut ours, ms(0), &request, &arrival()).unwrap();
+    assert_eq!(tos, Dscp::EF.tos());
+
+    let mut ours = with_policy(|policy| policy.allow = vec!["198.51.100.0/24".parse().unwrap()]);
+    open_and_start(&mut ours, 0, |_| {});
+    let answer = ask(&mut ours, ms(0), &request, &arrival());
+    assert_eq!(answer.unwrap_err(), Ignored::NotAllowed);
+    assert_eq!(ours.counters().ignored_as(Ignored::NotAllowed), 1);
 }

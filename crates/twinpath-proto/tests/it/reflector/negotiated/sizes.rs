@@ -63,7 +63,7 @@ fn replies_have_the_lengths_of_the_table() {
         let octets = light(3, &vec![0x11; request - 14]);
         let (made, _) = ask(&mut ours, ms(0), &octets, &arrival()).unwrap();
         assert_eq!(made.len(), reply, "{context}");
-        let counters = ours.counters(sid(0)).unwrap();
+        let counters = ours.session_counters(sid(0)).unwrap();
         assert_eq!(counters.too_short, u64::from(too_short), "{context}");
         assert_eq!((counters.received, counters.reflected), (1, 1), "{context}");
     }
