@@ -186,6 +186,14 @@ impl Dialogue {
         let mut given_up = Instant::now();
         while self.accepted > 0 {
             tokio::select! {
+                // What was told before an answer came comes first.
+                biased;
+                () = stop.requested(), if !told => {
+                    told = true;
+                    given_up = Instant::now() + LAST_ANSWERS;
+                    // They are stopped as soon as they run.
+                    self.link.engine.stop(clock::mono(), Accept::Ok);
+                }
                 event = self.event() => {
                     if let ClientEvent::Refused { index: None, refusal } = event? {
                         let what = "to start the sessions".to_owned();
@@ -193,12 +201,6 @@ impl Dialogue {
                     }
                 }
                 () = sleep_until(given_up), if told => return Err(ControlError::Interrupted),
-                () = stop.requested(), if !told => {
-                    told = true;
-                    given_up = Instant::now() + LAST_ANSWERS;
-                    // They are stopped as soon as they run.
-                    self.link.engine.stop(clock::mono(), Accept::Ok);
-                }
             }
         }
         if told {
