@@ -471,7 +471,7 @@ mod tests {
             })
             .await;
             // What it said does not fit; then the peer resets the connection.
-            let begun = timeout(Duration::from_millis(50), link.event()).await;
+            let begun = timeout(Duration::from_millis(500), link.event()).await;
             assert!(begun.is_err() && link.blocked);
             far.write_all(b"never heard").await.unwrap();
             drop(far);

@@ -22,9 +22,9 @@ fn sender(options: &mut SocketOptions) {
     *options = SocketOptions::sender(options.near, options.near);
 }
 
-/// Waits for packets, at most a few seconds.
+/// Waits for packets, at most some seconds.
 fn receive(socket: &TestSocket, batch: &mut RecvBatch) -> usize {
-    let until = clock::mono() + Duration::from_secs(5);
+    let until = clock::mono() + Duration::from_secs(20);
     while clock::mono() < until {
         let count = socket.receive(batch).unwrap();
         if count > 0 {

@@ -4,20 +4,21 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use twinpath_proto::sender::{PayloadSize, Wire};
+use twinpath_proto::sender::{PayloadSize, Schedule, Wire};
 use twinpath_report::Finding;
 use twinpath_report::finding::{Silence, Unreached};
-use twinpath_runtime::{PortChoice, StartError, measure, responder};
+use twinpath_runtime::{PortChoice, SenderPlan, StartError, measure, responder};
 use twinpath_wire::Fate;
 
-use crate::{keys, measured, portable_build, reflect, responder_plan, sender_plan};
+use crate::{
+    PATIENCE, closed_port, far_end, keys, measured, portable_build, reflect, responder_plan,
+    sender_plan,
+};
 
 /// A peer of the test's own: answers each datagram by `answer`, until dropped.
 fn peer(answer: impl Fn(&UdpSocket, &[u8], SocketAddr) + Send + 'static) -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    let socket = far_end("127.0.0.1:0");
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let near = socket.local_addr().unwrap();
     std::thread::spawn(move || {
         let mut octets = [0; 2048];
@@ -32,10 +33,12 @@ fn peer(answer: impl Fn(&UdpSocket, &[u8], SocketAddr) + Send + 'static) -> Sock
     near
 }
 
-fn quick(far: SocketAddr) -> twinpath_runtime::SenderPlan {
-    let mut plan = sender_plan(far);
-    plan.timeout = Duration::from_millis(150);
-    plan
+/// For packets that have no reply: what comes in place of replies is there within this time.
+fn quick(far: SocketAddr) -> SenderPlan {
+    SenderPlan {
+        timeout: Duration::from_secs(2),
+        ..sender_plan(far)
+    }
 }
 
 #[test]
@@ -43,10 +46,7 @@ fn nothing_listening_is_said() {
     if portable_build() {
         return;
     }
-    let gone = UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let (_held, gone) = closed_port();
     let (report, samples) = measured(quick(gone));
     assert_eq!(report.counters.sent, 20);
     assert_eq!(keys(&report)[0], "port-unreachable");
@@ -124,16 +124,20 @@ fn answers_from_another_address_are_said() {
 #[test]
 fn late_replies_are_said_and_counted_as_lost_too() {
     let (_reflector, behind) = reflect(&responder_plan(&["127.0.0.1:0"]));
+    let timeout = Duration::from_secs(1);
+    let late = timeout + Duration::from_millis(50);
     let far = peer(move |socket, octets, from| {
-        std::thread::sleep(Duration::from_millis(250));
+        std::thread::sleep(late);
         let back = UdpSocket::bind("127.0.0.1:0").unwrap();
         back.send_to(octets, behind).unwrap();
         let mut reply = [0; 2048];
         let count = back.recv(&mut reply).unwrap();
         socket.send_to(&reply[..count], from).unwrap();
     });
-    let mut plan = quick(far);
-    plan.timeout = Duration::from_millis(200);
+    let mut plan = sender_plan(far);
+    plan.timeout = timeout;
+    // The first replies come seconds before the last packet's time is over.
+    plan.schedule = Schedule::every(Duration::from_millis(150));
     let (report, samples) = measured(plan);
     assert_eq!(report.counters.received, 0);
     assert!(
@@ -166,11 +170,8 @@ fn a_range_of_ports_is_searched_past_the_services_in_it() {
 
 #[test]
 fn a_port_in_use_and_an_address_of_another_host_are_said() {
-    let taken = UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let held = UdpSocket::bind(taken).unwrap();
+    let held = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let taken = held.local_addr().unwrap();
     for threads in [1, 2] {
         let mut plan = responder_plan(&[&taken.to_string()]);
         plan.threads = threads;
@@ -235,15 +236,19 @@ fn packets_over_the_mtu_with_df_are_refused_beforehand() {
 fn garbage_is_counted_and_not_answered() {
     let (reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_millis(300)))
-        .unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     for octets in [0_usize, 1, 3, 13] {
         socket.send_to(&vec![0xff; octets], far).unwrap();
     }
+    // The first reply is to what is sent after them.
+    let mut request = [0; 41];
+    request[..4].copy_from_slice(&77_u32.to_be_bytes());
+    request[13] = 1;
+    socket.send_to(&request, far).unwrap();
     let mut reply = [0; 64];
-    assert!(socket.recv_from(&mut reply).is_err());
+    socket.recv_from(&mut reply).unwrap();
+    assert_eq!(reply[24..38], request[..14]);
     let counters = reflector.join().unwrap().counters;
-    assert_eq!(counters.reflected, 0);
+    assert_eq!(counters.reflected, 1);
     assert_eq!(counters.ignored.iter().sum::<u64>(), 4);
 }

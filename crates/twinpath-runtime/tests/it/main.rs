@@ -9,9 +9,10 @@ mod process;
 mod server;
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, SockRef, Socket, Type};
 use twinpath_proto::sender::{Limit, Schedule};
 use twinpath_report::Finding;
 use twinpath_report::SessionReport;
@@ -24,9 +25,39 @@ fn portable_build() -> bool {
     !cfg!(target_os = "linux") || option_env!("TWINPATH_PORTABLE").is_some()
 }
 
+/// How long a test waits for what must come, however busy the host is.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A far end of the test's own: what is sent to it waits while its thread has no turn.
+fn far_end(near: &str) -> UdpSocket {
+    let socket = UdpSocket::bind(near).unwrap();
+    // At least twice the system's default, and so room for 500 small packets.
+    SockRef::from(&socket)
+        .set_recv_buffer_size(4 << 20)
+        .unwrap();
+    socket
+}
+
+/// A UDP port at which nothing listens as long as the socket lives: of a host that sends nothing.
+fn closed_port() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect("127.0.0.1:9").unwrap();
+    let near = socket.local_addr().unwrap();
+    (socket, near)
+}
+
+/// A TCP port at which nothing listens as long as the socket lives.
+fn closed_tcp_port() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&any.into()).unwrap();
+    let near = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, near)
+}
+
 /// Whether this host has an IPv6 loopback; says so where it has not.
 fn has_v6() -> bool {
-    let has = std::net::UdpSocket::bind("[::1]:0").is_ok();
+    let has = UdpSocket::bind("[::1]:0").is_ok();
     if !has {
         eprintln!("skipped: this host has no IPv6 loopback");
     }
@@ -43,6 +74,7 @@ fn sender_plan(far: SocketAddr) -> SenderPlan {
     SenderPlan {
         limit: Limit::Count(20),
         schedule: Schedule::every(Duration::from_millis(2)),
+        timeout: PATIENCE,
         seed: 7,
         ..SenderPlan::to(far)
     }

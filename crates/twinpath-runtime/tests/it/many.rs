@@ -15,7 +15,8 @@ use twinpath_runtime::{PortChoice, SenderPlan};
 use twinpath_wire::Rung;
 
 use crate::process::{alone, descriptors, memory};
-use crate::{portable_build, reflect, responder_plan, sender_plan};
+use crate::server::own_ports;
+use crate::{closed_port, portable_build, reflect, responder_plan, sender_plan};
 
 /// The `index`th address of this host: all of 127.0.0.0/8 are.
 fn loopback(index: u16) -> IpAddr {
@@ -51,10 +52,11 @@ fn a_range_of_as_many_ports_as_paths_is_enough_whatever_the_threads() {
     }
     let (reflector, far) = reflect(&responder_plan(&["0.0.0.0:0"]));
     let engine = Engine::start(3).unwrap();
+    let (low, _) = own_ports();
     let sessions = (0..20).flat_map(|index| {
         let far = SocketAddr::new(loopback(index), far.port());
         let plan = SenderPlan {
-            port: PortChoice::Range(47_210, 47_211),
+            port: PortChoice::Range(low, low + 1),
             ..plan(far)
         };
         [plan.clone(), plan].map(|plan| engine.begin(plan).unwrap())
@@ -101,8 +103,8 @@ fn far_ends_that_refuse_take_nothing_from_those_that_answer() {
         return;
     }
     let (_reflector, far) = reflect(&responder_plan(&["0.0.0.0:0"]));
-    let closed = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let closed = closed.local_addr().unwrap().port();
+    let (_held, closed) = closed_port();
+    let closed = closed.port();
     let engine = Engine::start(1).unwrap();
     let sessions = (0..100).map(|index| {
         let port = if index % 3 == 0 { closed } else { far.port() };
@@ -141,6 +143,7 @@ fn sessions_come_and_go_while_others_are_measured() {
             ..plan(SocketAddr::new(loopback(1_000), far.port()))
         })
         .unwrap();
+    let (low, high) = own_ports();
     let before = descriptors().unwrap();
     for index in 0..500 {
         let far = SocketAddr::new(loopback(index % 7), far.port());
@@ -148,7 +151,7 @@ fn sessions_come_and_go_while_others_are_measured() {
             .begin(SenderPlan {
                 // Sockets of their own come and go as well.
                 port: if index % 5 == 0 {
-                    PortChoice::Range(30_000, 30_100)
+                    PortChoice::Range(low, high)
                 } else {
                     PortChoice::Exact(0)
                 },
@@ -223,6 +226,7 @@ fn one_after_the_other() {
     reflecting.reflector.max_sessions = 16;
     let (_reflector, far) = reflect(&reflecting);
     let engine = Engine::start(2).unwrap();
+    let (low, _) = own_ports();
     let before = descriptors().unwrap();
     let plan = |index: u16| SenderPlan {
         // Of the first packet on it waits long: timers that are left would be as well.
@@ -235,7 +239,7 @@ fn one_after_the_other() {
         exact: index.is_multiple_of(50),
         // Now and then one of fewer ports than there are such sessions.
         port: if index.is_multiple_of(5) {
-            PortChoice::Range(30_000, 30_063)
+            PortChoice::Range(low, low + 63)
         } else {
             PortChoice::Exact(0)
         },
@@ -283,11 +287,8 @@ fn rows_of_sessions_that_share_a_thread_add_up_and_come_while_it_measures() {
     }
     let (_reflector, far) = reflect(&responder_plan(&["0.0.0.0:0"]));
     // Its packets are lost: told as overdue before they are known to be.
-    let silent = UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let _kept = UdpSocket::bind(silent);
+    let kept = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = kept.local_addr().unwrap();
     let engine = Engine::start(1).unwrap();
     let begin = |far, interval_ms| {
         let plan = SenderPlan {

@@ -5,16 +5,11 @@ use std::net::{SocketAddr, TcpListener};
 use twinpath_report::Attempt;
 use twinpath_runtime::controller::{ControlError, ControlPlan, reach};
 
-/// Addresses at which nothing listens.
-fn dead() -> [SocketAddr; 2] {
-    // Both at once, so that they are not the same.
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap())
-}
+use crate::closed_tcp_port;
 
 #[test]
 fn the_first_address_that_takes_the_connection_is_used_and_those_before_are_told() {
-    let [one, other] = dead();
+    let [(_held, one), (_too, other)] = [(); 2].map(|()| closed_tcp_port());
     let (first, second) = (
         TcpListener::bind("127.0.0.1:0").unwrap(),
         TcpListener::bind("127.0.0.1:0").unwrap(),
@@ -36,9 +31,9 @@ fn the_first_address_that_takes_the_connection_is_used_and_those_before_are_told
 
 #[test]
 fn where_no_address_takes_the_connection_each_is_said_with_its_cause() {
-    let plans = dead().map(ControlPlan::to);
+    let [(_held, one), (_too, other)] = [(); 2].map(|()| closed_tcp_port());
+    let plans = [one, other].map(ControlPlan::to);
     let error = reach(plans.iter(), &|| false).unwrap_err();
-    let [one, other] = plans.map(|plan| plan.server);
     let line =
         format!("cannot connect to {one}: connection refused; to {other}: connection refused");
     assert_eq!(error.to_string(), line);

@@ -13,7 +13,7 @@ use twinpath_wire::{Dscp, Tos};
 use super::rig::{
     Script, control, finish, offering, opened, plan, serve, sid, slips, start, stops,
 };
-use crate::{has_v6, keys, portable_build};
+use crate::{PATIENCE, has_v6, keys, portable_build};
 
 const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -71,7 +71,7 @@ fn a_session_is_agreed_on_measured_and_stopped() {
     assert_eq!(request.sender, session.identity.sender);
     assert_eq!(request.dscp, Dscp::EF);
     assert_eq!(request.padding_length, 27);
-    assert_eq!(request.timeout.as_secs(), 2);
+    assert_eq!(request.timeout, PATIENCE);
 }
 
 #[test]
@@ -116,6 +116,9 @@ fn several_classes_run_at_once_each_with_its_own_figures() {
     }
 }
 
+/// Less than a time that was read as one of another kind, and more than a busy host takes.
+const MINUTE_NS: i64 = 60_000_000_000;
+
 #[test]
 fn every_combination_of_test_features_measures() {
     let bits = [
@@ -152,14 +155,8 @@ fn every_combination_of_test_features_measures() {
         assert_eq!(session.counters.anomalies.z_wrong, 0, "{features}");
         let round_trip = session.figures.round_trip.unwrap();
         let forward = session.figures.forward.unwrap();
-        assert!(
-            forward.max_ns.abs() < 1_000_000_000,
-            "{features}: {forward:?}"
-        );
-        assert!(
-            round_trip.max_ns < 1_000_000_000,
-            "{features}: {round_trip:?}"
-        );
+        assert!(forward.max_ns.abs() < MINUTE_NS, "{features}: {forward:?}");
+        assert!(round_trip.max_ns < MINUTE_NS, "{features}: {round_trip:?}");
         let told = features.contains(Modes::DSCP_MONITORING);
         assert_eq!(!session.figures.dscp_forward.is_empty(), told, "{features}");
         assert!(!keys(session).contains(&"octets-not-reflected".into()));
@@ -214,7 +211,7 @@ fn monitoring_is_not_chosen_where_replies_would_outgrow_requests() {
 #[test]
 fn the_reflector_is_asked_to_go_on_for_the_timeout_and_two_seconds_at_least() {
     // Row TC-46.
-    for (own_ms, asked_ms) in [(200, 2_000), (2_500, 2_500)] {
+    for (own_ms, asked_ms) in [(1_500, 2_000), (20_500, 20_500)] {
         let rig = serve(Script::default());
         let mut wanted = plan(rig.plan(), &[Dscp::BE]);
         wanted.sessions[0].timeout = std::time::Duration::from_millis(own_ms);

@@ -13,6 +13,7 @@ use twinpath_runtime::controller::{
 use twinpath_wire::Dscp;
 
 use super::rig::{Rig, Script, Then, serve, sid, slips, stops};
+use crate::server::own_ports;
 use crate::{measured, sender_plan};
 
 fn plan(rig: &Rig, port: u16) -> ControlClientPlan {
@@ -38,10 +39,9 @@ fn negotiated(run: &ControlClientRun) -> NegotiatedSession {
     }
 }
 
-/// A UDP port that is free.
+/// A UDP port that is free, and stays so.
 fn free_port() -> u16 {
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
+    own_ports().0
 }
 
 #[test]

@@ -11,6 +11,8 @@ use twinpath_runtime::measure::Engine;
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
+use crate::closed_port;
+
 use super::rig::{Rig, Script, Then, control, finish, offering, plan, serve, slips, start, stops};
 
 /// The script that does `then` when the nth event like this comes.
@@ -18,6 +20,9 @@ fn at(mut script: Script, like: fn(&ServerEvent) -> bool, then: Then) -> Script 
     script.then = Box::new(move |event| if like(event) { then } else { Then::GoOn });
     script
 }
+
+/// What does not come is waited for this long, and all that comes is there before.
+const BRIEF: Duration = Duration::from_secs(3);
 
 fn is_start(event: &ServerEvent) -> bool {
     matches!(event, ServerEvent::Start(_))
@@ -82,7 +87,6 @@ fn stop_while_start_ack_is_awaited_stops_what_then_runs() {
             std::thread::sleep(Duration::from_millis(2));
         }
         run.stop();
-        std::thread::sleep(Duration::from_millis(50));
         drop(gate);
         let outcome = finish(run);
         assert!(matches!(outcome.result, Err(ControlError::Interrupted)));
@@ -123,7 +127,7 @@ fn a_server_gone_before_start_ack_is_an_error() {
     ] {
         let rig = serve(at(offering(Modes::default()), like, then));
         let mut wanted = rig.plan();
-        wanted.answer_timeout = Duration::from_millis(200);
+        wanted.answer_timeout = BRIEF;
         let outcome = control(plan(wanted, &[Dscp::BE]));
         let line = outcome.line();
         assert!(line.contains(message), "{line}");
@@ -145,7 +149,7 @@ fn a_silent_server_in_mid_run_costs_nothing_but_an_acknowledgement() {
     script = at(script, stop, Then::Hang);
     let rig = serve(script);
     let mut wanted = rig.plan();
-    wanted.answer_timeout = Duration::from_millis(300);
+    wanted.answer_timeout = BRIEF;
     let outcome = control(plan(wanted, &[Dscp::BE, Dscp::EF]));
     let report = outcome.report();
     assert!(
@@ -191,10 +195,13 @@ fn stop_in_mid_run_tells_the_server_and_reports() {
 fn copies_of_the_last_packets_come_before_the_server_is_told_to_stop() {
     for features in [Modes::default(), Modes::INDIVIDUAL_CONTROL] {
         let mut script = offering(features);
-        // The first copies come while others are still sent: so copies are waited for.
         script.again_after = Some(Duration::from_millis(20));
         let rig = serve(script);
-        let outcome = control(plan(rig.plan(), &[Dscp::BE, Dscp::EF]));
+        let mut wanted = plan(rig.plan(), &[Dscp::BE, Dscp::EF]);
+        for session in &mut wanted.sessions {
+            session.timeout = BRIEF;
+        }
+        let outcome = control(wanted);
         for session in &outcome.sessions {
             let counters = session.counters;
             assert_eq!(
@@ -213,7 +220,9 @@ fn a_run_told_to_stop_gives_the_packets_under_way_their_time() {
     let mut script = offering(Modes::default());
     script.again_after = Some(Duration::from_millis(60));
     let rig = serve(script);
-    let run = start(endless(&rig, &[Dscp::BE])).unwrap();
+    let mut wanted = endless(&rig, &[Dscp::BE]);
+    wanted.sessions[0].timeout = BRIEF;
+    let run = start(wanted).unwrap();
     let patience = Instant::now() + Duration::from_mins(1);
     while run.sessions()[0].progress().received < 60 {
         assert!(Instant::now() < patience, "nothing is measured");
@@ -263,9 +272,8 @@ fn a_reflector_that_does_not_answer_is_no_refusal() {
     for threads in [0, 1] {
         // The session is agreed on for a port on which nothing listens.
         let mut script = Script::default();
-        let gone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        let port = gone.local_addr().unwrap().port();
-        drop(gone);
+        let (_held, gone) = closed_port();
+        let port = gone.port();
         script.answer = Box::new(move |_, number, _| Ok(super::rig::opened(number, port)));
         let rig = serve(script);
         let mut wanted = plan(rig.plan(), &[Dscp::BE]);

@@ -24,7 +24,7 @@ use twinpath_runtime::{PortChoice, SenderPlan, StartError};
 use twinpath_wire::control::{Accept, Modes, Sid};
 use twinpath_wire::{Arrival, Dscp, ErrorEstimate, Rung, Stamp, Tos};
 
-use crate::sender_plan;
+use crate::{PATIENCE, far_end, sender_plan};
 
 /// What the script makes of an event, once the driver has done what it asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,8 @@ pub(crate) struct Script {
     pub(crate) near: &'static str,
     /// The reflector goes with its Server.
     pub(crate) mortal: bool,
-    /// Each reply is sent again after this time.
+    /// Each reply is sent again after this time; the first of a session at once, so that copies are known
+    /// of before the last reply comes.
     pub(crate) again_after: Option<Duration>,
 }
 
@@ -97,7 +98,7 @@ type Shared = Arc<Mutex<SessionReflector>>;
 pub(crate) fn serve(script: Script) -> Rig {
     let listener = TcpListener::bind(script.near).unwrap();
     let server = listener.local_addr().unwrap();
-    let socket = UdpSocket::bind(script.near).unwrap();
+    let socket = far_end(script.near);
     let port = socket.local_addr().unwrap().port();
     let reflector = Arc::new(Mutex::new(SessionReflector::for_negotiated(
         NegotiatedConfig::default(),
@@ -131,7 +132,7 @@ impl Rig {
 
     pub(crate) fn plan(&self) -> ControlPlan {
         ControlPlan {
-            answer_timeout: Duration::from_secs(5),
+            answer_timeout: PATIENCE,
             ..ControlPlan::to(self.server)
         }
     }
@@ -176,7 +177,9 @@ fn mirror(
                 socket2::SockRef::from(socket).set_tos_v4(tos).unwrap();
             }
             socket.send_to(reply, from).unwrap();
-            if let Some(after) = again_after {
+            if again_after.is_some() && reply[..4] == [0; 4] {
+                socket.send_to(reply, from).unwrap();
+            } else if let Some(after) = again_after {
                 let (copy, socket) = (reply.to_vec(), socket.try_clone().unwrap());
                 std::thread::spawn(move || {
                     std::thread::sleep(after);
@@ -329,7 +332,6 @@ fn spec(request: &SessionRequest, opened: Opened) -> SessionSpec {
 pub(crate) fn plan(control: ControlPlan, classes: &[Dscp]) -> ControllerPlan {
     let session = |class: &Dscp| SenderPlan {
         port: PortChoice::Exact(0),
-        timeout: Duration::from_millis(500),
         tos: class.tos(),
         ..sender_plan(control.server)
     };

@@ -13,6 +13,7 @@ use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
 use super::rig::{control, finish, plan};
+use crate::server::own_ports;
 use crate::{keys, portable_build, reflect, responder_plan, sender_plan};
 
 fn house() -> (ServerRun, SocketAddr) {
@@ -21,7 +22,7 @@ fn house() -> (ServerRun, SocketAddr) {
 
 fn house_on(near: &str) -> (ServerRun, SocketAddr) {
     let mut plan = ServerPlan::on(vec![near.parse().unwrap()]);
-    plan.test_ports = (20_000, 32_000);
+    plan.test_ports = own_ports();
     let run = server::start(plan).unwrap();
     let near = run.listening()[0];
     (run, near)
@@ -58,7 +59,6 @@ fn what_was_asked_at_a_millisecond_is_sent_and_comes_back() {
     let mut wanted = plan(ControlPlan::to(near), &[Dscp::BE]);
     wanted.sessions[0].limit = Limit::Count(2_000);
     wanted.sessions[0].schedule = Schedule::every(Duration::from_millis(1));
-    wanted.sessions[0].timeout = Duration::from_secs(2);
     let outcome = control(wanted);
     let counters = outcome.sessions[0].counters;
     assert_eq!((counters.sent, counters.received), (2_000, 2_000));

@@ -48,6 +48,8 @@ fn measured(far: SocketAddr, key: Key) -> Result<Modes, String> {
         },
         sessions: vec![SenderPlan {
             port: PortChoice::Exact(0),
+            // As long as its session is there after its end.
+            timeout: Duration::from_secs(3),
             ..sender_plan(far)
         }],
         secured: None,

@@ -30,9 +30,9 @@ fn plan(near: &[&str]) -> ServerPlan {
     plan
 }
 
-/// A range of ports that no other Server of these tests has, in this run or another, nor another
-/// program.
-fn own_ports() -> (u16, u16) {
+/// A range of ports that no other test has, in this run or another, nor another program; nor have
+/// they the ports on either side of it.
+pub(crate) fn own_ports() -> (u16, u16) {
     let ranges = RANGES
         .step_by(usize::from(RANGE))
         .map(|low| (low, low + RANGE - 1));
@@ -44,7 +44,7 @@ fn own_ports() -> (u16, u16) {
         let free = |port| UdpSocket::bind(("127.0.0.1", port)).is_ok();
         if file.try_lock().is_ok() && (low..=high).all(free) {
             HELD.lock().unwrap().push(file);
-            return (low, high);
+            return (low + 1, high - 1);
         }
     }
     panic!("no free range of ports");

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use twinpath_net::{RecvBatch, SocketOptions, TestSocket};
 use twinpath_proto::reflector::Ignored;
+use twinpath_runtime::server::ServerCounters;
 use twinpath_wire::Tos;
 use twinpath_wire::control::{Accept, Command, Modes, RequestSession, Sid, TypeP, WireInterval};
 
-use super::{Client, OPEN, exchange, in_vain, plan, port, sender, serve, until, until_empty};
+use super::{
+    Client, OPEN, exchange, in_vain, own_ports, plan, port, sender, serve, until, until_empty,
+};
 use crate::{has_v6, portable_build};
 
 #[test]
@@ -21,8 +24,13 @@ fn a_session_is_reflected_from_start_to_stop_and_for_its_timeout() {
     for far in run.listening().to_vec() {
         let socket = sender(far.ip());
         let mut client = Client::new(far, OPEN);
-        let session = client.ask(&client.wish(port(&socket), 0)).unwrap();
+        let mut wish = client.wish(port(&socket), 0);
+        wish.timeout = WireInterval::from_duration(Duration::from_secs(3));
+        let session = client.ask(&wish).unwrap();
+        let ignored = |counters: &ServerCounters| counters.packets.ignored_as(Ignored::NotStarted);
+        let before = ignored(&run.counters());
         in_vain(&socket, session.far);
+        until(&run, |counters| ignored(counters) > before);
         assert_eq!(client.start(), Accept::Ok);
         for seq in 0..50 {
             let reply = exchange(&socket, session.far, seq);
@@ -70,10 +78,7 @@ fn the_wished_port_is_granted_where_it_is_free_and_shared_by_other_senders() {
     let (low, high) = plan.test_ports;
     let (run, far) = serve(plan);
     let mut client = Client::new(far, OPEN);
-    let free = {
-        let socket = sender(far.ip());
-        port(&socket)
-    };
+    let (free, _) = own_ports();
     let sockets = [sender(far.ip()), sender(far.ip())];
     let one = client.ask(&client.wish(port(&sockets[0]), free)).unwrap();
     let two = client.ask(&client.wish(port(&sockets[1]), free)).unwrap();
@@ -106,7 +111,7 @@ fn without_a_key_a_client_gets_no_port_beyond_those_of_the_range() {
     }
     // A free one, one of another program's, those around the range, TWAMP's own, the last of all.
     let taken = sender(far.ip());
-    let free = port(&sender(far.ip()));
+    let (free, _) = own_ports();
     for wished in [free, port(&taken), low - 1, high + 1, 862, 1_024, 65_535] {
         let session = client.ask(&client.wish(6_000, wished)).unwrap();
         let offered = session.far.port();
@@ -425,9 +430,10 @@ fn several_threads_share_the_ports() {
 
 #[test]
 fn where_no_port_is_free_the_client_may_ask_later() {
-    let taken = sender(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let mut plan = plan(&["127.0.0.1:0"]);
-    plan.test_ports = (port(&taken), port(&taken));
+    let (one, _) = plan.test_ports;
+    let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, one)).unwrap();
+    plan.test_ports = (one, one);
     let (run, far) = serve(plan);
     let mut client = Client::new(far, OPEN);
     let wish = client.wish(5_000, port(&taken));
