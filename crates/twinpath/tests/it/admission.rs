@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 
 use crate::hosts::{Hosts, ip};
-use crate::program::{Done, Responder, Running, run, twinpath};
+use crate::program::{Done, Responder, Running, free_port, run, twinpath};
 use crate::secured::{ANY, keys, secured_server};
 
 fn port_of(done: &Done) -> u16 {
@@ -16,8 +16,7 @@ fn port_of(done: &Done) -> u16 {
 
 /// One beyond the default `--test-ports`, that no program has.
 fn beyond() -> u16 {
-    let socket = UdpSocket::bind(ANY).unwrap();
-    let port = socket.local_addr().unwrap().port();
+    let port = free_port();
     assert!(port > 19_960, "{port}");
     port
 }
@@ -154,7 +153,9 @@ fn the_addresses_of_one_64_share_one_rate_over_all_threads() {
     let received: u64 = received.sum();
     // A burst of one second's worth, and what each second adds. Each of them alone has the burst.
     let most = 10 + 10 * (start.elapsed().as_secs() + 1);
-    assert!((1..=most).contains(&received), "{received} of {most}");
     let last: serde_json::Value = serde_json::from_str(&responder.stop("INT").stdout).unwrap();
-    assert_eq!(last["reflected"], received + 1, "{last}");
+    // But for those that came too late to a sender on a busy host, and the first one.
+    let reflected = last["reflected"].as_u64().unwrap() - 1;
+    assert!((1..=most).contains(&reflected), "{reflected} of {most}");
+    assert!(received <= reflected, "{received}: {last}");
 }

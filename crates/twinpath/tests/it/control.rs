@@ -246,7 +246,7 @@ fn a_server_without_the_mode_asked_for_is_one_line_that_says_what_it_offers() {
 #[test]
 fn a_sender_over_its_rate_is_answered_no_more() {
     let server = Responder::server("--max-rate 5 --threads 2 --json");
-    let line = format!("controller {} {ANY} -c 20 -i 1 --timeout 0.2", server.at);
+    let line = format!("controller {} {ANY} -c 20 -i 1 --timeout 3", server.at);
     let document = json(&run(&format!("{line} --dscp be,ef --json")).stdout);
     let received = |index: usize| {
         let packets = &document["sessions"][index]["packets"];
@@ -261,9 +261,7 @@ fn a_sender_over_its_rate_is_answered_no_more() {
 
 #[test]
 fn nothing_that_listens_is_one_line() {
-    let held = TcpListener::bind("127.0.0.1:0").unwrap();
-    let at = held.local_addr().unwrap();
-    drop(held);
+    let at = format!("127.0.0.1:{}", crate::program::free_port());
     for line in [
         format!("controller {at} -c 2"),
         format!("controlclient 127.0.0.1 {at}"),
@@ -339,8 +337,7 @@ fn a_signal_ends_a_controlled_run_early_with_its_report() {
 #[test]
 fn a_control_client_serves_a_sender_elsewhere() {
     let server = Responder::server("");
-    let (held, port) = crate::program::taken_port();
-    drop(held);
+    let port = crate::program::free_port();
     // Both ends are one host here: the sender's own number is the sender's.
     let line = format!(
         "controlclient 127.0.0.1:{port} {} --receiver-port 1",

@@ -1,13 +1,14 @@
 //! What is said of losses whose direction nobody tells, in a run and in reports of it.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 
-use crate::program::run;
+use crate::program::{far_socket, run};
 
 /// A reflector of TWAMP Light that copies numbers, for `count` packets of which it answers some.
 fn copying_reflector(count: u32, answers: fn(u32) -> bool) -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = far_socket(Ipv4Addr::LOCALHOST);
+    socket.set_read_timeout(None).unwrap();
     let at = socket.local_addr().unwrap();
     thread::spawn(move || {
         let mut request = [0; 2_048];
@@ -38,7 +39,7 @@ fn a_report_that_is_told_of_a_counter_says_what_its_split_rests_on() {
     let advice = "(if it counts, use --reflector stateful)";
     let far = copying_reflector(30, |seq| !(10..15).contains(&seq));
     let measured = run(&format!(
-        "sender {far} -c 30 -i 2 --timeout 0.2 --save {file}"
+        "sender {far} -c 30 -i 2 --timeout 3 --save {file}"
     ));
     assert!(measured.stdout.contains(advice), "{}", measured.stdout);
     assert_eq!(run(&format!("report {file}")).stdout, measured.stdout);
@@ -56,7 +57,7 @@ fn a_report_that_is_told_of_a_counter_says_what_its_split_rests_on() {
 #[test]
 fn where_a_path_dies_no_counter_is_asked_for() {
     let far = copying_reflector(30, |seq| seq < 10);
-    let done = run(&format!("sender {far} -c 30 -i 2 --timeout 0.2"));
+    let done = run(&format!("sender {far} -c 30 -i 2 --timeout 3"));
     assert!(done.stdout.contains("20 lost"), "{}", done.stdout);
     assert!(
         done.stdout

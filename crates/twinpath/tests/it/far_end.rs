@@ -1,11 +1,13 @@
 //! A reflector of the test's own, on loopback: its clock and the way it writes times are the test's
 //! choice.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::program::far_socket;
 
 /// Seconds from 1900 to 1970.
 pub(crate) const NTP_TO_UNIX_S: i64 = 2_208_988_800;
@@ -25,9 +27,7 @@ impl FarEnd {
         residence: Duration,
         write: impl Fn(u32, [i64; 2]) -> [u64; 2] + Send + 'static,
     ) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let patience = Some(Duration::from_millis(50));
-        socket.set_read_timeout(patience).unwrap();
+        let socket = far_socket(Ipv4Addr::LOCALHOST);
         let at = socket.local_addr().unwrap();
         let over = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&over);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::program::{Responder, Running, run};
+use crate::program::{Responder, Running, free_port, only_port, run};
 use crate::secured::{keys, secured_server};
 
 /// Guesses of one address, in 2 s.
@@ -74,10 +74,11 @@ fn a_thousand_guesses_a_second_keep_nobody_else_out() {
     assert_eq!(last["sessions"]["started"], 3);
 }
 
-/// UDP datagrams of this host, whosever they are; `None` where only root may have them.
-fn raw() -> Option<Socket> {
+/// UDP datagrams of this host from or to a port, whosever they are; `None` where only root may have them.
+fn raw(port: u16) -> Option<Socket> {
     match Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::UDP)) {
         Ok(socket) => {
+            only_port(&socket, port);
             socket
                 .set_read_timeout(Some(Duration::from_secs(20)))
                 .unwrap();
@@ -113,11 +114,10 @@ fn inject(raw: &Socket, datagram: &[u8]) {
 
 /// Forged packets and one that is sent again, into a session in this mode.
 fn disturb(server: &Responder, keys: &str, mode: &str, forged: u32) -> Option<serde_json::Value> {
-    let mut raw = raw()?;
-    let (held, port) = crate::program::taken_port();
-    drop(held);
+    let port = free_port();
+    let mut raw = raw(port)?;
     let line = format!(
-        "controller {} 127.0.0.1:{port} --keys {keys} --mode {mode} -c 50 -i 20 --json",
+        "controller {} 127.0.0.1:{port} --keys {keys} --mode {mode} -c 50 -i 60 --json",
         server.at
     );
     let running = Running::start(&line);
@@ -160,14 +160,14 @@ fn forged_packets_are_counted_and_never_answered_and_old_ones_are_duplicates() {
 #[test]
 fn forged_replies_are_not_measured_and_said() {
     let keys = keys("alice secret");
-    let (held, test_port) = crate::program::taken_port();
-    drop(held);
+    let test_port = free_port();
     let server = secured_server(&keys, &format!("--test-ports {test_port}-{test_port}"));
-    let Some(mut raw) = raw() else { return };
-    let (held, port) = crate::program::taken_port();
-    drop(held);
+    let Some(mut raw) = raw(test_port) else {
+        return;
+    };
+    let port = free_port();
     let line = format!(
-        "controller {} 127.0.0.1:{port} --receiver-port 1 --keys {} -c 50 -i 20 --json",
+        "controller {} 127.0.0.1:{port} --receiver-port 1 --keys {} -c 50 -i 60 --json",
         server.at,
         keys.path().display()
     );

@@ -116,7 +116,7 @@ fn a_run_whose_output_was_the_terminal_that_hung_up_writes_its_file_and_fails() 
 
 #[test]
 fn several_hangups_ask_a_selftest_for_its_document_and_end_nothing_at_once() {
-    let mut selftest = Running::start("selftest -c 100000 -i 1 --json");
+    let selftest = Running::start("selftest -c 100000 -i 1 --json");
     // It measures once it has a thread for that, and some replies soon after.
     let tasks = format!("/proc/{}/task", selftest.0.id());
     let until = Instant::now() + Duration::from_mins(1);
@@ -129,13 +129,11 @@ fn several_hangups_ask_a_selftest_for_its_document_and_end_nothing_at_once() {
         assert!(Instant::now() < until, "it does not measure");
         std::thread::sleep(Duration::from_millis(20));
     }
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_secs(2));
     for _ in 0..3 {
         selftest.signal(&["HUP"]);
         std::thread::sleep(Duration::from_millis(5));
     }
-    let ended = selftest.0.wait().unwrap();
-    assert!(ended.code().is_some(), "{ended}");
     let done = selftest.finish();
     assert_eq!(done.status, 0, "{}", done.stderr);
     assert!(done.session()["packets"]["received"].as_u64() >= Some(1));

@@ -156,7 +156,7 @@ fn a_sender_whose_packets_are_all_lost_names_the_other_addresses() {
     let Some(_names) = Names::of(&hosts.near, &BOTH) else {
         return;
     };
-    let line = "sender both.example -c 2 -i 5 --timeout 0.3";
+    let line = "sender both.example -c 2 -i 5 --timeout 2";
     let check = |answers: &str, used: &str, other: &str, option: &str| {
         let _responder = hosts.responder(answers);
         let said = format!(

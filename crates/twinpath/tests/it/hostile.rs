@@ -181,7 +181,7 @@ for number, far in enumerate(sys.argv[4:]):
     family = socket.AF_INET6 if ":" in far else socket.AF_INET
     out = socket.socket(family, socket.SOCK_DGRAM)
     out.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-    out.settimeout(0.4)
+    out.settimeout(30 if far in ("10.98.0.2", "fd98::2") else 0.4)
     if family == socket.AF_INET6:
         out.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex("v0"))
     else:
@@ -351,7 +351,7 @@ fn plain_sockets_answer_on_addresses_that_come_and_go() {
     ip(&format!("-n {far} addr add 10.98.0.9/24 dev v1")).unwrap();
     ip(&format!("-n {far} addr add fd98::9/64 dev v1 nodad")).unwrap();
     for address in ["10.98.0.9", "fd98::9", "10.98.0.2"] {
-        let until = std::time::Instant::now() + std::time::Duration::from_secs(15);
+        let until = std::time::Instant::now() + std::time::Duration::from_mins(1);
         while hosts
             .run(&format!("sender {address} -c 1 --timeout 0.3"))
             .status

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::program::{Responder, Running, taken_port};
+use crate::program::{Responder, Running, free_port};
 
 /// A local test port that nobody else needs.
 const ANY: &str = "127.0.0.1:0";
@@ -24,8 +24,7 @@ struct Server {
 
 impl Server {
     fn new() -> Self {
-        let (held, port) = taken_port();
-        drop(held);
+        let port = free_port();
         let process = Responder::server(&format!("--json --test-ports {port}-{port}"));
         Self { process, port }
     }

@@ -1,5 +1,6 @@
 //! The view on a terminal: a pseudo-terminal that `script` (util-linux) makes.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
@@ -17,7 +18,67 @@ const PATIENCE: Duration = Duration::from_mins(1);
 struct Terminal {
     script: Child,
     heard: Receiver<Vec<u8>>,
-    screen: String,
+    /// All that it wrote.
+    said: String,
+    screen: Screen,
+}
+
+/// What a terminal shows: a change may be drawn as the cells that differ, and in several parts.
+#[derive(Default)]
+struct Screen {
+    rows: BTreeMap<usize, Vec<char>>,
+    /// Row and column of the next character, from 1.
+    at: (usize, usize),
+    /// Octets of a character or a sequence that has not come to its end.
+    rest: Vec<u8>,
+}
+
+impl Screen {
+    fn draw(&mut self, octets: &[u8]) {
+        self.rest.extend(octets);
+        let whole = match std::str::from_utf8(&self.rest) {
+            Ok(text) => text.len(),
+            Err(error) => error.valid_up_to(),
+        };
+        let text = String::from_utf8_lossy(&self.rest[..whole]).into_owned();
+        let mut left = text.as_str();
+        while let Some(first) = left.chars().next() {
+            if let Some(sequence) = left.strip_prefix("\u{1b}[") {
+                let Some(end) = sequence.find(|c: char| matches!(c, '@'..='~')) else {
+                    break;
+                };
+                self.obey(&sequence[..=end]);
+                left = &sequence[end + 1..];
+                continue;
+            }
+            if left == "\u{1b}" {
+                break;
+            }
+            left = &left[first.len_utf8()..];
+            let row = self.rows.entry(self.at.0).or_default();
+            row.resize(row.len().max(self.at.1 + 1), ' ');
+            row[self.at.1] = first;
+            self.at.1 += 1;
+        }
+        let drawn = whole - left.len();
+        self.rest.drain(..drawn);
+    }
+
+    /// The cursor's place, and a screen that is cleared; colours are of no account.
+    fn obey(&mut self, sequence: &str) {
+        if let Some(place) = sequence.strip_suffix('H') {
+            let mut numbers = place.split(';').map(|number| number.parse().unwrap_or(1));
+            let mut number = || numbers.next().unwrap_or(1);
+            self.at = (number(), number());
+        } else if sequence.ends_with('J') {
+            self.rows.clear();
+        }
+    }
+
+    fn shows(&self, text: &str) -> bool {
+        let has = |row: &Vec<char>| row.iter().collect::<String>().contains(text);
+        self.rows.values().any(has)
+    }
 }
 
 impl Terminal {
@@ -53,31 +114,40 @@ impl Terminal {
         Some(Self {
             script,
             heard,
-            screen: String::new(),
+            said: String::new(),
+            screen: Screen::default(),
         })
     }
 
-    /// Until the screen said this.
+    /// Until the program said this.
     fn wait_for(&mut self, text: &str) {
+        self.wait_until(text, |terminal| terminal.said.contains(text));
+    }
+
+    /// Until the screen shows this after these keys, and did not before.
+    fn press_and_wait_for(&mut self, keys: &str, text: &str) {
+        assert!(!self.screen.shows(text), "{text}");
+        self.press(keys);
+        self.wait_until(text, |terminal| terminal.screen.shows(text));
+    }
+
+    fn wait_until(&mut self, what: &str, is: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
-        while !self.screen.contains(text) {
+        while !is(self) {
             let left = PATIENCE.saturating_sub(begun.elapsed());
             let octets = self.heard.recv_timeout(left);
             let octets = octets.unwrap_or_else(|_| {
-                let end: String = self.screen.chars().rev().take(2_000).collect();
+                let end: String = self.said.chars().rev().take(2_000).collect();
                 let end: String = end.chars().rev().collect();
-                panic!("no {text:?} in {end:?}")
+                panic!("no {what:?} in {end:?}")
             });
-            self.screen.push_str(&String::from_utf8_lossy(&octets));
+            self.hear(&octets);
         }
     }
 
-    /// Until the screen says this after these keys.
-    fn press_and_wait_for(&mut self, keys: &str, text: &str) {
-        let before = std::mem::take(&mut self.screen);
-        self.press(keys);
-        self.wait_for(text);
-        self.screen.insert_str(0, &before);
+    fn hear(&mut self, octets: &[u8]) {
+        self.said.push_str(&String::from_utf8_lossy(octets));
+        self.screen.draw(octets);
     }
 
     fn press(&mut self, keys: &str) {
@@ -90,22 +160,22 @@ impl Terminal {
     fn finish(mut self, status: i32) -> String {
         self.wait_for(&format!("status={status}"));
         while let Ok(octets) = self.heard.recv_timeout(PATIENCE) {
-            self.screen.push_str(&String::from_utf8_lossy(&octets));
+            self.hear(&octets);
         }
         self.script.wait().unwrap();
         let modes: Vec<&str> = self
-            .screen
+            .said
             .lines()
             .map(str::trim)
             .filter(|line| line.matches(':').count() > 10)
             .filter(|line| line.chars().all(|c| c == ':' || c.is_ascii_hexdigit()))
             .collect();
-        assert_eq!(modes.len(), 2, "{:?}", self.screen);
-        assert_eq!(modes[0], modes[1], "{:?}", self.screen);
-        assert_eq!(self.screen.matches(ENTER).count(), 1, "{:?}", self.screen);
+        assert_eq!(modes.len(), 2, "{:?}", self.said);
+        assert_eq!(modes[0], modes[1], "{:?}", self.said);
+        assert_eq!(self.said.matches(ENTER).count(), 1, "{:?}", self.said);
         // Nobody is asked for the cursor's place: a terminal may not answer.
-        assert!(!self.screen.contains("\u{1b}[6n"), "{:?}", self.screen);
-        let (view, after) = self.screen.split_once(LEAVE).unwrap();
+        assert!(!self.said.contains("\u{1b}[6n"), "{:?}", self.said);
+        let (view, after) = self.said.split_once(LEAVE).unwrap();
         assert!(view.contains(ENTER), "{view:?}");
         assert!(!after.contains("\u{1b}[?25l"), "{after:?}");
         assert!(after.contains("\u{1b}[?25h"), "{after:?}");
@@ -269,7 +339,7 @@ fn lines_on_the_same_terminal_are_preferred_to_the_view() {
         return;
     };
     terminal.wait_for("status=0");
-    let screen = &terminal.screen;
+    let screen = &terminal.said;
     assert!(
         screen.contains("note: no live view: lines go to"),
         "{screen}"

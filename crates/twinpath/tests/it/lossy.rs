@@ -1,11 +1,13 @@
 //! A reflector that one of its senders loses packets with.
 
 use std::collections::BTreeMap;
-use std::net::UdpSocket;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
+
+use crate::program::far_socket;
 
 /// Reflects TWAMP Light, but for every fourth packet (or as asked) from one source port: that of the
 /// seventh sender that it hears of.
@@ -32,10 +34,7 @@ impl LossyReflector {
     }
 
     pub(crate) fn losing_every(nth: u32) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_millis(50)))
-            .unwrap();
+        let socket = far_socket(Ipv4Addr::LOCALHOST);
         let port = socket.local_addr().unwrap().port();
         let (lossy, stop) = (Arc::<AtomicU16>::default(), Arc::<AtomicBool>::default());
         let shared = (Arc::clone(&lossy), Arc::clone(&stop));

@@ -4,14 +4,17 @@
 mod pages;
 
 use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::far_end::{FarEnd, ntp};
 use crate::hosts::{Hosts, ip};
 use crate::lossy::LossyReflector;
-use crate::program::{Done, Responder, Running, run};
+use crate::program::{Done, Responder, Running, run, taken_port};
 
 fn document(done: &Done) -> Value {
     serde_json::from_str(&done.stdout)
@@ -26,7 +29,7 @@ fn sessions(document: &Value) -> &[Value] {
 fn the_lossy_one_of_16_paths_is_named_in_text() {
     let far = LossyReflector::start();
     let line = format!(
-        "sender 127.0.0.1:{} --paths 16 -c 20 -i 10ms --timeout 1",
+        "sender 127.0.0.1:{} --paths 16 -c 20 -i 10ms --timeout 4",
         far.port
     );
     let done = run(&line);
@@ -46,7 +49,7 @@ fn the_lossy_one_of_16_paths_is_named_in_text() {
 fn a_dead_one_of_eight_paths_is_no_fault_of_the_far_end_alone() {
     let far = LossyReflector::losing_every(1);
     let line = format!(
-        "sender 127.0.0.1:{} --paths 8 -c 3 -i 10ms --timeout 0.5",
+        "sender 127.0.0.1:{} --paths 8 -c 3 -i 10ms --timeout 4",
         far.port
     );
     let text = run(&line).stdout.replace("\n  ", " ");
@@ -59,7 +62,7 @@ fn a_dead_one_of_eight_paths_is_no_fault_of_the_far_end_alone() {
     assert!(!text.contains("no reflector is running"), "{text}");
     let far = LossyReflector::losing_every(1);
     let line = format!(
-        "sender 127.0.0.1:{} --paths 8 -c 3 -i 10ms --timeout 0.5 --json",
+        "sender 127.0.0.1:{} --paths 8 -c 3 -i 10ms --timeout 4 --json",
         far.port
     );
     let document = document(&run(&line));
@@ -101,15 +104,25 @@ fn a_quit_signal_tells_what_all_sessions_come_to() {
 
 #[test]
 fn a_quit_signal_tells_since_when_a_target_is_silent() {
-    let (responder, other) = (Responder::on_loopback(), Responder::on_loopback());
+    let responder = Responder::on_loopback();
+    let answered = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&answered);
+    let other = FarEnd::start(Duration::ZERO, move |_, times| {
+        count.fetch_add(1, Ordering::Relaxed);
+        times.map(ntp)
+    });
     let mut sender = Running::start(&format!(
         "sender {} --to {} -c inf -i 10ms --timeout 0.1",
         responder.at, other.at
     ));
     sender.wait_until_it_catches("QUIT");
-    thread::sleep(Duration::from_millis(300));
+    let patience = Instant::now() + Duration::from_mins(1);
+    while answered.load(Ordering::Relaxed) < 20 {
+        assert!(Instant::now() < patience, "nothing is measured");
+        thread::sleep(Duration::from_millis(10));
+    }
     let silent = other.at;
-    other.stop("INT");
+    drop(other);
     let since = loop {
         sender.signal(&["QUIT"]);
         let worst = sender.wait_for_error(&format!("{silent}: "));
@@ -132,7 +145,7 @@ fn a_quit_signal_tells_since_when_a_target_is_silent() {
 fn the_lossy_one_of_16_paths_is_named_in_json() {
     let far = LossyReflector::start();
     let line = format!(
-        "sender 127.0.0.1:{} --paths 16 -c 20 -i 10ms --timeout 1 --json",
+        "sender 127.0.0.1:{} --paths 16 -c 20 -i 10ms --timeout 4 --json",
         far.port
     );
     let done = run(&line);
@@ -170,7 +183,7 @@ fn a_hundred_targets_are_measured_whatever_some_of_them_do() {
     let impossible = ["no-such-host.invalid", "192.0.2.9"].map(str::to_owned);
     let all = answering.chain(silent).chain(refusing).chain(impossible);
     let to: Vec<String> = all.map(|target| format!("--to {target}")).collect();
-    let line = format!("sender {} -c 5 -i 50ms --timeout 1", to.join(" "));
+    let line = format!("sender {} -c 5 -i 50ms --timeout 4", to.join(" "));
 
     let done = hosts.run(&format!("{line} --json"));
     assert_eq!(done.status, 1, "{}", done.stderr);
@@ -308,7 +321,7 @@ fn silent_targets_are_measured_and_only_all_of_them_are_a_status_of_3() {
     let responder = Responder::on_loopback();
     let sockets = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
     let [silent, other] = sockets.each_ref().map(|one| one.local_addr().unwrap());
-    let options = "-c 2 -i 10ms --timeout 0.2";
+    let options = "-c 2 -i 10ms --timeout 2";
     let one = run(&format!(
         "sender --to {silent} --to {} {options}",
         responder.at
@@ -322,7 +335,7 @@ fn silent_targets_are_measured_and_only_all_of_them_are_a_status_of_3() {
 fn records_of_several_targets_name_them() {
     let responder = Responder::on_loopback();
     let far = responder.at;
-    let line = format!("sender {far} --paths 2 -c 1 -i 10ms --timeout 1 --dscp ef");
+    let line = format!("sender {far} --paths 2 -c 1 -i 10ms --timeout 20 --dscp ef");
     let csv = run(&format!("{line} --output csv --label site=x")).stdout;
     let heading = csv.lines().next().unwrap();
     assert!(
@@ -352,7 +365,7 @@ fn records_of_several_targets_name_them() {
 fn a_run_of_one_target_has_the_records_that_it_always_had() {
     let responder = Responder::on_loopback();
     let far = responder.at;
-    let line = format!("sender {far} -c 1 -i 10ms --timeout 1 --dscp ef,be");
+    let line = format!("sender {far} -c 1 -i 10ms --timeout 20 --dscp ef,be");
     let csv = run(&format!("{line} --output csv --label path=x")).stdout;
     let heading = csv.lines().next().unwrap();
     assert!(heading.ends_with(",fate,session,path"), "{csv}");
@@ -392,11 +405,8 @@ fn the_only_one_of_several_classes_that_can_begin_is_still_named_in_records() {
     let responder = Responder::on_loopback();
     // Of two consecutive ports the second is taken.
     let (free, _taken, port) = loop {
-        let free = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        if let Some(taken) = port.checked_add(1)
-            && let Ok(taken) = UdpSocket::bind(("127.0.0.1", taken))
-        {
+        let (free, port) = taken_port();
+        if let Ok(taken) = UdpSocket::bind(("127.0.0.1", port + 1)) {
             break (free, taken, port);
         }
     };

@@ -118,7 +118,7 @@ fn a_name_that_changes_is_followed_and_one_that_comes_late_is_measured() {
     );
     let _again = hosts.responder("10.98.0.2:20001");
     // For some packets of the sessions that began last.
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::thread::sleep(std::time::Duration::from_secs(2));
     let done = measuring.stop();
     assert_eq!(done.status, 0, "{}", done.stderr);
     check(&serde_json::from_str(&done.stdout).unwrap());

@@ -99,8 +99,7 @@ fn csv_has_a_row_for_each_packet_lost_ones_too() {
 
 #[test]
 fn warnings_of_machine_output_go_to_stderr_and_quiet_leaves_them_out() {
-    let (held, port) = crate::program::taken_port();
-    drop(held);
+    let port = crate::program::free_port();
     let line = format!("sender 127.0.0.1:{port} -c 2 -i 1 --timeout 0.2 --json");
     let done = run(&line);
     assert_eq!(done.status, 3);

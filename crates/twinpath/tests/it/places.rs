@@ -1,6 +1,6 @@
 //! Where runs are saved and drawn: what is there already, and what cannot be written.
 
-use crate::program::{Responder, run, shell};
+use crate::program::{Responder, free_port, run, shell};
 
 #[test]
 fn a_run_that_comes_to_nothing_leaves_the_file_as_it_was_and_makes_none() {
@@ -10,11 +10,10 @@ fn a_run_that_comes_to_nothing_leaves_the_file_as_it_was_and_makes_none() {
         directory.path().join("new"),
     );
     std::fs::write(&before, "what was measured before").unwrap();
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let gone = gone.local_addr().unwrap();
+    let gone = format!("127.0.0.1:{}", free_port());
     let server = Responder::server("");
     for (far, options) in [
-        (gone.to_string(), ""),
+        (gone, ""),
         // The sockets cannot be had.
         (server.at.to_string(), "--interface none0"),
     ] {

@@ -1,10 +1,13 @@
 //! Runs the program: a command to its end, or a responder until it is dropped.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
+
+use socket2::{SockRef, Socket};
 
 /// The program with these arguments, separated by blanks.
 pub(crate) fn twinpath(line: &str) -> Command {
@@ -290,11 +293,65 @@ impl Responder {
     }
 }
 
-/// A UDP port of IPv4 loopback that is taken as long as the socket lives.
+/// Ports that the system gives to no program that asks for any, and that no server has by default.
+const OWN_PORTS: u32 = 22_000;
+const OWN_PORTS_COUNT: u32 = 8_000;
+
+/// A port of IPv4 loopback that no other test has: for UDP it is taken as long as the socket lives, for TCP
+/// it is free.
 pub(crate) fn taken_port() -> (UdpSocket, u16) {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let port = socket.local_addr().unwrap().port();
-    (socket, port)
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Another process of these tests begins elsewhere.
+    let first = std::process::id().wrapping_mul(257);
+    loop {
+        let number = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = OWN_PORTS + number % OWN_PORTS_COUNT;
+        let port = u16::try_from(port).unwrap();
+        if let Ok(socket) = UdpSocket::bind(("127.0.0.1", port)) {
+            return (socket, port);
+        }
+    }
+}
+
+/// A port that no other test has and that is free.
+pub(crate) fn free_port() -> u16 {
+    taken_port().1
+}
+
+/// A far end of the test's own at this address: what is sent to it waits while its thread has no turn.
+pub(crate) fn far_socket(address: Ipv4Addr) -> UdpSocket {
+    let socket = UdpSocket::bind((address, 0)).unwrap();
+    // At least twice the system's default, and so room for 500 small packets.
+    SockRef::from(&socket)
+        .set_recv_buffer_size(4 << 20)
+        .unwrap();
+    // So that its thread notices its end.
+    let patience = Some(Duration::from_millis(50));
+    socket.set_read_timeout(patience).unwrap();
+    socket
+}
+
+/// A raw socket of IPv4 gets what is from or to this UDP or TCP port alone, and so has room for it whatever
+/// else is under way on this host.
+pub(crate) fn only_port(raw: &Socket, port: u16) {
+    #[cfg(target_os = "linux")]
+    {
+        use socket2::SockFilter;
+        // The length of the IP header; the source port behind it, the destination port; all of the packet, or
+        // nothing (classic BPF).
+        let program = [
+            SockFilter::new(0xb1, 0, 0, 0),
+            SockFilter::new(0x48, 0, 0, 0),
+            SockFilter::new(0x15, 2, 0, port.into()),
+            SockFilter::new(0x48, 0, 0, 2),
+            SockFilter::new(0x15, 0, 1, port.into()),
+            SockFilter::new(0x06, 0, 0, u32::MAX),
+            SockFilter::new(0x06, 0, 0, 0),
+        ];
+        raw.attach_filter(&program).unwrap();
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (raw, port);
 }
 
 /// Says why, where IPv6 is missing.

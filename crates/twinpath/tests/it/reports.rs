@@ -13,7 +13,7 @@ fn a_run_that_has_no_fate_to_tell_yet_is_said_to_have_just_begun() {
         "sender 127.0.0.1:{port} --duration 600 --timeout 600 -q --save {}",
         file.display()
     ));
-    for _ in 0..600 {
+    for _ in 0..1_500 {
         if std::fs::metadata(&file).is_ok_and(|about| about.len() > 1_000) {
             break;
         }

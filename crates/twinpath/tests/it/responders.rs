@@ -58,7 +58,7 @@ fn who_is_not_allowed_gets_no_answer_and_is_counted_and_logged() {
 fn a_client_over_its_rate_is_answered_no_more() {
     let responder = Responder::start("127.0.0.1:0 --max-rate 3 --json");
     let done = run(&format!(
-        "sender {} -c 20 -i 1 --timeout 0.2 --json",
+        "sender {} -c 20 -i 1 --timeout 3 --json",
         responder.at
     ));
     let received = done.session()["packets"]["received"].as_u64().unwrap();
@@ -75,7 +75,7 @@ fn a_stateful_responder_counts_its_replies_and_a_stateless_one_repeats() {
         // The rate makes gaps in what is answered: a counter of its own has none.
         let responder = Responder::start(&format!("127.0.0.1:0 --max-rate 3 {option}"));
         let line = format!(
-            "sender {} -c 20 -i 50 --timeout 0.2 --output csv",
+            "sender {} -c 20 -i 50 --timeout 3 --output csv",
             responder.at
         );
         let done = run(&line);

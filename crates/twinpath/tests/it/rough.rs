@@ -1,14 +1,15 @@
 //! A path that loses, copies and reorders: every figure tells what was done to the packets.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::program::{Responder, run};
+use crate::program::{Responder, far_socket, run};
+
+const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// Between sender and reflector: loses the requests 10 to 12 and the reply to 50, copies the reply to
 /// 70 and the request 80, and holds the reply to 90 back until that to 92 has passed.
@@ -30,13 +31,7 @@ fn number_of_reply(packet: &[u8]) -> u32 {
 
 impl Relay {
     fn to(reflector: SocketAddr) -> Self {
-        let open = || {
-            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-            let patience = Some(Duration::from_millis(50));
-            socket.set_read_timeout(patience).unwrap();
-            socket
-        };
-        let (near, far) = (open(), open());
+        let (near, far) = (far_socket(LOCALHOST), far_socket(LOCALHOST));
         far.connect(reflector).unwrap();
         let at = near.local_addr().unwrap();
         let over = Arc::new(AtomicBool::new(false));
@@ -118,7 +113,7 @@ fn the_document_says_what_became_of_the_packets() {
     let responder = Responder::on_loopback();
     let relay = Relay::to(responder.at);
     let line = format!(
-        "sender {} :0 -c 120 -i 5 --timeout 1 --json --bins=-10s,10s --percentiles-with-loss \
+        "sender {} :0 -c 120 -i 5 --timeout 4 --json --bins=-10s,10s --percentiles-with-loss \
          --loss-noticeable 1 --voice g729a --jitter-buffer 60",
         relay.at
     );
@@ -173,7 +168,7 @@ fn the_user_says_what_unavailable_is_and_whether_the_reflector_counts() {
     let responder = Responder::on_loopback();
     let relay = Relay::to(responder.at);
     let line = format!(
-        "sender {} :0 -c 120 -i 5 --timeout 1 --json --unavailable 0%/1/100ms --reflector stateless",
+        "sender {} :0 -c 120 -i 25 --timeout 4 --json --unavailable 0%/1/500ms --reflector stateless",
         relay.at
     );
     let done = run(&line);
@@ -182,7 +177,7 @@ fn the_user_says_what_unavailable_is_and_whether_the_reflector_counts() {
     for (pointer, expected) in [
         ("/packets/lost", json!(4)),
         ("/packets/lost_forward", json!(null)),
-        ("/availability/block_ns", json!(100_000_000)),
+        ("/availability/block_ns", json!(500_000_000)),
         ("/availability/bad_above", json!(0.0)),
         ("/availability/in_a_row", json!(1)),
     ] {
@@ -199,7 +194,7 @@ fn the_page_says_it_in_a_few_lines() {
     let responder = Responder::on_loopback();
     let relay = Relay::to(responder.at);
     let line = format!(
-        "sender {} :0 -c 120 -i 5 --timeout 1 --bins=-10s,10s --percentiles-with-loss --voice g711-noplc",
+        "sender {} :0 -c 120 -i 5 --timeout 4 --bins=-10s,10s --percentiles-with-loss --voice g711-noplc",
         relay.at
     );
     let page = run(&line).stdout;
@@ -220,7 +215,7 @@ fn the_page_says_it_in_a_few_lines() {
 fn the_offset_of_one_clock_to_itself_is_nothing_within_its_bound() {
     let responder = Responder::on_loopback();
     let relay = Relay::to(responder.at);
-    let line = format!("sender {} :0 -c 120 -i 5 --timeout 1 --json", relay.at);
+    let line = format!("sender {} :0 -c 120 -i 5 --timeout 4 --json", relay.at);
     let session = run(&line).session();
     let clocks = session.pointer("/one_way/clocks").unwrap();
     let of = |key: &str| clocks[key].as_i64().unwrap();
@@ -240,10 +235,7 @@ struct Narrow {
 
 impl Narrow {
     fn to(reflector: SocketAddr) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_millis(50)))
-            .unwrap();
+        let socket = far_socket(LOCALHOST);
         let at = socket.local_addr().unwrap();
         let over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&over);
@@ -281,10 +273,7 @@ impl Drop for Narrow {
 fn a_path_that_loses_large_packets_alone_is_told_by_their_size() {
     let responder = Responder::on_loopback();
     let narrow = Narrow::to(responder.at);
-    let line = format!(
-        "sender {} --padding -1 -c 240 -i 2 --timeout 0.5",
-        narrow.at
-    );
+    let line = format!("sender {} --padding -1 -c 240 -i 2 --timeout 3", narrow.at);
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("run.parquet").display().to_string();
     let done = run(&format!("{line} --json --save {file}"));

@@ -250,8 +250,7 @@ fn a_wrong_passphrase_and_an_unknown_key_id_are_answered_alike() {
 fn a_sender_elsewhere_is_served_in_the_mixed_mode() {
     let keys = keys("alice secret");
     let server = secured_server(&keys, "");
-    let (held, port) = crate::program::taken_port();
-    drop(held);
+    let port = crate::program::free_port();
     let line = format!(
         "controlclient 127.0.0.1:{port} {} --keys {} --receiver-port 1 --duration 0.2 --json",
         server.at,

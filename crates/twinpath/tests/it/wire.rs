@@ -42,7 +42,7 @@ pub(crate) fn dissected_during(
 ) -> Option<Vec<Fields>> {
     let mut tshark = Command::new("tshark");
     tshark.args(["-n", "-l", "-i", "v0", "-c", &packets.to_string()]);
-    tshark.args(["-a", "duration:20", "-T", "fields"]);
+    tshark.args(["-a", "duration:120", "-T", "fields"]);
     tshark.args(filter);
     // Fragments are shown one by one.
     tshark.args(["-o", "ip.defragment:FALSE"]);

@@ -44,7 +44,7 @@ fn a_disk_that_fills_fails_a_quiet_run_too_whose_report_is_whole() {
         format!("controller {} 127.0.0.1:0 -c 3000 -i 0.5", server.at),
     ] {
         for quiet in ["-q", ""] {
-            let line = format!("{command} --timeout 0.3 --json {quiet} --save run.parquet");
+            let line = format!("{command} --timeout 20 --json {quiet} --save run.parquet");
             let Some(done) = on_small_disk(directory.path(), 16 << 10, "", &line) else {
                 return;
             };
@@ -82,7 +82,7 @@ fn a_full_disk_ends_a_file_and_the_run_goes_on_to_its_end() {
     let directory = tempfile::tempdir().unwrap();
     let responder = Responder::on_loopback();
     let line = format!(
-        "sender {} -c 5000 -i 0.5 --timeout 0.3 --json --save run.parquet --rotate 1s",
+        "sender {} -c 5000 -i 0.5 --timeout 20 --json --save run.parquet --rotate 1s",
         responder.at
     );
     let Some(done) = on_small_disk(directory.path(), 16 << 10, "", &line) else {

@@ -1,7 +1,9 @@
 //! `twinpath controller`: what it shares with the sender, and what it tells a Server.
 
 use super::control::controller::TESTED;
-use super::sender::{ON_TWO_HOSTS, Row, Seen, Sends, THREE, row, sending, the_interface_leads};
+use super::sender::{
+    LOSING, ON_TWO_HOSTS, Row, Seen, Sends, THREE, row, sending, the_interface_leads,
+};
 use super::{Answers, complete, each_row};
 
 const LONG: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1 --json --padding 100";
@@ -45,7 +47,7 @@ fn rows() -> Vec<Row> {
             "--timestamp-format ptp",
             |seen| seen.chose(9),
         ),
-        row("--reflector", THREE, "--reflector stateless", |seen| {
+        row("--reflector", LOSING, "--reflector stateless", |seen| {
             seen.session()["packets"]["lost_forward"].is_null()
         })
         .answered(Answers::Even),

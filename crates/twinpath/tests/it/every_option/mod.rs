@@ -31,7 +31,7 @@ mod small;
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,7 +43,7 @@ use serde_json::Value;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::far_end::NTP_TO_UNIX_S;
-use crate::program::{Done, run};
+use crate::program::{Done, far_socket, only_port, run};
 
 /// An IPv4 packet with a UDP datagram, as it was on the wire.
 #[derive(Clone, Debug)]
@@ -103,6 +103,7 @@ impl Tap {
             }
         };
         raw.bind(&SocketAddr::from((address, 0)).into()).unwrap();
+        only_port(&raw, port);
         raw.set_recv_buffer_size(4 << 20).unwrap();
         raw.set_read_timeout(Some(Duration::from_millis(50)))
             .unwrap();
@@ -168,10 +169,7 @@ struct FarEnd {
 impl FarEnd {
     fn start(answers: Answers) -> Option<Self> {
         let address = own_address();
-        let socket = UdpSocket::bind((address, 0)).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_millis(50)))
-            .unwrap();
+        let socket = far_socket(address);
         let port = socket.local_addr().unwrap().port();
         let tap = Tap::open(address, port)?;
         let over = Arc::new(AtomicUsize::new(0));
@@ -325,15 +323,6 @@ fn judged<S>(seen: &S, done: &Done, see: fn(&S) -> bool) -> (bool, String) {
     let found = catch_unwind(AssertUnwindSafe(|| see(seen))).unwrap_or(false);
     let said = format!("status {}\n{}{}", done.status, done.stderr, done.stdout);
     (found, said)
-}
-
-/// A UDP port of this address that is free, for now.
-fn free_port(address: IpAddr) -> u16 {
-    UdpSocket::bind((address, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 /// A file in a run's directory.

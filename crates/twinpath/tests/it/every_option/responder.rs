@@ -6,11 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{
-    Packet, Tap, acts, complete, each_row, file, free_port, json, judged, own_address, request,
-};
+use super::{Packet, Tap, acts, complete, each_row, file, json, judged, own_address, request};
 use crate::hosts::Hosts;
-use crate::program::{Done, Running, twinpath};
+use crate::program::{Done, Running, free_port, twinpath};
 
 /// What a responder came to.
 struct Seen {
@@ -118,8 +116,8 @@ fn sessions() -> Vec<Row> {
             })
         },
         Row {
-            asked: (&[(5, 60, 0), (6, 60, 0), (7, 60, 600)], &[]),
-            ..row("--timer", JSON, "--timer 300ms", |seen| {
+            asked: (&[(5, 60, 0), (6, 60, 0), (7, 60, 4_000)], &[]),
+            ..row("--timer", JSON, "--timer 2s", |seen| {
                 // Its counter begins again after it was idle.
                 seen.numbers() == [0, 1, 0] && seen.json["sessions"]["expired"] == 1
             })
@@ -225,7 +223,7 @@ const ELSEWHERE: [(&str, &str, &str); 1] = [(
 fn observe(row: &Row, given: &str) -> Option<Seen> {
     let directory = tempfile::tempdir().unwrap();
     let far = Ipv4Addr::LOCALHOST;
-    let port = free_port(far.into());
+    let port = free_port();
     let line = format!("{} {given}", row.base)
         .replace("{port}", &port.to_string())
         .replace("{dir}", &directory.path().display().to_string());
@@ -252,12 +250,18 @@ fn observe(row: &Row, given: &str) -> Option<Seen> {
         }
         // All replies that come, or the time that one would take.
         let asked = row.asked.0.len() + row.asked.1.len();
-        let until = Instant::now() + Duration::from_millis(700);
+        let until = Instant::now() + Duration::from_secs(3);
         while tap.count() + other_tap.count() < asked && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
-    let threads = reflecting(running.0.id());
+    let mut threads = reflecting(running.0.id());
+    // A thread names itself once it runs.
+    let until = Instant::now() + Duration::from_secs(3);
+    while row.option == "--threads" && threads < 3 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(10));
+        threads = reflecting(running.0.id());
+    }
     if running.0.try_wait().unwrap().is_none() {
         running.signal(&["TERM"]);
     }

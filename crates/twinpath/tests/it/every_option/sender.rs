@@ -10,9 +10,9 @@ use serde_json::Value;
 
 #[cfg(feature = "control")]
 use super::agreeing::Server;
-use super::{Answers, FarEnd, Packet, acts, complete, each_row, file, free_port, json, judged};
+use super::{Answers, FarEnd, Packet, acts, complete, each_row, file, json, judged};
 use crate::hosts::{Hosts, ip};
-use crate::program::{Done, Running, run, twinpath};
+use crate::program::{Done, Running, free_port, run, twinpath};
 
 use rows::uncontrolled;
 pub(super) use rows::{ON_TWO_HOSTS, sending};
@@ -114,12 +114,14 @@ pub(super) const fn row(
     }
 }
 
-pub(super) const THREE: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1 --json";
-const TEXT: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1";
-const LONG: &str = "{measure} {far} 127.0.0.1:0 -c 400 -i 1 --timeout 1 --json";
-const CALL: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1 --json --voice g711";
-const SAVED: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1 --save {dir}/a.parquet";
-const DRAWN: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1 --graph {dir}/a.svg";
+pub(super) const THREE: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 20 --json";
+/// Where not all is answered.
+pub(super) const LOSING: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 2 --json";
+const TEXT: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 20";
+const LONG: &str = "{measure} {far} 127.0.0.1:0 -c 2000 -i 1 --timeout 20 --json";
+const CALL: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 20 --json --voice g711";
+const SAVED: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 20 --save {dir}/a.parquet";
+const DRAWN: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 20 --graph {dir}/a.svg";
 
 impl Row {
     /// The same with another far end.
@@ -158,7 +160,7 @@ impl Sends {
 /// Runs a row's command; `None` where the wire cannot be seen.
 fn observe(row: &Row, given: &str, command: Sends) -> Option<Seen> {
     let directory = tempfile::tempdir().unwrap();
-    let port = free_port([127, 0, 0, 1].into()).to_string();
+    let port = free_port().to_string();
     fs::write(directory.path().join("port"), &port).unwrap();
     let target = format!("127.0.0.1:{port} other\n");
     fs::write(directory.path().join("targets"), target).unwrap();
@@ -262,7 +264,7 @@ pub(super) fn the_interface_leads(listener: &str, line: &str) {
     ] {
         ip(&format!("-n {} {words}", hosts.near)).unwrap();
     }
-    let line = format!("{line} -c 3 -i 5 --timeout 0.3 --json");
+    let line = format!("{line} -c 3 -i 5 --timeout 2 --json");
     let done = hosts.run(&format!("{line} --interface v0"));
     assert_eq!(done.status, 0, "{}", done.stderr);
     assert_eq!(done.session()["packets"]["received"], 3);
@@ -282,7 +284,7 @@ fn the_interface_leads_a_sender_s_packets() {
     // Without it the route does, and nothing comes back.
     let Some(hosts) = Hosts::new() else { return };
     let _far = hosts.listener("responder :9862");
-    let line = "sender 10.98.0.2:9862 -c 3 -i 5 --timeout 0.3";
+    let line = "sender 10.98.0.2:9862 -c 3 -i 5 --timeout 2";
     assert_eq!(hosts.run(&format!("{line} --interface lo")).status, 3);
     assert_eq!(hosts.run(line).status, 0);
 }

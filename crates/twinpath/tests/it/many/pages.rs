@@ -20,7 +20,7 @@ fn the_lossy_one_of_16_paths_is_named_on_the_page_and_in_the_picture() {
     let at = directory.path().display();
     let far = LossyReflector::start();
     let line = format!(
-        "sender 127.0.0.1:{} --paths 16 -c 20 -i 10ms --timeout 1 --html {at}/a.html --graph {at}/a.svg",
+        "sender 127.0.0.1:{} --paths 16 -c 20 -i 10ms --timeout 4 --html {at}/a.html --graph {at}/a.svg",
         far.port
     );
     let done = run(&line);
@@ -62,7 +62,7 @@ fn a_page_of_many_targets_has_each_of_them_from_a_raw_file_too() {
     let targets = directory.path().join("targets");
     std::fs::write(&targets, list.join("\n")).unwrap();
     let done = run(&format!(
-        "sender --targets {} -c 5 -i 20ms --timeout 1 --save {at}/a.parquet --html {at}/a.html",
+        "sender --targets {} -c 5 -i 20ms --timeout 4 --save {at}/a.parquet --html {at}/a.html",
         targets.display()
     ));
     assert_eq!(done.status, 1, "{}", done.stderr);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::Value;
 
 use super::segments::Segments;
-use crate::program::{Done, Responder, run, taken_port};
+use crate::program::{Done, Responder, free_port, run, taken_port};
 use crate::secured::{keys as key_file, secured_server};
 
 /// A command that speaks to a Server.
@@ -21,7 +21,7 @@ impl Client {
         let at = server.at;
         match self {
             Self::Controller => {
-                format!("controller {at} 127.0.0.1:0 -c 2 -i 2 --timeout 0.3 {options}")
+                format!("controller {at} 127.0.0.1:0 -c 2 -i 2 --timeout 20 {options}")
             }
             Self::Controlclient => {
                 format!("controlclient 127.0.0.1:20123 {at} --duration 0.2 {options}")
@@ -120,8 +120,7 @@ pub(super) fn max_pbkdf2_count(client: Client) {
 
 pub(super) fn receiver_port(client: Client) {
     let server = Responder::server("--allow-any-port");
-    let (held, port) = taken_port();
-    drop(held);
+    let port = free_port();
     let document = client.document(&server, &format!("--receiver-port {port}"));
     assert_eq!(client.reflector_port(&document), port);
 }
@@ -135,10 +134,10 @@ pub(super) fn strict(client: Client) {
 }
 
 pub(super) fn control_dscp(client: Client) {
-    let Some(mut segments) = Segments::open() else {
+    let server = Responder::server("");
+    let Some(mut segments) = Segments::open(server.at.port()) else {
         return;
     };
-    let server = Responder::server("");
     client.document(&server, "--control-dscp cs6");
     // A Request-TW-Session.
     let asked =

@@ -87,8 +87,8 @@ mod rows {
 
     /// The message that asks for the session, as the server got it.
     fn requested(options: &str) -> Option<Vec<u8>> {
-        let mut segments = Segments::open()?;
         let server = Responder::server("");
+        let mut segments = Segments::open(server.at.port())?;
         document(&server, options);
         let port = server.at.port();
         let request =

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::program::only_port;
+
 /// A segment.
 #[derive(Debug)]
 pub(super) struct Segment {
@@ -14,12 +16,12 @@ pub(super) struct Segment {
     pub(super) payload: Vec<u8>,
 }
 
-/// All segments that arrive from now on.
+/// All segments from or to a port that arrive from now on.
 pub(super) struct Segments(Socket);
 
 impl Segments {
     /// `None` where only root may; says so.
-    pub(super) fn open() -> Option<Self> {
+    pub(super) fn open(port: u16) -> Option<Self> {
         let socket = match Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::TCP)) {
             Ok(socket) => socket,
             Err(error) => {
@@ -31,6 +33,7 @@ impl Segments {
             .set_read_timeout(Some(Duration::from_millis(50)))
             .unwrap();
         socket.set_recv_buffer_size(4 << 20).unwrap();
+        only_port(&socket, port);
         Some(Self(socket))
     }
 

@@ -11,7 +11,7 @@ every_option! { "server":
 }
 
 mod rows {
-    use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+    use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
     use std::os::unix::fs::PermissionsExt as _;
     use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ mod rows {
     use super::super::segments::Segments;
     use crate::every_option::Tap;
     use crate::hosts::Hosts;
-    use crate::program::{Responder, Running, run, taken_port, twinpath};
+    use crate::program::{Responder, Running, free_port, run, twinpath};
     use crate::secured::{ANY, keys as key_file, secured_server};
 
     const UNAUTHENTICATED: u32 = 1;
@@ -100,7 +100,7 @@ mod rows {
     }
 
     pub(super) fn servwait() {
-        let server = Responder::server("--servwait 0.3");
+        let server = Responder::server("--servwait 2");
         assert!(Client::ready(server.at).is_closed());
     }
 
@@ -141,10 +141,10 @@ mod rows {
     }
 
     pub(super) fn control_dscp() {
-        let Some(mut segments) = Segments::open() else {
+        let server = Responder::server("--control-dscp cs6");
+        let Some(mut segments) = Segments::open(server.at.port()) else {
             return;
         };
-        let server = Responder::server("--control-dscp cs6");
         Client::ready(server.at);
         let greeting = segments
             .wait_for(|segment| segment.from == server.at.port() && segment.payload.len() == 64);
@@ -173,8 +173,7 @@ mod rows {
     }
 
     pub(super) fn test_ports() {
-        let (held, port) = taken_port();
-        drop(held);
+        let port = free_port();
         let server = Responder::server(&format!("--test-ports {port}-{port}"));
         let session = measured(&server, "");
         assert_eq!(session["reflector"], format!("127.0.0.1:{port}"));
@@ -183,8 +182,7 @@ mod rows {
     pub(super) fn allow_any_port() {
         for (options, granted) in [("--allow-any-port", true), ("", false)] {
             let server = Responder::server(options);
-            let (held, wished) = taken_port();
-            drop(held);
+            let wished = free_port();
             let mut client = Client::ready(server.at);
             let socket = sender();
             let accepted = client.request(Request {
@@ -235,7 +233,7 @@ mod rows {
         for (options, all) in [("--max-rate 2", false), ("", true)] {
             let server = Responder::server(options);
             let line = format!(
-                "controller {} {ANY} -c 40 -i 1 --timeout 0.3 --json",
+                "controller {} {ANY} -c 40 -i 1 --timeout 3 --json",
                 server.at
             );
             let received = run(&line).session()["packets"]["received"]
@@ -410,13 +408,17 @@ mod rows {
         let held = key_file("alice secret\n");
         let others = key_file("alice another\n");
         for (options, is_quiet) in [("--quiet", true), ("", false)] {
-            let (free, port) = taken_port();
-            drop(free);
+            let port = free_port();
             let mut server = Running::start(&format!(
                 "server 127.0.0.1:{port} --keys {} --pbkdf2-count 1024 {options}",
                 held.path().display()
             ));
             server.wait_until_it_catches("TERM");
+            let until = Instant::now() + Duration::from_secs(20);
+            while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+                assert!(Instant::now() < until, "it does not listen");
+                std::thread::sleep(Duration::from_millis(10));
+            }
             let guess = format!(
                 "controller 127.0.0.1:{port} --keys {} -c 1",
                 others.path().display()
