@@ -58,11 +58,14 @@ fn over_loopback_t3_is_sent_as_it_was_read() {
 #[test]
 fn raw_t3_is_said_to_be_sent_as_it_was_read() {
     let Some(hosts) = Hosts::new() else { return };
-    for (options, advanced) in [("--raw-t3", false), ("", true)] {
-        let responder = hosts.responder(&format!(":862 --json {options}"));
-        let done = hosts.run("sender 10.98.0.2:862 -c 400 -i 2");
-        assert_eq!(done.status, 0, "{}", done.stderr);
-        let told = advance(responder);
-        assert_eq!(told.is_u64(), advanced, "{options}: {told}");
+    for (reflector, measures) in PAIRS {
+        for (options, advanced) in [("--raw-t3", false), ("", true)] {
+            let listens = hosts.listener(&format!("{reflector} :862 --json {options}"));
+            let line = format!("{measures} 10.98.0.2:862 -c 400 -i 2");
+            let done = hosts.run(&line);
+            assert_eq!(done.status, 0, "{line}: {}", done.stderr);
+            let told = advance(listens);
+            assert_eq!(told.is_u64(), advanced, "{reflector} {options}: {told}");
+        }
     }
 }

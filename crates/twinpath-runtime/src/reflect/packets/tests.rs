@@ -9,6 +9,9 @@ use twinpath_wire::{ReplyHead, TimeFormat};
 
 use super::*;
 
+#[cfg(feature = "control")]
+mod roles;
+
 const NOW: Mono = Mono::from_ns(5_000_000_000);
 const HOUR: Duration = Duration::from_hours(1);
 /// By so much the call of a stamped reply is dearer.
@@ -17,6 +20,11 @@ const DEARER: Duration = Duration::from_mins(10);
 const STAMPED: i64 = 60;
 const PLAIN: i64 = 50;
 const AS_READ: i64 = 0;
+
+/// The nearest number of minutes.
+fn minutes(advance: Delta) -> i64 {
+    (advance.ns() + 30_000_000_000).div_euclid(60_000_000_000)
+}
 
 /// A reflector's socket, and all that its thread has.
 struct Reflector {
@@ -68,17 +76,17 @@ impl Reflector {
         sender
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
-        let minutes = (0..requests).map(|_| {
+        let advances = (0..requests).map(|_| {
             let mut reply = [0; 60];
             sender.recv(&mut reply).unwrap();
             let (head, _) = ReplyHead::view(&reply).unwrap();
             let now = clock::wall();
             let advance = head.t3.read(TimeFormat::Ntp, now, 0) - now;
-            (advance.ns() + 30_000_000_000).div_euclid(60_000_000_000)
+            minutes(advance)
         });
-        let minutes = minutes.collect();
+        let advances = advances.collect();
         assert_eq!(self.packets.send_errors, 0);
-        minutes
+        advances
     }
 
     /// Each path that is known was measured, an hour at a time.
