@@ -8,7 +8,6 @@ pub mod controller;
 mod error;
 pub mod host;
 mod interfaces;
-#[cfg(feature = "control")]
 pub mod keys;
 #[cfg(feature = "control")]
 mod link;

@@ -1,11 +1,8 @@
-//! Files of keys: a line for each, `KEY-ID passphrase`.
-//!
-//! A Key-ID ends at the first space or tab; the passphrase is the rest of the line, without the white
-//! space around it, with that inside it. Empty lines and lines that begin with `#` are for people. What
-//! is wrong with a file is reported with its line number, and nothing of what is there is quoted: it may be a
-//! passphrase.
+//! Files of keys: a line for each. Empty lines and lines that begin with `#` are for people. What is
+//! wrong with a file is reported with its line number, and nothing of what is there is quoted: it may
+//! be a secret.
 
-use std::collections::HashMap;
+use std::fmt;
 use std::fs::{Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -13,15 +10,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use twinpath_net::file;
-use twinpath_proto::security::{KeyId, KeyIdError, Passphrase};
 use zeroize::Zeroizing;
 
-use super::{Key, KeyRing, PassphraseError, check};
-
-/// Octets of a file at most.
-const MOST_OCTETS: usize = 1 << 20;
-/// Keys in a file at most: a Server derives them all before it listens, some milliseconds each.
-const MOST_KEYS: usize = 4_096;
+/// Octets that a file is expected to have at most; there is more room for one that has more.
+const FIRST_ROOM: usize = 1 << 16;
 /// How long a pipe is waited for that says nothing, and how often it is asked.
 const PIPE_WAIT: Duration = Duration::from_secs(5);
 const PIPE_POLL_EVERY: Duration = Duration::from_millis(10);
@@ -38,9 +30,26 @@ pub enum Access {
     Anybody,
 }
 
-/// Why a file of keys is of no use.
+/// Keys that a file can have.
+pub trait KeyFile: Sized {
+    /// What can be wrong with a line.
+    type Fault: fmt::Display;
+    /// Octets of a file at most.
+    const MOST_OCTETS: usize;
+
+    /// The keys of a file, or which line is wrong, and how.
+    ///
+    /// # Errors
+    /// The line, from 1, and what is wrong with it.
+    fn parse(text: &[u8]) -> Result<Self, (usize, Self::Fault)>;
+
+    /// How many there are.
+    fn count(&self) -> usize;
+}
+
+/// Why a file of keys is of no use. `F`: what can be wrong with a line.
 #[derive(Debug, thiserror::Error)]
-pub enum KeysError {
+pub enum KeysError<F> {
     /// It cannot be opened or read.
     #[error("cannot read key file {}: {source}", path.display())]
     Unreadable {
@@ -74,10 +83,12 @@ pub enum KeysError {
         mode: u32,
     },
     /// It is no file of keys.
-    #[error("the key file {} has more than {MOST_OCTETS} octets", path.display())]
+    #[error("the key file {} has more than {most} octets", path.display())]
     TooLarge {
         /// Which.
         path: PathBuf,
+        /// As many as it can have.
+        most: usize,
     },
     /// A line cannot be meant.
     #[error("{}:{line}: {slip}", path.display())]
@@ -87,7 +98,7 @@ pub enum KeysError {
         /// Which line, from 1.
         line: usize,
         /// What is wrong there.
-        slip: LineFault,
+        slip: F,
     },
     /// Nothing but comments.
     #[error("the key file {} has no key", path.display())]
@@ -97,39 +108,12 @@ pub enum KeysError {
     },
 }
 
-/// What is wrong with a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LineFault {
-    /// The Key-ID is not text.
-    #[error("the Key-ID is not UTF-8")]
-    NotUtf8,
-    /// The Key-ID has what no terminal shows.
-    #[error("the Key-ID has a control character")]
-    Control,
-    /// The Key-ID does not fit.
-    #[error(transparent)]
-    KeyId(#[from] KeyIdError),
-    /// There is a Key-ID and nothing else.
-    #[error("the Key-ID has no passphrase")]
-    NoPassphrase,
-    /// The passphrase cannot be one.
-    #[error(transparent)]
-    Passphrase(PassphraseError),
-    /// The Key-ID has a line already.
-    #[error("the Key-ID is already on line {0}")]
-    Twice(usize),
-    /// More lines than keys can be.
-    #[error("more than {MOST_KEYS} keys")]
-    TooMany,
-}
-
 /// Reads a file of keys. Its octets are wiped when they are read.
 ///
 /// # Errors
 /// [`KeysError`]: where the file is open to others or theirs, where a line cannot be meant. Never with anything
 /// that is in the file.
-pub fn read(path: &Path, access: Access) -> Result<KeyRing, KeysError> {
+pub fn read<K: KeyFile>(path: &Path, access: Access) -> Result<K, KeysError<K::Fault>> {
     // Before the first octet of a secret is in this process.
     twinpath_net::host::forbid_core_dumps();
     let unreadable = |source| KeysError::Unreadable {
@@ -151,37 +135,35 @@ pub fn read(path: &Path, access: Access) -> Result<KeyRing, KeysError> {
     if access == Access::OwnerOnly {
         closed(path, &metadata, twinpath_net::host::effective_user())?;
     }
-    // All at once: a buffer that grows leaves copies behind.
-    let mut octets = Zeroizing::new(vec![0; MOST_OCTETS + 1]);
-    let count = match fill(&mut file, &mut octets, PIPE_WAIT) {
+    let octets = match whole(&mut file, K::MOST_OCTETS) {
         Err(error) if error.kind() == ErrorKind::TimedOut => return Err(no_file(SILENT)),
-        Ok(0) if kind.is_some() => return Err(no_file(SILENT)),
-        count => count.map_err(unreadable)?,
+        Ok(octets) if octets.is_empty() && kind.is_some() => return Err(no_file(SILENT)),
+        octets => octets.map_err(unreadable)?,
     };
-    if count > MOST_OCTETS {
+    if octets.len() > K::MOST_OCTETS {
         return Err(KeysError::TooLarge {
             path: path.to_owned(),
+            most: K::MOST_OCTETS,
         });
     }
-    let text = octets.get(..count).unwrap_or_default();
-    let ring = parse(text).map_err(|(line, slip)| KeysError::Line {
+    let keys = K::parse(&octets).map_err(|(line, slip)| KeysError::Line {
         path: path.to_owned(),
         line,
         slip,
     })?;
-    if ring.is_empty() {
+    if keys.count() == 0 {
         return Err(KeysError::Empty {
             path: path.to_owned(),
         });
     }
-    Ok(ring)
+    Ok(keys)
 }
 
 /// What a pipe is that has no keys.
 const SILENT: &str = "a pipe without a writer";
 
 /// Why nothing could be opened: a socket is no file that can be.
-fn not_open(path: &Path, source: io::Error) -> KeysError {
+fn not_open<F>(path: &Path, source: io::Error) -> KeysError<F> {
     let path = path.to_owned();
     let kind = std::fs::metadata(&path)
         .ok()
@@ -196,7 +178,7 @@ fn not_open(path: &Path, source: io::Error) -> KeysError {
 
 /// It is `user`'s own or root's, and closed to all others.
 #[cfg(unix)]
-fn closed(path: &Path, metadata: &Metadata, user: Option<u32>) -> Result<(), KeysError> {
+fn closed<F>(path: &Path, metadata: &Metadata, user: Option<u32>) -> Result<(), KeysError<F>> {
     use std::os::unix::fs::MetadataExt as _;
     let path = || path.to_owned();
     let owner = metadata.uid();
@@ -214,8 +196,32 @@ fn closed(path: &Path, metadata: &Metadata, user: Option<u32>) -> Result<(), Key
 
 /// Permissions that cannot be told are the operator's own affair.
 #[cfg(not(unix))]
-fn closed(_: &Path, _: &Metadata, _: Option<u32>) -> Result<(), KeysError> {
+fn closed<F>(_: &Path, _: &Metadata, _: Option<u32>) -> Result<(), KeysError<F>> {
     Ok(())
+}
+
+/// All octets, or more than `most` if there are so many.
+fn whole(source: &mut impl Read, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut octets = Zeroizing::new(vec![0; FIRST_ROOM.min(most + 1)]);
+    let mut count = 0;
+    loop {
+        count += fill(
+            source,
+            octets.get_mut(count..).unwrap_or_default(),
+            PIPE_WAIT,
+        )?;
+        if count < octets.len() || count > most {
+            octets.truncate(count);
+            return Ok(octets);
+        }
+        // Not by growing, which leaves copies behind.
+        let mut larger = Zeroizing::new(vec![0; (2 * count).min(most + 1)]);
+        larger
+            .iter_mut()
+            .zip(&*octets)
+            .for_each(|(to, from)| *to = *from);
+        octets = larger;
+    }
 }
 
 /// As much as there is or fits. A pipe that says nothing for so long has timed out.
@@ -245,59 +251,22 @@ fn fill(source: &mut impl Read, buffer: &mut [u8], patience: Duration) -> io::Re
     }
 }
 
-/// The keys of a file, or which line is wrong, and how.
-///
-/// # Errors
-/// The line, from 1, and what is wrong with it.
-pub fn parse(text: &[u8]) -> Result<KeyRing, (usize, LineFault)> {
+/// The lines that are not for people, without white space around them, each with its number.
+pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     // What some editors write first.
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
-    let mut keys: Vec<Key> = Vec::new();
-    let mut seen = HashMap::new();
-    for (line, octets) in (1..).zip(text.split(|octet| *octet == b'\n')) {
-        let Some((id, secret)) = line_of(octets).map_err(|slip| (line, slip))? else {
-            continue;
-        };
-        if let Some(first) = seen.insert(id, line) {
-            return Err((line, LineFault::Twice(first)));
-        }
-        if keys.len() == MOST_KEYS {
-            return Err((line, LineFault::TooMany));
-        }
-        let passphrase = Passphrase::new(secret.to_vec());
-        keys.push(Key { id, passphrase });
-    }
-    Ok(KeyRing(keys))
+    let lines = (1..).zip(text.split(|octet| *octet == b'\n'));
+    lines
+        .map(|(number, line)| (number, trim(line.strip_suffix(b"\r").unwrap_or(line))))
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with(b"#"))
 }
 
-/// Key-ID and passphrase; `None` where the line is for people.
-fn line_of(line: &[u8]) -> Result<Option<(KeyId, &[u8])>, LineFault> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let line = trim(line);
-    if line.is_empty() || line.starts_with(b"#") {
-        return Ok(None);
-    }
-    let end = line.iter().position(|octet| is_blank(*octet));
-    let (id, secret) = line.split_at(end.unwrap_or(line.len()));
-    let id = std::str::from_utf8(id).map_err(|_| LineFault::NotUtf8)?;
-    if id.chars().any(char::is_control) {
-        return Err(LineFault::Control);
-    }
-    let id = KeyId::new(id)?;
-    let secret = trim(secret);
-    match check(secret) {
-        Ok(()) => Ok(Some((id, secret))),
-        Err(PassphraseError::Empty) => Err(LineFault::NoPassphrase),
-        Err(error) => Err(LineFault::Passphrase(error)),
-    }
-}
-
-const fn is_blank(octet: u8) -> bool {
+pub(super) const fn is_blank(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t')
 }
 
 /// Without spaces and tabs around it.
-fn trim(mut octets: &[u8]) -> &[u8] {
+pub(super) fn trim(mut octets: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = octets
         && is_blank(*first)
     {
@@ -311,5 +280,5 @@ fn trim(mut octets: &[u8]) -> &[u8] {
     octets
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "control"))]
 mod tests;

@@ -23,8 +23,8 @@ use twinpath_wire::Dscp;
 
 #[cfg(feature = "control")]
 pub(crate) use control::{
-    ControlClientArgs, ControlCommand, ControlOptions, ControllerArgs, KeyFileOptions, KeyOptions,
-    ServerArgs, WireFormat,
+    ControlClientArgs, ControlCommand, ControlOptions, ControllerArgs, KeyOptions, ServerArgs,
+    WireFormat,
 };
 pub(crate) use figures::FigureArgs;
 #[cfg(feature = "live")]

@@ -5,6 +5,8 @@ mod companions;
 mod control;
 mod dscptable;
 mod ended_sessions;
+#[cfg(feature = "control")]
+mod key_file;
 #[cfg(feature = "live")]
 mod live;
 mod measure;

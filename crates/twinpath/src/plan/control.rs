@@ -24,7 +24,7 @@ use super::sender::{Sending, classes, payload};
 use super::sessions::{PlannedSession, Target, of_server};
 use keys::{BY_STRENGTH, FOR_OTHERS, Protection, offered, wanted};
 
-pub(crate) use keys::{EnvironmentPassphrase, ring};
+pub(crate) use keys::EnvironmentPassphrase;
 
 /// The default UDP port of a Session-Sender on another host.
 const SENDER_PORT: u16 = 20_000;

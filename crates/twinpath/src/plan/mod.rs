@@ -4,6 +4,8 @@
 #[cfg(feature = "control")]
 mod control;
 mod ends;
+#[cfg(feature = "control")]
+mod key_file;
 mod lookups;
 mod named_end;
 mod resolve;
@@ -18,9 +20,11 @@ use std::hash::{BuildHasher as _, RandomState};
 
 #[cfg(feature = "control")]
 pub(crate) use control::{
-    EnvironmentPassphrase, PlannedControl, controlclients, controllers, ring, server, unreflected,
+    EnvironmentPassphrase, PlannedControl, controlclients, controllers, server, unreflected,
 };
 pub(crate) use ends::other_addresses;
+#[cfg(feature = "control")]
+pub(crate) use key_file::key_file;
 pub(crate) use named_end::{Ends, NamedEnd};
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;

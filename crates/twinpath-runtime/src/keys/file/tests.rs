@@ -1,91 +1,15 @@
-//! Files of keys, line by line and as a whole.
+//! Files of keys as a whole.
 
 use std::io::Write as _;
 
-use proptest::prelude::*;
-
 use super::*;
+use crate::keys::{KeyRing, LineFault};
 
-fn pair(line: &[u8]) -> Result<Option<(String, Vec<u8>)>, LineFault> {
-    let line = line_of(line)?;
-    Ok(line.map(|(id, secret)| (id.to_string(), secret.to_vec())))
-}
+const MOST_OCTETS: usize = KeyRing::MOST_OCTETS;
 
-#[test]
-fn a_line_is_a_key_id_and_the_rest_of_it() {
-    let long = "ü".repeat(40);
-    let of_long = format!("{long} x");
-    for (line, id, secret) in [
-        ("alice secret", "alice", "secret"),
-        ("alice a b  c", "alice", "a b  c"),
-        (
-            "  alice\t \tsecret # no comment \t",
-            "alice",
-            "secret # no comment",
-        ),
-        ("alice secret\r", "alice", "secret"),
-        ("Müller-Straße grün & blau", "Müller-Straße", "grün & blau"),
-        ("a#b #c", "a#b", "#c"),
-        (of_long.as_str(), long.as_str(), "x"),
-    ] {
-        let found = pair(line.as_bytes()).unwrap();
-        assert_eq!(found, Some((id.to_owned(), secret.into())), "{line:?}");
-    }
-    for line in ["", "   ", "\t", "# alice secret", "  #", "\r"] {
-        assert_eq!(pair(line.as_bytes()), Ok(None), "{line:?}");
-    }
-}
-
-#[test]
-fn what_is_no_line_says_why() {
-    let long = [b"x".repeat(81).as_slice(), b" y"].concat();
-    let secret = [b"alice ".as_slice(), &b"y".repeat(1_025)].concat();
-    for (line, slip) in [
-        (b"alice".as_slice(), LineFault::NoPassphrase),
-        (b"alice  \t", LineFault::NoPassphrase),
-        (b"\xff\xfe x", LineFault::NotUtf8),
-        (b"a\x1bb x", LineFault::Control),
-        ("a\u{85}b x".as_bytes(), LineFault::Control),
-        (b"a\0b x", LineFault::Control),
-        (long.as_slice(), LineFault::KeyId(KeyIdError::TooLong(81))),
-        (
-            b"alice a\tb",
-            LineFault::Passphrase(PassphraseError::Control),
-        ),
-        (
-            b"alice a\rb",
-            LineFault::Passphrase(PassphraseError::Control),
-        ),
-        (
-            b"alice a\0",
-            LineFault::Passphrase(PassphraseError::Control),
-        ),
-        (
-            secret.as_slice(),
-            LineFault::Passphrase(PassphraseError::TooLong),
-        ),
-    ] {
-        assert_eq!(pair(line), Err(slip), "{line:?}");
-    }
-}
-
-#[test]
-fn a_slip_is_found_by_its_line() {
-    let text = b"# ours\n\nalice one\nbob two\n\nalice three\n";
-    assert_eq!(parse(text).unwrap_err(), (6, LineFault::Twice(3)));
-    assert_eq!(
-        parse(b"\na b\nc").unwrap_err(),
-        (3, LineFault::NoPassphrase)
-    );
-    let many = (0..=MOST_KEYS).map(|number| format!("k{number} x"));
-    let many = many.collect::<Vec<_>>().join("\n");
-    assert_eq!(
-        parse(many.as_bytes()).unwrap_err(),
-        (4_097, LineFault::TooMany)
-    );
-    let ring = parse("\u{feff}alice one\r\nbob two".as_bytes()).unwrap();
-    let ids: Vec<_> = ring.iter().map(|key| key.id.to_string()).collect();
-    assert_eq!(ids, ["alice", "bob"]);
+/// Of this format, as of any other.
+fn read(path: &Path, access: Access) -> Result<KeyRing, KeysError<LineFault>> {
+    super::read(path, access)
 }
 
 fn file(text: &[u8]) -> tempfile::NamedTempFile {
@@ -127,7 +51,7 @@ fn a_file_is_bounded_and_has_a_key() {
         read(&file(&large)),
         Err(KeysError::TooLarge { .. })
     ));
-    let nothing = super::read(Path::new("/no/such/file"), Access::OwnerOnly);
+    let nothing = super::read::<KeyRing>(Path::new("/no/such/file"), Access::OwnerOnly);
     assert!(matches!(nothing, Err(KeysError::Unreadable { .. })));
 }
 
@@ -184,9 +108,9 @@ fn a_file_of_another_user_is_refused() {
     let file = file(b"alice secret");
     let metadata = file.as_file().metadata().unwrap();
     let owner = std::os::unix::fs::MetadataExt::uid(&metadata);
-    assert!(closed(file.path(), &metadata, Some(owner)).is_ok());
+    assert!(closed::<LineFault>(file.path(), &metadata, Some(owner)).is_ok());
     // The system does not tell who we are.
-    assert!(closed(file.path(), &metadata, None).is_ok());
+    assert!(closed::<LineFault>(file.path(), &metadata, None).is_ok());
     if std::os::unix::fs::chown(file.path(), Some(65_534), None).is_err() {
         println!("skipped in part: only root gives files away");
         return;
@@ -201,11 +125,11 @@ fn a_file_of_another_user_is_refused() {
     assert!(said.contains("(uid 65534)"), "{said}");
     assert!(read(file.path(), Access::Anybody).is_ok());
     let metadata = file.as_file().metadata().unwrap();
-    assert!(closed(file.path(), &metadata, Some(65_534)).is_ok());
+    assert!(closed::<LineFault>(file.path(), &metadata, Some(65_534)).is_ok());
     // Root may change any file anyway.
     std::os::unix::fs::chown(file.path(), Some(0), None).unwrap();
     let metadata = file.as_file().metadata().unwrap();
-    assert!(closed(file.path(), &metadata, Some(65_534)).is_ok());
+    assert!(closed::<LineFault>(file.path(), &metadata, Some(65_534)).is_ok());
 }
 
 #[test]
@@ -241,22 +165,5 @@ fn a_file_that_others_may_read_or_change_is_refused() {
             assert!(said.contains(&format!("(mode 0{mode:o})")), "{said}");
         }
         assert!(read(file.path(), Access::Anybody).is_ok());
-    }
-}
-
-proptest! {
-    #[test]
-    fn any_octets_are_a_file_or_a_slip(octets in prop::collection::vec(any::<u8>(), 0..400)) {
-        let lines = octets.split(|octet| *octet == b'\n').count();
-        match parse(&octets) {
-            Ok(ring) => prop_assert!(ring.len() <= lines),
-            Err((line, _)) => prop_assert!((1..=lines).contains(&line)),
-        }
-    }
-
-    #[test]
-    fn what_is_written_is_read(id in "[^\\s\\p{Cc}#][^\\s\\p{Cc}]{0,10}", secret in "[!-~]([ -~]{0,40}[!-~])?") {
-        let line = format!("  {id} \t{secret}  ");
-        prop_assert_eq!(pair(line.as_bytes()).unwrap(), Some((id, secret.into_bytes())));
     }
 }

@@ -12,7 +12,8 @@ use twinpath_runtime::server::{self, KeyChanges};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
-use crate::args::{KeyFileOptions, ServerArgs, doubt};
+use crate::args::{ServerArgs, doubt};
+use crate::cmd::key_file::{RereadKeys, count_read};
 use crate::cmd::measure::POLL_EVERY;
 use crate::cmd::output_files::distinct_files;
 use crate::cmd::responder::{IGNORED, log_ignored, prefixes};
@@ -22,7 +23,7 @@ use crate::logs;
 use crate::output::ends::named;
 use crate::output::{print_to_stderr, server as output, stdout, words};
 use crate::plan;
-use crate::signals::{ReloadSignal, Signals};
+use crate::signals::Signals;
 
 /// A start that takes longer than this is explained.
 const A_WHILE: Duration = Duration::from_millis(500);
@@ -46,7 +47,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
         near.and_then(|near| near.port),
     );
     remark(&args.log, doubt);
-    let mut keys = KeyFile::new(&args.keys)?;
+    let keys = RereadKeys::new(args.keys.keys.as_deref(), args.keys.insecure_key_file)?;
     let modes = plan.modes.and(Modes::SECURITY);
     let deriving = match (plan.keys.len(), plan.pbkdf2_count) {
         (0, _) => None,
@@ -81,7 +82,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     while !signals.stop_requested() && !run.is_finished() {
         thread::sleep(POLL_EVERY);
         tell_no_hardware();
-        if let Some((path, ring)) = keys.reread() {
+        if let Some((path, ring)) = keys.reread::<KeyRing>() {
             let count = ring.len();
             let changes = run.replace_keys(ring);
             remark(&args.log, Some(read_again(path, count, &changes)));
@@ -131,45 +132,6 @@ fn explained<T>(line: Option<String>, work: impl FnOnce() -> T) -> T {
     })
 }
 
-/// The file of keys of a server that runs.
-struct KeyFile<'a> {
-    options: &'a KeyFileOptions,
-    reload: ReloadSignal,
-}
-
-impl<'a> KeyFile<'a> {
-    fn new(options: &'a KeyFileOptions) -> Result<Self, Failure> {
-        Ok(Self {
-            options,
-            reload: ReloadSignal::listen()?,
-        })
-    }
-
-    /// Its present keys, after a signal that it changed. What cannot be used changes
-    /// nothing, and is logged.
-    fn reread(&mut self) -> Option<(&'a Path, KeyRing)> {
-        if !self.reload.requested() {
-            return None;
-        }
-        let Some(path) = self.options.keys.as_deref() else {
-            warn!("SIGHUP: no key file to reread");
-            return None;
-        };
-        // A pipe has been read: to wait for its next writer would stop all else.
-        if std::fs::metadata(path).is_ok_and(|file| !file.is_file()) {
-            warn!("the key file cannot be reread: keeping the old keys");
-            return None;
-        }
-        match plan::ring(path, self.options) {
-            Ok(ring) => Some((path, ring)),
-            Err(failure) => {
-                warn!("{failure}; keeping the old keys");
-                None
-            }
-        }
-    }
-}
-
 /// What a file of keys that was read again brought.
 fn read_again(path: &Path, count: usize, changes: &KeyChanges) -> String {
     let named = |ids: &[KeyId]| {
@@ -193,12 +155,7 @@ fn read_again(path: &Path, count: usize, changes: &KeyChanges) -> String {
         (true, _) => "nothing changed".to_owned(),
         (false, kept) => format!("{kept} as before"),
     });
-    let keys = if count == 1 { "key" } else { "keys" };
-    format!(
-        "{}: {count} {keys} read; {}",
-        path.display(),
-        parts.join("; ")
-    )
+    format!("{}; {}", count_read(path, count), parts.join("; "))
 }
 
 /// The bounds that the operator set.

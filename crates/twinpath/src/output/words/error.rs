@@ -3,10 +3,12 @@
 
 #[cfg(feature = "control")]
 mod control;
+mod keys;
 
 use std::borrow::Cow;
 use std::error::Error;
 
+pub(crate) use keys::KeyLine;
 use twinpath_runtime::{BindError, NoHardware, RunError, SendError, StartError, is_out_of_files};
 
 /// An error that a user can do something about.

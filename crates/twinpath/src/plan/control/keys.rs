@@ -1,16 +1,15 @@
 //! From the options about keys to keys: reads files and reports what is missing.
 
 use std::io::{self, IsTerminal as _};
-use std::path::Path;
 
 use twinpath_proto::security::{KeyId, Passphrase};
-use twinpath_runtime::keys::{self, Access, Key, KeyRing, PassphraseError};
+use twinpath_runtime::keys::{self, Key, KeyRing, PassphraseError};
 use twinpath_wire::control::{Modes, SecurityMode};
 
-use crate::args::{Command, ControlOptions, KeyFileOptions, KeyOptions, ServerArgs};
+use crate::args::{Command, ControlOptions, KeyOptions, ServerArgs};
 use crate::failure::Failure;
 
-use crate::plan::PASSPHRASE;
+use crate::plan::{PASSPHRASE, key_file};
 
 /// The passphrase from the environment, from which it is removed.
 #[derive(Debug, Default)]
@@ -113,7 +112,7 @@ pub(super) fn wanted(
 fn key(options: &ControlOptions, given: EnvironmentPassphrase) -> Result<Key, Failure> {
     let id = options.key.key_id.as_ref();
     if let Some(path) = &options.key.file.keys {
-        let ring = ring(path, &options.key.file)?;
+        let ring = key_file::<KeyRing>(path, options.key.file.insecure_key_file)?;
         let found = id.map_or_else(|| ring.only(), |id| ring.find(id));
         return found.cloned().ok_or_else(|| match id {
             Some(id) => Failure::could_not(format!("{} has no key {id}", path.display()))
@@ -161,6 +160,7 @@ pub(super) fn offered(args: &ServerArgs) -> Result<(Modes, KeyRing), Failure> {
     let named = args.mode.iter().map(|mode| mode.modes());
     let named = named.fold(Modes::default(), |modes, mode| modes | mode);
     let secured = !named.and(Modes::SECURED).is_empty();
+    let insecure = args.keys.insecure_key_file;
     match (&args.keys.keys, args.mode.as_slice()) {
         (None, []) => Ok((Modes::UNAUTHENTICATED, KeyRing::default())),
         (None, modes) if secured => {
@@ -171,8 +171,8 @@ pub(super) fn offered(args: &ServerArgs) -> Result<(Modes, KeyRing), Failure> {
             )))
         }
         (None, _) => Ok((named, KeyRing::default())),
-        (Some(path), []) => Ok((Modes::SECURED, ring(path, &args.keys)?)),
-        (Some(path), _) if secured => Ok((named, ring(path, &args.keys)?)),
+        (Some(path), []) => Ok((Modes::SECURED, key_file(path, insecure)?)),
+        (Some(path), _) if secured => Ok((named, key_file(path, insecure)?)),
         (Some(_), _) => Err(Failure::usage(
             "--keys is for the secured modes: use --mode authenticated,encrypted,mixed, or leave out --mode",
         )),
@@ -181,17 +181,4 @@ pub(super) fn offered(args: &ServerArgs) -> Result<(Modes, KeyRing), Failure> {
 
 fn is_secured(mode: SecurityMode) -> bool {
     mode != SecurityMode::Unauthenticated
-}
-
-/// Reads a file of keys.
-///
-/// # Errors
-/// What is wrong with it, by its line.
-pub(crate) fn ring(path: &Path, options: &KeyFileOptions) -> Result<KeyRing, Failure> {
-    let access = if options.insecure_key_file {
-        Access::Anybody
-    } else {
-        Access::OwnerOnly
-    };
-    Ok(keys::read(path, access)?)
 }

@@ -1,4 +1,4 @@
-//! What to do about a failed control connection, and about a file of keys.
+//! What to do about a failed control connection.
 
 use std::borrow::Cow;
 use std::io;
@@ -6,7 +6,6 @@ use std::io;
 use twinpath_proto::control::ClientError;
 use twinpath_runtime::controller::ControlError;
 use twinpath_runtime::is_out_of_files;
-use twinpath_runtime::keys::KeysError;
 use twinpath_wire::control::Modes;
 
 use super::{OUT_OF_FILES, OWAMP, OWAMP_PORT, Remedy};
@@ -123,39 +122,9 @@ fn options_of(wanted: Modes, offered: Modes) -> Vec<&'static str> {
     options.map(|(_, option)| option).collect()
 }
 
-impl Remedy for KeysError {
-    fn remedy(&self) -> Option<Cow<'static, str>> {
-        let words = match self {
-            Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                "give it to the user who runs this (chown), or run this as its owner"
-            }
-            Self::Unreadable { source, .. } if source.kind() != io::ErrorKind::NotFound => {
-                return None;
-            }
-            Self::Unreadable { .. } | Self::NoFile { .. } => A_KEYS_FILE,
-            Self::Foreign { .. } => {
-                "give it to the user who runs this (chown), or use --insecure-key-file"
-            }
-            Self::Exposed { path, .. } => {
-                let path = path.display();
-                let words = format!("restrict it (chmod 600 {path}), or use --insecure-key-file");
-                return Some(words.into());
-            }
-            Self::TooLarge { .. } | Self::Empty { .. } => {
-                "write one line per key: KEY-ID passphrase"
-            }
-            Self::Line { .. } => "a line is KEY-ID, a space, the passphrase",
-        };
-        Some(words.into())
-    }
-}
-
-const A_KEYS_FILE: &str = "give a file with one line per key: KEY-ID passphrase";
-
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
-    use std::path::PathBuf;
     use std::time::Duration;
 
     use twinpath_proto::control::ExpectedAnswer;
@@ -284,21 +253,5 @@ mod tests {
             let error = ControlError::Unreached { tried };
             assert_eq!(remedy(&error), remedy(&refused()));
         }
-    }
-
-    #[test]
-    fn a_keys_file_that_others_may_read_gets_the_command_to_restrict_it() {
-        let path = || PathBuf::from("/etc/keys");
-        let exposed = KeysError::Exposed {
-            path: path(),
-            mode: 0o644,
-        };
-        let words = "restrict it (chmod 600 /etc/keys), or use --insecure-key-file";
-        assert_eq!(remedy(&exposed), words);
-        let foreign = KeysError::Foreign {
-            path: path(),
-            owner: 7,
-        };
-        assert!(remedy(&foreign).contains("--insecure-key-file"));
     }
 }
