@@ -32,6 +32,8 @@ pub(crate) enum Role {
     Sink(SocketAddr),
     /// The generator; prints a [`FloodCount`](twinpath_bench::FloodCount).
     Flood(SocketAddr, FloodPlan),
+    /// The generator with this packet; prints the same.
+    PacketFlood(SocketAddr, Vec<u8>, FloodPlan),
     /// The generator in a session of this mode that it agrees on with a server; prints the same.
     SessionFlood(SocketAddr, String, FloodPlan),
     /// The bare loop on an absolute schedule; prints `[departure - schedule in ns, ...]`.
@@ -74,6 +76,11 @@ impl Role {
                 let socket = connected(far)?;
                 twinpath_bench::raise_receive_buffer(&socket, BUFFER_OCTETS)?;
                 print(&twinpath_bench::flood(&socket, plan)?)
+            }
+            Self::PacketFlood(far, packet, plan) => {
+                let socket = connected(far)?;
+                twinpath_bench::raise_receive_buffer(&socket, BUFFER_OCTETS)?;
+                print(&twinpath_bench::flood_with(&socket, plan, &packet)?)
             }
             Self::SessionFlood(server, mode, plan) => {
                 let mode = SecurityMode::ALL

@@ -5,10 +5,12 @@
 //! (as the kernel does in operation), reflected and sealed.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
+use ipnet::IpNet;
 use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{
     NegotiatedConfig, ReflectorConfig, ReflectorPolicy, SessionReflector, SessionSpec,
@@ -17,10 +19,12 @@ use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Schedule, SenderConfig, SessionSender, Wire,
 };
+use twinpath_proto::stamp::{KeyScope, StampKey, StampKeys};
 use twinpath_proto::{ClockPair, TestFeatures};
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{
-    Arrival, Dscp, ErrorEstimate, Mono, Rung, SenderOpen, Stamp, StampSender, Wall, WireTime,
+    Arrival, Dscp, ErrorEstimate, Mono, Rung, SenderOpen, Stamp, StampSender,
+    StampSenderAuthenticated, Wall, WireTime,
 };
 
 /// Shows that a packet of a known session allocates nothing.
@@ -68,7 +72,9 @@ fn twamp_41_octets_slow_sessions_at_random(bencher: Bencher<'_, '_>, live: u32) 
         idle: Duration::from_hours(10_000),
         ..Default::default()
     };
-    run_paced(bencher, config, live, &twamp(41), 2_000_000_000, at_random);
+    let reflector = SessionReflector::new(config);
+    let request = filled(&twamp(41));
+    run_paced(bencher, reflector, live, &request, 2_000_000_000, at_random);
 }
 
 #[divan::bench(min_time = 1)]
@@ -91,6 +97,49 @@ fn stamp_44_octets(bencher: Bencher<'_, '_>) {
         &[0; StampSender::OCTETS],
         in_turn,
     );
+}
+
+/// With so many keys, each for its own prefix: HMAC verified, and made for the reply.
+#[divan::bench(args = [1, 100_000], min_time = 1)]
+fn stamp_authenticated_112_octets(bencher: Bencher<'_, '_>, keys: u32) {
+    let (reflector, key) = keyed(keys);
+    run_paced(bencher, reflector, 1, &signed(&key), 5_000, in_turn);
+}
+
+/// Costs less than a right one.
+#[divan::bench(args = [1, 100_000], min_time = 1)]
+fn stamp_with_a_wrong_hmac_112_octets(bencher: Bencher<'_, '_>, keys: u32) {
+    let (reflector, key) = keyed(keys);
+    let mut request = signed(&key);
+    if let Some(last) = request.last_mut() {
+        *last ^= 1;
+    }
+    run_paced(bencher, reflector, 0, &request, 5_000, |_, _| 0);
+}
+
+/// A reflector with keys for the first addresses, and the key of the first.
+fn keyed(keys: u32) -> (SessionReflector, StampKey) {
+    let key = |number: u32| StampKey::new(&[number.to_be_bytes(); 8].concat()).ok();
+    let all = (0..keys).filter_map(|number| {
+        let prefix = IpNet::from(arrival(number << 4).from.ip());
+        Some((KeyScope::Prefix(prefix), key(number)?))
+    });
+    let mut reflector = SessionReflector::new(ReflectorConfig::default());
+    reflector.set_keys(Arc::new(StampKeys::new(all)));
+    let Some(first) = key(0) else {
+        unreachable!("a key of 32 octets is long enough")
+    };
+    (reflector, first)
+}
+
+fn signed(key: &StampKey) -> Vec<u8> {
+    let mut request = vec![0; StampSenderAuthenticated::OCTETS];
+    if let Ok((base, _)) = StampSenderAuthenticated::view_mut(&mut request) {
+        base.t1 = WireTime::ntp(NOW);
+        base.error = ErrorEstimate::from_bits(1);
+    }
+    key.seal(&mut request);
+    request
 }
 
 #[divan::bench(min_time = 1)]
@@ -243,25 +292,24 @@ fn at_random(packet: u64, live: u32) -> u32 {
 }
 
 fn run(bencher: Bencher<'_, '_>, config: ReflectorConfig, live: u32, request: &[u8], order: Order) {
-    run_paced(bencher, config, live, request, 5_000, order);
+    let reflector = SessionReflector::new(config);
+    run_paced(bencher, reflector, live, &filled(request), 5_000, order);
 }
 
 fn run_paced(
     bencher: Bencher<'_, '_>,
-    config: ReflectorConfig,
+    mut reflector: SessionReflector,
     live: u32,
     request: &[u8],
     pause_ns: u64,
     order: Order,
 ) {
-    let mut reflector = SessionReflector::new(config);
-    let request = filled(request);
     let mut buffer = vec![0; request.len().max(44)];
     let mut now_ns = 1_000_000_000;
     let mut packet = |session: u32| {
         now_ns += pause_ns;
         if let Some(slot) = buffer.get_mut(..request.len()) {
-            slot.copy_from_slice(&request);
+            slot.copy_from_slice(request);
         }
         let reflection = reflector.reflect(
             Mono::from_ns(now_ns),

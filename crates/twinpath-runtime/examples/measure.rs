@@ -7,11 +7,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_proto::sender::{Limit, Schedule};
+use twinpath_proto::stamp::StampKeys;
 use twinpath_runtime::{ResponderPlan, SenderPlan, measure, responder};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let loopback: SocketAddr = "127.0.0.1:0".parse()?;
-    let reflector = responder::start(&ResponderPlan::on(vec![loopback]))?;
+    let reflector = responder::start(&ResponderPlan::on(vec![loopback]), StampKeys::default())?;
     let far = *reflector.listening().first().ok_or("no address")?;
     let mut run = measure::start(SenderPlan {
         limit: Limit::Count(200),

@@ -10,12 +10,15 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use twinpath_bench::{FloodCount, FloodPlan};
+use twinpath_proto::stamp::StampKey;
+use twinpath_wire::{StampSender, StampSenderAuthenticated};
 
 use super::{Bench, Found};
 use crate::outcome::{Bar, Row, Unit};
 use crate::process::{Place, Process};
 use crate::role::Role;
 use crate::statistics::float;
+use crate::tool::Tool;
 
 pub(super) const TRIAL_MS: u64 = 1000;
 const TRIES: u32 = 2;
@@ -60,11 +63,48 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
         rows.push(row);
         rows.push(cost);
     }
+    if let Some(tool) = &bench.tool {
+        rows.extend(authenticated(bench, tool)?);
+    }
     notes.push(format!(
         "highest rate with under 0.1 % lost in a trial of {TRIAL_MS} ms, generator on core 0, \
          reflector on core 1"
     ));
     Ok((rows, notes))
+}
+
+/// What authenticated STAMP costs a reflector, beside open STAMP of the same one, in the same run.
+fn authenticated(bench: &Bench, tool: &Tool) -> Result<[Row; 2]> {
+    let far = bench.reflector_v4();
+    let bar = Bar::AtLeastTimes(0.6);
+    let name = "authenticated STAMP beside open: highest rate";
+    let mut rate = Row::new(name.to_owned(), Unit::PacketsPerSecond, bar);
+    let name = "authenticated STAMP beside open: processor time for a reply";
+    let mut cost = Row::new(name.to_owned(), Unit::Nanoseconds, Bar::Open);
+    let mut open = [0; StampSender::OCTETS];
+    // The Error Estimate.
+    open[13] = 1;
+    let mut signed = [0; StampSenderAuthenticated::OCTETS];
+    signed[25] = 1;
+    StampKey::new(&[0x5a; 16])?.seal(&mut signed);
+    let key = format!("{} --hmac-key {}", bench.responder_options, "5a".repeat(16));
+    let place = Place::at(&bench.link.reflector).on_core(1);
+    for run in 1..=bench.runs {
+        let responder = tool.responder(&bench.scratch, place, far, &key)?;
+        let measured = [signed.as_slice(), &open].map(|packet| {
+            highest_rate(bench, &responder, &|pps| {
+                Role::PacketFlood(far, packet.to_vec(), trial_at(pps, packet.len()))
+            })
+        });
+        let [secured, plain] = measured;
+        let (secured, plain) = (secured?, plain?);
+        rate.twinpath.push(secured.0);
+        cost.twinpath.push(secured.1);
+        rate.limit.push(plain.0);
+        cost.limit.push(plain.1);
+        eprintln!("reflection, authenticated: run {run} of {}", bench.runs);
+    }
+    Ok([rate, cost])
 }
 
 /// What the generator sends without replies.

@@ -1,6 +1,8 @@
 //! The Session-Reflector: from a request and the facts of its arrival to a reply, in place
 //! (RFC 5357 section 4.2, RFC 8762 section 4.3).
 
+use std::sync::Arc;
+
 use twinpath_wire::{
     Arrival, Dscp, ErrorEstimate, Mono, SenderOpen, TimeFormat, Tos, Wall, WireTime,
 };
@@ -11,10 +13,11 @@ use super::negotiated::{Negotiated, Session};
 use super::rate::RateLimit;
 use super::reply::{self, Fields, Reflection, Seal};
 use super::reply_guard::{self, Ports};
-use super::unnegotiated::{self, Unnegotiated};
+use super::unnegotiated::Unnegotiated;
 use super::{
     Ignored, NegotiatedConfig, ReflectorConfig, ReflectorCounters, ReflectorPolicy, addresses,
 };
+use crate::stamp::{KeyAt, StampKeys};
 
 /// A Session-Reflector for one port or several.
 ///
@@ -87,9 +90,14 @@ impl SessionReflector {
         let error = reply::estimate_in(format, error);
         reflection.seal.write_t3(reply, t3, error);
         match reflection.seal {
-            // No request in this layout is answered yet.
-            Seal::Open | Seal::StampAuthenticated => {}
+            Seal::Open => {}
             Seal::TwampSecured(slot) => self.negotiated.finish(slot, reply),
+            Seal::StampAuthenticated(at) => {
+                let unnegotiated = self.unnegotiated.as_ref();
+                if let Some(key) = unnegotiated.and_then(|sessions| sessions.keys.get(at)) {
+                    key.seal(reply);
+                }
+            }
         }
     }
 
@@ -110,6 +118,14 @@ impl SessionReflector {
             .and_then(Unnegotiated::next_expiry);
         let end = self.negotiated.next_end();
         expiry.into_iter().chain(end).min()
+    }
+
+    /// Has authenticated STAMP answered with these keys, in place of all before; at first there are
+    /// none. Sessions go on. A reply that is made is sealed first.
+    pub fn set_keys(&mut self, keys: Arc<StampKeys>) {
+        if let Some(unnegotiated) = &mut self.unnegotiated {
+            unnegotiated.keys = keys;
+        }
     }
 
     /// Its counts so far.
@@ -143,7 +159,8 @@ impl SessionReflector {
             (Some((at, session)), _) => PacketSession::Negotiated(at, session),
             (None, Some(sessions)) => {
                 let form = sessions.form(request);
-                PacketSession::Unnegotiated(sessions, form)
+                let key = sessions.key(form, arrival);
+                PacketSession::Unnegotiated(sessions, form, key)
             }
             (None, None) => return Err(Ignored::NoSession),
         };
@@ -192,15 +209,15 @@ impl SessionReflector {
 enum PacketSession<'a> {
     /// The negotiated one in this slot.
     Negotiated(u32, &'a mut Session),
-    /// One of those that are known by their packets, of which this has the given layout.
-    Unnegotiated(&'a mut Unnegotiated, Form),
+    /// One of those that are known by their packets, of which this has the given layout and key.
+    Unnegotiated(&'a mut Unnegotiated, Form, Option<KeyAt>),
 }
 
 impl PacketSession<'_> {
     fn form(&self) -> Form {
         match self {
             Self::Negotiated(_, session) => Form::Twamp(session.features),
-            Self::Unnegotiated(_, form) => *form,
+            Self::Unnegotiated(_, form, _) => *form,
         }
     }
 
@@ -208,7 +225,7 @@ impl PacketSession<'_> {
     fn format(&self) -> TimeFormat {
         match self {
             Self::Negotiated(_, session) => session.features.reflector_format(),
-            Self::Unnegotiated(sessions, _) => sessions.format,
+            Self::Unnegotiated(sessions, ..) => sessions.format,
         }
     }
 
@@ -243,7 +260,7 @@ impl PacketSession<'_> {
         }
         let sender = match self {
             Self::Negotiated(_, session) => session.read(request)?,
-            Self::Unnegotiated(_, form) => unnegotiated::read(*form, request)?,
+            Self::Unnegotiated(sessions, form, key) => sessions.read(*form, *key, request)?,
         };
         let natural = form.reply_octets(request.len());
         if room < natural {
@@ -257,7 +274,7 @@ impl PacketSession<'_> {
                 counters.replays += u64::from(session.is_repeated(sender.seq.get())?);
                 natural
             }
-            Self::Unnegotiated(sessions, _) => sessions.reply_octets(form, natural, room, arrival),
+            Self::Unnegotiated(sessions, ..) => sessions.reply_octets(form, natural, room, arrival),
         };
         Ok((sender, octets))
     }
@@ -280,8 +297,8 @@ impl PacketSession<'_> {
     ) -> u32 {
         match self {
             Self::Negotiated(_, session) => session.number(now, received, sender),
-            Self::Unnegotiated(sessions, form) => {
-                sessions.number(now, arrival, form.ssid(), sender.seq.get(), counters)
+            Self::Unnegotiated(sessions, form, _) => {
+                sessions.number(now, arrival, *form, sender.seq.get(), counters)
             }
         }
     }
@@ -290,7 +307,9 @@ impl PacketSession<'_> {
     fn prepare(&self, reply: &mut [u8]) -> Seal {
         match self {
             Self::Negotiated(at, session) if session.prepare(reply) => Seal::TwampSecured(*at),
-            Self::Unnegotiated(_, Form::StampAuthenticated { .. }) => Seal::StampAuthenticated,
+            Self::Unnegotiated(_, Form::StampAuthenticated { .. }, Some(key)) => {
+                Seal::StampAuthenticated(*key)
+            }
             Self::Negotiated(..) | Self::Unnegotiated(..) => Seal::Open,
         }
     }

@@ -63,6 +63,11 @@ impl Form {
         }
     }
 
+    /// Whether the base packets have an HMAC.
+    pub(super) fn is_authenticated(self) -> bool {
+        matches!(self, Self::StampAuthenticated { .. })
+    }
+
     /// A chain of TLVs comes back whole: truncated or padded it would be malformed.
     pub(super) fn may_be_resized(self) -> bool {
         match self {

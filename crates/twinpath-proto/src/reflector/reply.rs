@@ -10,6 +10,7 @@ use zerocopy::FromZeros;
 
 use super::form::Form;
 use crate::features::{SENDER_TOS_AT, TestFeatures};
+use crate::stamp::KeyAt;
 
 /// The Z bit of an Error Estimate (RFC 8186 section 2.3).
 const Z: u16 = 0x4000;
@@ -35,8 +36,8 @@ pub(super) enum Seal {
     Open,
     /// The secured modes of TWAMP: the keys of the negotiated session in this slot.
     TwampSecured(u32),
-    /// STAMP authenticated.
-    StampAuthenticated,
+    /// STAMP authenticated, with this key.
+    StampAuthenticated(KeyAt),
 }
 
 /// The contents of a reply except for T3 and its Error Estimate.
@@ -157,7 +158,7 @@ impl Seal {
                 Ok((head, _)) => (&mut head.t3, &mut head.error),
                 Err(_) => return,
             },
-            Self::StampAuthenticated => match StampReflectorAuthenticated::view_mut(reply) {
+            Self::StampAuthenticated(_) => match StampReflectorAuthenticated::view_mut(reply) {
                 Ok((head, _)) => (&mut head.t3, &mut head.error),
                 Err(_) => return,
             },
@@ -189,6 +190,7 @@ mod tests {
 
     use super::super::Tail;
     use super::*;
+    use crate::stamp::{KeyScope, StampKey, StampKeys};
 
     fn octets(hex: &Value) -> Vec<u8> {
         let digits = hex.as_str().unwrap().as_bytes();
@@ -196,9 +198,12 @@ mod tests {
         digits.chunks(2).map(|pair| octet(pair).unwrap()).collect()
     }
 
-    /// The base packets of known answers, but for the HMAC.
+    /// The base packets of known answers, whose times are finer than a nanosecond.
     #[test]
-    fn authenticated_stamp_replies_are_laid_out_as_the_known_answers() {
+    fn authenticated_stamp_replies_are_the_known_answers_octet_for_octet() {
+        let key = octets(&"00112233445566778899aabbccddeeff".into());
+        let key = StampKey::new(&key).unwrap();
+        let keys = StampKeys::new([(KeyScope::Default, key.clone())]);
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/stamp.json");
         let known: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         for name in [
@@ -212,6 +217,19 @@ mod tests {
             let (request, tlvs) = StampSenderAuthenticated::view(&buffer).unwrap();
             let (answer, _) = StampReflectorAuthenticated::view(&reply).unwrap();
             let (ssid, tlvs) = (request.ssid.get(), tlvs.to_vec());
+            let arrival = Arrival {
+                at: Stamp {
+                    at: Wall::from_unix_ns(0),
+                    rung: Rung::User,
+                },
+                from: "192.0.2.1:40000".parse().unwrap(),
+                to: None,
+                to_port: 862,
+                ttl: Some(answer.sender_ttl),
+                tos: None,
+                interface: 0,
+                truncated: false,
+            };
             let fields = Fields {
                 number: answer.seq.get(),
                 t2: answer.t2,
@@ -220,19 +238,7 @@ mod tests {
                     t1: request.t1,
                     error: request.error,
                 },
-                arrival: &Arrival {
-                    at: Stamp {
-                        at: Wall::from_unix_ns(0),
-                        rung: Rung::User,
-                    },
-                    from: "192.0.2.1:40000".parse().unwrap(),
-                    to: None,
-                    to_port: 862,
-                    ttl: Some(answer.sender_ttl),
-                    tos: None,
-                    interface: 0,
-                    truncated: false,
-                },
+                arrival: &arrival,
             };
             let form = Form::StampAuthenticated {
                 ssid,
@@ -240,9 +246,10 @@ mod tests {
             };
             let octets = buffer.len();
             fields.write(&mut buffer, octets, octets, form);
-            Seal::StampAuthenticated.write_t3(&mut buffer, answer.t3, answer.error);
-            assert_eq!(buffer[..96], reply[..96], "{name}");
-            assert_eq!(buffer[96..112], [0; 16], "{name}: its HMAC");
+            let seal = Seal::StampAuthenticated(keys.find(arrival.from.ip(), ssid).unwrap());
+            seal.write_t3(&mut buffer, answer.t3, answer.error);
+            key.seal(&mut buffer);
+            assert_eq!(buffer[..112], reply[..112], "{name}");
             assert_eq!(buffer[112..], tlvs, "{name}");
         }
     }

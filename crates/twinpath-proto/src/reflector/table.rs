@@ -13,6 +13,7 @@ use std::time::Duration;
 use twinpath_wire::{Arrival, Mono};
 
 use super::ReflectorCounters;
+use super::form::Form;
 use super::lru::{Entry, Lru, SlotId};
 
 /// A session used more recently than this is never evicted for a new one.
@@ -22,8 +23,11 @@ const NEW_RUN: Duration = Duration::from_secs(1);
 /// The most sessions forgotten in one call.
 const EXPIRED_AT_ONCE: usize = 64;
 
-/// The key of a session: both addresses and ports, and the SSID. IPv4 addresses are mapped; the
-/// zone of a link-local source is in the 32 bits of its address that are always zero.
+/// The key of a session: both addresses and ports, the SSID, and whether its packets have an HMAC, as
+/// else anybody's open packets could advance the numbers of a session that has a key (row ST-58).
+/// IPv4 addresses are mapped; the zone of a link-local source is in the 32 bits of its address that
+/// are always zero; an authenticated session has the complement of its destination, which is a
+/// multicast or an unassigned address.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(Rust, packed(2))] // Its slot has room for no more.
 pub(super) struct SessionKey {
@@ -50,7 +54,7 @@ struct Session {
 const _: () = assert!(Lru::<SessionKey, Session>::SLOT_OCTETS == 64);
 
 impl SessionKey {
-    pub(super) fn new(arrival: &Arrival, ssid: u16) -> Self {
+    pub(super) fn new(arrival: &Arrival, form: Form) -> Self {
         let mut from = halves(arrival.from.ip());
         if let SocketAddr::V6(source) = arrival.from
             && source.ip().is_unicast_link_local()
@@ -58,10 +62,14 @@ impl SessionKey {
             let [upper, _] = &mut from;
             *upper ^= u64::from(source.scope_id());
         }
+        let mut to = arrival.to.map_or([0; 2], halves);
+        if form.is_authenticated() {
+            to = to.map(|half| !half);
+        }
         Self {
             from,
-            to: arrival.to.map_or([0; 2], halves),
-            ports_and_ssid: [arrival.from.port(), arrival.to_port, ssid],
+            to,
+            ports_and_ssid: [arrival.from.port(), arrival.to_port, form.ssid()],
         }
     }
 }
@@ -158,6 +166,7 @@ mod tests {
 
     use twinpath_wire::{Rung, Stamp, Wall};
 
+    use super::super::Class;
     use super::*;
 
     fn key(port: u16) -> SessionKey {
@@ -175,7 +184,7 @@ mod tests {
             interface: 0,
             truncated: false,
         };
-        SessionKey::new(&arrival, 0)
+        SessionKey::new(&arrival, Class::TwampLight.into())
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! Sessions that no control connection negotiated (RFC 5357 Appendix I, RFC 8762 section 4): what a
 //! packet is, and to which session it belongs, shows in the packet alone.
 
-use twinpath_wire::{Arrival, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, SenderOpen, TimeFormat};
+use std::sync::Arc;
+
+use twinpath_wire::{
+    Arrival, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, SenderOpen, StampSenderAuthenticated, TimeFormat,
+};
 
 use super::form::Form;
 use super::table::{SessionKey, Sessions};
 use super::{Class, Ignored, ReflectorConfig, ReflectorCounters, ReflectorProtocols};
+use crate::stamp::{KeyAt, StampKeys};
 
 /// How their packets are answered, and the sessions of a stateful reflector.
 pub(super) struct Unnegotiated {
@@ -13,6 +18,7 @@ pub(super) struct Unnegotiated {
     pub(super) format: TimeFormat,
     padding: Option<usize>,
     allow_larger_replies: bool,
+    pub(super) keys: Arc<StampKeys>,
     sessions: Option<Sessions>,
 }
 
@@ -26,6 +32,7 @@ impl Unnegotiated {
             },
             padding: config.padding,
             allow_larger_replies: config.allow_larger_replies,
+            keys: Arc::default(),
             sessions: config
                 .stateful
                 .then(|| Sessions::new(config.max_sessions, config.idle)),
@@ -34,6 +41,38 @@ impl Unnegotiated {
 
     pub(super) fn form(&self, request: &[u8]) -> Form {
         Class::of(self.protocols, request).into()
+    }
+
+    /// The key of a request with an HMAC (row ST-11).
+    pub(super) fn key(&self, form: Form, arrival: &Arrival) -> Option<KeyAt> {
+        match form {
+            Form::StampAuthenticated { ssid, .. } => self.keys.find(arrival.from.ip(), ssid),
+            Form::Twamp(_) | Form::Stamp { .. } => None,
+        }
+    }
+
+    /// The fields of a request; none is used before its HMAC is verified (row ST-10).
+    pub(super) fn read(
+        &self,
+        form: Form,
+        key: Option<KeyAt>,
+        request: &[u8],
+    ) -> Result<SenderOpen, Ignored> {
+        if let Form::StampAuthenticated { .. } = form {
+            let key = key.and_then(|at| self.keys.get(at)).ok_or(Ignored::NoKey)?;
+            if !key.opens(request) {
+                return Err(Ignored::Forged);
+            }
+            let (sender, _) =
+                StampSenderAuthenticated::view(request).map_err(|_| Ignored::TooShort)?;
+            return Ok(SenderOpen {
+                seq: sender.seq,
+                t1: sender.t1,
+                error: sender.error,
+            });
+        }
+        let (sender, _) = SenderOpen::view(request).map_err(|_| Ignored::TooShort)?;
+        Ok(*sender)
     }
 
     /// The size of the reply, if the operator gave one, and otherwise `natural`.
@@ -68,14 +107,14 @@ impl Unnegotiated {
         &mut self,
         now: Mono,
         arrival: &Arrival,
-        ssid: u16,
+        form: Form,
         seq: u32,
         counters: &mut ReflectorCounters,
     ) -> u32 {
         let Some(sessions) = &mut self.sessions else {
             return seq;
         };
-        let key = SessionKey::new(arrival, ssid);
+        let key = SessionKey::new(arrival, form);
         let Some((number, _)) = sessions.number(key, seq, now, counters) else {
             counters.answered_stateless += 1;
             return seq;
@@ -93,16 +132,5 @@ impl Unnegotiated {
     /// When the next session's time comes.
     pub(super) fn next_expiry(&self) -> Option<Mono> {
         self.sessions.as_ref().and_then(Sessions::next_expiry)
-    }
-}
-
-/// The fields of a request; none is used before its HMAC is verified (row ST-10).
-pub(super) fn read(form: Form, request: &[u8]) -> Result<SenderOpen, Ignored> {
-    match form {
-        Form::Twamp(_) | Form::Stamp { .. } => {
-            let (sender, _) = SenderOpen::view(request).map_err(|_| Ignored::TooShort)?;
-            Ok(*sender)
-        }
-        Form::StampAuthenticated { .. } => Err(Ignored::NoKey),
     }
 }

@@ -43,6 +43,10 @@ fn canonical(prefix: IpNet) -> IpNet {
     .trunc()
 }
 
+/// Which of the keys of one end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyAt(u32);
+
 /// The keys of one end, made once: a lookup takes logarithmic time and allocates nothing.
 #[derive(Clone, Default)]
 pub struct StampKeys {
@@ -92,9 +96,33 @@ impl StampKeys {
     /// The key of a packet whose other end is `peer`, in a session with this SSID, 0 for none: by
     /// SSID before by prefix, the longest first, before the default (row ST-11).
     pub fn for_packet(&self, peer: IpAddr, ssid: u16) -> Option<&StampKey> {
-        self.by_ssid(ssid)
-            .or_else(|| self.by_prefix(peer.to_canonical()))
-            .or(self.default.as_ref())
+        self.get(self.find(peer, ssid)?)
+    }
+
+    /// As [`Self::for_packet`], where it is.
+    pub(crate) fn find(&self, peer: IpAddr, ssid: u16) -> Option<KeyAt> {
+        let at = self
+            .by_ssid(ssid)
+            .or_else(|| {
+                self.by_prefix(peer.to_canonical())
+                    .map(|at| self.by_ssid.len() + at)
+            })
+            .or_else(|| {
+                self.default
+                    .as_ref()
+                    .map(|_| self.by_ssid.len() + self.by_prefix.len())
+            });
+        u32::try_from(at?).ok().map(KeyAt)
+    }
+
+    /// The key that was found there.
+    pub(crate) fn get(&self, at: KeyAt) -> Option<&StampKey> {
+        let at = at.0 as usize;
+        let Some(at) = at.checked_sub(self.by_ssid.len()) else {
+            return self.by_ssid.get(at).map(|(_, key)| key);
+        };
+        let by_prefix = self.by_prefix.get(at).map(|one| &one.key);
+        by_prefix.or(self.default.as_ref())
     }
 
     /// Number of keys.
@@ -107,21 +135,24 @@ impl StampKeys {
         self.len() == 0
     }
 
-    fn by_ssid(&self, ssid: u16) -> Option<&StampKey> {
+    fn by_ssid(&self, ssid: u16) -> Option<usize> {
         let ssid = NonZeroU16::new(ssid)?;
         let at = self.by_ssid.binary_search_by_key(&ssid, |(ssid, _)| *ssid);
-        self.by_ssid.get(at.ok()?).map(|(_, key)| key)
+        at.ok()
     }
 
-    fn by_prefix(&self, peer: IpAddr) -> Option<&StampKey> {
+    fn by_prefix(&self, peer: IpAddr) -> Option<usize> {
         let beyond = self
             .by_prefix
             .partition_point(|one| one.prefix.network() <= peer);
-        let mut candidate = self.by_prefix.get(beyond.checked_sub(1)?)?;
-        while !candidate.prefix.contains(&peer) {
-            candidate = self.by_prefix.get(candidate.within? as usize)?;
+        let mut at = beyond.checked_sub(1)?;
+        loop {
+            let candidate = self.by_prefix.get(at)?;
+            if candidate.prefix.contains(&peer) {
+                return Some(at);
+            }
+            at = candidate.within? as usize;
         }
-        Some(&candidate.key)
     }
 }
 

@@ -5,4 +5,5 @@ mod key;
 mod keys;
 
 pub use key::{KeyTooShort, StampKey};
+pub(crate) use keys::KeyAt;
 pub use keys::{KeyScope, StampKeys};

@@ -1,4 +1,5 @@
 //! The Session-Reflector.
+mod authenticated;
 pub(crate) mod capture;
 mod captured;
 mod classification;

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use twinpath_net::file;
 use zeroize::Zeroizing;
 
-/// Octets that a file is expected to have at most; there is more room for one that has more.
-const FIRST_ROOM: usize = 1 << 16;
+/// Room for the octets of what does not tell how many it has, at first.
+const LEAST_ROOM: usize = 1 << 12;
 /// How long a pipe is waited for that says nothing, and how often it is asked.
 const PIPE_WAIT: Duration = Duration::from_secs(5);
 const PIPE_POLL_EVERY: Duration = Duration::from_millis(10);
@@ -135,7 +135,8 @@ pub fn read<K: KeyFile>(path: &Path, access: Access) -> Result<K, KeysError<K::F
     if access == Access::OwnerOnly {
         closed(path, &metadata, twinpath_net::host::effective_user())?;
     }
-    let octets = match whole(&mut file, K::MOST_OCTETS) {
+    let expected = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    let octets = match whole(&mut file, expected, K::MOST_OCTETS) {
         Err(error) if error.kind() == ErrorKind::TimedOut => return Err(no_file(SILENT)),
         Ok(octets) if octets.is_empty() && kind.is_some() => return Err(no_file(SILENT)),
         octets => octets.map_err(unreadable)?,
@@ -201,8 +202,9 @@ fn closed<F>(_: &Path, _: &Metadata, _: Option<u32>) -> Result<(), KeysError<F>>
 }
 
 /// All octets, or more than `most` if there are so many.
-fn whole(source: &mut impl Read, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut octets = Zeroizing::new(vec![0; FIRST_ROOM.min(most + 1)]);
+fn whole(source: &mut impl Read, expected: usize, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let room = expected.clamp(LEAST_ROOM, most) + 1;
+    let mut octets = Zeroizing::new(vec![0; room]);
     let mut count = 0;
     loop {
         count += fill(
@@ -280,5 +282,6 @@ pub(super) fn trim(mut octets: &[u8]) -> &[u8] {
     octets
 }
 
-#[cfg(all(test, feature = "control"))]
+#[cfg(test)]
+#[cfg(feature = "control")]
 mod tests;

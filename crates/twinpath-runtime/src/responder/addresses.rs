@@ -4,12 +4,11 @@ use std::io;
 use std::time::Duration;
 
 use twinpath_net::{TestSocket, clock};
-use twinpath_proto::reflector::SessionReflector;
 use twinpath_wire::Mono;
 
 use super::listen;
 use crate::ResponderPlan;
-use crate::reflect::{Duties, Sockets};
+use crate::reflect::Sockets;
 
 /// How often the addresses are listed.
 const LIST_EVERY: Duration = Duration::from_secs(1);
@@ -48,16 +47,10 @@ impl FollowAddresses {
         let by_address = |plan: &ResponderPlan| plan.path.interface.is_none();
         !self.plan.as_ref().is_some_and(by_address)
     }
-}
 
-impl Duties for FollowAddresses {
-    /// Opens sockets for addresses that are new, and closes those whose address is gone.
-    fn attend(
-        &mut self,
-        sockets: &mut Sockets,
-        _: &mut SessionReflector,
-        now: Mono,
-    ) -> Option<Mono> {
+    /// Opens sockets for addresses that are new, and closes those whose address is gone. When it is
+    /// called again at the latest; `None`: that does not matter.
+    pub(super) fn attend(&mut self, sockets: &mut Sockets, now: Mono) -> Option<Mono> {
         let plan = self.plan.as_ref()?;
         if now >= self.list_due {
             self.list_due = now + LIST_EVERY;

@@ -1,13 +1,19 @@
 //! The Session-Reflector's run: sockets, a thread each, and a handle on them.
 
 mod addresses;
+mod duties;
 mod listen;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
 
 use twinpath_net::{NoHardware, TestSocket, clock};
 use twinpath_proto::reflector::{ReflectorCounters, SessionReflector};
+use twinpath_proto::stamp::StampKeys;
 use twinpath_wire::Mono;
+
+use duties::ResponderDuties;
 
 use crate::ResponderPlan;
 use crate::error::{RunError, StartError};
@@ -23,13 +29,15 @@ pub struct ResponderRun {
     no_hardware: Vec<NoHardware>,
     started: Mono,
     threads: Vec<ReflectorThread>,
+    /// Other keys go to each thread.
+    keys: Vec<Sender<Arc<StampKeys>>>,
 }
 
-/// Opens the sockets and begins to reflect.
+/// Opens the sockets and begins to reflect, authenticated STAMP with these keys.
 ///
 /// # Errors
 /// [`StartError`]: which address could not be had.
-pub fn start(plan: &ResponderPlan) -> Result<ResponderRun, StartError> {
+pub fn start(plan: &ResponderPlan, keys: StampKeys) -> Result<ResponderRun, StartError> {
     let groups = listen::open(plan)?;
     let listening = groups
         .first()
@@ -41,22 +49,28 @@ pub fn start(plan: &ResponderPlan) -> Result<ResponderRun, StartError> {
         }
     }
     let count = groups.len();
+    let keys = Arc::new(keys);
     let start = |(index, group)| {
         let (sockets, addresses) =
             addresses::begin(plan, group).map_err(StartError::system("a descriptor to wait by"))?;
         let mut config = plan.reflector.clone();
         config.max_sessions = config.max_sessions.div_ceil(count);
         config.policy.tai_offset_s = clock::discipline().tai_offset_s;
-        let engine = SessionReflector::new(config);
-        ReflectorThread::start(index, sockets, engine, plan.raw_t3, addresses)
+        let mut engine = SessionReflector::new(config);
+        engine.set_keys(Arc::clone(&keys));
+        let (sender, keys) = mpsc::channel();
+        let duties = ResponderDuties { keys, addresses };
+        let thread = ReflectorThread::start(index, sockets, engine, plan.raw_t3, duties)?;
+        Ok((thread, sender))
     };
     let threads = groups.into_iter().enumerate().map(start);
-    let threads = threads.collect::<Result<_, _>>()?;
+    let (threads, keys) = threads.collect::<Result<_, StartError>>()?;
     Ok(ResponderRun {
         listening: listening.unwrap_or_default(),
         no_hardware,
         started: clock::mono(),
         threads,
+        keys,
     })
 }
 
@@ -74,6 +88,16 @@ impl ResponderRun {
     /// Counts so far, summed over the threads, at most about 100 ms old.
     pub fn counters(&self) -> ReflectorCounters {
         ReflectorThread::sum(&self.threads).counters
+    }
+
+    /// Puts other keys of STAMP in force, in place of all before. Sessions go on.
+    pub fn replace_keys(&self, keys: StampKeys) {
+        let keys = Arc::new(keys);
+        for (thread, sender) in self.threads.iter().zip(&self.keys) {
+            // One that has ended needs none.
+            let _ = sender.send(Arc::clone(&keys));
+            thread.wake();
+        }
     }
 
     /// Asks the threads to answer what has arrived and end.

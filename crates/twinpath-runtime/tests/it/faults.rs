@@ -5,6 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use twinpath_proto::sender::{PayloadSize, Schedule, Wire};
+use twinpath_proto::stamp::StampKeys;
 use twinpath_report::Finding;
 use twinpath_report::finding::{Silence, Unreached};
 use twinpath_runtime::{PortChoice, SenderPlan, StartError, measure, responder};
@@ -175,7 +176,7 @@ fn a_port_in_use_and_an_address_of_another_host_are_said() {
     for threads in [1, 2] {
         let mut plan = responder_plan(&[&taken.to_string()]);
         plan.threads = threads;
-        let error = responder::start(&plan).unwrap_err();
+        let error = responder::start(&plan, StampKeys::default()).unwrap_err();
         assert!(error.to_string().contains(&taken.to_string()), "{error}");
     }
     let mut plan = sender_plan("127.0.0.1:9".parse().unwrap());
@@ -209,7 +210,7 @@ fn two_groups_of_threads_do_not_share_a_port_unawares() {
     let (_first, near) = reflect(&plan);
     let mut plan = responder_plan(&[&near.to_string()]);
     plan.threads = 2;
-    assert!(responder::start(&plan).is_err());
+    assert!(responder::start(&plan, StampKeys::default()).is_err());
 }
 
 #[test]

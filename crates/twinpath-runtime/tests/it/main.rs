@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 use twinpath_proto::sender::{Limit, Schedule};
+use twinpath_proto::stamp::StampKeys;
 use twinpath_report::Finding;
 use twinpath_report::SessionReport;
 use twinpath_runtime::responder::ResponderRun;
@@ -81,7 +82,7 @@ fn sender_plan(far: SocketAddr) -> SenderPlan {
 }
 
 fn reflect(plan: &ResponderPlan) -> (ResponderRun, SocketAddr) {
-    let run = responder::start(plan).unwrap();
+    let run = responder::start(plan, StampKeys::default()).unwrap();
     let near = run.listening()[0];
     (run, near)
 }

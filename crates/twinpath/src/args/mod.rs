@@ -3,6 +3,7 @@
 #[cfg(feature = "control")]
 mod control;
 mod figures;
+mod hmac_keys;
 #[cfg(feature = "live")]
 mod live;
 mod negative_values;
@@ -27,6 +28,7 @@ pub(crate) use control::{
     WireFormat,
 };
 pub(crate) use figures::FigureArgs;
+pub(crate) use hmac_keys::HmacKeyOptions;
 #[cfg(feature = "live")]
 pub(crate) use live::LiveOptions;
 #[cfg(feature = "pictures")]
@@ -183,8 +185,10 @@ Examples:
   twinpath responder                                  port 20001 on all addresses
   twinpath responder 192.0.2.1:862 --allow 192.0.2.0/24
   twinpath responder [2001:db8::1]:862 --protocol stamp --threads 4
+  twinpath responder :862 --hmac-key-file /etc/twinpath/stamp-keys
 
-On SIGINT, SIGTERM or SIGHUP it prints a summary and exits with 0")]
+On SIGINT, SIGTERM or SIGHUP it prints a summary and exits with 0; with --hmac-key-file
+SIGHUP makes it read that file again")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches of the command line, each its own"
@@ -223,6 +227,9 @@ pub(crate) struct ResponderArgs {
     /// Protocol to answer
     #[arg(long, value_name = "NAME", default_value = "auto", help_heading = SESSIONS)]
     pub(crate) protocol: Answers,
+
+    #[command(flatten)]
+    pub(crate) keys: HmacKeyOptions,
 
     /// Reflector threads, each with its own sockets
     #[arg(long, value_name = "N", default_value = "1", value_parser = threads, help_heading = SESSIONS)]

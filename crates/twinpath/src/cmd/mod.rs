@@ -5,7 +5,6 @@ mod companions;
 mod control;
 mod dscptable;
 mod ended_sessions;
-#[cfg(feature = "control")]
 mod key_file;
 #[cfg(feature = "live")]
 mod live;

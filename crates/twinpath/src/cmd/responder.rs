@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 
 use tracing::{Level, info, warn};
 use twinpath_proto::reflector::ReflectorCounters;
+use twinpath_proto::stamp::StampKeys;
 use twinpath_runtime::responder;
 
+use super::key_file::{RereadKeys, count_read};
+use super::output_files::distinct_files;
 use super::{remark, unwritten};
 use crate::args::{Answers, Prefix, ResponderArgs, doubt};
 use crate::failure::{Exit, Failure};
@@ -29,17 +32,25 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     } else {
         Level::WARN
     };
+    distinct_files(&args.log.written_files(), &args.keys.read_files())?;
     logs::start(&args.log, usual)?;
     let plan = plan::responder(args, &plan::system_lookup)?;
+    let stamp_keys = plan::stamp_keys(&args.keys)?;
     let near = args.near.as_ref();
     let doubt = doubt(
         near.and_then(|near| near.host.as_ref()),
         near.and_then(|near| near.port),
     );
     remark(&args.log, doubt);
-    // There are no files to read again.
-    let signals = Signals::listen()?.with_hangups()?;
-    let run = responder::start(&plan)?;
+    let key_file = args.keys.hmac_key_file.as_deref();
+    let insecure = args.keys.insecure_key_file;
+    let reread = key_file.map(|path| RereadKeys::new(Some(path), insecure));
+    let reread = reread.transpose()?;
+    let mut signals = Signals::listen()?;
+    if reread.is_none() {
+        signals = signals.with_hangups()?;
+    }
+    let run = responder::start(&plan, stamp_keys)?;
     if !args.log.quiet {
         let protocol = match args.protocol {
             Answers::Auto => "TWAMP Light and STAMP",
@@ -67,6 +78,11 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     let mut next_look = Instant::now() + IGNORED;
     while !signals.stop_requested() && !run.is_finished() {
         thread::sleep(POLL_EVERY);
+        if let Some((path, keys)) = reread.as_ref().and_then(RereadKeys::reread::<StampKeys>) {
+            let count = keys.len();
+            run.replace_keys(keys);
+            remark(&args.log, Some(count_read(path, count)));
+        }
         if Instant::now() >= next_look {
             let counters = run.counters();
             log_ignored(&before, &counters);

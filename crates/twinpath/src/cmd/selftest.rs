@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tracing::Level;
 use twinpath_proto::sender::{Fill, Limit, Schedule};
+use twinpath_proto::stamp::StampKeys;
 use twinpath_report::SessionReport;
 use twinpath_runtime::host::{self, HostSurvey};
 use twinpath_runtime::{PathOptions, ResponderPlan, SenderPlan, responder};
@@ -86,7 +87,7 @@ fn session(
     args: &SelftestArgs,
     signals: &Signals,
 ) -> Result<SessionReport, Failure> {
-    let reflector = responder::start(&responder_plan(address, args))?;
+    let reflector = responder::start(&responder_plan(address, args), StampKeys::default())?;
     let far = reflector.listening().first().copied();
     let far = far.ok_or_else(|| Failure::could_not(format!("cannot listen on {address}")))?;
     let plan = sender_plan(far, args);

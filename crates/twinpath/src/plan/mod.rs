@@ -4,7 +4,6 @@
 #[cfg(feature = "control")]
 mod control;
 mod ends;
-#[cfg(feature = "control")]
 mod key_file;
 mod lookups;
 mod named_end;
@@ -23,8 +22,7 @@ pub(crate) use control::{
     EnvironmentPassphrase, PlannedControl, controlclients, controllers, server, unreflected,
 };
 pub(crate) use ends::other_addresses;
-#[cfg(feature = "control")]
-pub(crate) use key_file::key_file;
+pub(crate) use key_file::{key_file, stamp_keys};
 pub(crate) use named_end::{Ends, NamedEnd};
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;

@@ -22,6 +22,12 @@ pub(crate) fn responder(
     if args.allow_larger_replies && args.padding.is_none() {
         return Err(Failure::usage("--allow-larger-replies needs --padding"));
     }
+    if args.protocol == Answers::TwampLight
+        && let Some(option) = args.keys.given()
+    {
+        let line = format!("{option} is for STAMP: leave it out, or --protocol twamp-light");
+        return Err(Failure::usage(line));
+    }
     let (near, tolerate_missing_family) =
         listening(args.near.as_ref(), &args.ip, LIGHT_PORT, lookup)?;
     Ok(ResponderPlan {
@@ -208,6 +214,10 @@ mod tests {
         for (line, part) in [
             ("--allow-larger-replies", "needs --padding"),
             ("--portable --timestamps kernel", "exclude each other"),
+            (
+                "--protocol twamp-light --hmac-key 00112233445566778899aabbccddeeff",
+                "--hmac-key is for STAMP",
+            ),
             ("fe80::1", "give the interface too, such as fe80::1%eth0"),
         ] {
             let failure = plan(line).unwrap_err().to_string();

@@ -16,6 +16,7 @@
 
 mod admission;
 mod advances;
+mod authenticated;
 #[cfg(feature = "report")]
 mod capture_reports;
 mod classes;

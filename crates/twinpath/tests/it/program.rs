@@ -261,9 +261,14 @@ impl Responder {
         self.process.signal(&[name]);
     }
 
+    /// Its number among the processes.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.0.id()
+    }
+
     /// How many of its threads have a name that begins like this.
     pub(crate) fn threads(&self, name: &str) -> usize {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.0.id())).unwrap();
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process())).unwrap();
         tasks
             .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
             .filter(|comm| comm.starts_with(name))

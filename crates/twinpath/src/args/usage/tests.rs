@@ -212,7 +212,7 @@ fn the_command_line_is_consistent() {
 }
 
 /// What the values of options are called that have no bounds.
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 18] = [
     "CODEC",
     "EDGES",
     "FAR[:PORT]",
@@ -221,6 +221,7 @@ const WORDS: [&str; 17] = [
     "FILE|-",
     "FORM",
     "FORMAT",
+    "HEX",
     "K=V",
     "KIND",
     "MODE",

@@ -214,11 +214,29 @@ fn output() -> Vec<Row> {
 }
 
 /// Options whose effect another test holds, by its name in this binary.
-const ELSEWHERE: [(&str, &str, &str); 1] = [(
-    "--raw-t3",
-    "raw_t3_is_said_to_be_sent_as_it_was_read",
-    include_str!("../advances.rs"),
-)];
+const ELSEWHERE: [(&str, &str, &str); 4] = [
+    (
+        "--raw-t3",
+        "raw_t3_is_said_to_be_sent_as_it_was_read",
+        include_str!("../advances.rs"),
+    ),
+    (
+        "--hmac-key",
+        "an_authenticated_request_is_answered_by_the_key_of_the_command_line_and_no_other",
+        AUTHENTICATED,
+    ),
+    (
+        "--hmac-key-file",
+        "the_key_of_a_file_is_that_of_the_ssid_before_that_of_the_address",
+        AUTHENTICATED,
+    ),
+    (
+        "--insecure-key-file",
+        "a_key_file_that_others_may_read_is_refused_unless_the_operator_says_otherwise",
+        AUTHENTICATED,
+    ),
+];
+const AUTHENTICATED: &str = include_str!("../authenticated.rs");
 
 fn observe(row: &Row, given: &str) -> Option<Seen> {
     let directory = tempfile::tempdir().unwrap();
