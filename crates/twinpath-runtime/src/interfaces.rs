@@ -27,6 +27,18 @@ struct Interface {
     index: AtomicU32,
 }
 
+impl Interface {
+    /// It has this number now.
+    fn record(&self, now: u32) {
+        let interface = self.name.as_str();
+        match self.index.swap(now, Ordering::AcqRel) {
+            before if before == now => {}
+            0 => warn!(interface, "interface is back: binding to it again"),
+            _ => warn!(interface, "interface was recreated: binding to it again"),
+        }
+    }
+}
+
 /// The interfaces of this process's sockets.
 #[derive(Debug)]
 struct Watch {
@@ -68,7 +80,8 @@ impl Watch {
         self.remember(device.index, &device.name);
         let mut known = self.interfaces.iter().filter_map(Weak::upgrade);
         if let Some(known) = known.find(|known| known.name == device.name) {
-            known.index.store(device.index, Ordering::Release);
+            // A new socket may find it before the thread that watches it.
+            known.record(device.index);
             return known;
         }
         let interface = Arc::new(Interface {
@@ -118,18 +131,10 @@ fn look_at(one: &Interface, renamed: &mut Vec<String>) {
     match (before, interface::index_of(name)) {
         (0, None) => {}
         (before, Some(now)) if now == before => renamed.retain(|known| known != name),
-        (before, Some(now)) => {
+        (_, Some(now)) => {
             renamed.retain(|known| known != name);
             watch().remember(now, name);
-            one.index.store(now, Ordering::Release);
-            if before == 0 {
-                warn!(interface = name, "interface is back: binding to it again");
-            } else {
-                warn!(
-                    interface = name,
-                    "interface was recreated: binding to it again"
-                );
-            }
+            one.record(now);
         }
         (before, None) => {
             if let Some(now) = interface::name_of(before) {
