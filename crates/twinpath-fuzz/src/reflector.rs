@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_proto::TestGuard;
+use twinpath_proto::extension::ExtensionPolicy;
 use twinpath_proto::reflector::{
     Ignored, NegotiatedConfig, ReflectorConfig, ReflectorPolicy, ReflectorProtocols,
     SessionReflector, SessionSpec,
@@ -314,6 +315,7 @@ fn configuration(flags: u8, padding: u8) -> ReflectorConfig {
         } else {
             TimeFormat::Ptp
         },
+        extensions: ExtensionPolicy::default(),
     }
 }
 

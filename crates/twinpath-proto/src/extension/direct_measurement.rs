@@ -31,7 +31,7 @@ impl Extension for DirectMeasurement {
 
     fn reflect(&self, value: &mut [u8], exchange: &mut Exchange<'_>) -> Result<Outcome, Ignored> {
         let (Ok([_, received, sent]), Some(session)) =
-            (<[U32; 3]>::mut_from_bytes(value), &exchange.session)
+            (<[U32; 3]>::mut_from_bytes(value), exchange.state())
         else {
             // Nothing is counted without state.
             return Ok(Outcome::NotUsed);

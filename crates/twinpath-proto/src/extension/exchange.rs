@@ -24,7 +24,9 @@ pub struct Exchange<'a> {
     /// The Sequence Number of the reply.
     pub number: u32,
     /// What a stateful reflector keeps of the session; `None`: it is answered without state.
-    pub session: Option<&'a mut SessionState>,
+    session: Option<&'a mut SessionState>,
+    /// Something of it was used, so it must be kept.
+    pub uses_state: bool,
     /// The source MAC address of the frame; `None`: the socket does not say it.
     pub source_mac: Option<[u8; 6]>,
     /// An HMAC over the base packet or over the TLVs was right.
@@ -46,6 +48,14 @@ pub struct SessionState {
     pub sent: Option<SentReply>,
     /// The highest Sequence Number of a Reflected Test Packet Control (RFC 10052 section 5).
     pub(super) control_mark: Option<u32>,
+}
+
+impl SessionState {
+    /// Counts a request, and its reply.
+    pub(crate) fn count(&mut self, is_answered: bool) {
+        self.received = self.received.wrapping_add(1);
+        self.replied = self.replied.wrapping_add(u32::from(is_answered));
+    }
 }
 
 /// A reply that left.
@@ -135,6 +145,7 @@ impl<'a> Exchange<'a> {
             seq,
             number,
             session,
+            uses_state: false,
             source_mac: None,
             is_authentic: false,
             effects: Effects::default(),
@@ -149,6 +160,12 @@ impl<'a> Exchange<'a> {
         is_reachable
             && (self.arrival.to == Some(address)
                 || self.host.has(beside_sender(self.arrival, address)))
+    }
+
+    /// What is kept of the session, which it is from now on.
+    pub(super) fn state(&mut self) -> Option<&mut SessionState> {
+        self.uses_state = self.session.is_some();
+        self.session.as_deref_mut()
     }
 
     /// A time as the reply's Z bit says.

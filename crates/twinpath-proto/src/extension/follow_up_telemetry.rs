@@ -45,9 +45,12 @@ impl Extension for FollowUpTelemetry {
             return Ok(Outcome::NotUsed);
         };
         *value = Value::new_zeroed();
-        exchange.effects.wants_sent_time = exchange.session.is_some();
         let previous = exchange.number.wrapping_sub(1);
-        let sent = exchange.session.as_ref().and_then(|session| session.sent);
+        let Some(session) = exchange.state() else {
+            return Ok(Outcome::Used);
+        };
+        let sent = session.sent;
+        exchange.effects.wants_sent_time = true;
         // A time that has not come from the system yet is not made up (row ST-48).
         if let Some(sent) = sent.filter(|sent| sent.number == previous) {
             value.number.set(sent.number);

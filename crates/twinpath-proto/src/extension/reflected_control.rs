@@ -161,7 +161,7 @@ fn group_matches(sub: &TlvMut<'_>, exchange: &Exchange<'_>) -> Option<Group> {
 /// section 5; rows SL-14, SL-68). A session without state passes.
 fn is_later(exchange: &mut Exchange<'_>) -> bool {
     let seq = exchange.seq;
-    let Some(session) = &mut exchange.session else {
+    let Some(session) = exchange.state() else {
         return true;
     };
     let is_later = session

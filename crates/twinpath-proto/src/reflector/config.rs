@@ -5,6 +5,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use twinpath_wire::{Dscp, TimeFormat};
 
+use crate::extension::ExtensionPolicy;
+
 /// The protocols that one port answers (RFC 8762 section 4.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReflectorProtocols {
@@ -63,6 +65,8 @@ pub struct ReflectorConfig {
     pub padding: Option<usize>,
     /// Lets `padding` make a reply longer than its request, which allows amplification.
     pub allow_larger_replies: bool,
+    /// What a sender may ask for with STAMP's TLVs.
+    pub extensions: ExtensionPolicy,
     /// Format of T2 and T3. [`TimeFormat::Ptp`] takes effect with [`ReflectorProtocols::Stamp`] only: a packet
     /// that may be TWAMP Light is answered in NTP format (RFC 8762 section 4.6; row ST-55).
     pub format: TimeFormat,
@@ -78,6 +82,7 @@ impl Default for ReflectorConfig {
             idle: Duration::from_mins(15),
             padding: None,
             allow_larger_replies: false,
+            extensions: ExtensionPolicy::default(),
             format: TimeFormat::Ntp,
         }
     }

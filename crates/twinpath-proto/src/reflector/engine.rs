@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use twinpath_wire::{
-    Arrival, Dscp, ErrorEstimate, Mono, SenderOpen, TimeFormat, Tos, Wall, WireTime,
+    Arrival, Dscp, ErrorEstimate, Mono, SenderOpen, Stamp, TimeFormat, Tos, Wall, WireTime,
 };
 
 use super::access::Access;
+use super::extended::{ReplyToken, Request};
 use super::form::Form;
+use super::lru::SlotId;
 use super::negotiated::{Negotiated, Session};
 use super::rate::RateLimit;
 use super::reply::{self, Fields, Reflection, Seal};
@@ -17,6 +19,7 @@ use super::unnegotiated::Unnegotiated;
 use super::{
     Ignored, NegotiatedConfig, ReflectorConfig, ReflectorCounters, ReflectorPolicy, addresses,
 };
+use crate::extension::{Effects, Host};
 use crate::stamp::{KeyAt, StampKeys};
 
 /// A Session-Reflector for one port or several.
@@ -101,6 +104,20 @@ impl SessionReflector {
         }
     }
 
+    /// A reply with a token left at this time.
+    pub fn handle_reply_sent(&mut self, token: ReplyToken, at: Stamp) {
+        if let Some(sessions) = &mut self.unnegotiated {
+            sessions.extended.sent(token, at);
+        }
+    }
+
+    /// What is known of this host, for what extensions say of it.
+    pub fn set_host(&mut self, host: Arc<Host>) {
+        if let Some(sessions) = &mut self.unnegotiated {
+            sessions.extended.set_host(host);
+        }
+    }
+
     /// Forgets sessions that were idle for too long, and ends negotiated ones whose time has come:
     /// a bounded number of them in one call.
     pub fn handle_timeout(&mut self, now: Mono) {
@@ -179,25 +196,26 @@ impl SessionReflector {
         let (sender, octets) = judged?;
         self.counters.error_multiplier_zero += u64::from(sender.error.multiplier() == 0);
         let (form, format) = (session.form(), session.format());
+        let (number, slot) = session.number(now, received, &sender, arrival, &mut self.counters);
         let fields = Fields {
-            number: session.number(now, received, &sender, arrival, &mut self.counters),
+            number,
             t2: WireTime::write(arrival.at.at, format, self.policy.tai_offset_s),
             sender,
             arrival,
         };
-        fields.write(buffer, received, octets, form);
-        // `buffer[form.reply_base()..octets]` now contains the TLVs of a STAMP request, unchanged:
-        // a reflector without extensions copies them (RFC 8972 section 4; row ST-30). Extensions go
-        // here.
         let dscp = self.policy.dscp.or_else(|| session.dscp());
         let asked = || arrival.tos.map(Tos::dscp).unwrap_or_default();
-        let reflection = Reflection {
+        let mut reflection = Reflection {
             octets,
             // ECN is Not-ECT (rows TT-18, TT-44).
             tos: dscp.unwrap_or_else(asked).tos(),
             format,
-            seal: session.prepare(buffer),
+            seal: Seal::Open,
+            effects: Effects::default(),
+            token: None,
         };
+        session.write(buffer, received, slot, form, &fields, &mut reflection)?;
+        reflection.seal = session.prepare(buffer);
         if let Some(at) = session.to_bind() {
             self.negotiated.bind(at, arrival);
         }
@@ -286,7 +304,8 @@ impl PacketSession<'_> {
         }
     }
 
-    /// The Sequence Number of the reply to an accepted request.
+    /// The Sequence Number of the reply to an accepted request, and where an unnegotiated session's
+    /// state is.
     fn number(
         &mut self,
         now: Mono,
@@ -294,13 +313,45 @@ impl PacketSession<'_> {
         sender: &SenderOpen,
         arrival: &Arrival,
         counters: &mut ReflectorCounters,
-    ) -> u32 {
+    ) -> (u32, Option<SlotId>) {
         match self {
-            Self::Negotiated(_, session) => session.number(now, received, sender),
+            Self::Negotiated(_, session) => (session.number(now, received, sender), None),
             Self::Unnegotiated(sessions, form, _) => {
                 sessions.number(now, arrival, *form, sender.seq.get(), counters)
             }
         }
+    }
+
+    /// Writes the reply but for what is written last.
+    fn write(
+        &mut self,
+        buffer: &mut [u8],
+        received: usize,
+        slot: Option<SlotId>,
+        form: Form,
+        fields: &Fields<'_>,
+        reflection: &mut Reflection,
+    ) -> Result<(), Ignored> {
+        match self {
+            Self::Unnegotiated(sessions, ..) if form.has_tlvs() => {
+                let request = Request {
+                    arrival: fields.arrival,
+                    form,
+                    sender: fields.sender,
+                    received,
+                    number: fields.number,
+                    session: slot,
+                    format: reflection.format,
+                };
+                return sessions.extend(buffer, &request, reflection, |buffer, octets| {
+                    fields.write(buffer, octets, octets, form);
+                });
+            }
+            Self::Unnegotiated(sessions, ..) => sessions.extended.count(slot),
+            Self::Negotiated(..) => {}
+        }
+        fields.write(buffer, received, reflection.octets, form);
+        Ok(())
     }
 
     /// What is written into the reply last; all that can be done before T3 is known is done here.

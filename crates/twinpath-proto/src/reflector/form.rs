@@ -68,11 +68,16 @@ impl Form {
         matches!(self, Self::StampAuthenticated { .. })
     }
 
+    /// Whether TLVs follow the base packet, or what is meant as such.
+    pub(super) fn has_tlvs(self) -> bool {
+        match self {
+            Self::Twamp(_) => false,
+            Self::Stamp { tail, .. } | Self::StampAuthenticated { tail, .. } => tail != Tail::None,
+        }
+    }
+
     /// A chain of TLVs comes back whole: truncated or padded it would be malformed.
     pub(super) fn may_be_resized(self) -> bool {
-        match self {
-            Self::Twamp(_) => true,
-            Self::Stamp { tail, .. } | Self::StampAuthenticated { tail, .. } => tail == Tail::None,
-        }
+        !self.has_tlvs()
     }
 }

@@ -143,6 +143,12 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         }
     }
 
+    /// The entry with this name, if it is still in the table.
+    pub(super) fn get_mut(&mut self, id: SlotId) -> Option<&mut V> {
+        let slot = self.slot_mut(id.at)?;
+        (slot.generation == id.generation).then_some(&mut slot.value)
+    }
+
     fn touch(&mut self, at: u32, key: K, now: Mono) -> Entry<'_, V> {
         let Some(slot) = self.slot_mut(at) else {
             return Entry::Full;
@@ -235,6 +241,13 @@ impl<V: Default> Occupied<'_, V> {
             at: self.at,
             generation: *self.generation,
         }
+    }
+}
+
+impl SlotId {
+    /// The slot.
+    pub(super) fn at(self) -> u32 {
+        self.at
     }
 }
 

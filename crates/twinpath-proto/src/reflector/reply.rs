@@ -8,7 +8,9 @@ use twinpath_wire::{
 
 use zerocopy::FromZeros;
 
+use super::ReplyToken;
 use super::form::Form;
+use crate::extension::Effects;
 use crate::features::{SENDER_TOS_AT, TestFeatures};
 use crate::stamp::KeyAt;
 
@@ -27,6 +29,10 @@ pub struct Reflection {
     /// The format of T2, and so of T3.
     pub(super) format: TimeFormat,
     pub(super) seal: Seal,
+    /// How it differs from an ordinary one.
+    pub effects: Effects,
+    /// By which its departure is to be told of, if that matters.
+    pub token: Option<ReplyToken>,
 }
 
 /// Where T3 is in a reply, and what protects it.

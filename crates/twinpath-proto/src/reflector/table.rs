@@ -132,6 +132,13 @@ impl Sessions {
         Some((number, id))
     }
 
+    /// The number that was had last goes to no reply: the next one gets it.
+    pub(super) fn give_back(&mut self, id: SlotId) {
+        if let Some(session) = self.table.get_mut(id) {
+            session.next = session.next.wrapping_sub(1);
+        }
+    }
+
     /// Forgets sessions whose time has come, some of them: the rest at the next call.
     pub(super) fn expire(&mut self, now: Mono, counters: &mut ReflectorCounters) {
         for _ in 0..EXPIRED_AT_ONCE {

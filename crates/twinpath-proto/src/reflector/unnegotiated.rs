@@ -4,10 +4,14 @@
 use std::sync::Arc;
 
 use twinpath_wire::{
-    Arrival, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, SenderOpen, StampSenderAuthenticated, TimeFormat,
+    Arrival, Dscp, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, SenderOpen, StampSenderAuthenticated,
+    TimeFormat,
 };
 
+use super::extended::{Extended, Request};
 use super::form::Form;
+use super::lru::SlotId;
+use super::reply::Reflection;
 use super::table::{SessionKey, Sessions};
 use super::{Class, Ignored, ReflectorConfig, ReflectorCounters, ReflectorProtocols};
 use crate::stamp::{KeyAt, StampKeys};
@@ -20,6 +24,7 @@ pub(super) struct Unnegotiated {
     allow_larger_replies: bool,
     pub(super) keys: Arc<StampKeys>,
     sessions: Option<Sessions>,
+    pub(super) extended: Extended,
 }
 
 impl Unnegotiated {
@@ -36,6 +41,7 @@ impl Unnegotiated {
             sessions: config
                 .stateful
                 .then(|| Sessions::new(config.max_sessions, config.idle)),
+            extended: Extended::new(config.extensions.clone(), config.policy.tai_offset_s),
         }
     }
 
@@ -102,7 +108,8 @@ impl Unnegotiated {
         wanted.min(limit)
     }
 
-    /// The reply's own Sequence Number: the session's, or a copy if there is no state.
+    /// The reply's own Sequence Number, and where its session is: the session's, or a copy if there
+    /// is no state.
     pub(super) fn number(
         &mut self,
         now: Mono,
@@ -110,16 +117,51 @@ impl Unnegotiated {
         form: Form,
         seq: u32,
         counters: &mut ReflectorCounters,
-    ) -> u32 {
+    ) -> (u32, Option<SlotId>) {
         let Some(sessions) = &mut self.sessions else {
-            return seq;
+            return (seq, None);
         };
         let key = SessionKey::new(arrival, form);
-        let Some((number, _)) = sessions.number(key, seq, now, counters) else {
+        let Some((number, id)) = sessions.number(key, seq, now, counters) else {
             counters.answered_stateless += 1;
-            return seq;
+            return (seq, None);
         };
-        number
+        (number, Some(id))
+    }
+
+    /// The number that was had last goes to no reply.
+    pub(super) fn give_back(&mut self, session: Option<SlotId>) {
+        if let (Some(sessions), Some(id)) = (&mut self.sessions, session) {
+            sessions.give_back(id);
+        }
+    }
+
+    /// The reply to a request with TLVs: `write` writes its base packet, with what follows that long.
+    pub(super) fn extend(
+        &mut self,
+        buffer: &mut [u8],
+        request: &Request<'_>,
+        reflection: &mut Reflection,
+        write: impl FnOnce(&mut [u8], usize),
+    ) -> Result<(), Ignored> {
+        let (peer, ssid) = (request.arrival.from.ip(), request.form.ssid());
+        let key = self.keys.for_packet(peer, ssid);
+        let (answer, effects) = match self.extended.answer(buffer, request, key) {
+            Ok(answered) => answered,
+            Err(why) => {
+                self.give_back(request.session);
+                return Err(why);
+            }
+        };
+        write(buffer, answer.octets);
+        if let (Some(key), Some(reply)) = (key, buffer.get_mut(..answer.octets)) {
+            answer.sign(reply, request.form.reply_base(), key);
+        }
+        reflection.octets = answer.octets;
+        reflection.tos = effects.dscp.map_or(reflection.tos, Dscp::tos);
+        reflection.token = Extended::token(request.session, request.number, &effects);
+        reflection.effects = effects;
+        Ok(())
     }
 
     /// Forgets sessions that were idle for too long: a bounded number of them in one call.

@@ -4,6 +4,7 @@
 mod answers;
 mod any_chain;
 mod asking;
+mod engine;
 mod rig;
 
 use std::net::IpAddr;

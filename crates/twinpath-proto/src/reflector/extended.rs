@@ -1,0 +1,136 @@
+//! Extensions at the reflector: what it keeps of sessions that use them, and their part in a reply.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use twinpath_wire::{Arrival, SenderOpen, Stamp, TimeFormat};
+
+use super::Ignored;
+use super::form::Form;
+use super::lru::SlotId;
+use crate::extension::{
+    Answer, Effects, Exchange, ExtensionPolicy, Host, SentReply, SessionState, reflect,
+};
+use crate::stamp::StampKey;
+
+/// A reply whose departure is to be told by [`super::SessionReflector::handle_reply_sent`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyToken {
+    session: SlotId,
+    number: u32,
+}
+
+/// The extensions of a reflector.
+pub(super) struct Extended {
+    policy: ExtensionPolicy,
+    host: Arc<Host>,
+    tai_offset_s: i32,
+    /// State of the sessions that need it, by their slot: at most one for each.
+    states: HashMap<u32, (SlotId, SessionState)>,
+}
+
+/// A request that is answered, as far as extensions need it.
+pub(super) struct Request<'a> {
+    pub(super) arrival: &'a Arrival,
+    pub(super) form: Form,
+    pub(super) sender: SenderOpen,
+    pub(super) received: usize,
+    /// The Sequence Number of the reply.
+    pub(super) number: u32,
+    /// `None`: it is answered without state.
+    pub(super) session: Option<SlotId>,
+    pub(super) format: TimeFormat,
+}
+
+impl Extended {
+    pub(super) fn new(policy: ExtensionPolicy, tai_offset_s: i32) -> Self {
+        Self {
+            policy,
+            host: Arc::default(),
+            tai_offset_s,
+            states: HashMap::new(),
+        }
+    }
+
+    pub(super) fn set_host(&mut self, host: Arc<Host>) {
+        self.host = host;
+    }
+
+    /// Makes the request's TLVs those of the reply.
+    pub(super) fn answer(
+        &mut self,
+        buffer: &mut [u8],
+        request: &Request<'_>,
+        key: Option<&StampKey>,
+    ) -> Result<(Answer, Effects), Ignored> {
+        let Request { arrival, form, .. } = *request;
+        let known = request.session.and_then(|id| self.state(id).copied());
+        let mut state = request.session.map(|_| known.unwrap_or_default());
+        let mut exchange = Exchange::new(
+            arrival,
+            &self.policy,
+            &self.host,
+            state.as_mut(),
+            (request.sender.seq.get(), request.number),
+        );
+        exchange.format = request.format;
+        exchange.tai_offset_s = self.tai_offset_s;
+        exchange.is_authentic = form.is_authenticated();
+        let answer = reflect(
+            buffer,
+            form.reply_base(),
+            request.received,
+            form.is_authenticated(),
+            key,
+            &mut exchange,
+        );
+        let effects = exchange.effects;
+        let is_used = known.is_some() || exchange.uses_state;
+        if let (Some(id), Some(state), true) = (request.session, state, is_used) {
+            let mut state = state;
+            if matches!(answer, Ok(_) | Err(Ignored::NoReplyWanted)) {
+                state.count(answer.is_ok());
+            }
+            self.states.insert(id.at(), (id, state));
+        }
+        answer.map(|answer| (answer, effects))
+    }
+
+    /// Counts a request without TLVs and its reply, if the session has state.
+    pub(super) fn count(&mut self, session: Option<SlotId>) {
+        if !self.states.is_empty()
+            && let Some(state) = session.and_then(|id| self.state(id))
+        {
+            state.count(true);
+        }
+    }
+
+    pub(super) fn token(
+        session: Option<SlotId>,
+        number: u32,
+        effects: &Effects,
+    ) -> Option<ReplyToken> {
+        let session = session.filter(|_| effects.wants_sent_time)?;
+        Some(ReplyToken { session, number })
+    }
+
+    /// A reply left at this time.
+    pub(super) fn sent(&mut self, token: ReplyToken, at: Stamp) {
+        if let Some(state) = self.state(token.session) {
+            // Replies that left together may be told of in any order.
+            let is_later = state
+                .sent
+                .is_none_or(|sent| token.number.wrapping_sub(sent.number) < 1 << 31);
+            if is_later {
+                let number = token.number;
+                state.sent = Some(SentReply { number, at });
+            }
+        }
+    }
+
+    /// What is kept of a session; what is kept of an earlier one in its slot is not of it.
+    fn state(&mut self, id: SlotId) -> Option<&mut SessionState> {
+        let (owner, state) = self.states.get_mut(&id.at())?;
+        (*owner == id).then_some(state)
+    }
+}
