@@ -1,6 +1,7 @@
 //! Any octets as a configuration and a run of datagrams; what comes out is checked.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use twinpath_proto::TestGuard;
@@ -10,10 +11,12 @@ use twinpath_proto::reflector::{
     SessionReflector, SessionSpec,
 };
 use twinpath_proto::security::SessionKeys;
+use twinpath_proto::stamp::{KeyScope, StampKey, StampKeys};
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{
     Arrival, Delta, Dscp, ErrorEstimate, Mono, ReflectorSecured, Reply, Rung, SenderOpen,
-    SenderSecured, Stamp, TimeFormat, Tos, Wall,
+    SenderSecured, Stamp, StampReflectorAuthenticated, StampSenderAuthenticated, TimeFormat, Tos,
+    Wall,
 };
 
 use crate::peer::{AES, HMAC, TestKeys};
@@ -26,8 +29,11 @@ const STALE: u8 = 0xa7;
 /// Octet 0: the configuration. Octet 1: padding. Then for each datagram eight octets (source port
 /// 2, port 1, TTL 1, ToS 1, milliseconds since the one before 1, length 2) and its payload.
 ///
+/// What looks like authenticated STAMP has the HMAC of a key that the reflector has, unless the last
+/// octet of the field is odd.
+///
 /// No reply is longer than its request (unless allowed), shows other fields than the request's or
-/// what the buffer held, or is answered by another reflector.
+/// what the buffer held, or is answered by another reflector; nothing comes of a wrong HMAC.
 pub(crate) fn reflector(input: &[u8]) {
     let [flags, padding, input @ ..] = input else {
         return;
@@ -35,6 +41,10 @@ pub(crate) fn reflector(input: &[u8]) {
     let config = configuration(*flags, *padding);
     let mut reflector = SessionReflector::new(config.clone());
     let mut other = SessionReflector::new(ReflectorConfig::default());
+    let key = StampKey::new(&HMAC).expect("a key long enough");
+    let keys = Arc::new(StampKeys::new([(KeyScope::Default, key.clone())]));
+    reflector.set_keys(Arc::clone(&keys));
+    other.set_keys(keys);
     let mut now = Mono::from_ns(1_000_000_000);
     let mut wall = Wall::from_unix_ns(1_795_392_000_123_456_789);
     let (mut rest, mut datagrams) = (input, 0);
@@ -42,11 +52,36 @@ pub(crate) fn reflector(input: &[u8]) {
         rest = beyond;
         now += pause;
         wall = wall + Delta::from_duration(pause);
-        check(&mut reflector, &mut other, &config, now, payload, &arrival);
+        let mut payload = payload.to_vec();
+        let sealed = seal(&mut payload, &key);
+        let light = config.protocols == ReflectorProtocols::TwampLight;
+        let sealed = sealed.filter(|_| !light).map(|right| (right, &key));
+        check(
+            &mut reflector,
+            &mut other,
+            &config,
+            now,
+            &payload,
+            sealed,
+            &arrival,
+        );
         reflector.handle_timeout(now);
         datagrams += 1;
     }
     check_counted(&reflector, datagrams);
+}
+
+/// Gives what looks like authenticated STAMP its HMAC or a wrong one: which; `None`: it does not.
+fn seal(payload: &mut [u8], key: &StampKey) -> Option<bool> {
+    let base = payload.first_chunk::<{ StampSenderAuthenticated::OCTETS }>()?;
+    if base.get(4..16) != Some([0; 12].as_slice()) {
+        return None;
+    }
+    let right = base.last().is_some_and(|octet| octet.is_multiple_of(2));
+    if right {
+        key.seal(payload);
+    }
+    Some(right)
 }
 
 /// Octets 0 to 3: features, length of padding to reflect, Server octets, the sender's port, which is
@@ -228,6 +263,7 @@ fn check(
     config: &ReflectorConfig,
     now: Mono,
     payload: &[u8],
+    sealed: Option<(bool, &StampKey)>,
     arrival: &Arrival,
 ) {
     let mut buffer = vec![STALE; payload.len().max(512)];
@@ -247,18 +283,17 @@ fn check(
     buffer.truncate(reflection.octets);
     let t3 = arrival.at.at + Delta::from_ns(20_000);
     reflector.seal(&reflection, &mut buffer, t3, ErrorEstimate::from_bits(1));
-    let request = SenderOpen::view(payload).map(|(request, _)| *request);
-    let reply = Reply::view(&buffer);
-    assert!(reply.is_ok(), "a reply too short to be one");
-    if let (Ok(request), Ok(reply)) = (request, reply) {
-        assert_eq!(reply.head.sender_seq, request.seq);
-        assert_eq!(reply.head.sender_t1, request.t1);
-        assert_eq!(reply.sender_error, Some(request.error));
-        assert_eq!(reply.sender_ttl, Some(arrival.ttl.unwrap_or(255)));
+    match sealed {
+        Some((right, key)) => {
+            assert!(right, "answered unverified");
+            assert!(key.opens(&buffer), "a reply with a wrong HMAC");
+            check_authenticated(&buffer, payload, arrival);
+        }
+        None => check_open(&buffer, payload, arrival),
     }
     if !payload.contains(&STALE) {
-        let fields = 41.min(buffer.len());
-        let beyond = buffer.get(fields..).unwrap_or_default();
+        let fields = if sealed.is_some() { 112 } else { 41 };
+        let beyond = buffer.get(fields.min(buffer.len())..).unwrap_or_default();
         assert!(
             !beyond.contains(&STALE),
             "a reply shows what the buffer held before"
@@ -270,6 +305,33 @@ fn check(
         other.reflect(now, &mut buffer, octets, &back).is_err(),
         "a reply was answered"
     );
+}
+
+fn check_open(reply: &[u8], request: &[u8], arrival: &Arrival) {
+    let request = SenderOpen::view(request).map(|(request, _)| *request);
+    let reply = Reply::view(reply);
+    assert!(reply.is_ok(), "a reply too short to be one");
+    if let (Ok(request), Ok(reply)) = (request, reply) {
+        assert_eq!(reply.head.sender_seq, request.seq);
+        assert_eq!(reply.head.sender_t1, request.t1);
+        assert_eq!(reply.sender_error, Some(request.error));
+        assert_eq!(reply.sender_ttl, Some(arrival.ttl.unwrap_or(255)));
+    }
+}
+
+fn check_authenticated(reply: &[u8], request: &[u8], arrival: &Arrival) {
+    let (said, _) = StampReflectorAuthenticated::view(reply).expect("a whole base packet");
+    let (asked, _) = StampSenderAuthenticated::view(request).expect("a whole base packet");
+    assert_eq!(said.ssid, asked.ssid);
+    assert_eq!(said.sender_seq, asked.seq);
+    assert_eq!(said.sender_t1, asked.t1);
+    assert_eq!(said.sender_error, asked.error);
+    assert_eq!(said.sender_ttl, arrival.ttl.unwrap_or(255));
+    let zeros = [(4, 16), (28, 32), (40, 48), (52, 64), (74, 80), (81, 96)];
+    for (from, to) in zeros {
+        let octets = reply.get(from..to).unwrap_or_default();
+        assert!(octets.iter().all(|octet| *octet == 0), "MBZ from {from}");
+    }
 }
 
 /// Each datagram is counted once, with a reply or by why it got none.
