@@ -90,24 +90,26 @@ impl KeyFile for StampKeys {
     const MOST_OCTETS: usize = 1 << 24;
 
     fn parse(text: &[u8]) -> Result<Self, (usize, StampLineFault)> {
-        let keys = lines(text).map(|(line, octets)| {
-            let (scope, key) = key_of(octets).map_err(|fault| (line, fault))?;
-            Ok((scope.canonical(), line, key))
+        let found = lines(text).map(|(line, octets)| {
+            let (scope, digits) = key_of(octets).map_err(|fault| (line, fault))?;
+            Ok((scope.canonical(), line, digits))
         });
-        let mut keys = keys.collect::<Result<Vec<_>, _>>()?;
-        keys.sort_unstable_by_key(|(scope, line, _)| (*scope, *line));
-        let twice = keys.windows(2).filter_map(|pair| match pair {
+        let mut found = found.collect::<Result<Vec<_>, _>>()?;
+        found.sort_unstable_by_key(|(scope, line, _)| (*scope, *line));
+        let twice = found.windows(2).filter_map(|pair| match pair {
             [(scope, line, _), (other, twice, _)] if scope == other => {
                 Some((*twice, *scope, *line))
             }
             _ => None,
         });
-        match twice.min() {
-            Some((twice, scope, line)) => Err((twice, StampLineFault::Twice { scope, line })),
-            None => Ok(Self::new(
-                keys.into_iter().map(|(scope, _, key)| (scope, key)),
-            )),
+        if let Some((twice, scope, line)) = twice.min() {
+            return Err((twice, StampLineFault::Twice { scope, line }));
         }
+        // Made where they stay: their number is known before the first.
+        let keys = found
+            .iter()
+            .filter_map(|(scope, _, digits)| Some((*scope, stamp_key(digits).ok()?)));
+        Ok(Self::new(keys))
     }
 
     fn count(&self) -> usize {
@@ -115,8 +117,8 @@ impl KeyFile for StampKeys {
     }
 }
 
-/// The key of a line, and what it is for.
-fn key_of(line: &[u8]) -> Result<(KeyScope, StampKey), StampLineFault> {
+/// The digits of the key of a line, and what it is for.
+fn key_of(line: &[u8]) -> Result<(KeyScope, &[u8]), StampLineFault> {
     let words = line.split(|octet| is_blank(*octet));
     let words: Vec<&[u8]> = words.filter(|word| !word.is_empty()).collect();
     let (scope, digits) = match words.as_slice() {
@@ -138,7 +140,8 @@ fn key_of(line: &[u8]) -> Result<(KeyScope, StampKey), StampLineFault> {
         [first, ..] if stamp_key(first).is_ok() => return Err(StampLineFault::MoreThanKey),
         _ => return Err(StampLineFault::Unknown),
     };
-    Ok((scope, stamp_key(digits)?))
+    stamp_key(digits)?;
+    Ok((scope, digits))
 }
 
 fn parsed<T: FromStr>(word: &[u8]) -> Option<T> {
