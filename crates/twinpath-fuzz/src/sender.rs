@@ -8,11 +8,12 @@ use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Schedule, SenderConfig, SenderCounters, SessionSender, Wire,
 };
+use twinpath_proto::stamp::StampKey;
 use twinpath_proto::{ClockPair, TestFeatures};
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{
     Arrival, ErrorEstimate, Mono, ReflectorSecured, ReplyHead, Rung, SenderOpen, SenderSecured,
-    Stamp, Wall,
+    Stamp, StampReflectorAuthenticated, StampSenderAuthenticated, Wall,
 };
 
 use crate::peer::{AES, HMAC, TestKeys};
@@ -34,10 +35,11 @@ fn history(data: &[u8]) -> SenderCounters {
     let sid = Sid([7; 16]);
     let keys = TestKeys::new(sid.0, secured == Modes::ENCRYPTED);
     let is_secured = flags & 0x85 == 0x84;
-    let guard = if is_secured {
-        TestGuard::with_keys(secured, &SessionKeys::new(AES, HMAC), sid)
-    } else {
-        TestGuard::default()
+    let stamp_key = StampKey::new(&AES).ok().filter(|_| flags & 0x81 == 0x81);
+    let guard = match &stamp_key {
+        Some(key) => TestGuard::stamp(key.clone()),
+        None if is_secured => TestGuard::with_keys(secured, &SessionKeys::new(AES, HMAC), sid),
+        None => TestGuard::default(),
     };
     let mut sender = SessionSender::new(config(flags, far, is_secured)).guarded(guard);
     let mut now = Mono::from_ns(0);
@@ -59,13 +61,17 @@ fn history(data: &[u8]) -> SenderCounters {
                 let right = keys.open(&mut sent, SenderSecured::OCTETS);
                 assert!(right, "a request with a wrong HMAC");
             }
+            if let Some(key) = &stamp_key {
+                assert!(key.opens(&sent), "a request with a wrong HMAC");
+            }
             requests.push(sent);
         }
         let mut datagram = datagram.to_vec();
-        if what & 0x40 != 0 && is_secured {
-            answer_secured(&mut datagram, &requests, &keys);
-        } else if what & 0x40 != 0 {
-            answer(&mut datagram, &requests);
+        match &stamp_key {
+            _ if what & 0x40 == 0 => {}
+            Some(key) => answer_authenticated(&mut datagram, &requests, key),
+            None if is_secured => answer_secured(&mut datagram, &requests, &keys),
+            None => answer(&mut datagram, &requests),
         }
         let rung = if octets & 1 == 0 {
             Rung::Kernel
@@ -143,7 +149,7 @@ fn secured(flags: u8) -> Modes {
     }
 }
 
-/// Bit 0: STAMP. Bit 2: agreed, with the features of bits 3 to 6; with bit 7 too, secured.
+/// Bit 0: STAMP, with bit 7 authenticated. Bit 2: agreed, with the features of bits 3 to 6; with bit 7 too, secured.
 fn wire(flags: u8) -> Wire {
     match flags & 5 {
         0 => Wire::TWAMP_LIGHT,
@@ -157,6 +163,7 @@ fn wire(flags: u8) -> Wire {
             padding_to_reflect: 6,
             server_octets: u16::from(flags & 8),
         }),
+        _ if flags & 0x80 != 0 => Wire::stamp(7).authenticated(),
         _ => Wire::stamp(7),
     }
 }
@@ -195,6 +202,27 @@ fn answer_secured(datagram: &mut [u8], requests: &[Vec<u8>], keys: &TestKeys) {
     keys.seal(datagram, ReflectorSecured::OCTETS, forgery);
 }
 
+/// The same of authenticated STAMP.
+fn answer_authenticated(datagram: &mut [u8], requests: &[Vec<u8>], key: &StampKey) {
+    let forgery = datagram.first().is_some_and(|octet| octet & 7 == 7);
+    let Ok((head, _)) = StampReflectorAuthenticated::view_mut(datagram) else {
+        return;
+    };
+    let which = usize::try_from(head.sender_seq.get() % 8).unwrap_or(0);
+    let Some(request) = requests.get(which) else {
+        return;
+    };
+    let Ok((request, _)) = StampSenderAuthenticated::view(request) else {
+        return;
+    };
+    head.sender_seq = request.seq;
+    head.sender_t1 = request.t1;
+    key.seal(datagram);
+    if forgery && let Some(octet) = datagram.get_mut(96) {
+        *octet ^= 1;
+    }
+}
+
 fn count(sender: &mut SessionSender, fates: &mut [u32; 8]) {
     while let Some(sample) = sender.poll_sample() {
         let ends = u32::from(sample.fate != twinpath_wire::Fate::Duplicate);
@@ -214,15 +242,20 @@ mod tests {
 
     #[test]
     fn replies_are_received_in_the_open_and_sealed() {
-        let received = |secured: bool| {
+        let counted = |mode: u8| {
             let inputs = corpus::of("sender");
             let of = inputs.iter().filter(|input| {
                 let flags = input.first().copied().unwrap_or(0);
-                (flags & 0x85 == 0x84) == secured
+                let is_stamp = flags & 0x81 == 0x81;
+                let is_twamp = flags & 0x85 == 0x84;
+                mode == u8::from(is_twamp) + 2 * u8::from(is_stamp)
             });
-            of.map(|input| history(input).received).sum::<u64>()
+            of.map(|input| history(input))
+                .map(|counters| (counters.received, counters.anomalies.forged))
+                .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
         };
-        assert!(received(false) >= 4, "{}", received(false));
-        assert!(received(true) >= 8, "{}", received(true));
+        let [(open, _), (twamp, _), (stamp, forged)] = [0, 1, 2].map(counted);
+        assert!(open >= 4 && twamp >= 8, "{open} {twamp}");
+        assert!(stamp >= 2 && forged >= 1, "{stamp} {forged}");
     }
 }

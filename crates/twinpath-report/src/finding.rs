@@ -296,6 +296,7 @@ pub fn decide(report: &SessionReport) -> Vec<Finding> {
     let left = report.counters.sent + report.counters.in_flight;
     if report.counters.received > 0 {
         findings.extend(silence::forged(report).map(Finding::from));
+        findings.extend(silence::other_mode(report).map(Finding::from));
         findings.extend(far_times::of(report).into_iter().map(Finding::from));
         findings.extend(clocks::claims(report).into_iter().map(Finding::from));
         findings.extend(implausible(report).map(Finding::from));

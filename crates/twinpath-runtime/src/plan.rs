@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use twinpath_metrics::{BinEdges, MetricsConfig, ReflectorKind};
 use twinpath_net::PathOptions;
+use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::ReflectorConfig;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Schedule, Wire};
 use twinpath_wire::{Tos, nanoseconds};
@@ -22,6 +23,10 @@ pub enum PortChoice {
 
 /// All that a Session-Sender's run needs.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "settings that are independent of each other"
+)]
 pub struct SenderPlan {
     /// The Session-Reflector.
     pub far: SocketAddr,
@@ -33,6 +38,10 @@ pub struct SenderPlan {
     pub earlier_port: Option<u16>,
     /// What its packets look like.
     pub wire: Wire,
+    /// What protects its packets: the key of authenticated STAMP.
+    pub guard: TestGuard,
+    /// Stop when a reply does not carry the SSID of its request (row ST-19).
+    pub stop_without_ssid: bool,
     /// When to end.
     pub limit: Limit,
     /// When packets leave.
@@ -127,6 +136,8 @@ impl SenderPlan {
             port: PortChoice::Exact(0),
             earlier_port: None,
             wire: Wire::TWAMP_LIGHT,
+            guard: TestGuard::default(),
+            stop_without_ssid: false,
             limit: Limit::Count(100),
             schedule: Schedule::every(Duration::from_millis(100)),
             timeout: Duration::from_secs(2),

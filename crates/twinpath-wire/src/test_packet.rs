@@ -273,6 +273,25 @@ impl Reply {
     }
 }
 
+impl From<&StampReflectorAuthenticated> for Reply {
+    fn from(packet: &StampReflectorAuthenticated) -> Self {
+        Self {
+            head: ReplyHead {
+                seq: packet.seq,
+                t3: packet.t3,
+                error: packet.error,
+                ssid: packet.ssid,
+                t2: packet.t2,
+                sender_seq: packet.sender_seq,
+                sender_t1: packet.sender_t1,
+            },
+            sender_error: Some(packet.sender_error),
+            sender_ttl: Some(packet.sender_ttl),
+            sender_tos: None,
+        }
+    }
+}
+
 impl From<&ReflectorSecured> for Reply {
     fn from(packet: &ReflectorSecured) -> Self {
         Self {

@@ -18,14 +18,17 @@ pub struct ReplyAnomalies {
     pub foreign_t1: u64,
     /// The echoed Sequence Number was never sent; not measured.
     pub unknown_seq: u64,
-    /// Under the 36 octets that any reply has; not measured.
+    /// Under the octets that a reply of the session's mode has, at least 36; not measured.
     pub too_short: u64,
     /// Long enough, but the field of the echoed Timestamp does not look like a time.
     pub not_a_reply: u64,
     /// Our own request came back unchanged: from an echo service, not a reflector.
     pub looks_like_request: u64,
-    /// The HMAC is wrong, in a secured mode; not measured (row TT-34).
+    /// The HMAC is wrong, in a secured mode; not measured (rows TT-34, ST-57).
     pub forged: u64,
+    /// An open reply to an authenticated STAMP packet of ours, or an authenticated one to an open
+    /// packet; not measured (row ST-57).
+    pub other_mode: u64,
     /// A STAMP Session Identifier other than ours; not measured (row ST-20).
     pub other_ssid: u64,
 
@@ -66,7 +69,7 @@ impl ReplyAnomalies {
         self.last_sizes = other.last_sizes.or(self.last_sizes);
         add_counts!(self, other =>
             foreign_address, answers_elsewhere, foreign_t1, unknown_seq, too_short, not_a_reply,
-            looks_like_request, forged, other_ssid, truncated, short_replies, z_wrong, unset_times,
+            looks_like_request, forged, other_mode, other_ssid, truncated, short_replies, z_wrong, unset_times,
             t3_before_t2, residence_too_long, error_multiplier_zero, size_differs,
             padding_differs, ssid_missing,
         );
@@ -83,6 +86,7 @@ impl ReplyAnomalies {
             ("not a reply", self.not_a_reply),
             ("own request echoed", self.looks_like_request),
             ("wrong HMAC", self.forged),
+            ("other mode", self.other_mode),
             ("other SSID", self.other_ssid),
             ("truncated", self.truncated),
             ("no Sender TTL", self.short_replies),

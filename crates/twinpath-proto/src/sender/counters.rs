@@ -45,6 +45,9 @@ pub struct SenderCounters {
     pub suspensions: u64,
     /// Nanoseconds.
     pub suspended_ns: u64,
+    /// A reply without the SSID stopped the session (row ST-19): reported by the driver.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stopped_without_ssid: bool,
     /// Transmit timestamps that arrived too late to be used.
     pub unused_tx_stamps: u64,
     /// Packets whose departure the kernel or the network interface stamped.
@@ -65,6 +68,7 @@ impl SenderCounters {
         let asked = self.asked.zip(other.asked);
         self.asked = asked.map(|(one, other)| one.saturating_add(other));
         self.largest_burst = self.largest_burst.max(other.largest_burst);
+        self.stopped_without_ssid |= other.stopped_without_ssid;
         self.far_error = other.far_error.or(self.far_error);
         self.anomalies.merge(&other.anomalies);
         add_counts!(self, other =>

@@ -4,7 +4,6 @@
 use twinpath_wire::{
     Delta, ErrorEstimate, Mono, Rung, Sample, SenderOpen, SenderSecured, Stamp, Wall, WireTime,
 };
-use zerocopy::IntoBytes;
 
 use super::answered::Answered;
 use super::chunk::ChunkSize;
@@ -173,24 +172,27 @@ impl SessionSender {
         let octets = self.payload.octets(seq - self.first).min(packet.len());
         if let Some(packet) = packet.get_mut(..octets) {
             self.payload.write(low32(seq), packet);
-            if let Some(header) = packet.get_mut(..SenderSecured::OCTETS) {
+            if let Some(header) = packet.get_mut(..self.config.wire.request_header()) {
                 self.guard.prepare(header);
             }
         }
         Some(Transmit { seq, octets, due })
     }
 
-    /// Writes T1 and its Error Estimate and encrypts what depends on them, as the last step before
-    /// the system call. `now` was read just before.
+    /// Writes T1 and its Error Estimate, then encrypts and signs what depends on them, as the last
+    /// step before the system call. `now` was read just before.
     #[expect(clippy::needless_pass_by_value, reason = "a packet is finished once")]
     pub fn finish(&mut self, packet: &mut [u8], transmit: Transmit, now: ClockPair) -> TxToken {
         let format = self.config.error.format();
         let t1 = WireTime::write(now.wall, format, self.config.tai_offset_s);
         if self.guard.is_secured() {
-            if let Ok((header, _)) = SenderSecured::view_mut(packet) {
+            // STAMP has the two in the same place.
+            if let Some(octets) = packet.get_mut(..self.config.wire.request_header())
+                && let Ok((header, _)) = SenderSecured::view_mut(octets)
+            {
                 header.t1 = t1;
                 header.error = self.config.error;
-                self.guard.finish(header.as_mut_bytes());
+                self.guard.finish(octets);
             }
         } else if let Ok((header, _)) = SenderOpen::view_mut(packet) {
             header.t1 = t1;

@@ -1,7 +1,9 @@
 //! Sizes and contents of requests (RFC 5357 section 4.1.2, RFC 8762 section 4.2.1, RFC 8972 section
 //! 4.1), except for T1 and its Error Estimate.
 
-use twinpath_wire::{SenderOpen, StampSender, TlvHeader, TlvType, TlvWriter};
+use twinpath_wire::{
+    SenderOpen, StampSender, StampSenderAuthenticated, TlvHeader, TlvType, TlvWriter,
+};
 
 use super::config::{Fill, PayloadSize, SenderConfig};
 use super::echo::Echo;
@@ -95,12 +97,18 @@ impl Payload {
                 self.pad(padding);
             }
             Format::Stamp { ssid } => {
-                let Ok((header, rest)) = StampSender::view_mut(packet) else {
+                let octets = self.wire.request_header();
+                let Some((octets, rest)) = packet.split_at_mut_checked(octets) else {
                     return;
                 };
-                header.seq.set(seq);
-                header.ssid.set(ssid);
-                header.mbz = [0; 28];
+                octets.fill(0);
+                if let Ok((header, _)) = StampSenderAuthenticated::view_mut(octets) {
+                    header.seq.set(seq);
+                    header.ssid.set(ssid);
+                } else if let Ok((header, _)) = StampSender::view_mut(octets) {
+                    header.seq.set(seq);
+                    header.ssid.set(ssid);
+                }
                 let padding = rest.len().saturating_sub(TlvHeader::OCTETS);
                 let mut chain = TlvWriter::new(rest);
                 if let Some(padding) = chain.push(TlvType::EXTRA_PADDING, padding) {
@@ -177,6 +185,7 @@ mod tests {
         for wire in [
             Wire::TWAMP_LIGHT,
             Wire::stamp(5),
+            Wire::stamp(5).authenticated(),
             twamp(Modes::UNAUTHENTICATED),
             twamp(Modes::UNAUTHENTICATED | symmetrical),
             twamp(Modes::UNAUTHENTICATED | symmetrical | Modes::DSCP_MONITORING),

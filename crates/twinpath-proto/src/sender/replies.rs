@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 
 use twinpath_wire::{
     Arrival, Delta, Fate, Mono, ReflectorSecured, Reply, ReplyTimes, Rung, Sample, SenderOpen,
-    SenderSecured, Stamp, Tos, Wall, WireTime,
+    SenderSecured, Stamp, StampReflectorAuthenticated, StampSenderAuthenticated, Tos, Wall,
+    WireTime,
 };
 
 use super::engine::SessionSender;
 use super::in_flight::{Flight, Slot};
 use super::numbers::{extend, low32};
+use super::wire::Format;
 use crate::test_guard::PacketFault;
 
 /// An echoed Timestamp farther from the present than this is not one of ours (row TT-58).
@@ -46,9 +48,11 @@ impl SessionSender {
             Ok(reply) => reply,
             Err(unopened) => {
                 let echoed = self.is_own_request(octets);
+                let other_mode = self.is_of_other_mode(octets);
                 let anomalies = &mut self.counters.anomalies;
                 let kind = match unopened {
                     _ if echoed => &mut anomalies.looks_like_request,
+                    _ if other_mode => &mut anomalies.other_mode,
                     PacketFault::Short => &mut anomalies.too_short,
                     PacketFault::Forged => &mut anomalies.forged,
                 };
@@ -76,14 +80,36 @@ impl SessionSender {
         }
     }
 
-    /// The fields of a reply; if it has an HMAC, none is used before that is verified (row TT-34).
+    /// The fields of a reply; if it has an HMAC, none is used before that is verified (rows TT-34,
+    /// ST-57).
     fn read(&self, octets: &[u8]) -> Result<Reply, PacketFault> {
-        if !self.guard.is_secured() {
-            return Reply::view(octets).map_err(|_| PacketFault::Short);
-        }
-        let header = self.guard.open::<{ ReflectorSecured::OCTETS }>(octets)?;
-        let (packet, _) = ReflectorSecured::view(&header).map_err(|_| PacketFault::Short)?;
-        Ok(Reply::from(packet))
+        let reply = if !self.guard.is_secured() {
+            Reply::view(octets)
+        } else if self.is_stamp() {
+            let header = self
+                .guard
+                .open::<{ StampReflectorAuthenticated::OCTETS }>(octets)?;
+            StampReflectorAuthenticated::view(&header).map(|(packet, _)| Reply::from(packet))
+        } else {
+            let header = self.guard.open::<{ ReflectorSecured::OCTETS }>(octets)?;
+            ReflectorSecured::view(&header).map(|(packet, _)| Reply::from(packet))
+        };
+        reply.map_err(|_| PacketFault::Short)
+    }
+
+    fn is_stamp(&self) -> bool {
+        matches!(self.config.wire.format, Format::Stamp { .. })
+    }
+
+    /// Whether the octets are a STAMP reply to a packet of ours in the mode that the session does
+    /// not have (row ST-57).
+    fn is_of_other_mode(&self, octets: &[u8]) -> bool {
+        let reply = if self.guard.is_secured() {
+            Reply::view(octets)
+        } else {
+            StampReflectorAuthenticated::view(octets).map(|(packet, _)| Reply::from(packet))
+        };
+        self.is_stamp() && reply.is_ok_and(|reply| self.is_to_ours(&reply))
     }
 
     fn first_reply(
@@ -206,11 +232,20 @@ impl SessionSender {
     }
 
     fn is_own_secured_request(&self, octets: &[u8]) -> bool {
-        let Ok(header) = self.guard.open::<{ SenderSecured::OCTETS }>(octets) else {
-            return false;
+        let request = if self.is_stamp() {
+            let header = self
+                .guard
+                .open::<{ StampSenderAuthenticated::OCTETS }>(octets);
+            header.map(|header| {
+                StampSenderAuthenticated::view(&header).map(|(packet, _)| (packet.seq, packet.t1))
+            })
+        } else {
+            let header = self.guard.open::<{ SenderSecured::OCTETS }>(octets);
+            header.map(|header| {
+                SenderSecured::view(&header).map(|(packet, _)| (packet.seq, packet.t1))
+            })
         };
-        SenderSecured::view(&header)
-            .is_ok_and(|(request, _)| self.was_sent(request.seq.get(), request.t1))
+        matches!(request, Ok(Ok((seq, t1))) if self.was_sent(seq.get(), t1))
     }
 
     /// Whether a packet with this number and T1 was sent and is remembered.
@@ -264,8 +299,11 @@ impl SessionSender {
 
     /// Whether a datagram, wherever it comes from, is a reply to a packet of this session.
     pub fn is_answered_by(&self, octets: &[u8]) -> bool {
-        let reply = self.read(octets);
-        reply.is_ok_and(|reply| self.was_sent(reply.head.sender_seq.get(), reply.head.sender_t1))
+        self.read(octets).is_ok_and(|reply| self.is_to_ours(&reply))
+    }
+
+    fn is_to_ours(&self, reply: &Reply) -> bool {
+        self.was_sent(reply.head.sender_seq.get(), reply.head.sender_t1)
     }
 
     fn note_foreign(&mut self, octets: &[u8], from: SocketAddr) {
@@ -282,11 +320,14 @@ impl SessionSender {
     /// A datagram from the far end that is not a reply to any packet of ours.
     fn note_stray(&mut self, octets: &[u8], echoed: WireTime, known: bool, clock: Wall) {
         let echo = self.is_own_request(octets);
+        let other_mode = self.is_of_other_mode(octets);
         let format = self.config.error.format();
         let reading = echoed.read_plausibly(format, clock, self.config.tai_offset_s);
         let anomalies = &mut self.counters.anomalies;
         let kind = if echo {
             &mut anomalies.looks_like_request
+        } else if other_mode {
+            &mut anomalies.other_mode
         } else if (reading.at - clock).abs_ns() > NEAR_NS {
             &mut anomalies.not_a_reply
         } else if known {

@@ -102,6 +102,15 @@ impl Wire {
         }
     }
 
+    /// The same with authentication, which only STAMP has as a setting of its own.
+    #[must_use]
+    pub const fn authenticated(self) -> Self {
+        Self {
+            security: SecurityMode::Authenticated,
+            ..self
+        }
+    }
+
     /// Whether packets have the header of a secured mode, with an HMAC.
     pub fn is_secured(self) -> bool {
         self.security.secures_packets()

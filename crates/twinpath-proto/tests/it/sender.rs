@@ -1,4 +1,5 @@
 //! The Session-Sender as its peers see it.
+mod authenticated;
 mod captures;
 mod clock_steps;
 mod endings;

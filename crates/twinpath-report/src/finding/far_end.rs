@@ -26,6 +26,8 @@ findings! {
         }
         /// Replies without the SSID.
         Remark "ssid-missing" SsidMissing
+        /// The session was stopped by the first of them.
+        Warning "stopped-without-ssid" StoppedWithoutSsid
         /// Replies whose Z bit is wrong.
         Remark "z-bit-wrong" ZBitWrong {
             /// How many.
@@ -88,7 +90,9 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
             .into(),
         );
     }
-    if anomalies.ssid_missing > 0 {
+    if report.counters.stopped_without_ssid {
+        findings.push(FarEnd::StoppedWithoutSsid.into());
+    } else if anomalies.ssid_missing > 0 {
         findings.push(FarEnd::SsidMissing.into());
     }
     if anomalies.z_wrong > 0 && figures.far_times.are_usable() {

@@ -50,6 +50,15 @@ findings! {
             /// How many.
             count: u64,
         }
+        /// Replies in the mode that the session does not have.
+        Warning "other-mode" OtherMode {
+            /// The source.
+            far: SocketAddr,
+            /// The session is authenticated, and they are not; or the reverse.
+            is_authenticated: bool,
+            /// How many.
+            count: u64,
+        }
         /// The packets that came back are not replies of the protocol.
         Warning "another-protocol" AnotherProtocol {
             /// The source.
@@ -70,6 +79,9 @@ findings! {
             far: SocketAddr,
             /// A Server agreed to reflect there.
             is_negotiated: bool,
+            /// The packets are STAMP's and authenticated.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            is_authenticated: bool,
             /// Other sessions to it are answered.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             others: Option<Others>,
@@ -142,6 +154,7 @@ impl Silence {
             | Self::EchoService { .. }
             | Self::AnotherSsid { .. }
             | Self::ForgedReplies { .. }
+            | Self::OtherMode { .. }
             | Self::AnotherProtocol { .. } => true,
             Self::NothingLeft { .. }
             | Self::NothingCameBack { .. }
@@ -184,8 +197,8 @@ pub(super) fn of(report: &SessionReport) -> Finding {
         }
         .into();
     }
-    if let Some(forged) = forged(report) {
-        return forged.into();
+    if let Some(unproven) = forged(report).or_else(|| other_mode(report)) {
+        return unproven.into();
     }
     let strange =
         anomalies.not_a_reply + anomalies.too_short + anomalies.foreign_t1 + anomalies.unknown_seq;
@@ -203,6 +216,7 @@ pub(super) fn of(report: &SessionReport) -> Finding {
     Silence::NothingCameBack {
         far,
         is_negotiated: report.is_negotiated(),
+        is_authenticated: !report.is_negotiated() && report.identity.wire.is_secured(),
         others: None,
     }
     .into()
@@ -212,6 +226,16 @@ pub(super) fn of(report: &SessionReport) -> Finding {
 pub(super) fn forged(report: &SessionReport) -> Option<Silence> {
     let count = report.counters.anomalies.forged;
     (count > 0).then_some(Silence::ForgedReplies { count })
+}
+
+/// Replies in the mode that the session does not have.
+pub(super) fn other_mode(report: &SessionReport) -> Option<Silence> {
+    let count = report.counters.anomalies.other_mode;
+    (count > 0).then_some(Silence::OtherMode {
+        far: report.identity.reflector,
+        is_authenticated: report.identity.wire.is_secured(),
+        count,
+    })
 }
 
 #[cfg(test)]

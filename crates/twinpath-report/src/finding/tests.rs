@@ -146,7 +146,7 @@ fn a_quiet_path_has_no_findings() {
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_peculiarity_has_its_finding() {
     type Change = fn(&mut SessionReport);
-    let rows: [(&str, bool, Change); 30] = [
+    let rows: [(&str, bool, Change); 33] = [
         ("clocks-not-synchronized", true, |r| {
             r.stamps.clock.synchronized = false
         }),
@@ -183,6 +183,12 @@ fn each_peculiarity_has_its_finding() {
             r.counters.anomalies.size_differs = 1;
             r.counters.anomalies.last_sizes = Some((100, 41));
         }),
+        ("stopped-without-ssid", true, |r| {
+            r.counters.anomalies.ssid_missing = 1;
+            r.counters.stopped_without_ssid = true
+        }),
+        ("forged-replies", true, |r| r.counters.anomalies.forged = 1),
+        ("other-mode", true, |r| r.counters.anomalies.other_mode = 1),
         ("ssid-missing", false, |r| {
             r.counters.anomalies.ssid_missing = 1
         }),

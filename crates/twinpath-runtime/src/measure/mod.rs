@@ -372,6 +372,7 @@ impl Bound {
         if let Some((far, wire)) = agreement.session {
             self.plan.far = far;
             self.plan.wire = wire;
+            self.plan.guard = agreement.guard.clone();
             let _ = self.control.shared.agreed.set(Box::new(Agreed {
                 far,
                 wire,

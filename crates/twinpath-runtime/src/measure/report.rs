@@ -100,6 +100,7 @@ impl Ended {
     /// Ended now.
     pub(super) fn new(session: Session, socket: SocketEnd) -> Self {
         let at = clock::mono();
+        let stopped_without_ssid = session.stops_without_ssid();
         let (series, rows) = session.recorder.finish();
         Self {
             started: session.started.wall,
@@ -108,6 +109,7 @@ impl Ended {
             counters: SenderCounters {
                 stamped: session.waits.count,
                 own_wait_ns: session.waits.sum_ns,
+                stopped_without_ssid,
                 ..session.suspensions.in_counters(session.engine.counters())
             },
             series: Arc::new(series),

@@ -130,7 +130,7 @@ impl Session {
             tai_offset_s: clock::discipline().tai_offset_s,
             await_tx_stamps: awaits_stamps,
         })
-        .guarded(agreement.guard.clone());
+        .guarded(plan.guard.clone());
         let first = engine.next_due().unwrap_or(start);
         let ahead = Delta::from_duration(first.since(now.mono));
         let config = SeriesFacts::of(&plan).config(plan.rows, plan.columns, true);
@@ -298,7 +298,7 @@ impl Session {
         self.engine.handle_timeout(now);
         if self.shared.abandoned.load(Ordering::Acquire) {
             self.engine.stop(now);
-        } else if self.shared.stop.load(Ordering::Acquire) {
+        } else if self.shared.stop.load(Ordering::Acquire) || self.stops_without_ssid() {
             self.engine.stop_sending();
             if now >= *self.stop_by.get_or_insert(now + STOP_WAIT) {
                 self.engine.stop(now);
@@ -306,6 +306,11 @@ impl Session {
         }
         self.take_samples();
         self.housekeeping(now);
+    }
+
+    /// A reply lacks the SSID, and the session is to stop then.
+    pub(super) fn stops_without_ssid(&self) -> bool {
+        self.plan.stop_without_ssid && self.engine.counters().anomalies.ssid_missing > 0
     }
 
     /// Records what became of packets.

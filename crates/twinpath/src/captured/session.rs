@@ -110,9 +110,10 @@ impl Run {
     }
 
     pub(super) fn wire(&self) -> Wire {
-        match self.kind {
-            Kind::Stamp { ssid } => Wire::stamp(ssid),
-            Kind::Light => Wire::TWAMP_LIGHT,
+        match (self.kind, self.layout) {
+            (Kind::Stamp { ssid }, Layout::Open) => Wire::stamp(ssid),
+            (Kind::Stamp { ssid }, Layout::StampAuthenticated) => Wire::stamp(ssid).authenticated(),
+            (Kind::Light, _) => Wire::TWAMP_LIGHT,
         }
     }
 

@@ -4,15 +4,16 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use pcap_parser::PcapCapture;
-use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, SenderConfig, SenderCounters, SessionSender, Wire,
 };
+use twinpath_proto::{ClockPair, TestGuard};
 use twinpath_wire::{
     Arrival, Delta, ErrorEstimate, Fate, Mono, Rung, Sample, Stamp, TimeFormat, Tos, Wall, WireTime,
 };
 
 use super::rig::{config, ntp, unix_ns};
+use crate::stamp::known_key;
 
 struct Datagram {
     at: Wall,
@@ -55,12 +56,27 @@ fn capture(file: &str) -> Vec<Datagram> {
 }
 
 fn t1_of(request: &[u8]) -> WireTime {
-    WireTime::from_bits(u64::from_be_bytes(request[4..12].try_into().unwrap()))
+    time_at(request, 4)
+}
+
+fn time_at(packet: &[u8], offset: usize) -> WireTime {
+    WireTime::from_bits(u64::from_be_bytes(
+        packet[offset..offset + 8].try_into().unwrap(),
+    ))
 }
 
 /// Replays a capture: each request is sent as captured at its captured time, each reply handled
 /// with its time in the capture as T4.
-fn replay(file: &str, mut config: SenderConfig) -> (Vec<Datagram>, Vec<Sample>, SenderCounters) {
+fn replay(file: &str, config: SenderConfig) -> (Vec<Datagram>, Vec<Sample>, SenderCounters) {
+    replay_guarded(file, config, TestGuard::default())
+}
+
+fn replay_guarded(
+    file: &str,
+    mut config: SenderConfig,
+    guard: TestGuard,
+) -> (Vec<Datagram>, Vec<Sample>, SenderCounters) {
+    let t1_at = if guard.is_secured() { 16 } else { 4 };
     let datagrams = capture(file);
     let first = &datagrams[0];
     let mono = |at: Wall| Mono::from_ns((at - first.at).abs_ns() + 1_000_000_000);
@@ -68,7 +84,7 @@ fn replay(file: &str, mut config: SenderConfig) -> (Vec<Datagram>, Vec<Sample>, 
     config.start = Mono::from_ns(0);
     config.limit = Limit::Count(datagrams.len() as u64 / 2);
     config.max_burst = 1_000;
-    let mut sender = SessionSender::new(config);
+    let mut sender = SessionSender::new(config).guarded(guard);
     let mut buffer = vec![0; 2_000];
     let mut samples = Vec::new();
     for datagram in &datagrams {
@@ -77,7 +93,7 @@ fn replay(file: &str, mut config: SenderConfig) -> (Vec<Datagram>, Vec<Sample>, 
             // Late on purpose: the schedule is not under test here.
             let later = now + std::time::Duration::from_secs(100);
             let transmit = sender.poll_transmit(later, &mut buffer).unwrap();
-            let t1 = t1_of(&datagram.octets);
+            let t1 = time_at(&datagram.octets, t1_at);
             let wall = t1.read(config.error.format(), datagram.at, config.tai_offset_s);
             sender.adopt(&transmit, ClockPair { mono: now, wall }, t1);
         } else {
@@ -236,6 +252,47 @@ fn ptp_timestamps_of_another_program_are_read_by_their_z_bit() {
             .sum::<u64>(),
         0
     );
+}
+
+#[test]
+fn authenticated_replies_of_other_programs_give_the_samples_that_their_octets_say() {
+    for (file, octets) in [
+        ("stamp-authenticated.pcap", 112),
+        ("stamp-v1-authenticated-tlv.pcap", 232),
+    ] {
+        let config = SenderConfig {
+            wire: Wire::stamp(0).authenticated(),
+            payload: PayloadSize::Fixed(octets),
+            ..twamp()
+        };
+        let key = TestGuard::stamp(known_key());
+        let (datagrams, samples, counters) = replay_guarded(file, config, key);
+        let kinds = counters.anomalies.kinds().map(|(_, count)| count);
+        assert_eq!(
+            (samples.len(), counters.received, kinds.sum::<u64>()),
+            (5, 5, 0),
+            "{file}: {:?}",
+            counters.anomalies
+        );
+        let replies = datagrams.iter().skip(1).step_by(2);
+        for ((number, sample), reply) in (0..).zip(&samples).zip(replies) {
+            let octets = &reply.octets;
+            let moment = |offset: usize| Wall::from_unix_ns(unix_ns(&octets[offset..offset + 8]));
+            assert_eq!(
+                (sample.seq, sample.fate),
+                (number, Fate::Received),
+                "{file}"
+            );
+            assert_eq!(sample.t1.at, moment(64), "{file}");
+            assert_eq!(
+                (sample.t2, sample.t3),
+                (Some(moment(32)), Some(moment(16))),
+                "{file}"
+            );
+            assert_eq!(sample.ttl_forward, Some(octets[80]), "{file}");
+            assert_eq!(sample.reflector_seq, u32::try_from(number).ok(), "{file}");
+        }
+    }
 }
 
 #[test]

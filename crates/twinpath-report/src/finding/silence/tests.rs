@@ -16,7 +16,7 @@ use crate::IcmpRefusal;
 #[test]
 fn a_run_without_replies_reports_what_is_known() {
     type Change = fn(&mut SessionReport);
-    let rows: [(&str, Change); 13] = [
+    let rows: [(&str, Change); 15] = [
         ("nothing-came-back", |_| {}),
         ("nothing-left", |report| {
             report.refusals.no_departure_seen = true
@@ -30,6 +30,12 @@ fn a_run_without_replies_reports_what_is_known() {
         }),
         ("another-ssid", |report| {
             report.counters.anomalies.other_ssid = 1
+        }),
+        ("forged-replies", |report| {
+            report.counters.anomalies.forged = 1
+        }),
+        ("other-mode", |report| {
+            report.counters.anomalies.other_mode = 1
         }),
         ("another-protocol", |report| {
             report.counters.anomalies.not_a_reply = 1

@@ -21,6 +21,10 @@ pub(super) fn line(finding: &FarEnd) -> String {
         FarEnd::SsidMissing => {
             "the reflector does not return the SSID: it does not support RFC 8972".to_owned()
         }
+        FarEnd::StoppedWithoutSsid => {
+            "stopped: the reflector does not return the SSID, it does not support RFC 8972 (--on-no-ssid stop)"
+                .to_owned()
+        }
         FarEnd::ZBitWrong {
             count,
             is_borne_out,

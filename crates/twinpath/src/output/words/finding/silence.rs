@@ -45,6 +45,11 @@ pub(super) fn line(finding: &Silence) -> String {
             "{} with a wrong HMAC not measured: changed or forged on the path, or the reflector has other keys",
             replies(*count)
         ),
+        Silence::OtherMode {
+            far,
+            is_authenticated,
+            count,
+        } => other_mode(*far, *is_authenticated, *count),
         Silence::AnotherProtocol {
             far,
             protocol,
@@ -56,19 +61,15 @@ pub(super) fn line(finding: &Silence) -> String {
         ),
         Silence::NothingCameBack {
             far,
-            others: Some(others),
-            ..
-        } => format!(
-            "no reply and no error from {} for packets{}",
-            named(*far),
-            although_others(others)
-        ),
-        Silence::NothingCameBack {
-            far,
-            is_negotiated: true,
-            ..
-        } => nothing_came_back_though_agreed(*far),
-        Silence::NothingCameBack { far, .. } => nothing_came_back(*far),
+            is_negotiated,
+            is_authenticated,
+            others,
+        } => match others {
+            Some(others) => nothing_came_back_though_others_are_answered(*far, others),
+            None if *is_negotiated => nothing_came_back_though_agreed(*far),
+            None if *is_authenticated => nothing_came_back_to_a_key(*far),
+            None => nothing_came_back(*far),
+        },
         Silence::NameChanged { name, used, now } => format!(
             "{} no longer answered, and {name} has another address, {}: measured there in a session of its own",
             named(*used),
@@ -102,6 +103,36 @@ fn another_protocol(far: SocketAddr, protocol: Format, count: u64) -> String {
     let name = protocol_name(protocol);
     let far = named(far);
     format!("{far} answers, but not with {name} ({count}): {other}check what listens there")
+}
+
+fn other_mode(far: SocketAddr, is_authenticated: bool, count: u64) -> String {
+    let (how, remedy) = if is_authenticated {
+        (
+            "without authentication",
+            "give it the key, or leave out --authenticated",
+        )
+    } else {
+        (
+            "in the authenticated mode",
+            "use --authenticated and its key",
+        )
+    };
+    format!("{} answers {how} ({count}): {remedy}", named(far))
+}
+
+fn nothing_came_back_though_others_are_answered(far: SocketAddr, others: &Others) -> String {
+    format!(
+        "no reply and no error from {} for packets{}",
+        named(far),
+        although_others(others)
+    )
+}
+
+fn nothing_came_back_to_a_key(far: SocketAddr) -> String {
+    format!(
+        "no reply and no error from {}: its reflector has no key or another one for these packets, no authenticated STAMP runs there, a firewall silently drops packets or replies, or the address is wrong",
+        named(far)
+    )
 }
 
 fn nothing_came_back(far: SocketAddr) -> String {
