@@ -36,7 +36,7 @@ pub(crate) use pictures::{GraphFile, GraphForm, PictureOptions, PictureTheme};
 #[cfg(feature = "report")]
 pub(crate) use saving::{ReportArgs, SavingOptions};
 pub(crate) use shared_options::{
-    Answers, Filling, IpOptions, LogOptions, OutputFormat, PacketOptions, ResultOptions,
+    Answers, Filling, IpOptions, LogOptions, OnNoSsid, OutputFormat, PacketOptions, ResultOptions,
     RunOptions, ScheduleOptions, SenderMarking, StampOptions, StampPackets, SummaryOptions,
 };
 pub(crate) use targets::{GivenOptions, MOST_SESSIONS, SessionOptions, TargetOptions};

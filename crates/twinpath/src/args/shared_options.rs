@@ -8,7 +8,8 @@ use twinpath_wire::Dscp;
 
 use super::value::{listed_dscp, quantity};
 use super::{
-    Count, FigureArgs, Interval, Label, OrEndless, PaddingSize, Pattern, Ssid, Time, TosOctet, Ttl,
+    Count, FigureArgs, HmacKeyOptions, Interval, Label, OrEndless, PaddingSize, Pattern, Ssid,
+    Time, TosOctet, Ttl,
 };
 use crate::failure::Failure;
 
@@ -98,9 +99,22 @@ pub(crate) struct StampPackets {
     #[arg(long)]
     pub(crate) stamp: bool,
 
-    /// STAMP Session Identifier (RFC 8972), 1 to 65535
+    /// STAMP Session Identifier (RFC 8972), 1 to 65535; of several sessions the first, and the others
+    /// have those that follow
     #[arg(long, value_name = "N")]
     pub(crate) ssid: Option<Ssid>,
+
+    /// What to do if a reply lacks the SSID, so the far end does not tell sessions apart by it
+    #[arg(long, value_name = "NAME", default_value = "continue")]
+    pub(crate) on_no_ssid: OnNoSsid,
+
+    /// Authenticated STAMP (RFC 8762 section 4.4): 112 octets up to --padding 98, with an HMAC in both
+    /// directions; needs a key that the far end has too
+    #[arg(long)]
+    pub(crate) authenticated: bool,
+
+    #[command(flatten)]
+    pub(crate) keys: HmacKeyOptions,
 }
 
 /// DSCP or the whole octet.
@@ -371,6 +385,15 @@ pub(crate) enum Answers {
     Stamp,
     // TWAMP Light only.
     TwampLight,
+}
+
+/// What a sender does about replies without its SSID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnNoSsid {
+    // Measure on.
+    Continue,
+    // Send no more.
+    Stop,
 }
 
 /// What padding is made of.

@@ -16,7 +16,8 @@ use crate::output::{Reports, packets, units};
 use crate::plan::{self, PlannedSessions};
 
 pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
-    measure::begin(&args.run, &args.targets.read_files())?;
+    let keys = args.session.stamp.keys.read_files();
+    measure::begin(&args.run, &[args.targets.read_files(), keys].concat())?;
     let mut looking_up = ProgressLine::on_stderr(args.run.log.quiet);
     let mut planned = plan::sessions(args, &plan::system_lookup, |done, all| {
         looking_up.show(&format!("{done} of {all} names looked up"));

@@ -1,6 +1,8 @@
 //! From the options about keys to keys.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use twinpath_proto::stamp::{KeyScope, StampKeys};
 use twinpath_runtime::keys::{self, Access, KeyFile};
@@ -42,5 +44,27 @@ pub(crate) fn stamp_keys(options: &HmacKeyOptions) -> Result<StampKeys, Failure>
         }
         (None, Some(path)) => key_file(path, options.insecure_key_file),
         (None, None) => Ok(StampKeys::default()),
+    }
+}
+
+/// The keys of several targets: each file is read once.
+#[derive(Default)]
+pub(super) struct KeysRead<'a>(HashMap<&'a Path, Arc<StampKeys>>);
+
+impl<'a> KeysRead<'a> {
+    /// Those that the options name.
+    ///
+    /// # Errors
+    /// As [`stamp_keys`].
+    pub(super) fn keys(&mut self, options: &'a HmacKeyOptions) -> Result<Arc<StampKeys>, Failure> {
+        let path = options.hmac_key_file.as_deref();
+        if let Some(keys) = path.and_then(|path| self.0.get(path)) {
+            return Ok(Arc::clone(keys));
+        }
+        let keys = Arc::new(stamp_keys(options)?);
+        if let Some(path) = path {
+            self.0.insert(path, Arc::clone(&keys));
+        }
+        Ok(keys)
     }
 }

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use twinpath_proto::TestGuard;
 use twinpath_proto::sender::Wire;
+use twinpath_proto::stamp::StampKeys;
 use twinpath_runtime::SenderPlan;
 
 use crate::args::{FarEnd, Host, IpOptions, NearEnd, PaddingSize, SessionOptions};
@@ -20,15 +22,23 @@ pub(super) struct Aim {
     ip: IpOptions,
     padding: PaddingSize,
     wire: Wire,
+    /// Of authenticated packets.
+    keys: Arc<StampKeys>,
 }
 
 impl Aim {
-    pub(super) fn new(near: Option<&NearEnd>, options: &SessionOptions, wire: Wire) -> Arc<Self> {
+    pub(super) fn new(
+        near: Option<&NearEnd>,
+        options: &SessionOptions,
+        wire: Wire,
+        keys: Arc<StampKeys>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             near: near.cloned(),
             ip: options.ip.clone(),
             padding: options.packet.padding(),
             wire,
+            keys,
         })
     }
 
@@ -79,13 +89,35 @@ impl NamedEnd {
         Ok(all.into_iter().next().filter(|_| !is_current))
     }
 
+    /// What protects packets like these to `far`.
+    ///
+    /// # Errors
+    /// They need a key, and there is none for them.
+    pub(super) fn guard(&self, wire: Wire, far: IpAddr) -> Result<TestGuard, Failure> {
+        if !wire.is_secured() {
+            return Ok(TestGuard::default());
+        }
+        let ssid = wire.format.ssid();
+        let key = self
+            .aim
+            .keys
+            .for_packet(far, ssid.unwrap_or(0))
+            .ok_or_else(|| {
+                let ssid = ssid.map_or_else(String::new, |ssid| format!(" with SSID {ssid}"));
+                Failure::could_not(format!("--hmac-key-file has no key for {far}{ssid}"))
+                    .with_remedy(Some("add one, or one for all packets"))
+            })?;
+        Ok(TestGuard::stamp(key.clone()))
+    }
+
     /// The plan with these ends.
     ///
     /// # Errors
-    /// Packets of this size do not fit.
+    /// Packets of this size do not fit, or have no key.
     pub(crate) fn aim(&self, plan: SenderPlan, (far, near): Ends) -> Result<SenderPlan, Failure> {
         Ok(SenderPlan {
             payload: payload(self.aim.padding, self.aim.wire, far.ip())?,
+            guard: self.guard(plan.wire, far.ip())?,
             far,
             near,
             ..plan

@@ -11,9 +11,9 @@ use twinpath_runtime::{FigureOptions, PortChoice, SenderPlan};
 use twinpath_wire::{Dscp, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Tos};
 
 use crate::args::{
-    FigureArgs, Filling, IpOptions, Label, NearEnd, OrEndless, PacketOptions, PaddingSize, Pattern,
-    Ports, ResultOptions, ScheduleOptions, SenderArgs, SessionOptions, StampOptions, StampPackets,
-    TosOctet,
+    FigureArgs, Filling, IpOptions, Label, NearEnd, OnNoSsid, OrEndless, PacketOptions,
+    PaddingSize, Pattern, Ports, ResultOptions, ScheduleOptions, SenderArgs, SessionOptions,
+    StampOptions, StampPackets, TosOctet,
 };
 use crate::failure::Failure;
 
@@ -251,13 +251,34 @@ fn unique(labels: &[Label]) -> Result<(), Failure> {
 }
 
 pub(super) fn wire(packet: &StampPackets) -> Result<Wire, Failure> {
-    match (packet.stamp, packet.ssid) {
-        (true, ssid) => Ok(Wire::stamp(ssid.map_or(0, |ssid| ssid.0))),
-        (false, None) => Ok(Wire::TWAMP_LIGHT),
-        (false, Some(_)) => Err(Failure::usage(
-            "--ssid needs --stamp: TWAMP Light has no SSID",
-        )),
-    }
+    let key = packet.keys.given();
+    let fault = match (packet.stamp, packet.authenticated) {
+        (false, true) => {
+            "--authenticated needs --stamp: for secured modes of TWAMP use twinpath controller --mode"
+        }
+        (false, false) if packet.ssid.is_some() => "--ssid needs --stamp: TWAMP Light has no SSID",
+        (true, true) if key.is_none() => {
+            "--authenticated needs a key: use --hmac-key-file FILE, or --hmac-key HEX"
+        }
+        (_, false) if let Some(key) = key => {
+            return Err(Failure::usage(format!(
+                "{key} needs --authenticated: open packets have no HMAC"
+            )));
+        }
+        _ if packet.on_no_ssid == OnNoSsid::Stop && packet.ssid.is_none() => {
+            "--on-no-ssid stop needs --ssid: without an SSID none can be missing"
+        }
+        (false, false) => return Ok(Wire::TWAMP_LIGHT),
+        (true, is_authenticated) => {
+            let open = Wire::stamp(packet.ssid.map_or(0, |ssid| ssid.0));
+            return Ok(if is_authenticated {
+                open.authenticated()
+            } else {
+                open
+            });
+        }
+    };
+    Err(Failure::usage(fault))
 }
 
 fn port(near: Option<&NearEnd>, ports: Option<Ports>) -> Result<PortChoice, Failure> {

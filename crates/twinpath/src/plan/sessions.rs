@@ -15,10 +15,11 @@ use twinpath_runtime::measure::spread;
 use twinpath_runtime::{PortChoice, SenderPlan};
 use twinpath_wire::Tos;
 
-use crate::args::{FarEnd, Label, MOST_SESSIONS, Ports, SenderArgs, SessionOptions};
+use crate::args::{FarEnd, Label, MOST_SESSIONS, OnNoSsid, Ports, SenderArgs, SessionOptions};
 use crate::failure::{Exit, Failure};
 
 use self::ports::{PortsTaken, check_descriptors};
+use super::key_file::KeysRead;
 use super::lookups::in_parallel;
 use super::named_end::{Aim, NamedEnd};
 use super::resolve::Lookup;
@@ -208,13 +209,28 @@ pub(crate) fn sessions(
             }
         };
         let sessions = way.sessions_of(&asked, &plan, all, &mut ports)?;
-        planned.sessions.extend(sessions);
+        match guarded(sessions, &asked.end) {
+            Ok(sessions) => planned.sessions.extend(sessions),
+            Err(failure) if is_only_one => return Err(failure),
+            Err(failure) => planned.failed.push(asked.failed(failure)),
+        }
     }
     targets::all_of(faults)?;
     let threads = threads::shared(planned.all().map(|one| &one.plan), args.targets.threads);
     check_descriptors(&planned.sessions, threads, raise_descriptor_limit())?;
     spread(planned.all_mut().map(|one| &mut one.plan), seed);
     Ok(planned)
+}
+
+/// With what protects their packets: each has its own SSID, by which a key may be chosen.
+fn guarded(
+    mut sessions: Vec<PlannedSession>,
+    end: &NamedEnd,
+) -> Result<Vec<PlannedSession>, Failure> {
+    for PlannedSession { plan, .. } in &mut sessions {
+        plan.guard = end.guard(plan.wire, plan.far.ip())?;
+    }
+    Ok(sessions)
 }
 
 impl Way<'_> {
@@ -326,7 +342,8 @@ fn ways<'a>(
     from_file: &'a [FileTarget],
     seed: u64,
 ) -> Result<(Vec<Way<'a>>, Vec<AskedTarget>), Failure> {
-    let common = way(args, &args.session, seed)?;
+    let mut keys = KeysRead::default();
+    let common = way(args, &args.session, &mut keys, seed)?;
     let is_listed = !is_only_one(args);
     let on_line = args.far.iter().chain(&args.targets.to);
     let mut asked: Vec<AskedTarget> = on_line
@@ -348,7 +365,7 @@ fn ways<'a>(
             Some(options) => match known.entry(Arc::as_ptr(options)) {
                 Entry::Occupied(known) => *known.get(),
                 Entry::Vacant(new) => {
-                    match way(args, options, seed) {
+                    match way(args, options, &mut keys, seed) {
                         Ok(way) => ways.push(way),
                         Err(failure) => {
                             let line = failure.to_string();
@@ -377,16 +394,23 @@ fn ways<'a>(
 fn way<'a>(
     args: &'a SenderArgs,
     options: &'a SessionOptions,
+    keys: &mut KeysRead<'a>,
     seed: u64,
 ) -> Result<Way<'a>, Failure> {
     let classes = classes(options.marking.tos, &options.marking.dscp)?;
     let sending = Sending::of_target(args, options);
     let mut template = sending.template(wire(&options.stamp)?)?;
+    template.stop_without_ssid = options.stamp.on_no_ssid == OnNoSsid::Stop;
     if options.schedule.seed.is_none() {
         template.seed = seed;
     }
     Ok(Way {
-        aim: Aim::new(near_end(args, options), options, template.wire),
+        aim: Aim::new(
+            near_end(args, options),
+            options,
+            template.wire,
+            keys.keys(&options.stamp.keys)?,
+        ),
         options,
         template,
         classes,

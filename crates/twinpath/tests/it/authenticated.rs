@@ -23,7 +23,7 @@ fn octets(digits: &str) -> Vec<u8> {
 }
 
 /// The first 16 octets of HMAC-SHA-256, for a key of 64 octets at most.
-fn hmac(key: &str, text: &[u8]) -> Vec<u8> {
+pub(crate) fn hmac(key: &str, text: &[u8]) -> Vec<u8> {
     let mut block = octets(key);
     block.resize(64, 0);
     let padded = |with: u8| {

@@ -13,7 +13,7 @@ use crate::program::far_socket;
 pub(crate) const NTP_TO_UNIX_S: i64 = 2_208_988_800;
 const SECOND: i64 = 1_000_000_000;
 
-/// Answers TWAMP Light requests until it is dropped.
+/// Answers requests until it is dropped.
 pub(crate) struct FarEnd {
     pub(crate) at: SocketAddr,
     over: Arc<AtomicBool>,
@@ -21,12 +21,21 @@ pub(crate) struct FarEnd {
 }
 
 impl FarEnd {
-    /// `write`: T2 and T3, in Unix nanoseconds of this host's clock, as the reply to a number has them.
+    /// Of TWAMP Light. `write`: T2 and T3, in Unix nanoseconds of this host's clock, as the reply to a number has them.
     /// A reply is kept for `residence`.
     pub(crate) fn start(
         residence: Duration,
         write: impl Fn(u32, [i64; 2]) -> [u64; 2] + Send + 'static,
     ) -> Self {
+        Self::answering(move |request| {
+            let t2 = now();
+            std::thread::sleep(residence);
+            reply(request, |seq| write(seq, [t2, now()]))
+        })
+    }
+
+    /// `reply`: what goes back for a request.
+    pub(crate) fn answering(reply: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> Self {
         let socket = far_socket(Ipv4Addr::LOCALHOST);
         let at = socket.local_addr().unwrap();
         let over = Arc::new(AtomicBool::new(false));
@@ -37,10 +46,7 @@ impl FarEnd {
                 let Ok((octets, from)) = socket.recv_from(&mut packet) else {
                     continue;
                 };
-                let t2 = now();
-                std::thread::sleep(residence);
-                let reply = reply(&packet[..octets], |seq| write(seq, [t2, now()]));
-                let _ = socket.send_to(&reply, from);
+                let _ = socket.send_to(&reply(&packet[..octets]), from);
             }
         });
         Self {
@@ -84,7 +90,7 @@ pub(crate) fn ntp(at: i64) -> u64 {
     seconds_and(at, NTP_TO_UNIX_S, |ns| (ns << 32) / 1_000_000_000)
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(since.as_nanos()).unwrap()
 }

@@ -17,6 +17,7 @@
 mod admission;
 mod advances;
 mod authenticated;
+mod authenticated_sender;
 #[cfg(feature = "report")]
 mod capture_reports;
 mod classes;

@@ -55,13 +55,52 @@ fn a_bare_command_line_is_a_ten_second_run_as_users_know_it() {
 }
 
 #[test]
+fn a_key_goes_with_authenticated_stamp_alone() {
+    const KEY: &str = "--hmac-key 00112233445566778899aabbccddeeff";
+    let authenticated = plan(&format!("::1 --stamp --authenticated {KEY}")).unwrap();
+    assert_eq!(authenticated.wire, Wire::stamp(0).authenticated());
+    assert!(authenticated.guard.is_secured());
+    assert_eq!(authenticated.payload, PayloadSize::Fixed(112));
+    for line in ["::1", "::1 --stamp"] {
+        let open = plan(line).unwrap();
+        assert!(
+            !open.wire.is_secured() && !open.guard.is_secured(),
+            "{line}"
+        );
+    }
+    for (line, said) in [
+        (
+            format!("::1 --authenticated {KEY}"),
+            "--authenticated needs --stamp",
+        ),
+        (
+            "::1 --stamp --authenticated".to_owned(),
+            "--authenticated needs a key",
+        ),
+        (
+            format!("::1 --stamp {KEY}"),
+            "--hmac-key needs --authenticated",
+        ),
+        (format!("::1 {KEY}"), "--hmac-key needs --authenticated"),
+        (
+            "::1 --stamp --on-no-ssid stop".to_owned(),
+            "--on-no-ssid stop needs --ssid",
+        ),
+    ] {
+        let failure = plan(&line).unwrap_err().to_string();
+        assert!(failure.starts_with(said), "{line}: {failure}");
+    }
+}
+
+#[test]
 fn every_option_reaches_the_plan() {
     let plan = plan(
         "both [2001:db8::2]:0 -6 --stamp --ssid 7 --duration 1 -i 0.5 --seed 7 --timeout 500ms \
          --padding 100 --fill random --dscp ef --ttl 9 --do-not-fragment --interface eth0 \
-         --start-delay 1 --timestamps user --spin --max-burst 3 --portable -v",
+         --start-delay 1 --timestamps user --spin --max-burst 3 --portable -v --on-no-ssid stop",
     )
     .unwrap();
+    assert!(plan.stop_without_ssid);
     assert_eq!(plan.far, "[2001:db8::1]:862".parse().unwrap());
     assert_eq!(plan.near, Some("2001:db8::2".parse().unwrap()));
     assert_eq!(plan.port, PortChoice::Exact(0));

@@ -1,8 +1,9 @@
-//! The ports and descriptors that planned sessions take.
+//! The ports, SSIDs and descriptors that planned sessions take.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
+use twinpath_proto::sender::{Format, Wire};
 use twinpath_runtime::{PortChoice, SenderPlan};
 use twinpath_wire::Tos;
 
@@ -15,10 +16,12 @@ const DESCRIPTORS_OF_ITS_OWN: usize = 2;
 /// Those of a process with files, signals and a terminal.
 const OTHER_DESCRIPTORS: usize = 32;
 
-/// How many sessions were planned, and from which ports.
+/// How many sessions were planned, from which ports and with which SSIDs.
 #[derive(Default)]
 pub(super) struct PortsTaken {
     sessions: usize,
+    /// By the first of them.
+    ssids: HashMap<u16, usize>,
     beside: HashMap<Beside, usize>,
 }
 
@@ -50,6 +53,7 @@ impl PortsTaken {
                 sessions.push(PlannedSession {
                     plan: SenderPlan {
                         seed: plan.seed + self.sessions as u64,
+                        wire: with_own_ssid(plan.wire, &mut self.ssids)?,
                         ..plan.of_session(*beside, *class)
                     },
                     target: target.clone(),
@@ -63,6 +67,24 @@ impl PortsTaken {
         }
         Ok(sessions)
     }
+}
+
+/// With the SSID for one more session: unique among those of the sender (RFC 8972 section 3).
+fn with_own_ssid(wire: Wire, taken: &mut HashMap<u16, usize>) -> Result<Wire, Failure> {
+    let Some(first) = wire.format.ssid() else {
+        return Ok(wire);
+    };
+    let earlier = taken.entry(first).or_default();
+    let ssid = u16::try_from(usize::from(first) + *earlier).map_err(|_| {
+        Failure::usage(format!(
+            "from SSID {first} on there are fewer SSIDs than sessions need: use a lower --ssid"
+        ))
+    })?;
+    *earlier += 1;
+    Ok(Wire {
+        format: Format::Stamp { ssid },
+        ..wire
+    })
 }
 
 /// The first of the ports that sessions take.

@@ -225,6 +225,12 @@ impl Reading<'_> {
                     .insert("stamp".to_owned(), (Setting::Switch(stamp), line));
                 return both.map_or(Ok(()), |_| Err(STAMP_TWICE.to_owned()));
             }
+            "hmac-key" => {
+                return Err(
+                    "hmac-key: others may read this file: use hmac-key-file, a file of keys"
+                        .to_owned(),
+                );
+            }
             key => {
                 let Some(is_switch) = self.options.is_switch(key) else {
                     return Err(self.unknown(key));

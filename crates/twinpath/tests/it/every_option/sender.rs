@@ -3,6 +3,7 @@
 mod rows;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -114,6 +115,12 @@ pub(super) const fn row(
     }
 }
 
+/// A key of STAMP.
+const KEY: &str = "00112233445566778899aabbccddeeff";
+/// Authenticated, to a far end that has no key.
+const STAMP_WITH_KEY: &str =
+    "{measure} {far} 127.0.0.1:0 --stamp --authenticated -c 3 -i 2 --timeout 0.3 --json";
+
 pub(super) const THREE: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 20 --json";
 /// Where not all is answered.
 pub(super) const LOSING: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 2 --json";
@@ -164,6 +171,11 @@ fn observe(row: &Row, given: &str, command: Sends) -> Option<Seen> {
     fs::write(directory.path().join("port"), &port).unwrap();
     let target = format!("127.0.0.1:{port} other\n");
     fs::write(directory.path().join("targets"), target).unwrap();
+    for (name, mode) in [("secret", 0o600), ("readable", 0o644)] {
+        let path = directory.path().join(name);
+        fs::write(&path, format!("{KEY}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
     let far = FarEnd::start(row.far)?;
     #[cfg(feature = "control")]
     let server = (command == Sends::Controller).then(|| Server::start(far.at));

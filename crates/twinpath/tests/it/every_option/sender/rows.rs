@@ -1,10 +1,17 @@
 //! The rows of options that the sender has, most of them of the controller too.
 
 use super::*;
+use crate::authenticated::hmac;
 
 /// Nanoseconds in 64 bits of NTP.
 fn ns(ntp: u64) -> u64 {
     u64::try_from((u128::from(ntp) * 1_000_000_000) >> 32).unwrap()
+}
+
+/// An authenticated STAMP packet with the right HMAC.
+fn is_signed(packet: &Packet) -> bool {
+    let (covered, tag) = packet.payload.split_at(96);
+    tag == hmac(KEY, covered)
 }
 
 /// The rows of every command that sends.
@@ -158,6 +165,36 @@ pub(super) fn uncontrolled() -> Vec<Row> {
             "{measure} {far} 127.0.0.1:0 --stamp -c 3 -i 2 --timeout 0.3 --json",
             "--ssid 513",
             |seen| seen.all(|packet| packet.payload[14..16] == [2, 1]),
+        ),
+        row(
+            "--on-no-ssid",
+            "{measure} {far} 127.0.0.1:0 --stamp --ssid 7 -c 300 -i 2 --timeout 1 --json",
+            "--on-no-ssid stop",
+            |seen| seen.packets.len() < 300 && !seen.packets.is_empty(),
+        ),
+        row(
+            "--authenticated",
+            "{measure} {far} 127.0.0.1:0 --stamp --hmac-key-file {dir}/secret -c 3 -i 2 --timeout 0.3 --json",
+            "--authenticated",
+            |seen| seen.session()["mode"] == "authenticated" && seen.all(is_signed),
+        ),
+        row(
+            "--hmac-key",
+            STAMP_WITH_KEY,
+            "--hmac-key 00112233445566778899aabbccddeeff",
+            |seen| seen.all(is_signed),
+        ),
+        row(
+            "--hmac-key-file",
+            STAMP_WITH_KEY,
+            "--hmac-key-file {dir}/secret",
+            |seen| seen.all(is_signed),
+        ),
+        row(
+            "--insecure-key-file",
+            "{measure} {far} 127.0.0.1:0 --stamp --authenticated --hmac-key-file {dir}/readable -c 3 -i 2 --timeout 0.3 --json",
+            "--insecure-key-file",
+            |seen| seen.all(is_signed),
         ),
         Row {
             far: Answers::Even,
