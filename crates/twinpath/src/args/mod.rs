@@ -231,6 +231,14 @@ pub(crate) struct ResponderArgs {
     #[command(flatten)]
     pub(crate) keys: HmacKeyOptions,
 
+    /// Process TLVs of open STAMP too only with a right HMAC TLV, as in authenticated STAMP
+    #[arg(long, conflicts_with = "accept_unverified_tlvs", help_heading = SESSIONS)]
+    pub(crate) require_hmac: bool,
+
+    /// Process TLVs with an HMAC TLV for which there is no key
+    #[arg(long, help_heading = SESSIONS)]
+    pub(crate) accept_unverified_tlvs: bool,
+
     /// Reflector threads, each with its own sockets
     #[arg(long, value_name = "N", default_value = "1", value_parser = threads, help_heading = SESSIONS)]
     pub(crate) threads: usize,

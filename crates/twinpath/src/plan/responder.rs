@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use twinpath_proto::extension::ExtensionPolicy;
 use twinpath_proto::reflector::{ReflectorConfig, ReflectorPolicy, ReflectorProtocols};
 use twinpath_runtime::ResponderPlan;
 use twinpath_wire::LIGHT_PORT;
@@ -28,6 +29,10 @@ pub(crate) fn responder(
         let line = format!("{option} is for STAMP: leave it out, or --protocol twamp-light");
         return Err(Failure::usage(line));
     }
+    if args.require_hmac && args.keys.given().is_none() {
+        let line = "--require-hmac needs --hmac-key-file or --hmac-key";
+        return Err(Failure::usage(line));
+    }
     let (near, tolerate_missing_family) =
         listening(args.near.as_ref(), &args.ip, LIGHT_PORT, lookup)?;
     Ok(ResponderPlan {
@@ -50,6 +55,11 @@ pub(crate) fn responder(
             idle: args.timer.0,
             padding: args.padding.map(|padding| padding.0.into()),
             allow_larger_replies: args.allow_larger_replies,
+            extensions: ExtensionPolicy {
+                requires_hmac: args.require_hmac,
+                accepts_unverified: args.accept_unverified_tlvs,
+                ..ExtensionPolicy::default()
+            },
             ..ReflectorConfig::default()
         },
         path: args.ip.path(&args.stamps)?,
@@ -218,6 +228,7 @@ mod tests {
                 "--protocol twamp-light --hmac-key 00112233445566778899aabbccddeeff",
                 "--hmac-key is for STAMP",
             ),
+            ("--require-hmac", "needs --hmac-key-file or --hmac-key"),
             ("fe80::1", "give the interface too, such as fe80::1%eth0"),
         ] {
             let failure = plan(line).unwrap_err().to_string();

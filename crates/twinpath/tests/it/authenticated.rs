@@ -173,6 +173,69 @@ fn the_keys_are_read_again_and_sessions_go_on() {
     assert_eq!(last_words(responder)["ignored"]["no_key"], 0);
 }
 
+/// What a reflector did with a TLV, in its flags.
+const PROCESSED: u8 = 0;
+const NOT_PROCESSED: u8 = 0x80;
+const NOT_TRUSTED: u8 = 0x20;
+
+/// A request behind which are a Timestamp Information and an HMAC TLV with this key: open, or
+/// authenticated.
+fn request_with_tlvs(authenticated: bool, hmac_tlv: Option<&str>) -> Vec<u8> {
+    let mut request = if authenticated {
+        request(KEY, 7, 9)
+    } else {
+        let mut open = vec![0; 44];
+        open[..4].copy_from_slice(&7_u32.to_be_bytes());
+        open[4..12].copy_from_slice(&0xeeae_8530_c2cc_6f03_u64.to_be_bytes());
+        [open[13], open[15]] = [1, 9];
+        open
+    };
+    let mut text = request[..4].to_vec();
+    text.extend([0x80, 3, 0, 4, 0, 0, 0, 0]);
+    let digest = hmac_tlv.map(|key| hmac(key, &text));
+    request.extend(&text[4..]);
+    if let Some(digest) = digest {
+        request.extend([0x80, 8, 0, 16]);
+        request.extend(digest);
+    }
+    request
+}
+
+#[test]
+fn the_tlvs_of_an_open_request_are_processed_by_their_hmac() {
+    let with_key = format!("--hmac-key {KEY}");
+    let demanded = format!("{with_key} --require-hmac");
+    let lenient = "--accept-unverified-tlvs";
+    for (options, authenticated, hmac_tlv, flags, hmac_flags) in [
+        (with_key.as_str(), false, Some(KEY), PROCESSED, PROCESSED),
+        (&with_key, false, Some(OTHER), NOT_TRUSTED, NOT_TRUSTED),
+        (&with_key, false, None, PROCESSED, PROCESSED),
+        (&with_key, true, Some(KEY), PROCESSED, PROCESSED),
+        (&with_key, true, Some(OTHER), NOT_TRUSTED, NOT_TRUSTED),
+        (&with_key, true, None, NOT_TRUSTED, NOT_TRUSTED),
+        (&demanded, false, Some(KEY), PROCESSED, PROCESSED),
+        (&demanded, false, None, NOT_TRUSTED, NOT_TRUSTED),
+        ("", false, Some(KEY), NOT_PROCESSED, NOT_PROCESSED),
+        ("", false, None, PROCESSED, PROCESSED),
+        (lenient, false, Some(KEY), PROCESSED, NOT_PROCESSED),
+    ] {
+        let context = format!("{options:?} {authenticated} {hmac_tlv:?}");
+        let responder = Responder::start(&format!("127.0.0.1:0 {options}"));
+        let request = request_with_tlvs(authenticated, hmac_tlv);
+        let reply = answer(&responder, &request, PATIENCE).unwrap();
+        assert_eq!(reply.len(), request.len(), "{context}");
+        let base = if authenticated { OCTETS } else { 44 };
+        let (tlv, hmac_tlv) = reply[base..].split_at(8);
+        assert_eq!(tlv[0], flags, "{context}");
+        assert_eq!(tlv[4..] != [0; 4], flags == PROCESSED, "{context}");
+        if let [its_flags, _, _, _, digest @ ..] = hmac_tlv {
+            assert_eq!(*its_flags, hmac_flags, "{context}");
+            let own = hmac(KEY, &[&reply[..4], tlv].concat());
+            assert_eq!(digest == own, hmac_flags == PROCESSED, "{context}");
+        }
+    }
+}
+
 fn refused(line: &str) -> Done {
     let done = run(&format!("responder 127.0.0.1:0 {line}"));
     assert!(

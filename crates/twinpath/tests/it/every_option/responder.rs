@@ -214,7 +214,7 @@ fn output() -> Vec<Row> {
 }
 
 /// Options whose effect another test holds, by its name in this binary.
-const ELSEWHERE: [(&str, &str, &str); 4] = [
+const ELSEWHERE: [(&str, &str, &str); 6] = [
     (
         "--raw-t3",
         "raw_t3_is_said_to_be_sent_as_it_was_read",
@@ -233,6 +233,16 @@ const ELSEWHERE: [(&str, &str, &str); 4] = [
     (
         "--insecure-key-file",
         "a_key_file_that_others_may_read_is_refused_unless_the_operator_says_otherwise",
+        AUTHENTICATED,
+    ),
+    (
+        "--require-hmac",
+        "the_tlvs_of_an_open_request_are_processed_by_their_hmac",
+        AUTHENTICATED,
+    ),
+    (
+        "--accept-unverified-tlvs",
+        "the_tlvs_of_an_open_request_are_processed_by_their_hmac",
         AUTHENTICATED,
     ),
 ];
