@@ -25,17 +25,24 @@ pub(crate) fn protocol_name(format: Format) -> &'static str {
 
 /// The protocol of a session by name, with its mode if it is secured, and what identifies it.
 pub(crate) fn protocol(wire: Wire) -> String {
+    let ssid = wire.format.ssid().map(|ssid| format!("SSID {ssid}"));
+    protocol_with(wire, ssid)
+}
+
+/// The same without what identifies a session.
+pub(super) fn protocol_with_mode(wire: Wire) -> String {
+    protocol_with(wire, None)
+}
+
+fn protocol_with(wire: Wire, ssid: Option<String>) -> String {
     let name = protocol_name(wire.format);
-    let mut more = Vec::new();
-    if wire.security != SecurityMode::Unauthenticated {
-        more.push(wire.security.name().to_owned());
-    }
-    if let Some(ssid) = wire.format.ssid() {
-        more.push(format!("SSID {ssid}"));
-    }
-    match &*more {
-        [] => name.to_owned(),
-        more => format!("{name} ({})", more.join(", ")),
+    let is_open = wire.security == SecurityMode::Unauthenticated;
+    let mode = (!is_open).then(|| wire.security.name().to_owned());
+    let details: Vec<String> = mode.into_iter().chain(ssid).collect();
+    if details.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name} ({})", details.join(", "))
     }
 }
 
@@ -93,6 +100,32 @@ pub(crate) fn with_zones(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use twinpath_proto::TestFeatures;
+    use twinpath_wire::control::Modes;
+
+    #[test]
+    fn a_protocol_has_its_mode_and_what_identifies_its_session() {
+        let encrypted = Wire::twamp(TestFeatures {
+            modes: Modes::ENCRYPTED,
+            ..TestFeatures::default()
+        });
+        for (wire, title, line) in [
+            (Wire::TWAMP_LIGHT, "TWAMP Light", "TWAMP Light"),
+            (encrypted, "TWAMP (encrypted)", "TWAMP (encrypted)"),
+            (Wire::stamp(0), "STAMP", "STAMP"),
+            (Wire::stamp(7), "STAMP", "STAMP (SSID 7)"),
+            (
+                Wire::stamp(7).authenticated(),
+                "STAMP (authenticated)",
+                "STAMP (authenticated, SSID 7)",
+            ),
+        ] {
+            assert_eq!(
+                (&*protocol_with_mode(wire), &*protocol(wire)),
+                (title, line)
+            );
+        }
+    }
     use crate::output::fixtures;
 
     #[test]

@@ -86,7 +86,7 @@ pub(super) fn picture_note(note: &Note) -> PictureNote {
 }
 
 fn title(report: &SessionReport) -> String {
-    ends::line(report, ends::protocol_name(report.identity.wire.format))
+    ends::line(report, &ends::protocol_with_mode(report.identity.wire))
 }
 
 /// What the head of a picture says of the sessions: as long as it holds for all of them.
