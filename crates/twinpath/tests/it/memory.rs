@@ -39,7 +39,7 @@ fn measured(line: &str) -> (Done, u64) {
 #[test]
 fn a_session_among_thousands_takes_some_kilobytes_its_report_included() {
     const SESSIONS: u64 = 2_000;
-    /// A report alone takes a third of it.
+    /// A report alone takes nearly half of it.
     const MOST: u64 = 12 * 1_024;
     let responder = Responder::start("0.0.0.0:0");
     let port = responder.at.port();

@@ -200,7 +200,7 @@ fn observe(row: &Row, given: &str, command: Sends) -> Option<Seen> {
             running.signal(&["CONT"]);
         }
         During::Look => {
-            wait_until(&mut running, || far.count() > 300);
+            wait_until(&mut running, || far.count() > 200);
             let sent = far.count();
             #[expect(clippy::cast_precision_loss, reason = "hundreds")]
             let share = voluntary_switches(running.0.id()) as f64 / sent as f64;
