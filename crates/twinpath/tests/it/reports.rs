@@ -141,7 +141,10 @@ fn what_a_file_does_not_tell_is_null_and_not_0() {
     let report = |file: &str| run(&format!("report {file} --json"));
     let killed = killed.display().to_string();
     for _ in 0..600 {
-        if report(&killed).status == 0 {
+        // Whatever its status: a busy host sends late, or not all.
+        let so_far = report(&killed);
+        if !so_far.stdout.is_empty() && so_far.session()["packets"]["received"].as_u64() > Some(100)
+        {
             break;
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
