@@ -462,7 +462,7 @@ fn a_storm_of_forged_errors_stops_no_packet() {
     let Some(hosts) = Hosts::new() else { return };
     let _responder = hosts.responder(":30600");
     let line = "sender 10.98.0.2:30600 10.98.0.1:30500 -c 150 -i 20";
-    let forged = [
+    let about = [
         "10.98.0.1",
         "30500",
         "10.98.0.2",
@@ -471,7 +471,7 @@ fn a_storm_of_forged_errors_stops_no_packet() {
         "",
         "20000",
     ];
-    let Some(forger) = Forger::ready(&hosts.far, &forged) else {
+    let Some(forger) = Forger::ready(&hosts.far, &about) else {
         return;
     };
     let done = attacked(&hosts, line, || forger.strike());
