@@ -13,7 +13,8 @@ pub struct Outbound {
     pub from: Option<IpAddr>,
     /// ToS or Traffic Class octet; `None`: the socket's.
     pub tos: Option<Tos>,
-    /// Outgoing interface, whatever routes say; 0: the system's choice.
+    /// Outgoing interface, whatever routes say; 0: the system's choice. Over IPv6, Linux may prefer the
+    /// interface of a route where `from` or the socket has an address.
     pub interface: u32,
     /// Request a transmit timestamp of this packet.
     pub stamp: bool,

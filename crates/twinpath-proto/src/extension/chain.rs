@@ -111,6 +111,31 @@ impl Answer {
     }
 }
 
+/// The way that a reply's TLVs promise could not be had: they have U, and the HMAC TLV its new digest (row
+/// SL-29).
+pub(crate) fn withdraw_way(reply: &mut [u8], base: usize, key: Option<&StampKey>) {
+    let chain = reply.get_mut(base..).unwrap_or_default();
+    let mut at = base;
+    let mut digest_at = None;
+    for TlvMut { header, value } in TlvsMut::new(chain).map_while(Result::ok) {
+        at += TlvHeader::OCTETS;
+        match header.kind {
+            TlvType::DESTINATION_NODE_ADDRESS | TlvType::RETURN_PATH
+                if header.flags == TlvFlags(0) =>
+            {
+                header.flags = TlvFlags::UNRECOGNIZED;
+            }
+            TlvType::HMAC if header.flags == TlvFlags(0) => digest_at = Some(at),
+            _ => {}
+        }
+        at += value.len();
+    }
+    if let Some(key) = key {
+        let octets = reply.len();
+        Answer { octets, digest_at }.sign(reply, base, key);
+    }
+}
+
 /// Whether the digest of the HMAC TLV at `at` is right.
 fn is_right(key: &StampKey, seq: u32, chain: &[u8], at: usize) -> bool {
     let (Some(before), Some(tlv)) = (chain.get(..at), chain.get(at + TlvHeader::OCTETS..)) else {

@@ -41,7 +41,7 @@ impl Extension for ClassOfService {
         let Ok(asked) = Dscp::new(fields[0] >> 2) else {
             return Ok(Outcome::NotUsed);
         };
-        let is_permitted = exchange.policy.permits(asked, arrived.dscp());
+        let is_permitted = asked == arrived.dscp() || exchange.policy.dscp.has(asked);
         let granted = if is_permitted { asked } else { arrived.dscp() };
         // The first of several has it (row ST-32).
         let leaves_with = *exchange.effects.dscp.get_or_insert(granted);

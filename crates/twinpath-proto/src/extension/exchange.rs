@@ -109,6 +109,11 @@ pub(super) struct RequestShape {
 }
 
 impl Effects {
+    /// It does not go the way of an ordinary reply, and the system may refuse that.
+    pub fn has_way(&self) -> bool {
+        self.source.is_some() || self.destination.is_some() || self.same_link
+    }
+
     /// Where the reply to a request goes.
     pub fn to(&self, arrival: &Arrival) -> SocketAddr {
         let address = self.destination;

@@ -29,6 +29,7 @@ use twinpath_wire::{TlvType, Tos};
 use crate::reflector::Ignored;
 
 pub use ask::{AskError, AskedTlv, RequestChain, RequestFacts};
+pub(crate) use chain::withdraw_way;
 pub use chain::{Answer, reflect};
 pub use exchange::{Effects, Exchange, Replies, SentReply, SessionState};
 pub use host::{Host, SyncSource};

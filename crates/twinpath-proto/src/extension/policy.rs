@@ -11,9 +11,8 @@ pub struct ExtensionPolicy {
     pub copies_only: bool,
     /// What Location tells.
     pub location: LocationPolicy,
-    /// DSCPs that a reply may be asked to have; `None`: all but those of network control (row
-    /// ST-43). The request's own is always allowed.
-    pub dscp: Option<DscpSet>,
+    /// DSCPs that a reply may be asked to have, beside the request's own.
+    pub dscp: DscpSet,
     /// Addresses other than the request's source to which a reply may be asked to go (row SL-6).
     pub return_addresses: Access,
     /// Reflected Test Packet Control; `None`: disabled (row SL-9).
@@ -73,18 +72,5 @@ impl DscpSet {
 impl FromIterator<Dscp> for DscpSet {
     fn from_iter<I: IntoIterator<Item = Dscp>>(all: I) -> Self {
         all.into_iter().fold(Self::default(), Self::with)
-    }
-}
-
-impl ExtensionPolicy {
-    /// Whether a reply to a request that arrived with `arrived` may have the DSCP `asked`.
-    pub(super) fn permits(&self, asked: Dscp, arrived: Dscp) -> bool {
-        /// The first of network control: CS6.
-        const NETWORK_CONTROL: u8 = 48;
-        asked == arrived
-            || match self.dscp {
-                Some(allowed) => allowed.has(asked),
-                None => asked.value() < NETWORK_CONTROL,
-            }
     }
 }

@@ -26,6 +26,9 @@ pub struct ReflectorCounters {
     /// Requests of secured sessions that were answered although their number came before or, in the
     /// authenticated mode, is too old to check (row TT-35).
     pub replays: u64,
+    /// Replies that the system refused to send in the way that their request asked for, and that were
+    /// sent the ordinary way (RFC 9503; row SL-29).
+    pub ways_refused: u64,
     /// Datagrams without a reply, by [`Ignored::index`].
     pub ignored: [u64; Ignored::COUNT],
 }
@@ -48,7 +51,7 @@ impl ReflectorCounters {
     pub fn merge(&mut self, other: &Self) {
         add_counts!(self, other =>
             reflected, sessions, sessions_made, sessions_expired, sessions_evicted,
-            sessions_restarted, answered_stateless, error_multiplier_zero, replays,
+            sessions_restarted, answered_stateless, error_multiplier_zero, replays, ways_refused,
         );
         for (mine, theirs) in self.ignored.iter_mut().zip(other.ignored) {
             *mine += theirs;

@@ -1,6 +1,7 @@
 //! The Session-Reflector: from a request and the facts of its arrival to a reply, in place
 //! (RFC 5357 section 4.2, RFC 8762 section 4.3).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use twinpath_wire::{
@@ -109,6 +110,16 @@ impl SessionReflector {
         if let Some(sessions) = &mut self.unnegotiated {
             sessions.extended.sent(token, at);
         }
+    }
+
+    /// A reply could not leave in the way that its request asks for: it becomes an ordinary one, and its
+    /// TLVs say so (row SL-29). It is to be sealed again.
+    pub fn withdraw_way(&mut self, reflection: &mut Reflection, reply: &mut [u8], peer: IpAddr) {
+        if let Some(sessions) = &self.unnegotiated {
+            sessions.withdraw_way(reflection.seal, reply, peer);
+        }
+        reflection.effects = Effects::default();
+        self.counters.ways_refused += 1;
     }
 
     /// What is known of this host, for what extensions say of it.

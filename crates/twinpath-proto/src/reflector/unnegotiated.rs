@@ -1,19 +1,21 @@
 //! Sessions that no control connection negotiated (RFC 5357 Appendix I, RFC 8762 section 4): what a
 //! packet is, and to which session it belongs, shows in the packet alone.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use twinpath_wire::{
-    Arrival, Dscp, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, SenderOpen, StampSenderAuthenticated,
-    TimeFormat,
+    Arrival, Dscp, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, SenderOpen, StampReflector,
+    StampReflectorAuthenticated, StampSenderAuthenticated, TimeFormat,
 };
 
 use super::extended::{Extended, Request};
 use super::form::Form;
 use super::lru::SlotId;
-use super::reply::Reflection;
+use super::reply::{Reflection, Seal};
 use super::table::{SessionKey, Sessions};
 use super::{Class, Ignored, ReflectorConfig, ReflectorCounters, ReflectorProtocols};
+use crate::extension::withdraw_way;
 use crate::stamp::{KeyAt, StampKeys};
 
 /// How their packets are answered, and the sessions of a stateful reflector.
@@ -162,6 +164,23 @@ impl Unnegotiated {
         reflection.token = Extended::token(request.session, request.number, &effects);
         reflection.effects = effects;
         Ok(())
+    }
+
+    /// See [`super::SessionReflector::withdraw_way`].
+    pub(super) fn withdraw_way(&self, seal: Seal, reply: &mut [u8], peer: IpAddr) {
+        let (base, key) = match seal {
+            Seal::StampAuthenticated(at) => {
+                (size_of::<StampReflectorAuthenticated>(), self.keys.get(at))
+            }
+            Seal::Open | Seal::TwampSecured(_) => {
+                let ssid = StampReflector::view(reply).map_or(0, |(head, _)| head.head.ssid.get());
+                (
+                    size_of::<StampReflector>(),
+                    self.keys.for_packet(peer, ssid),
+                )
+            }
+        };
+        withdraw_way(reply, base, key);
     }
 
     /// Forgets sessions that were idle for too long: a bounded number of them in one call.

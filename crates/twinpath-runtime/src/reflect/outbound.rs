@@ -1,10 +1,14 @@
 //! Where a reply goes, and how.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
-use twinpath_net::Outbound;
+use twinpath_net::{Outbound, interface, local_address_towards};
 use twinpath_proto::extension::Effects;
-use twinpath_wire::{Arrival, Dscp, Tos};
+use twinpath_wire::{Arrival, Mono, Tos};
+
+/// How often the kernel is asked which address it would send from.
+const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// The way of a reply to a request: the ordinary one, but for what extensions ask.
 /// `names_source`: the socket has many addresses, and the reply must come from the one that was asked.
@@ -21,7 +25,7 @@ pub(super) fn outbound(
     Outbound {
         to: effects.to(arrival),
         from,
-        tos: Some(effects.dscp.map_or(tos, Dscp::tos)),
+        tos: Some(tos),
         interface: if effects.same_link || is_bound_to_link {
             arrival.interface
         } else {
@@ -33,6 +37,51 @@ pub(super) fn outbound(
 
 fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+/// How a reply must be sent to leave by the link of its request: `None`, it cannot be made sure. Over IPv6
+/// the kernel keeps to an interface only where the source is its own choice, which must then be
+/// the address that the reply must come from.
+#[derive(Debug, Default)]
+pub(super) struct SameLink {
+    /// What was found out last: for a destination by an interface, the source that the kernel chooses.
+    known: Option<(SocketAddr, u32, Option<IpAddr>)>,
+    ask_due: Mono,
+}
+
+impl SameLink {
+    /// `near`: the address that the socket is bound to, if it is bound to one.
+    pub(super) fn outbound(
+        &mut self,
+        out: Outbound,
+        near: Option<IpAddr>,
+        now: Mono,
+    ) -> Option<Outbound> {
+        let is_strict = out.to.is_ipv4() || is_link_local(out.to.ip());
+        if is_strict {
+            return Some(out);
+        }
+        if near.is_some() {
+            return None;
+        }
+        let asked = (out.to, out.interface);
+        let known = self
+            .known
+            .filter(|(to, interface, _)| (*to, *interface) == asked);
+        let known = known.filter(|_| now < self.ask_due);
+        let source = known.map_or_else(|| source_by(out.to, out.interface), |(.., source)| source);
+        if known.is_none() {
+            self.known = Some((out.to, out.interface, source));
+            self.ask_due = now + ASK_EVERY;
+        }
+        (source == out.from).then_some(Outbound { from: None, ..out })
+    }
+}
+
+/// The address from which the kernel would send there by this interface, if there is a route.
+fn source_by(to: SocketAddr, interface: u32) -> Option<IpAddr> {
+    let name = interface::name_of(interface)?;
+    local_address_towards(to, Some(&name)).ok()
 }
 
 #[cfg(test)]
@@ -159,10 +208,5 @@ mod tests {
             assert_eq!(way(arrival, &effects, true), many, "{effects:?}");
             assert_eq!(way(arrival, &effects, false), one, "{effects:?}");
         }
-        let marked = Effects {
-            dscp: Some(Dscp::EF),
-            ..Effects::default()
-        };
-        assert_eq!(outbound(&v4, TOS, &marked, true).tos, Some(Tos(184)));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use twinpath_metrics::RungCounts;
@@ -15,8 +16,8 @@ use crate::interfaces::FollowedInterface;
 
 use super::Snapshot;
 use super::host_watch::HostView;
-use super::outbound::outbound;
-use super::paths::{Path, Paths, PendingStamps};
+use super::outbound::{SameLink, outbound};
+use super::paths::{Path, Paths, PendingStamps, SentReply};
 
 /// Datagrams taken at once.
 const BATCH: usize = 64;
@@ -36,6 +37,9 @@ pub(super) struct SocketState {
     wildcard: bool,
     near: IpAddr,
     awaited: PendingStamps,
+    /// The interface that it was bound to at first, by which all replies leave: not one of a VRF.
+    link: Option<u32>,
+    same_link: SameLink,
     /// The interface that the socket is bound to.
     following: Option<FollowedInterface>,
     /// The number that it had first, and has now: link-local senders are known by the first.
@@ -50,6 +54,8 @@ impl SocketState {
             wildcard: socket.local().ip().is_unspecified(),
             near: socket.local().ip(),
             awaited: PendingStamps::new(),
+            link: socket.device().map(|device| device.index),
+            same_link: SameLink::default(),
             following: device.map(FollowedInterface::of),
             zone: None,
         }
@@ -78,6 +84,15 @@ impl SocketState {
             self.zone = Some((first, index));
         }
         is_bound
+    }
+
+    /// How a reply with these effects is sent; `None`: the system would not send it so.
+    fn way(&mut self, effects: &Effects, out: Outbound, now: Mono) -> Option<Outbound> {
+        if !effects.same_link || self.link == Some(out.interface) {
+            return Some(out);
+        }
+        let near = (!self.wildcard).then_some(self.near);
+        self.same_link.outbound(out, near, now)
     }
 
     /// The same packet as it came before the interface was made again: from a link-local address of
@@ -144,8 +159,10 @@ impl Packets {
     }
 
     /// Takes over what has changed of this host.
-    pub(super) fn housekeeping(&mut self) {
-        self.host.refresh();
+    pub(super) fn housekeeping(&mut self, engine: &mut SessionReflector) {
+        if self.host.refresh() {
+            engine.set_host(Arc::clone(self.host.host()));
+        }
     }
 
     /// Takes a batch from one socket and answers it. How many datagrams there were.
@@ -157,6 +174,10 @@ impl Packets {
         now: Mono,
     ) -> io::Result<usize> {
         let count = socket.receive(&mut self.batch)?;
+        // What a request may ask for comes before it is answered.
+        if count > 0 && state.awaited.has_tokens() {
+            self.take_stamps(socket, state, engine, now);
+        }
         let together = if count >= FLOOD { TOGETHER } else { 1 };
         let followed = now.since(self.taken) < WARM;
         if count > 0 {
@@ -185,64 +206,104 @@ impl Packets {
                     }
                     None => (false, None, Delta::ZERO),
                 };
+            let effects = &reflection.effects;
+            let is_alone = timed.is_some() || reflection.token.is_some() || effects.has_way();
             let out = Outbound {
-                stamp,
-                ..outbound(arrival, reflection.tos, &Effects::default(), state.wildcard)
+                stamp: stamp || reflection.token.is_some(),
+                ..outbound(arrival, reflection.tos, effects, state.wildcard)
             };
             if advance > Delta::ZERO {
                 self.t3_advance_ns = Some(advance.abs_ns());
             }
             self.ready.push((slot, reflection.octets, out));
             self.unsealed.push((reflection, advance));
-            if let Some(path) = timed {
-                self.send_timed(socket, state, engine, path, now);
+            if is_alone {
+                self.send_alone(socket, state, engine, timed, now);
             } else if self.ready.len() >= together {
                 self.send_ready(socket, engine);
             }
         }
         self.send_ready(socket, engine);
-        if !state.awaited.is_empty() {
-            socket.drain_errors(&mut |told| match told {
-                QueueEvent::Sent { key, stamp } if stamp.rung == Rung::Kernel => {
-                    if let Some((t3, path)) = state.awaited.take(key) {
-                        self.paths.left(path, stamp.at - t3, now);
-                    }
-                }
-                // A client that went away; a rung that is not the one waited for.
-                QueueEvent::Sent { .. } | QueueEvent::Icmp(_) => {}
-            });
-        }
+        self.take_stamps(socket, state, engine, now);
         Ok(count)
     }
 
-    /// Sends the reply that was made ready last alone, behind those before it, and times it.
-    fn send_timed(
+    /// Takes the stamps of replies that left.
+    fn take_stamps(
         &mut self,
         socket: &TestSocket,
         state: &mut SocketState,
-        engine: &SessionReflector,
-        path: Path,
+        engine: &mut SessionReflector,
+        now: Mono,
+    ) {
+        if state.awaited.is_empty() {
+            return;
+        }
+        socket.drain_errors(&mut |told| match told {
+            QueueEvent::Sent { key, stamp } if stamp.rung == Rung::Kernel => {
+                let Some(sent) = state.awaited.take(key) else {
+                    return;
+                };
+                if let Some(path) = sent.path {
+                    self.paths.left(path, stamp.at - sent.t3, now);
+                }
+                if let Some(token) = sent.token {
+                    engine.handle_reply_sent(token, stamp);
+                }
+            }
+            // A client that went away; a rung that is not the one waited for.
+            QueueEvent::Sent { .. } | QueueEvent::Icmp(_) => {}
+        });
+    }
+
+    /// Sends the reply that was made ready last alone, behind those before it. Times it if it leaves by a
+    /// path. Where the system refuses the way that it was asked to go, it goes the ordinary one.
+    fn send_alone(
+        &mut self,
+        socket: &TestSocket,
+        state: &mut SocketState,
+        engine: &mut SessionReflector,
+        timed: Option<Path>,
         now: Mono,
     ) {
         let (last, unsealed) = (self.ready.pop(), self.unsealed.pop());
         self.send_ready(socket, engine);
-        let (Some((slot, octets, out)), Some((reflection, advance))) = (last, unsealed) else {
+        let (Some((slot, octets, out)), Some((mut reflection, advance))) = (last, unsealed) else {
             return;
         };
-        let packet = self.batch.packet(slot);
-        let Some(reply) = packet.and_then(|(packet, ..)| packet.get_mut(..octets)) else {
+        let error = self.error;
+        let Some((packet, _, arrival)) = self.batch.packet(slot) else {
             return;
         };
-        let t3 = clock::wall();
-        engine.seal(&reflection, reply, t3 + advance, self.error);
-        let Ok(key) = socket.send(reply, &out) else {
+        let Some(reply) = packet.get_mut(..octets) else {
+            return;
+        };
+        let seal_and_send = |engine: &SessionReflector, how: &Reflection, reply: &mut [u8], out| {
+            let t3 = clock::wall();
+            engine.seal(how, reply, t3 + advance, error);
+            socket.send(reply, &out).ok().map(|key| (t3, key))
+        };
+        let way = state.way(&reflection.effects, out, now);
+        let mut sent = way.and_then(|out| seal_and_send(engine, &reflection, reply, out));
+        if sent.is_none() && reflection.effects.has_way() {
+            engine.withdraw_way(&mut reflection, reply, arrival.from.ip());
+            let ordinary = Outbound {
+                stamp: out.stamp,
+                ..outbound(arrival, reflection.tos, &reflection.effects, state.wildcard)
+            };
+            sent = seal_and_send(engine, &reflection, reply, ordinary);
+        }
+        let Some((t3, key)) = sent else {
             self.send_errors += 1;
             return;
         };
-        let took = clock::wall() - t3;
-        self.paths.returned(path, key.is_some(), took, now);
+        if let Some(path) = timed {
+            let took = clock::wall() - t3;
+            self.paths.returned(path, key.is_some(), took, now);
+        }
         if let Some(key) = key {
-            state.awaited.add(key, t3, path);
+            let (path, token) = (timed, reflection.token);
+            state.awaited.add(key, SentReply { t3, path, token });
         }
     }
 

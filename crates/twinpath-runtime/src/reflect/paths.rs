@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use twinpath_proto::extension::Host;
+use twinpath_proto::reflector::ReplyToken;
 use twinpath_wire::{Arrival, Delta, Mono, Wall};
 
 use super::transmit_latency::{RECENT, TransmitLatency};
@@ -110,11 +111,24 @@ impl Paths {
     }
 }
 
+/// A reply with a requested stamp that has left the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SentReply {
+    /// T3 as read, not advanced.
+    pub(super) t3: Wall,
+    /// The path whose latency it measures.
+    pub(super) path: Option<Path>,
+    /// By which the engine is told of its departure.
+    pub(super) token: Option<ReplyToken>,
+}
+
 /// Replies of one socket whose stamps are to come.
 #[derive(Debug)]
 pub(super) struct PendingStamps {
-    replies: [Option<(u32, Wall, Path)>; AWAITED],
+    replies: [Option<(u32, SentReply)>; AWAITED],
     open: usize,
+    /// Of these with a token.
+    tokens: usize,
 }
 
 impl PendingStamps {
@@ -122,29 +136,35 @@ impl PendingStamps {
         Self {
             replies: [None; AWAITED],
             open: 0,
+            tokens: 0,
         }
     }
 
-    /// A reply with a requested stamp has left the process: `t3` as read, not advanced.
-    pub(super) fn add(&mut self, key: u32, t3: Wall, path: Path) {
+    pub(super) fn add(&mut self, key: u32, reply: SentReply) {
         if let Some(slot) = self.replies.get_mut(key as usize % AWAITED) {
-            if slot.is_none() {
-                self.open += 1;
-            }
-            *slot = Some((key, t3, path));
+            let before = slot.replace((key, reply));
+            self.open += usize::from(before.is_none());
+            self.tokens += usize::from(reply.token.is_some());
+            self.tokens -= usize::from(before.is_some_and(|(_, before)| before.token.is_some()));
         }
     }
 
-    /// T3 and path of the reply `key`, where its stamp is awaited.
-    pub(super) fn take(&mut self, key: u32) -> Option<(Wall, Path)> {
+    /// The reply `key`, where its stamp is awaited.
+    pub(super) fn take(&mut self, key: u32) -> Option<SentReply> {
         let slot = self.replies.get_mut(key as usize % AWAITED)?;
-        let (_, t3, path) = slot.take_if(|(awaited, ..)| *awaited == key)?;
+        let (_, reply) = slot.take_if(|(awaited, _)| *awaited == key)?;
         self.open -= 1;
-        Some((t3, path))
+        self.tokens -= usize::from(reply.token.is_some());
+        Some(reply)
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.open == 0
+    }
+
+    /// Whether the engine waits for one of them.
+    pub(super) fn has_tokens(&self) -> bool {
+        self.tokens > 0
     }
 }
 
@@ -264,14 +284,18 @@ mod tests {
             interface: 2,
             warm: false,
         };
-        let t3 = Wall::from_unix_ns;
+        let reply = |t3| SentReply {
+            t3: Wall::from_unix_ns(t3),
+            path: Some(path),
+            token: None,
+        };
         assert_eq!(awaited.take(3), None);
         // One that was never stamped is taken over, and its own stamp then comes too late.
-        awaited.add(7, t3(100), path);
-        awaited.add(7 + 64, t3(200), path);
+        awaited.add(7, reply(100));
+        awaited.add(7 + 64, reply(200));
         assert_eq!(awaited.take(7), None);
-        assert!(!awaited.is_empty());
-        assert_eq!(awaited.take(7 + 64), Some((t3(200), path)));
+        assert!(!awaited.is_empty() && !awaited.has_tokens());
+        assert_eq!(awaited.take(7 + 64), Some(reply(200)));
         assert!(awaited.is_empty());
         assert_eq!(awaited.take(7 + 64), None);
     }

@@ -136,7 +136,7 @@ impl<D: Duties> Worker<D> {
     fn housekeeping(&mut self, now: Mono) -> Mono {
         let follow_due = self.sockets.follow(now);
         self.engine.handle_timeout(now);
-        self.packets.housekeeping();
+        self.packets.housekeeping(&mut self.engine);
         if now >= self.survey_due {
             self.survey_due = now + SURVEY_EVERY;
             self.survey();

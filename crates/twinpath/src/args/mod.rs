@@ -2,6 +2,7 @@
 
 #[cfg(feature = "control")]
 mod control;
+mod extensions;
 mod figures;
 mod hmac_keys;
 #[cfg(feature = "live")]
@@ -27,6 +28,7 @@ pub(crate) use control::{
     ControlClientArgs, ControlCommand, ControlOptions, ControllerArgs, KeyOptions, ServerArgs,
     WireFormat,
 };
+pub(crate) use extensions::ExtensionOptions;
 pub(crate) use figures::FigureArgs;
 pub(crate) use hmac_keys::HmacKeyOptions;
 #[cfg(feature = "live")]
@@ -47,7 +49,9 @@ pub(crate) use value::{
     ReplyPadding, Ssid, Time, TosOctet, Ttl, doubt, dscp_for_host,
 };
 
-use shared_options::{CONTROL, FIGURES, IP, OUTPUT, PACKETS, SCHEDULE, SESSIONS, STAMPS};
+use shared_options::{
+    CONTROL, EXTENSIONS, FIGURES, IP, OUTPUT, PACKETS, SCHEDULE, SESSIONS, STAMPS,
+};
 use value::{dscp, listed_dscp, quantity};
 
 /// Why a value is refused, and what to write instead, in one line.
@@ -255,6 +259,9 @@ pub(crate) struct ResponderArgs {
     /// DSCP of replies [default: the request's]
     #[arg(long, value_name = "NAME|0-63", value_parser = dscp, help_heading = IP)]
     pub(crate) dscp: Option<Dscp>,
+
+    #[command(flatten)]
+    pub(crate) extensions: ExtensionOptions,
 
     #[command(flatten)]
     pub(crate) ip: IpOptions,

@@ -20,6 +20,7 @@ pub(super) const IP: &str = "Addresses and IP";
 pub(super) const SESSIONS: &str = "Sessions";
 pub(super) const STAMPS: &str = "Timestamps";
 pub(super) const FIGURES: &str = "Figures";
+pub(super) const EXTENSIONS: &str = "STAMP extensions";
 pub(super) const OUTPUT: &str = "Output";
 
 /// When packets leave, and when one is lost.

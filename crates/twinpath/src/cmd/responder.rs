@@ -112,6 +112,11 @@ fn bounds(args: &ResponderArgs) -> Option<String> {
     if let Some(rate) = args.max_rate {
         bounds.push(format!("at most {rate} packets/s for each client"));
     }
+    let extensions = &args.extensions;
+    if !extensions.allow_return_address.is_empty() {
+        let allowed = prefixes(&extensions.allow_return_address);
+        bounds.push(format!("replies also to other addresses in {allowed}"));
+    }
     if let Some(padding) = args.padding {
         let longer = if args.allow_larger_replies {
             "longer than the request if necessary"

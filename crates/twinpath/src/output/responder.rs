@@ -47,6 +47,11 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
         )?;
     }
     ignored(counters, out)?;
+    if counters.ways_refused > 0 {
+        let replies = units::count(counters.ways_refused, "reply", "replies");
+        let text = format!("{replies}: this host's network refused the way asked for");
+        fact(out, "Ordinary way", &text)?;
+    }
     if counters.error_multiplier_zero > 0 {
         let count = counters.error_multiplier_zero;
         fact(
@@ -149,6 +154,7 @@ pub(crate) fn json(report: &ResponderReport, out: &mut impl Write) -> io::Result
         },
         answered_stateless: counters.answered_stateless,
         error_multiplier_zero: counters.error_multiplier_zero,
+        ways_refused: counters.ways_refused,
         ignored: Ignored(counters),
         timestamps: TimeStamps::of(report),
     };
@@ -169,6 +175,7 @@ struct Document<'a> {
     sessions: Sessions,
     answered_stateless: u64,
     error_multiplier_zero: u64,
+    ways_refused: u64,
     ignored: Ignored<'a>,
     timestamps: TimeStamps,
 }
@@ -223,6 +230,7 @@ mod tests {
             sessions_made: 3,
             sessions_expired: 1,
             answered_stateless: 4,
+            ways_refused: 5,
             ..ReflectorCounters::default()
         };
         counters.ignored[Kind::TooShort.index()] = 5;
@@ -270,6 +278,7 @@ mod tests {
         let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(document["schema"], "twinpath-responder-1");
         assert_eq!(document["reflected"], 1_000);
+        assert_eq!(document["ways_refused"], 5);
         assert_eq!(document["ignored"]["not_allowed"], 6);
         assert_eq!(document["ignored"]["rate_limited"], 0);
         assert_eq!(document["timestamps"]["t3_advance_ns"], 4_200);

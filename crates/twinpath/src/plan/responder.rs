@@ -24,7 +24,7 @@ pub(crate) fn responder(
         return Err(Failure::usage("--allow-larger-replies needs --padding"));
     }
     if args.protocol == Answers::TwampLight
-        && let Some(option) = args.keys.given()
+        && let Some(option) = args.keys.given().or(args.extensions.given())
     {
         let line = format!("{option} is for STAMP: leave it out, or --protocol twamp-light");
         return Err(Failure::usage(line));
@@ -58,7 +58,7 @@ pub(crate) fn responder(
             extensions: ExtensionPolicy {
                 requires_hmac: args.require_hmac,
                 accepts_unverified: args.accept_unverified_tlvs,
-                ..ExtensionPolicy::default()
+                ..args.extensions.policy()
             },
             ..ReflectorConfig::default()
         },
@@ -108,6 +108,7 @@ mod tests {
     use std::io;
     use std::time::Duration;
 
+    use twinpath_proto::extension::LocationPolicy;
     use twinpath_wire::Dscp;
 
     use super::*;
@@ -220,6 +221,39 @@ mod tests {
     }
 
     #[test]
+    fn every_option_of_extensions_reaches_the_plan() {
+        let extensions = |line: &str| plan(line).unwrap().reflector.extensions;
+        let own = |dscp: u8| Dscp::new(dscp).unwrap();
+        let bare = extensions("");
+        assert!(!bare.copies_only && !bare.requires_hmac && !bare.accepts_unverified);
+        assert!((0..64).all(|dscp| !bare.dscp.has(own(dscp))));
+        assert!(!bare.return_addresses.permits("192.0.2.1".parse().unwrap()));
+        assert_eq!(
+            (bare.location, bare.micro_session),
+            (LocationPolicy::All, None)
+        );
+        assert!(bare.control.is_none());
+        let given = extensions(
+            "--allow-dscp af41,46 --allow-return-address 192.0.2.0/24 --allow-return-address ::1 \
+             --micro-session-id 7 --location ports --accept-unverified-tlvs",
+        );
+        let allowed: Vec<u8> = (0..64).filter(|dscp| given.dscp.has(own(*dscp))).collect();
+        assert_eq!(allowed, [34, 46]);
+        for (address, permitted) in [("192.0.2.9", true), ("::1", true), ("192.0.3.1", false)] {
+            let address = address.parse().unwrap();
+            assert_eq!(given.return_addresses.permits(address), permitted);
+        }
+        assert_eq!(
+            (given.location, given.micro_session),
+            (LocationPolicy::Ports, Some(7))
+        );
+        assert!(given.accepts_unverified);
+        let key = "--hmac-key 00112233445566778899aabbccddeeff";
+        assert!(extensions(&format!("--require-hmac {key}")).requires_hmac);
+        assert!(extensions("--no-tlv").copies_only);
+    }
+
+    #[test]
     fn options_that_would_do_nothing_are_refused() {
         for (line, part) in [
             ("--allow-larger-replies", "needs --padding"),
@@ -229,6 +263,7 @@ mod tests {
                 "--hmac-key is for STAMP",
             ),
             ("--require-hmac", "needs --hmac-key-file or --hmac-key"),
+            ("--protocol twamp-light --no-tlv", "--no-tlv is for STAMP"),
             ("fe80::1", "give the interface too, such as fe80::1%eth0"),
         ] {
             let failure = plan(line).unwrap_err().to_string();

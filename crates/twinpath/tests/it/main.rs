@@ -75,6 +75,8 @@ mod secured;
 mod several_files;
 mod unsent;
 mod usage;
+#[cfg(target_os = "linux")]
+mod ways;
 mod wire;
 #[cfg(all(target_os = "linux", feature = "report", feature = "pictures"))]
 mod written;

@@ -1,6 +1,6 @@
 //! What needs a network of its own: interfaces and addresses that come and go.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;
 
@@ -43,8 +43,8 @@ fn ip(line: &str) -> Result<(), String> {
 
 #[test]
 fn what_interfaces_that_are_up_have_is_listed_and_their_changes_are_reported() {
-    let dummy = "link add d0 address 02:00:00:00:00:07 mtu 1400 type dummy";
-    in_own_network(&["link set lo up", dummy], || {
+    let pair = "link add d0 address 02:00:00:00:00:07 mtu 1400 type veth peer name e0";
+    in_own_network(&["link set lo up", pair], || {
         let changes = InterfaceChanges::watch();
         assert!(!changes.wait(Duration::from_millis(50)));
         let all = interfaces().unwrap();
@@ -69,8 +69,10 @@ fn what_interfaces_that_are_up_have_is_listed_and_their_changes_are_reported() {
 #[test]
 fn a_packet_leaves_by_the_interface_asked_for_whatever_routes_say() {
     let setup = [
-        "link add d0 type dummy",
-        "link add d1 type dummy",
+        "link add d0 type veth peer name e0",
+        "link add d1 type veth peer name e1",
+        "link set e0 up",
+        "link set e1 up",
         "link set d0 up",
         "link set d1 up",
         "addr add 192.0.2.1/24 dev d0",
@@ -82,12 +84,19 @@ fn a_packet_leaves_by_the_interface_asked_for_whatever_routes_say() {
         "-6 route add fd98::/64 dev d1 metric 9999",
     ];
     in_own_network(&setup, || {
-        for (near, far) in [("0.0.0.0:0", "192.0.2.2:9"), ("[::]:0", "[fd98::2]:9")] {
+        let own: IpAddr = "192.0.2.1".parse().unwrap();
+        for (near, from, far) in [
+            ("0.0.0.0:0", Some(own), "192.0.2.2:9"),
+            ("192.0.2.1:0", None, "192.0.2.2:9"),
+            // With a source, the kernel prefers a route to the interface.
+            ("[::]:0", None, "[fd98::2]:9"),
+        ] {
             let socket = SocketOptions::reflector(near.parse().unwrap());
             let socket = TestSocket::open(&socket).unwrap();
             for (interface, device) in [(0, "d0"), (index_of("d1").unwrap(), "d1")] {
                 let before = ["d0", "d1"].map(sent_octets);
                 let out = Outbound {
+                    from,
                     interface,
                     ..Outbound::stamped(far.parse().unwrap())
                 };

@@ -7,7 +7,7 @@ use twinpath_proto::extension::{
     SentReply, SessionState, SyncSource, reflect,
 };
 use twinpath_proto::reflector::{Access, Ignored};
-use twinpath_wire::{Arrival, Rung, Stamp, TimeFormat, Tos, Wall, WireTime};
+use twinpath_wire::{Arrival, Dscp, Rung, Stamp, TimeFormat, Tos, Wall, WireTime};
 
 use super::ip;
 use crate::stamp::known_key;
@@ -33,7 +33,13 @@ impl Rig {
     pub(super) fn new() -> Self {
         let from: SocketAddr = "192.0.2.1:40000".parse().unwrap();
         Self {
-            policy: ExtensionPolicy::default(),
+            policy: ExtensionPolicy {
+                dscp: [10, 46]
+                    .map(|dscp| Dscp::new(dscp).unwrap())
+                    .into_iter()
+                    .collect(),
+                ..ExtensionPolicy::default()
+            },
             host: host(1_500, SyncSource::Ntp),
             session: Some(SessionState::default()),
             arrival: Arrival {
@@ -147,7 +153,7 @@ pub(super) fn rig(name: &str) -> Rig {
         },
         "cos_refused" => {
             let mut rig = rig.arrived_with(10, 1);
-            rig.policy.dscp = Some(DscpSet::default());
+            rig.policy.dscp = DscpSet::default();
             rig
         }
         "reserved_bits" => rig.arrived_with(46, 0),

@@ -34,6 +34,8 @@ struct Row {
     asked: Requests,
     /// The Multiplier of the requests' Error Estimate.
     multiplier: u8,
+    /// TLVs behind a STAMP request.
+    chain: &'static [u8],
     sees: fn(&Seen) -> bool,
 }
 
@@ -52,6 +54,7 @@ const fn row(
         given,
         asked: ONE,
         multiplier: 1,
+        chain: &[],
         sees,
     }
 }
@@ -82,7 +85,7 @@ impl Seen {
 }
 
 fn rows() -> Vec<Row> {
-    [sessions(), replies(), output()]
+    [sessions(), replies(), extensions(), output()]
         .into_iter()
         .flatten()
         .collect()
@@ -142,6 +145,49 @@ fn sessions() -> Vec<Row> {
             })
         },
         row("--threads", JSON, "--threads 3", |seen| seen.threads == 3),
+    ]
+}
+
+/// A row with one STAMP request that has these TLVs.
+fn tlvs(
+    option: &'static str,
+    given: &'static str,
+    chain: &'static [u8],
+    sees: fn(&Seen) -> bool,
+) -> Row {
+    Row {
+        asked: (&[(0, 44, 0)], &[]),
+        chain,
+        ..row(option, JSON, given, sees)
+    }
+}
+
+fn extensions() -> Vec<Row> {
+    const LOCATION: &[u8] = &[0x80, 2, 0, 4, 0, 0, 0, 0];
+    vec![
+        tlvs(
+            "--allow-dscp",
+            "--allow-dscp af41,ef",
+            &[0x80, 4, 0, 4, 0xb8, 0, 0, 0],
+            |seen| {
+                let is_asked = |packet: &Packet| packet.tos == 0xb8;
+                seen.all(|packet| {
+                    is_asked(packet) && packet.payload[44..] == [0, 4, 0, 4, 0xb8, 0, 0, 0]
+                })
+            },
+        ),
+        tlvs("--location", "--location none", LOCATION, |seen| {
+            seen.all(|packet| packet.payload[44..] == [0, 2, 0, 4, 0, 0, 0, 0])
+        }),
+        tlvs(
+            "--micro-session-id",
+            "--micro-session-id 5",
+            &[0x80, 11, 0, 4, 0, 9, 0, 0],
+            |seen| seen.all(|packet| packet.payload[44..] == [0, 11, 0, 4, 0, 9, 0, 5]),
+        ),
+        tlvs("--no-tlv", "--no-tlv", LOCATION, |seen| {
+            seen.all(|packet| packet.payload[44..] == *LOCATION)
+        }),
     ]
 }
 
@@ -214,7 +260,7 @@ fn output() -> Vec<Row> {
 }
 
 /// Options whose effect another test holds, by its name in this binary.
-const ELSEWHERE: [(&str, &str, &str); 6] = [
+const ELSEWHERE: [(&str, &str, &str); 7] = [
     (
         "--raw-t3",
         "raw_t3_is_said_to_be_sent_as_it_was_read",
@@ -245,7 +291,13 @@ const ELSEWHERE: [(&str, &str, &str); 6] = [
         "the_tlvs_of_an_open_request_are_processed_by_their_hmac",
         AUTHENTICATED,
     ),
+    (
+        "--allow-return-address",
+        "a_reply_goes_to_another_address_where_that_is_allowed",
+        WAYS,
+    ),
 ];
+const WAYS: &str = include_str!("../ways.rs");
 const AUTHENTICATED: &str = include_str!("../authenticated.rs");
 
 fn observe(row: &Row, given: &str) -> Option<Seen> {
@@ -273,6 +325,7 @@ fn observe(row: &Row, given: &str) -> Option<Seen> {
                 if *octets == 44 {
                     packet[14..16].copy_from_slice(&[2, 1]);
                 }
+                packet.extend(row.chain);
                 socket.send_to(&packet, (far, port)).unwrap();
             }
         }

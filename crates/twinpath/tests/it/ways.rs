@@ -1,0 +1,230 @@
+//! The way of a reply as a TLV of STAMP asks for it (RFC 9503), between two hosts with two links.
+
+use std::net::UdpSocket;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::hosts::{Hosts, ip};
+use crate::program::{Responder, finish};
+use crate::responders::last_words;
+
+/// Sends a STAMP request with a TLV, and prints of the reply: the address and the interface that it came
+/// to, that it came from, and its TLV. Arguments: own addresses (the request has the first), the far
+/// address, the TLV.
+const ASK: &str = "
+import select, socket, struct, sys
+near, far, tlv = sys.argv[1].split(','), sys.argv[2], bytes.fromhex(sys.argv[3])
+six = ':' in far
+family, level, option = (socket.AF_INET6, 41, 49) if six else (socket.AF_INET, 0, 8)
+sockets = []
+for address in near:
+    one = socket.socket(family, socket.SOCK_DGRAM)
+    one.setsockopt(level, option, 1)
+    one.bind((address, 40000))
+    sockets.append(one)
+request = struct.pack('!IIIH', 0, 0xeeae8517, 1, 0x8001) + bytes([2, 1]) + bytes(28) + tlv
+sockets[0].sendto(request, (far, 862))
+ready, _, _ = select.select(sockets, [], [], 5)
+for one in ready:
+    reply, control, _, source = one.recvmsg(2000, 200)
+    info = control[0][2]
+    index = struct.unpack('@I', info[16:20] if six else info[:4])[0]
+    print(one.getsockname()[0], socket.if_indextoname(index), source[0], reply[44:].hex())
+";
+
+/// Two hosts with two links: 10.98.0 and fd98 by `v0` and `v1`, 10.99.0 and fd99 by `w0` and `w1`.
+/// The far host's routes to the near one's addresses on the second link lead over the first.
+fn two_links() -> Option<Hosts> {
+    let hosts = Hosts::new()?;
+    let (near, far) = (&hosts.near, &hosts.far);
+    for line in [
+        format!("-n {near} link add w0 type veth peer name w1 netns {far}"),
+        format!("netns exec {near} sysctl -qw net.ipv4.conf.all.rp_filter=0"),
+        format!("netns exec {far} sysctl -qw net.ipv4.conf.all.rp_filter=0"),
+        format!("netns exec {near} sysctl -qw net.ipv4.conf.v0.rp_filter=0"),
+        format!("netns exec {far} sysctl -qw net.ipv4.conf.w1.rp_filter=0"),
+        format!("-n {near} addr add 10.99.0.1/24 dev w0"),
+        format!("-n {far} addr add 10.99.0.2/24 dev w1"),
+        format!("-n {near} addr add fd99::1/64 dev w0 nodad"),
+        format!("-n {far} addr add fd99::2/64 dev w1 nodad"),
+        format!("-n {near} addr add 10.98.0.9/24 dev v0"),
+        format!("-n {near} link set w0 up"),
+        format!("-n {far} link set w1 up"),
+        format!("-n {far} route add 10.99.0.1/32 via 10.98.0.1"),
+        format!("-n {far} -6 route add fd99::1/128 via fd98::1"),
+    ] {
+        ip(&line).unwrap_or_else(|why| panic!("ip {line}: {why}"));
+    }
+    let python = Command::new("python3").arg("--version").output();
+    if python.is_err() {
+        eprintln!("skipped: no python3");
+        return None;
+    }
+    Some(hosts)
+}
+
+fn responder(hosts: &Hosts, options: &str) -> Responder {
+    hosts.responder(&format!(":862 --json {options}"))
+}
+
+/// What [`ASK`] prints; nothing without a reply.
+fn ask(hosts: &Hosts, near: &str, far: &str, tlv: &str) -> String {
+    let mut python = Command::new("python3");
+    python.args(["-c", ASK, near, far, tlv]);
+    let mut command = Hosts::on(&hosts.near, &python);
+    command.stdin(Stdio::null());
+    let done = finish(command);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    done.stdout.trim().to_owned()
+}
+
+#[test]
+fn a_reply_comes_from_the_node_address_that_was_asked_for() {
+    let Some(hosts) = two_links() else { return };
+    let _responder = responder(&hosts, "");
+    // 10.98.0.3 is the far host's, 10.98.0.77 is not.
+    for (tlv, seen) in [
+        (
+            "800900040a620003",
+            "10.98.0.1 v0 10.98.0.3 000900040a620003",
+        ),
+        (
+            "800900040a62004d",
+            "10.98.0.1 v0 10.98.0.2 800900040a62004d",
+        ),
+    ] {
+        assert_eq!(ask(&hosts, "10.98.0.1", "10.98.0.2", tlv), seen);
+    }
+    let six = "80090010fd980000000000000000000000000002";
+    let seen = ask(&hosts, "fd99::1", "fd99::2", six);
+    assert_eq!(seen, format!("fd99::1 v0 fd98::2 00{}", &six[2..]));
+}
+
+#[test]
+fn an_address_that_the_host_has_only_now_is_its_own_soon() {
+    let Some(hosts) = two_links() else { return };
+    let _responder = responder(&hosts, "");
+    let tlv = "800900040a62004d";
+    let until = Instant::now() + Duration::from_mins(1);
+    ip(&format!("-n {} addr add 10.98.0.77/24 dev v1", hosts.far)).unwrap();
+    while ask(&hosts, "10.98.0.1", "10.98.0.2", tlv)
+        != format!("10.98.0.1 v0 10.98.0.77 00{}", &tlv[2..])
+    {
+        assert!(Instant::now() < until, "the address is not known");
+    }
+}
+
+#[test]
+fn a_reply_goes_to_another_address_where_that_is_allowed() {
+    let Some(hosts) = two_links() else { return };
+    let near = "10.98.0.1,10.98.0.9,10.99.0.1";
+    for (options, tlv, seen) in [
+        (
+            "--allow-return-address 10.98.0.9",
+            "800a0008800200040a620009",
+            "10.98.0.9 v0 10.98.0.2 000a0008000200040a620009",
+        ),
+        (
+            "",
+            "800a0008800200040a620009",
+            "10.98.0.1 v0 10.98.0.2 800a0008800200040a620009",
+        ),
+        (
+            "--allow-return-address 10.98.0.9",
+            "800a0008800200040a630001",
+            "10.98.0.1 v0 10.98.0.2 800a0008800200040a630001",
+        ),
+    ] {
+        let responder = responder(&hosts, options);
+        assert_eq!(ask(&hosts, near, "10.98.0.2", tlv), seen, "{options}");
+        assert_eq!(last_words(responder)["ways_refused"], 0);
+    }
+}
+
+#[test]
+fn a_reply_on_the_same_link_leaves_by_it_though_the_route_says_another() {
+    let Some(hosts) = two_links() else { return };
+    let same_link = "800a00088001000400000001";
+    for (near, far) in [("10.99.0.1", "10.99.0.2"), ("fd99::1", "fd99::2")] {
+        let responder = responder(&hosts, "");
+        let ordinary = ask(&hosts, near, far, "80020004 00000000");
+        assert!(
+            ordinary.starts_with(&format!("{near} v0 {far} ")),
+            "{ordinary}"
+        );
+        let seen = ask(&hosts, near, far, same_link);
+        assert_eq!(seen, format!("{near} w0 {far} 000a00080001000400000001"));
+        assert_eq!(last_words(responder)["ways_refused"], 0);
+    }
+}
+
+#[test]
+fn a_reply_that_cannot_leave_by_its_link_takes_the_ordinary_way_and_says_so() {
+    let Some(hosts) = two_links() else { return };
+    // From an address of the first link by the second, on which the far host has no route there.
+    let route = "-6 route add fd98:9::2/128 via fd99::2";
+    ip(&format!(
+        "-n {} addr add fd98:9::2/128 dev lo nodad",
+        hosts.far
+    ))
+    .unwrap();
+    ip(&format!("-n {} {route}", hosts.near)).unwrap();
+    for (options, far) in [("", "fd98:9::2"), ("fd99::2", "fd99::2")] {
+        let responder = match options {
+            "" => responder(&hosts, ""),
+            // Bound to an address, the kernel does not keep to an interface.
+            near => hosts.responder(&format!("[{near}]:862 --json")),
+        };
+        let seen = ask(&hosts, "fd98::1", far, "800a00088001000400000001");
+        assert_eq!(
+            seen,
+            format!("fd98::1 v0 {far} 800a00080001000400000001"),
+            "{options}"
+        );
+        assert_eq!(last_words(responder)["ways_refused"], 1);
+    }
+}
+
+#[test]
+fn without_a_reply_a_request_is_counted() {
+    let Some(hosts) = two_links() else { return };
+    let responder = responder(&hosts, "");
+    assert_eq!(
+        ask(&hosts, "10.98.0.1", "10.98.0.2", "800a00088001000400000000"),
+        ""
+    );
+    let last = last_words(responder);
+    assert_eq!(
+        (&last["reflected"], &last["ignored"]["no_reply_wanted"]),
+        (&0.into(), &1.into())
+    );
+}
+
+#[test]
+fn a_follow_up_says_when_the_reply_before_left() {
+    let responder = Responder::start("127.0.0.1:0");
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_mins(1)))
+        .unwrap();
+    let mut request = [0; 64];
+    request[4..14].copy_from_slice(&[0xee, 0xae, 0x85, 0x17, 0, 0, 0, 1, 0x80, 1]);
+    request[44..48].copy_from_slice(&[0x80, 7, 0, 16]);
+    let word = |octets: &[u8]| u64::from_be_bytes(octets.try_into().unwrap());
+    let mut before = None;
+    // A stamp may come too late for the next reply.
+    let told = (0..1_000_u32).find_map(|seq| {
+        request[..4].copy_from_slice(&seq.to_be_bytes());
+        socket.send_to(&request, responder.at).unwrap();
+        let mut reply = [0; 64];
+        socket.recv(&mut reply).unwrap();
+        let follow_up = reply[48..].to_vec();
+        let earlier = before.replace(reply)?;
+        (word(&follow_up[4..12]) != 0).then_some((earlier, follow_up))
+    });
+    let (earlier, follow_up) = told.expect("no stamp in time");
+    assert_eq!(follow_up[..4], earlier[..4], "its number");
+    let (t3, left) = (word(&earlier[4..12]), word(&follow_up[4..12]));
+    assert!(left >= t3 && left - t3 < 60 << 32, "{t3} {left}");
+    assert_eq!(follow_up[12..], [2, 0, 0, 0], "software");
+}
