@@ -94,7 +94,7 @@ fn twamp_packets_are_twamp_to_others() {
         "ip.flags.df",
         "_ws.malformed",
     ];
-    let line = "sender 10.98.0.2 -c 4 -i 20 --padding 100 --dscp af41 --ttl 33";
+    let line = "sender 10.98.0.2 -c 4 -i 1s --padding 100 --dscp af41 --ttl 33";
     let Some(rows) = captured(&hosts, 8, &fields, line) else {
         return;
     };
@@ -153,7 +153,7 @@ fn padding_is_zero_or_random_as_asked() {
     let Some(hosts) = Hosts::new() else { return };
     let _responder = hosts.responder(":20001");
     for (fill, zero) in [("zero", true), ("random", false)] {
-        let line = format!("sender 10.98.0.2 -c 2 -i 20 --padding 64 --fill {fill}");
+        let line = format!("sender 10.98.0.2 -c 2 -i 1s --padding 64 --fill {fill}");
         let Some(rows) = captured(&hosts, 4, &["udp.payload"], &line) else {
             return;
         };
@@ -171,7 +171,7 @@ fn padding_is_zero_or_random_as_asked() {
 fn stamp_packets_have_their_layout() {
     let Some(hosts) = Hosts::new() else { return };
     let _responder = hosts.responder(":20001");
-    let line = "sender 10.98.0.2:20001 --stamp --ssid 4660 --padding 50 -c 2 -i 20 --fill zero";
+    let line = "sender 10.98.0.2:20001 --stamp --ssid 4660 --padding 50 -c 2 -i 1s --fill zero";
     let Some(rows) = captured(&hosts, 4, &["udp.payload"], line) else {
         return;
     };
