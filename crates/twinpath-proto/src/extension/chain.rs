@@ -32,8 +32,6 @@ struct Scan {
     is_hmac_misplaced: bool,
     /// TLVs other than Extra Padding, or more than one of these.
     needs_hmac: bool,
-    /// TLVs and, at the end, octets that are none but begin like one.
-    headers: usize,
 }
 
 /// Makes the chain in `buffer[base..received]` that of the reply. The base packet is not touched and
@@ -83,11 +81,11 @@ pub fn reflect(
     };
     exchange.is_authentic |= is_checked;
     exchange.request = scan.shape;
-    let is_whole = process(chain, exchange)?;
-    let hmac_at = scan.hmac_at.filter(|_| is_checked && is_whole);
+    let processed = process(chain, exchange)?;
+    let hmac_at = scan.hmac_at.filter(|at| is_checked && *at < processed);
     let (octets, hmac_at) = match exchange.effects.replies {
-        Some(replies) if is_whole => resize(buffer, base, received, hmac_at, replies),
-        _ => (received, hmac_at),
+        Some(replies) => resize(buffer, base, received, hmac_at, replies),
+        None => (received, hmac_at),
     };
     Ok(Answer {
         octets,
@@ -157,14 +155,12 @@ impl Scan {
                 Err(broken) => {
                     scan.shape.is_malformed = true;
                     if let BrokenChain::PastEnd { header, .. } = broken {
-                        scan.headers += 1;
                         scan.is_hmac_misplaced |=
                             scan.hmac_at.is_some() && header.kind != TlvType::EXTRA_PADDING;
                     }
                     break;
                 }
             };
-            scan.headers += 1;
             let octets = TlvHeader::OCTETS + value.len();
             if header.kind == TlvType::EXTRA_PADDING {
                 paddings += 1;
@@ -173,17 +169,18 @@ impl Scan {
                 scan.shape.unpadded_octets += octets;
                 scan.is_hmac_misplaced |= scan.hmac_at.is_some();
             }
-            scan.shape.is_malformed |= !has_right_length(header.kind, value.len());
+            let is_wellformed = has_right_length(header.kind, value.len());
+            scan.shape.is_malformed |= !is_wellformed;
             let is_first = is_first(header.kind, &mut seen);
             match header.kind {
                 TlvType::HMAC if is_first => {
                     scan.hmac_at = Some(at);
-                    scan.is_hmac_misplaced |= value.len() != hmac::OCTETS;
+                    scan.is_hmac_misplaced |= !is_wellformed;
                 }
                 TlvType::RETURN_PATH if is_first => {
                     scan.shape.asks_no_reply = return_path::asks_no_reply(value);
                 }
-                TlvType::REFLECTED_CONTROL if is_first => {
+                TlvType::REFLECTED_CONTROL if is_first && is_wellformed => {
                     scan.shape.asks_replies = reflected_control::asks_replies(value);
                 }
                 _ => {}
@@ -196,7 +193,7 @@ impl Scan {
 }
 
 /// Whether no TLV of this type was met before. Of types that are not known, each is the first.
-fn is_first(kind: TlvType, seen: &mut u16) -> bool {
+pub(super) fn is_first(kind: TlvType, seen: &mut u16) -> bool {
     let Some(bit) = 1_u16.checked_shl(kind.0.into()) else {
         return true;
     };
@@ -235,29 +232,27 @@ fn flag_all(chain: &mut [u8], flags: TlvFlags) {
     }
 }
 
-/// Processes TLV after TLV, until one is malformed. Whether none was.
-fn process(chain: &mut [u8], exchange: &mut Exchange<'_>) -> Result<bool, Ignored> {
+/// Processes TLV after TLV, until one is malformed. Octets that were processed.
+fn process(chain: &mut [u8], exchange: &mut Exchange<'_>) -> Result<usize, Ignored> {
     let mut at = 0;
     let mut seen = 0;
-    let mut past_end = None;
     for tlv in TlvsMut::new(chain) {
         let TlvMut { header, value } = match tlv {
             Ok(tlv) => tlv,
             Err(BrokenChain::PastEnd { .. }) => {
-                past_end = Some(at);
+                sub_tlv::mark_malformed(chain, at);
                 break;
             }
             // Too few octets for a header: nothing to mark (row ST-26).
-            Err(BrokenChain::NoHeader { .. }) => return Ok(false),
+            Err(BrokenChain::NoHeader { .. }) => break,
         };
-        at += TlvHeader::OCTETS + value.len();
         let extension = of(header.kind);
         if !has_right_length(header.kind, value.len()) {
             header.flags = TlvFlags::MALFORMED;
             if let Some(extension) = extension {
                 extension.reset(value);
             }
-            return Ok(false);
+            break;
         }
         let counts = is_first(header.kind, &mut seen);
         let outcome = match extension {
@@ -271,11 +266,9 @@ fn process(chain: &mut [u8], exchange: &mut Exchange<'_>) -> Result<bool, Ignore
             Outcome::NotUsed => TlvFlags::UNRECOGNIZED,
             Outcome::Unmet => TlvFlags::CONFORMANT,
         };
+        at += TlvHeader::OCTETS + value.len();
     }
-    if let Some(at) = past_end {
-        sub_tlv::mark_malformed(chain, at);
-    }
-    Ok(past_end.is_none())
+    Ok(at)
 }
 
 /// Leaves out the request's Extra Padding, and fills up to what was asked for with one of zeros, before

@@ -200,21 +200,25 @@ impl Seen {
     }
 }
 
-/// Whether no TLV says that the request's HMAC was wrong and, with a key, the reply's own is right.
+/// Whether no TLV says that the request's HMAC was wrong and, with a key, the reply's own is right and
+/// covers all TLVs but Extra Padding (row ST-50).
 fn is_verified(chain: &[u8], number: [u8; 4], key: Option<&StampKey>) -> bool {
     let mut at = 0;
     let mut is_right = key.is_none();
+    let mut is_signed = false;
     for tlv in Tlvs::new(chain) {
         let Ok(Tlv { header, value }) = tlv else {
             break;
         };
-        if header.flags.has(TlvFlags::INTEGRITY) {
+        let is_beyond = is_signed && header.kind != TlvType::EXTRA_PADDING;
+        if header.flags.has(TlvFlags::INTEGRITY) || is_beyond {
             return false;
         }
         if let (TlvType::HMAC, Some(key)) = (header.kind, key)
             && let (Some(before), Ok(digest)) =
                 (chain.get(..at), <&[u8; hmac::OCTETS]>::try_from(value))
         {
+            is_signed = true;
             is_right = key.verify(&[&number, before], digest);
         }
         at += TlvHeader::OCTETS + value.len();

@@ -143,16 +143,18 @@ fn write_mac(sub: &mut TlvMut<'_>, mac: Option<[u8; 6]>) -> Sub {
 }
 
 fn write_address(sub: &mut TlvMut<'_>, address: Option<IpAddr>, v4: TlvType, v6: TlvType) -> Sub {
-    let (kind, octets) = match address {
-        Some(IpAddr::V4(address)) => (v4, address.octets().to_vec()),
-        Some(IpAddr::V6(address)) => (v6, address.octets().to_vec()),
-        None => return Sub::NotUsed,
+    let mut write = |kind, octets: &[u8]| {
+        sub.header.kind = kind;
+        if let Some(field) = sub.value.get_mut(..octets.len()) {
+            field.copy_from_slice(octets);
+        }
+        Sub::Used
     };
-    sub.header.kind = kind;
-    for (field, octet) in sub.value.iter_mut().zip(octets) {
-        *field = octet;
+    match address {
+        Some(IpAddr::V4(address)) => write(v4, &address.octets()),
+        Some(IpAddr::V6(address)) => write(v6, &address.octets()),
+        None => Sub::NotUsed,
     }
-    Sub::Used
 }
 
 fn mac_text(octets: &[u8]) -> String {

@@ -79,8 +79,7 @@ impl Extension for ReflectedControl {
             };
             matches &= is_met != Group::Missed;
             match is_met {
-                Group::Met | Group::Missed => Sub::Used,
-                Group::Filler => Sub::Copied,
+                Group::Met | Group::Missed | Group::Filler => Sub::Used,
                 Group::Unknown => Sub::NotUsed,
             }
         });
@@ -150,7 +149,9 @@ fn group_matches(sub: &TlvMut<'_>, exchange: &Exchange<'_>) -> Option<Group> {
             let (head, prefix) = sub.value.split_first_chunk::<4>()?;
             let [length, ..] = *head;
             let group = IpNet::new(address(prefix)?, length).ok()?;
-            Some(of(exchange.host.has_any_in(&group)))
+            // Nothing has bits beyond the mask.
+            let is_masked = group.addr() == group.network();
+            Some(of(is_masked && exchange.host.has_any_in(&group)))
         }
         LAYER_2_GROUP => None,
         _ => Some(Group::Unknown),

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use twinpath_wire::{Tlv, TlvHeader, TlvType, TlvWriter, Tlvs, Tos};
 
+use super::chain::is_first;
 use super::destination_node::{address, octets};
 use super::sub_tlv::{self, Sub};
 use super::{Exchange, Extension, Outcome};
@@ -21,12 +22,13 @@ const SRV6: TlvType = TlvType(4);
 /// Bit 31 of the Control Code: a reply is wanted, on the link that the request came in on.
 const REPLY_REQUEST: u32 = 1;
 
-/// What a Control Code asks for: whether a reply is wanted. `None`: there is none that is well formed.
+/// What the Control Code that counts, the first, asks for: whether a reply is wanted. `None`: there is
+/// none, or it is malformed.
 fn control_code(value: &[u8]) -> Option<bool> {
     Tlvs::new(value)
         .map_while(Result::ok)
-        .filter(|sub| sub.header.kind == CONTROL_CODE)
-        .find_map(wants_reply)
+        .find(|sub| sub.header.kind == CONTROL_CODE)
+        .and_then(wants_reply)
 }
 
 fn wants_reply(sub: Tlv<'_>) -> Option<bool> {
@@ -65,6 +67,7 @@ impl Extension for ReturnPath {
             return Err(Ignored::NoReplyWanted);
         }
         let mut is_used = false;
+        let mut seen = 0;
         let mut same_link = None;
         let mut to = None;
         let is_whole = sub_tlv::each(value, |sub| {
@@ -87,9 +90,10 @@ impl Extension for ReturnPath {
                 return Sub::Malformed;
             }
             let is_address = sub.header.kind == RETURN_ADDRESS;
+            let counts = is_first(sub.header.kind, &mut seen);
             // A Control Code excludes the others; the first of a kind counts (rows SL-4, SL-22).
-            if is_used || (is_address && control.is_some()) || !can_be_used {
-                return Sub::Copied;
+            if !counts || is_used || (is_address && control.is_some()) || !can_be_used {
+                return Sub::NotUsed;
             }
             is_used = true;
             if is_address {

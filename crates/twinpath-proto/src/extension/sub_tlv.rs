@@ -11,8 +11,6 @@ pub(super) enum Sub {
     NotUsed,
     /// Its Length is wrong: M.
     Malformed,
-    /// Left as it came.
-    Copied,
 }
 
 /// Gives each sub-TLV to `each` and sets its flags by what that says, until the first that is
@@ -38,7 +36,6 @@ pub(super) fn each(octets: &mut [u8], mut each: impl FnMut(&mut TlvMut<'_>) -> S
                 is_whole = false;
                 TlvFlags::MALFORMED
             }
-            Sub::Copied => continue,
         };
         if !is_whole {
             break;

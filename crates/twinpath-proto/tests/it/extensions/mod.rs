@@ -4,6 +4,8 @@
 mod answers;
 mod any_chain;
 mod asking;
+mod captured;
+mod edges;
 mod engine;
 mod rig;
 
