@@ -15,6 +15,7 @@
 
 mod control;
 pub mod corpus;
+mod extensions;
 mod files;
 mod input;
 mod keys;
@@ -32,7 +33,7 @@ mod sender;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     ("packets", packets::packets),
     ("messages", messages::messages),
     ("server", control::server),
@@ -42,6 +43,7 @@ pub const TARGETS: [Target; 14] = [
     ("sender", sender::sender),
     ("reflector", reflector::reflector),
     ("negotiated", reflector::negotiated),
+    ("extensions", extensions::extensions),
     ("samples", samples::samples),
     ("keys", keys::keys),
     ("options", options::options),

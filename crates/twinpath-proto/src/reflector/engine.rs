@@ -70,7 +70,8 @@ impl SessionReflector {
     /// makes longer is truncated to the buffer.
     ///
     /// # Errors
-    /// Why there is no reply; counted already. The buffer is then unchanged.
+    /// Why there is no reply; counted already. The buffer is then unchanged, but for TLVs before the one
+    /// that asks for none.
     pub fn reflect(
         &mut self,
         now: Mono,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use twinpath_proto::extension::Learnt;
 use twinpath_proto::reflector::{Access, Ignored, ReflectorConfig, SessionReflector};
 use twinpath_proto::stamp::StampKey;
-use twinpath_wire::Tos;
+use twinpath_wire::{Dscp, Mono, Tos};
 
 use super::hex;
 use super::rig::Rig;
@@ -220,7 +220,7 @@ fn of_two_dscps_the_first_is_that_of_the_reply() {
     let other = [0x80, 4, 0, 4, 20 << 2, 0, 0xff, 0xff];
     let request = request(&[&COS, &other]);
     let (reply, effects) = rig.answer(&request, &request).unwrap();
-    assert_eq!(effects.dscp.map(|dscp| dscp.value()), Some(10));
+    assert_eq!(effects.dscp.map(Dscp::value), Some(10));
     let fields = |dscp: u16, rp: u16| (dscp << 10 | 46 << 4 | 2 << 2 | rp).to_be_bytes();
     assert_eq!(reply[48..50], fields(10, 0));
     assert_eq!(reply[56..60], [fields(20, 1), [0; 2]].concat());
@@ -237,7 +237,7 @@ fn network_control_is_given_only_to_what_arrived_with_it() {
         let mut rig = Rig::new().arrived_with(arrived, 0);
         let request = request(&[&[0x80, 4, 0, 4, asked << 2, 0, 0, 0]]);
         let (reply, effects) = rig.answer(&request, &request).unwrap();
-        let given = effects.dscp.map(|dscp| dscp.value());
+        let given = effects.dscp.map(Dscp::value);
         assert_eq!(given, Some(if is_given { asked } else { arrived }));
         assert_eq!(reply[49] & 3, u8::from(!is_given));
     }
@@ -301,7 +301,7 @@ fn a_packet_that_is_discarded_is_not_of_the_session() {
         let mut buffer = request(&[&[0x80, 11, 0, 4, 0, 3, 0, id], &counting]);
         buffer[15] = 9;
         let octets = buffer.len();
-        let now = twinpath_wire::Mono::from_ns(1_000_000_000);
+        let now = Mono::from_ns(1_000_000_000);
         reflector
             .reflect(now, &mut buffer, octets, &arrival)
             .map(|_| (buffer[3], buffer[63], buffer[67]))
@@ -309,4 +309,47 @@ fn a_packet_that_is_discarded_is_not_of_the_session() {
     assert_eq!(ask(5), Ok((0, 1, 1)));
     assert_eq!(ask(6), Err(Ignored::MicroSession));
     assert_eq!(ask(0), Ok((1, 2, 2)));
+}
+
+#[test]
+fn a_micro_session_needs_no_state() {
+    let mut rig = Rig::new();
+    (rig.session, rig.policy.micro_session) = (None, Some(5));
+    let reply = tlvs(&mut rig, &request(&[&[0x80, 11, 0, 4, 0, 3, 0, 5]]));
+    assert_eq!(reply, [0, 11, 0, 4, 0, 3, 0, 5]);
+    let other = request(&[&[0x80, 11, 0, 4, 0, 3, 0, 6]]);
+    assert_eq!(
+        rig.answer(&other, &other).err(),
+        Some(Ignored::MicroSession)
+    );
+}
+
+#[test]
+fn number_0_and_no_reply_do_not_contradict() {
+    let mut none = CONTROL;
+    none[7] = 0;
+    for request in [request(&[&none, &NO_REPLY]), request(&[&NO_REPLY, &none])] {
+        let mut rig = Rig::new().allowing_control();
+        assert!(rig.answer(&request, &request).is_err());
+    }
+}
+
+#[test]
+fn the_mark_of_a_session_goes_round_and_is_moved_by_verified_packets_alone() {
+    let mut rig = Rig::new().allowing_control();
+    let key = known_key();
+    let mut copies = |seq: u32, is_right: bool| {
+        let mut request = request(&[&CONTROL, &[0x80, 8, 0, 16], &[0; 16]]);
+        request[..4].copy_from_slice(&seq.to_be_bytes());
+        let digest = key.sign(&[&seq.to_be_bytes(), &CONTROL]);
+        request[64..].copy_from_slice(&digest);
+        request[79] ^= u8::from(!is_right);
+        let (_, effects) = rig.answer(&request, &request).unwrap();
+        effects.replies.is_some()
+    };
+    assert!(copies(u32::MAX - 1, true));
+    assert!(!copies(u32::MAX - 1, true));
+    assert!(!copies(7, false));
+    assert!(copies(u32::MAX, true) && copies(0, true));
+    assert!(!copies(u32::MAX, true));
 }
