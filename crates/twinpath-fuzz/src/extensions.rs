@@ -99,12 +99,12 @@ fn policy(input: &mut Input<'_>) -> ExtensionPolicy {
             2 => LocationPolicy::Ports,
             _ => LocationPolicy::All,
         },
-        dscp: (flags & 8 != 0).then(|| {
+        dscp: if flags & 8 == 0 {
+            DscpSet::default()
+        } else {
             let allowed = (0..64).filter(|code| dscp >> code & 1 == 1);
-            allowed
-                .filter_map(|dscp| Dscp::new(dscp).ok())
-                .collect::<DscpSet>()
-        }),
+            allowed.filter_map(|dscp| Dscp::new(dscp).ok()).collect()
+        },
         return_addresses: Access::only(&prefixes[1..]),
         control: (flags & 16 != 0).then(|| ControlPolicy {
             allow: Access::only(&prefixes),
@@ -235,9 +235,9 @@ fn check_allowed(
         let control = policy.control.as_ref().expect("it is disabled");
         assert!(is_authentic || control.unauthenticated, "not authentic");
     }
-    if let (Some(dscp), Some(tos), Some(allowed)) = (effects.dscp, arrival.tos, policy.dscp) {
+    if let (Some(dscp), Some(tos)) = (effects.dscp, arrival.tos) {
         assert!(
-            dscp == tos.dscp() || allowed.has(dscp),
+            dscp == tos.dscp() || policy.dscp.has(dscp),
             "{dscp:?} is not allowed"
         );
     }

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use twinpath_proto::extension::{ControlPolicy, Host, SyncSource};
+use twinpath_proto::extension::{ControlPolicy, DscpSet, Host, SyncSource};
 use twinpath_proto::reflector::{Access, ReflectorConfig, SessionReflector};
 use twinpath_proto::stamp::{KeyScope, StampKeys};
 use twinpath_wire::{
-    Arrival, ErrorEstimate, Mono, Rung, Stamp, TimeFormat, TlvHeader, TlvType, Tlvs, Wall, WireTime,
+    Arrival, Dscp, ErrorEstimate, Mono, Rung, Stamp, TimeFormat, TlvHeader, TlvType, Tlvs, Wall,
+    WireTime,
 };
 
 use super::hex;
@@ -200,6 +201,7 @@ const CAPTURES: [(&str, u16, SyncSource, &[Difference]); 11] = [
 fn ours(sync: SyncSource) -> SessionReflector {
     let mut config = ReflectorConfig::default();
     config.extensions.micro_session = Some(5);
+    config.extensions.dscp = DscpSet::default().with(Dscp::EF);
     config.extensions.control = Some(ControlPolicy {
         allow: Access::only(&["127.0.0.0/8".parse().unwrap()]),
         unauthenticated: false,

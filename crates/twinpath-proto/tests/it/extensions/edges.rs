@@ -227,9 +227,9 @@ fn of_two_dscps_the_first_is_that_of_the_reply() {
 }
 
 #[test]
-fn network_control_is_given_only_to_what_arrived_with_it() {
+fn a_dscp_that_is_not_allowed_is_given_only_to_what_arrived_with_it() {
     for (arrived, asked, is_given) in [
-        (0, 47, true),
+        (0, 46, true),
         (0, 48, false),
         (48, 48, true),
         (56, 48, false),
