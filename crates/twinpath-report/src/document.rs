@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 use twinpath_metrics::{DelayFigures, DuplicationFigures, LossPeriods};
+use twinpath_proto::extension::{FactValue, Learnt};
 use twinpath_proto::sender::PayloadSize;
 use twinpath_wire::nanoseconds;
 
@@ -120,6 +121,9 @@ pub struct SessionDocument<'a> {
     /// Which of several paths to its target it takes, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<u16>,
+    /// What was learnt by each TLV that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stamp: Option<BTreeMap<String, BTreeMap<&'static str, FactValue>>>,
 }
 
 /// What a session measures.
@@ -230,8 +234,16 @@ impl<'a> SessionDocument<'a> {
             target: TargetDocument::new(&report.identity, |it| requested.endpoint(it)),
             class: report.identity.tos.dscp().to_string(),
             path: report.identity.path,
+            stamp: report.learnt.as_ref().map(learnt),
         }
     }
+}
+
+/// The facts of each TLV, whose name has underscores here.
+fn learnt(learnt: &Learnt) -> BTreeMap<String, BTreeMap<&'static str, FactValue>> {
+    let facts = learnt.facts().into_iter();
+    let named = facts.map(|(name, facts)| (name.replace('-', "_"), facts.into_iter().collect()));
+    named.collect()
 }
 
 /// Whether the reflector's time was measured; `None` without it.

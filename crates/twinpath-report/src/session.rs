@@ -9,6 +9,7 @@ use twinpath_metrics::{
     Basis, BinFigures, ClockEstimate, ClockModel, Coverage, Distributions, FarStep, Figures,
     MetricsConfig, SessionMetrics, Timeline, VoiceFigures, figures,
 };
+use twinpath_proto::extension::Learnt;
 use twinpath_proto::sender::{PayloadSize, SenderCounters};
 use twinpath_wire::{ErrorEstimate, Rung, Wall, nanoseconds};
 
@@ -137,6 +138,9 @@ pub struct SessionReport {
     /// Counts of the Session-Sender, including replies with anomalies.
     #[serde(rename = "tally")]
     pub counters: SenderCounters,
+    /// What the TLVs of replies have taught; `None`: none were asked for.
+    #[serde(default, rename = "tlvs", skip_serializing_if = "Option::is_none")]
+    pub learnt: Option<Learnt>,
     /// Where timestamps came from.
     #[serde(flatten)]
     pub stamps: StampReport,
@@ -200,6 +204,7 @@ impl SessionReport {
             duration: Duration::ZERO,
             achieved_pps: None,
             counters: SenderCounters::default(),
+            learnt: None,
             stamps: StampReport::of(&figures),
             receive_drops: 0,
             rebinds: 0,

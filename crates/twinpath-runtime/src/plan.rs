@@ -6,8 +6,10 @@ use std::time::Duration;
 use twinpath_metrics::{BinEdges, MetricsConfig, ReflectorKind};
 use twinpath_net::PathOptions;
 use twinpath_proto::TestGuard;
+use twinpath_proto::extension::AskedTlv;
 use twinpath_proto::reflector::ReflectorConfig;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Schedule, Wire};
+use twinpath_proto::stamp::StampKey;
 use twinpath_wire::{Tos, nanoseconds};
 
 /// Which source port a Session-Sender binds.
@@ -40,6 +42,10 @@ pub struct SenderPlan {
     pub wire: Wire,
     /// What protects its packets: the key of authenticated STAMP.
     pub guard: TestGuard,
+    /// What its packets ask for with STAMP's TLVs.
+    pub tlvs: Vec<AskedTlv>,
+    /// The key of their HMAC TLV.
+    pub tlv_key: Option<StampKey>,
     /// Stop when a reply does not carry the SSID of its request (row ST-19).
     pub stop_without_ssid: bool,
     /// When to end.
@@ -137,6 +143,8 @@ impl SenderPlan {
             earlier_port: None,
             wire: Wire::TWAMP_LIGHT,
             guard: TestGuard::default(),
+            tlvs: Vec::new(),
+            tlv_key: None,
             stop_without_ssid: false,
             limit: Limit::Count(100),
             schedule: Schedule::every(Duration::from_millis(100)),

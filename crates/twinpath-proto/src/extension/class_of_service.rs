@@ -81,3 +81,13 @@ impl Extension for ClassOfService {
         facts.push(("refused", FactValue::Flag(refused)));
     }
 }
+
+/// The DSCP with which a reflector says to have sent a reply: the one asked for, or that of the
+/// request.
+pub(super) fn reply_dscp(value: &[u8]) -> Option<Dscp> {
+    let [high, low] = *value.first_chunk()?;
+    let bits = u16::from_be_bytes([high, low]);
+    let is_refused = bits & 0b11 != 0;
+    let [_, dscp] = (bits >> if is_refused { 4 } else { 10 } & 0x3f).to_be_bytes();
+    Dscp::new(dscp).ok()
+}

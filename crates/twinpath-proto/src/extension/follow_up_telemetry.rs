@@ -69,6 +69,7 @@ impl Extension for FollowUpTelemetry {
     }
 
     fn observe(&self, value: &[u8], observation: &mut Observation) {
+        observation.tells_departures = true;
         if let Ok(value) = Value::ref_from_bytes(value)
             && !value.at.is_unset()
         {

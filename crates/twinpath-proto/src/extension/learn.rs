@@ -1,26 +1,61 @@
 //! What a Session-Sender learns from the TLVs of replies (rows ST-29, ST-63).
 
-use twinpath_wire::{Tlv, TlvFlags, TlvHeader, TlvType, Tlvs, Tos, WireTime};
+use serde::{Deserialize, Serialize};
+use twinpath_wire::{Delta, Dscp, Tlv, TlvFlags, TlvHeader, TlvType, Tlvs, Tos, WireTime};
 
-use super::{hmac, of};
+use super::{class_of_service, hmac, of};
 use crate::stamp::StampKey;
 
 /// What the replies of a session have taught.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Learnt {
     /// Replies with TLVs.
     pub replies: u64,
     /// Those whose TLVs were not used: their HMAC is missing or wrong, or the far end said that of
     /// the request's.
     pub unverified: u64,
+    /// Replies beyond the first to one request, where Reflected Test Packet Control asked for them.
+    pub copies: u64,
+    /// T3 that were corrected by Follow-Up Telemetry.
+    pub corrections: Corrections,
     /// By type, in the order of their first appearance.
     pub tlvs: Vec<Seen>,
 }
 
+/// Corrections of T3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Corrections {
+    /// How many.
+    pub count: u64,
+    /// How much later the replies left than T3 said, in all, in nanoseconds.
+    pub sum_ns: i64,
+    /// The largest of them.
+    pub max_ns: i64,
+}
+
+impl Corrections {
+    pub(crate) fn record(&mut self, later: Delta) {
+        self.max_ns = if self.count == 0 {
+            later.ns()
+        } else {
+            self.max_ns.max(later.ns())
+        };
+        self.count += 1;
+        self.sum_ns = self.sum_ns.saturating_add(later.ns());
+    }
+
+    /// The mean; `None` without one.
+    pub fn mean_ns(&self) -> Option<i64> {
+        self.sum_ns.checked_div(i64::try_from(self.count).ok()?)
+    }
+}
+
 /// A type of TLV in the replies of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// Its type.
+    #[serde(with = "type_number")]
     pub kind: TlvType,
     /// Replies in which the far end had processed it.
     pub processed: u64,
@@ -39,7 +74,7 @@ pub struct Seen {
 }
 
 /// A value, and the number of the request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Value {
     /// The request's number.
     pub seq: u64,
@@ -52,6 +87,8 @@ pub struct Value {
 pub struct Observation {
     /// The ToS with which the request arrived.
     pub tos_forward: Option<Tos>,
+    /// The far end says when replies left, as soon as it knows it.
+    pub tells_departures: bool,
     /// When an earlier reply left.
     pub follow_up: Option<FollowUp>,
     /// The Micro-session IDs of sender and reflector.
@@ -68,7 +105,8 @@ pub struct FollowUp {
 }
 
 /// A named value for reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum FactValue {
     /// A count, a number or nanoseconds.
     Number(i64),
@@ -197,6 +235,61 @@ impl Seen {
             extension.facts(self, &mut facts);
         }
         Some((extension.name(), facts))
+    }
+}
+
+impl Learnt {
+    /// The DSCP of replies where Class of Service sets it.
+    pub fn reply_dscp(&self) -> Option<Dscp> {
+        let mut seen = self.tlvs.iter();
+        let cos = seen.find(|seen| seen.kind == TlvType::CLASS_OF_SERVICE)?;
+        class_of_service::reply_dscp(&cos.last.octets)
+    }
+
+    /// What was learnt, for reports: facts by the name of each TLV.
+    pub fn facts(&self) -> Vec<(&'static str, Facts)> {
+        let mut all: Vec<_> = self.tlvs.iter().filter_map(Seen::facts).collect();
+        let mut add = |kind: TlvType, key, value: FactValue| {
+            let Some(extension) = of(kind) else { return };
+            let name = extension.name();
+            match all.iter_mut().find(|(other, _)| *other == name) {
+                Some((_, facts)) => facts.push((key, value)),
+                None => all.push((name, vec![(key, value)])),
+            }
+        };
+        if self.unverified > 0 {
+            add(TlvType::HMAC, "unverified", self.unverified.into());
+        }
+        if self.copies > 0 {
+            add(TlvType::REFLECTED_CONTROL, "copies", self.copies.into());
+        }
+        let follow_up = TlvType::FOLLOW_UP_TELEMETRY;
+        if let Some(mean_ns) = self.corrections.mean_ns() {
+            let corrections = self.corrections;
+            add(follow_up, "corrected", corrections.count.into());
+            add(follow_up, "correction_mean_ns", FactValue::Number(mean_ns));
+            add(
+                follow_up,
+                "correction_max_ns",
+                FactValue::Number(corrections.max_ns),
+            );
+        }
+        all
+    }
+}
+
+/// A type as its number.
+mod type_number {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use twinpath_wire::TlvType;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+    pub(super) fn serialize<S: Serializer>(kind: &TlvType, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u8(kind.0)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<TlvType, D::Error> {
+        u8::deserialize(from).map(TlvType)
     }
 }
 

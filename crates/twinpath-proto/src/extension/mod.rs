@@ -33,7 +33,7 @@ pub(crate) use chain::withdraw_way;
 pub use chain::{Answer, reflect};
 pub use exchange::{Effects, Exchange, Replies, SentReply, SessionState};
 pub use host::{Host, SyncSource};
-pub use learn::{FactValue, Facts, FollowUp, Learnt, Observation, Seen};
+pub use learn::{Corrections, FactValue, Facts, FollowUp, Learnt, Observation, Seen};
 pub use policy::{ControlPolicy, DscpSet, ExtensionPolicy, LocationPolicy};
 
 /// A STAMP extension.

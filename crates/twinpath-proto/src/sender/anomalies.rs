@@ -31,6 +31,8 @@ pub struct ReplyAnomalies {
     pub other_mode: u64,
     /// A STAMP Session Identifier other than ours; not measured (row ST-20).
     pub other_ssid: u64,
+    /// Without Micro-session IDs that are those of the session; not measured (rows SL-40 to SL-43).
+    pub micro_session: u64,
 
     /// Longer than the buffer, so that its end is missing; measured by the part received.
     pub truncated: u64,
@@ -69,7 +71,7 @@ impl ReplyAnomalies {
         self.last_sizes = other.last_sizes.or(self.last_sizes);
         add_counts!(self, other =>
             foreign_address, answers_elsewhere, foreign_t1, unknown_seq, too_short, not_a_reply,
-            looks_like_request, forged, other_mode, other_ssid, truncated, short_replies, z_wrong, unset_times,
+            looks_like_request, forged, other_mode, other_ssid, micro_session, truncated, short_replies, z_wrong, unset_times,
             t3_before_t2, residence_too_long, error_multiplier_zero, size_differs,
             padding_differs, ssid_missing,
         );

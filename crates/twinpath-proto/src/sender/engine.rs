@@ -15,6 +15,7 @@ use super::numbers::low32;
 use super::outbox::Outbox;
 use super::payload::Payload;
 use super::slots::{Missed, Slots};
+use super::tlvs::SessionTlvs;
 use crate::TestGuard;
 use crate::clock::{ClockPair, StepWatch};
 
@@ -60,6 +61,7 @@ pub struct SessionSender {
     pub(super) counters: SenderCounters,
     pub(super) payload: Payload,
     pub(super) guard: TestGuard,
+    pub(super) tlvs: Option<Box<SessionTlvs>>,
     pub(super) first: u64,
     pub(super) in_flight: InFlight,
     pub(super) linger: Linger,
@@ -110,6 +112,7 @@ impl SessionSender {
         Self {
             payload: Payload::new(&config),
             guard: TestGuard::default(),
+            tlvs: None,
             slots: Slots::new(
                 config.start,
                 config.schedule,
@@ -171,7 +174,12 @@ impl SessionSender {
         self.answered.enter(seq, self.in_flight.span(), now);
         let octets = self.payload.octets(seq - self.first).min(packet.len());
         if let Some(packet) = packet.get_mut(..octets) {
-            self.payload.write(low32(seq), packet);
+            let sent = (seq + 1 - self.first).saturating_sub(self.counters.send_errors);
+            let tlvs = self.tlvs.as_deref();
+            self.payload.write(low32(seq), packet, |rest| match tlvs {
+                None => rest,
+                Some(tlvs) => tlvs.write(low32(seq), rest, low32(sent)),
+            });
             if let Some(header) = packet.get_mut(..self.config.wire.request_header()) {
                 self.guard.prepare(header);
             }
@@ -284,6 +292,10 @@ impl SessionSender {
             && until <= self.now
         {
             self.decide_waiting(position);
+        }
+        if self.tlvs.is_some() && self.is_observed() {
+            // No reply comes any more that could say when an earlier one left.
+            self.decide_all_waiting();
         }
         self.counters.lost += self.in_flight.expire(self.now, self.loss_wait());
     }

@@ -21,7 +21,13 @@ const BETTER_STAMP_WAIT: Duration = Duration::from_millis(10);
 
 impl SessionSender {
     /// A first reply, complete except for its T1, which may still improve, and its fate.
-    pub(super) fn admit(&mut self, sample: Sample, flight: &Flight, now: Mono) {
+    pub(super) fn admit(
+        &mut self,
+        sample: Sample,
+        flight: &Flight,
+        now: Mono,
+        awaits_follow_up: bool,
+    ) {
         let overdue = flight.overdue;
         let wire_t1 = flight.wire_t1();
         let facts = Facts {
@@ -29,25 +35,33 @@ impl SessionSender {
             stepped: sample.seq < self.stepped_below,
             overdue,
         };
-        if self.config.await_tx_stamps && !overdue && !self.is_final(sample.t1.rung) {
-            let stamp_wait = if sample.t1.rung == Rung::User {
-                STAMP_WAIT
-            } else {
-                BETTER_STAMP_WAIT
-            };
-            let seq = sample.seq;
-            let position = self.outbox.push_waiting(
-                sample,
-                Wait {
-                    until: now + stamp_wait,
-                    facts,
-                },
-            );
-            let wire_t1 = wire_t1.bits();
-            self.in_flight
-                .set(seq, Slot::AwaitingStamp { position, wire_t1 });
+        let awaits_t1 = self.config.await_tx_stamps && !overdue && !self.is_final(sample.t1.rung);
+        let follow_up_until = (awaits_follow_up && !overdue).then(|| self.follow_up_until(now));
+        let stamp_wait = if sample.t1.rung == Rung::User {
+            STAMP_WAIT
         } else {
+            BETTER_STAMP_WAIT
+        };
+        let wait = Wait {
+            until: now + stamp_wait,
+            has_t1: !awaits_t1,
+            follow_up_until,
+            facts,
+        };
+        if !awaits_t1 {
             self.close(sample.seq, wire_t1);
+        }
+        if awaits_t1 || follow_up_until.is_some() {
+            let position = self.outbox.push_waiting(sample, wait);
+            let wire_t1 = wire_t1.bits();
+            if awaits_t1 {
+                self.in_flight
+                    .set(sample.seq, Slot::AwaitingStamp { position, wire_t1 });
+            }
+            if let Some(number) = sample.reflector_seq.filter(|_| follow_up_until.is_some()) {
+                self.await_follow_up(number, position);
+            }
+        } else {
             let sample = self.decide(sample, facts);
             self.outbox.push_ready(sample);
         }
@@ -92,8 +106,26 @@ impl SessionSender {
             }
             sample.t1 = sent;
             if settled {
-                self.decide_waiting(position);
+                self.settle_t1(position);
             }
+        }
+    }
+
+    /// T1 of a waiting sample is final.
+    fn settle_t1(&mut self, position: u64) {
+        let Some(pending) = self.outbox.get_mut(position) else {
+            return;
+        };
+        let seq = pending.sample.seq;
+        let Some(wait) = &mut pending.wait else {
+            return;
+        };
+        wait.has_t1 = true;
+        if wait.follow_up_until.is_none() {
+            self.decide_waiting(position);
+        } else if let Some(&Slot::AwaitingStamp { wire_t1, .. }) = self.in_flight.get(seq) {
+            self.close(seq, WireTime::from_bits(wire_t1));
+            self.in_flight.skip_closed();
         }
     }
 

@@ -31,6 +31,7 @@ mod payload;
 mod replies;
 mod schedule;
 mod slots;
+mod tlvs;
 mod wire;
 
 pub use anomalies::ReplyAnomalies;

@@ -12,9 +12,25 @@ const CAPACITY: usize = 8192;
 /// A waiting sample, and what its fate depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wait {
-    /// When it stops waiting.
+    /// When it stops waiting for a better T1.
     pub(super) until: Mono,
+    /// Its T1 is final.
+    pub(super) has_t1: bool,
+    /// When it stops waiting for the departure of its reply (RFC 8972 section 4.7), if it does.
+    pub(super) follow_up_until: Option<Mono>,
     pub(super) facts: Facts,
+}
+
+impl Wait {
+    /// When it is over.
+    fn ends(&self) -> Mono {
+        let t1 = if self.has_t1 {
+            Mono::default()
+        } else {
+            self.until
+        };
+        self.follow_up_until.map_or(t1, |until| until.max(t1))
+    }
 }
 
 /// What its fate depends on, besides the sample.
@@ -76,7 +92,7 @@ impl Outbox {
     pub(super) fn first_waiting(&self) -> Option<(u64, Mono)> {
         let place = usize::try_from(self.waiting.checked_sub(self.front)?).ok()?;
         let wait = self.queue.get(place)?.wait?;
-        Some((self.waiting, wait.until))
+        Some((self.waiting, wait.ends()))
     }
 
     /// Whether too many samples follow one that waits.

@@ -67,8 +67,14 @@ impl Payload {
         }
     }
 
-    /// Writes a whole request except for T1 and its Error Estimate.
-    pub(super) fn write(&mut self, seq: u32, packet: &mut [u8]) {
+    /// Writes a whole request except for T1 and its Error Estimate. `tlvs` writes the chain of a STAMP
+    /// request and returns what is left for padding.
+    pub(super) fn write(
+        &mut self,
+        seq: u32,
+        packet: &mut [u8],
+        tlvs: impl FnOnce(&mut [u8]) -> &mut [u8],
+    ) {
         match self.wire.format {
             Format::TwampLight => {
                 let Ok((header, padding)) = SenderOpen::view_mut(packet) else {
@@ -109,6 +115,7 @@ impl Payload {
                     header.seq.set(seq);
                     header.ssid.set(ssid);
                 }
+                let rest = tlvs(rest);
                 let padding = rest.len().saturating_sub(TlvHeader::OCTETS);
                 let mut chain = TlvWriter::new(rest);
                 if let Some(padding) = chain.push(TlvType::EXTRA_PADDING, padding) {
@@ -201,7 +208,7 @@ mod tests {
                     echo: None,
                 };
                 let mut packet = vec![0; octets];
-                payload.write(9, &mut packet);
+                payload.write(9, &mut packet, |rest| rest);
                 packet
             };
             let (zero, one, two) = (

@@ -121,6 +121,9 @@ impl SessionSender {
         now: Mono,
         arrival: &Arrival,
     ) {
+        let Some(taught) = self.read_tlvs(seq, reply, octets) else {
+            return;
+        };
         let ReplyTimes { t2, t3, z_wrong } = self.far_times(reply, arrival.at.at);
         self.count_anomalies(seq, reply, octets, arrival.truncated);
         self.counters.far_error = Some(reply.head.error);
@@ -142,17 +145,28 @@ impl SessionSender {
             reflector_seq: Some(reply.head.seq.get()),
             ttl_forward: reply.sender_ttl,
             ttl_backward: arrival.ttl,
-            tos_forward: self.tos_forward(reply),
+            tos_forward: taught
+                .observation
+                .tos_forward
+                .or_else(|| self.tos_forward(reply)),
             tos_backward: arrival.tos,
             departure: flight.departure(),
             excluded: None,
         };
-        self.admit(sample, &flight, now);
+        if let Some(told) = taught.observation.follow_up {
+            self.follow_up(told, reply);
+        }
+        self.admit(sample, &flight, now, taught.awaits_follow_up);
     }
 
     /// A copy of a reply that was measured. Its T1 is the echoed one, as written: a better
     /// timestamp is gone with the packet's record.
     fn further_copy(&mut self, seq: u64, reply: &Reply, arrival: &Arrival) {
+        if let Some(tlvs) = self.tlvs.as_mut().filter(|tlvs| tlvs.resizes_replies()) {
+            // It was asked for (RFC 10052; row SL-57).
+            tlvs.learnt.copies += 1;
+            return;
+        }
         let t1 = self.written(reply.head.sender_t1, arrival.at.at);
         if arrival.at.at - t1 > Delta::from_duration(self.late_reply_wait()) {
             self.counters.stale += 1;

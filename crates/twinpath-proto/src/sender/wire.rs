@@ -76,6 +76,14 @@ pub struct Wire {
     /// How they are secured: in TWAMP as its features say, in STAMP open or authenticated.
     #[serde(rename = "mode")]
     pub security: SecurityMode,
+    /// Octets of TLVs in STAMP requests, without the Extra Padding that fills them up.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub tlv_octets: u16,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_none(octets: &u16) -> bool {
+    *octets == 0
 }
 
 impl Wire {
@@ -83,6 +91,7 @@ impl Wire {
     pub const TWAMP_LIGHT: Self = Self {
         format: Format::TwampLight,
         security: SecurityMode::Unauthenticated,
+        tlv_octets: 0,
     };
 
     /// TWAMP-Test with negotiated features, of which the mode is one.
@@ -91,6 +100,7 @@ impl Wire {
         Self {
             format: Format::Twamp(features),
             security: mode.unwrap_or(SecurityMode::Unauthenticated),
+            tlv_octets: 0,
         }
     }
 
@@ -99,6 +109,7 @@ impl Wire {
         Self {
             format: Format::Stamp { ssid },
             security: SecurityMode::Unauthenticated,
+            tlv_octets: 0,
         }
     }
 
@@ -109,6 +120,12 @@ impl Wire {
             security: SecurityMode::Authenticated,
             ..self
         }
+    }
+
+    /// The same with this many octets of TLVs.
+    #[must_use]
+    pub const fn with_tlvs(self, tlv_octets: u16) -> Self {
+        Self { tlv_octets, ..self }
     }
 
     /// Whether packets have the header of a secured mode, with an HMAC.
@@ -130,7 +147,7 @@ impl Wire {
     /// the negotiated features need, and for STAMP never 1 to 3 octets more than the base packet,
     /// which are too few for a TLV header (row ST-36).
     pub fn payload_octets(self, asked: usize) -> usize {
-        let header = self.request_header();
+        let header = self.request_header() + usize::from(self.tlv_octets);
         match self.format {
             Format::TwampLight => asked.max(header),
             Format::Twamp(features) => asked.max(features.least_payload()),
@@ -154,7 +171,9 @@ impl Wire {
         match self.format {
             Format::TwampLight => self.request_header(),
             Format::Twamp(features) => features.padding_from(),
-            Format::Stamp { .. } => self.request_header() + TlvHeader::OCTETS,
+            Format::Stamp { .. } => {
+                self.request_header() + usize::from(self.tlv_octets) + TlvHeader::OCTETS
+            }
         }
     }
 

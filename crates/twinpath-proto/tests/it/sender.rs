@@ -10,5 +10,6 @@ mod odd_replies;
 mod requests;
 mod rig;
 mod sessions;
+mod tlvs;
 mod twin;
 mod tx_stamps;

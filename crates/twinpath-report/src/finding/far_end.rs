@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::FarTimes;
+use twinpath_proto::extension::Learnt;
 use twinpath_wire::{Dscp, Ecn};
 
 use super::{FarStamps, Finding, Losses, Silence, directions};
@@ -107,7 +108,9 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
     if anomalies.error_multiplier_zero > 0 {
         findings.push(FarEnd::ErrorEstimateZero.into());
     }
-    let sent = report.identity.tos.dscp();
+    let learnt = report.learnt.as_ref();
+    let asked_for = learnt.and_then(Learnt::reply_dscp);
+    let sent = asked_for.unwrap_or_else(|| report.identity.tos.dscp());
     if figures.dscp_backward.iter().any(|(dscp, _)| *dscp != sent) {
         findings.push(
             FarEnd::DscpChanged {

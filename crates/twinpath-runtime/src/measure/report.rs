@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use twinpath_metrics::{ClosedInterval, Series, SessionMetrics};
 use twinpath_net::{NoHardware, StampChoice, TestSocket, clock};
+use twinpath_proto::extension::Learnt;
 use twinpath_proto::sender::SenderCounters;
 use twinpath_report::finding::Host;
 use twinpath_report::{
@@ -68,6 +69,7 @@ pub(super) struct Ended {
     duration: Duration,
     achieved_pps: Option<f64>,
     counters: SenderCounters,
+    learnt: Option<Learnt>,
     pub(super) series: Arc<Series>,
     rows: Vec<ClosedInterval>,
     refusals: RefusalCounts,
@@ -112,6 +114,7 @@ impl Ended {
                 stopped_without_ssid,
                 ..session.suspensions.in_counters(session.engine.counters())
             },
+            learnt: session.engine.learnt().cloned(),
             series: Arc::new(series),
             rows,
             refusals: session.refusals,
@@ -168,6 +171,7 @@ impl Ended {
             duration: self.duration,
             achieved_pps: self.achieved_pps,
             counters: *counters,
+            learnt: self.learnt.clone(),
             stamps: StampReport {
                 clock: self.clock,
                 far_clock: counters.far_error.map(ClockState::of_estimate),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use twinpath_metrics::Record;
 use twinpath_net::{BindError, Device, IcmpError, clock};
 use twinpath_proto::ClockPair;
+use twinpath_proto::extension::RequestChain;
 use twinpath_proto::sender::{ClockStep, Missed, SenderConfig, SessionSender, Transmit, TxToken};
 use twinpath_report::ClockState;
 use twinpath_wire::{Arrival, Delta, Fate, Mono, Rung, Stamp};
@@ -115,6 +116,8 @@ impl Session {
         let at_random = || phase(plan.seed, start_within(&plan));
         let phase = plan.phase.unwrap_or_else(at_random);
         let start = now.mono + plan.start_delay.max(WARM_UP) + phase;
+        // What cannot be asked for was refused with the options.
+        let chain = RequestChain::new(&plan.tlvs, plan.tos).unwrap_or_default();
         let engine = SessionSender::new(SenderConfig {
             wire: plan.wire,
             far: plan.far,
@@ -130,7 +133,8 @@ impl Session {
             tai_offset_s: clock::discipline().tai_offset_s,
             await_tx_stamps: awaits_stamps,
         })
-        .guarded(plan.guard.clone());
+        .guarded(plan.guard.clone())
+        .asking(chain, plan.tlv_key.clone());
         let first = engine.next_due().unwrap_or(start);
         let ahead = Delta::from_duration(first.since(now.mono));
         let config = SeriesFacts::of(&plan).config(plan.rows, plan.columns, true);

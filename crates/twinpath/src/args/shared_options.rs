@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use twinpath_proto::extension::AskedTlv;
 use twinpath_runtime::{PathOptions, StampChoice};
 use twinpath_wire::Dscp;
 
@@ -116,6 +117,13 @@ pub(crate) struct StampPackets {
 
     #[command(flatten)]
     pub(crate) keys: HmacKeyOptions,
+
+    /// Ask with a STAMP TLV (RFC 8972, 9503, 9534, 10052); repeatable: cos[=DSCP], location,
+    /// timestamp-information, direct-measurement, follow-up-telemetry, access-report=ID:CODE,
+    /// destination-node=ADDR, return-path=same-link|ADDR, micro-session=N[:M],
+    /// reflected-control=OCTETS:COUNT:INTERVAL, extra-padding[=N], hmac
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) tlv: Vec<AskedTlv>,
 }
 
 /// DSCP or the whole octet.

@@ -163,6 +163,7 @@ fn page(report: &SessionReport, meta: &Meta, style: Style, out: &mut impl Write)
     stamps(report, out)?;
     one_way::write(report, style, out)?;
     path::write(report, out)?;
+    path::tlvs(report, out)?;
     requested::write(report, &meta.requested, style, out)
 }
 

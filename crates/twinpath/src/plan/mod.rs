@@ -13,6 +13,7 @@ mod sender;
 mod sessions;
 mod targets;
 mod threads;
+mod tlvs;
 
 use std::ffi::CStr;
 use std::hash::{BuildHasher as _, RandomState};

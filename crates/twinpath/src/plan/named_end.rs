@@ -7,6 +7,7 @@ use twinpath_proto::TestGuard;
 use twinpath_proto::sender::Wire;
 use twinpath_proto::stamp::StampKeys;
 use twinpath_runtime::SenderPlan;
+use twinpath_wire::TlvType;
 
 use crate::args::{FarEnd, Host, IpOptions, NearEnd, PaddingSize, SessionOptions};
 use crate::failure::Failure;
@@ -14,6 +15,7 @@ use crate::failure::Failure;
 use super::ends::all_ends;
 use super::resolve::Lookup;
 use super::sender::payload;
+use super::tlvs;
 
 /// What decides, beside the far end's name, which of its addresses is measured, and how.
 #[derive(Debug)]
@@ -89,15 +91,16 @@ impl NamedEnd {
         Ok(all.into_iter().next().filter(|_| !is_current))
     }
 
-    /// What protects packets like these to `far`.
+    /// The plan with what protects its packets to `far`.
     ///
     /// # Errors
     /// They need a key, and there is none for them.
-    pub(super) fn guard(&self, wire: Wire, far: IpAddr) -> Result<TestGuard, Failure> {
-        if !wire.is_secured() {
-            return Ok(TestGuard::default());
+    pub(super) fn protect(&self, plan: &mut SenderPlan, far: IpAddr) -> Result<(), Failure> {
+        let signs_tlvs = tlvs::have(&plan.tlvs, TlvType::HMAC);
+        if !plan.wire.is_secured() && !signs_tlvs {
+            return Ok(());
         }
-        let ssid = wire.format.ssid();
+        let ssid = plan.wire.format.ssid();
         let key = self
             .aim
             .keys
@@ -107,17 +110,25 @@ impl NamedEnd {
                 Failure::could_not(format!("--hmac-key-file has no key for {far}{ssid}"))
                     .with_remedy(Some("add one, or one for all packets"))
             })?;
-        Ok(TestGuard::stamp(key.clone()))
+        plan.tlv_key = signs_tlvs.then(|| key.clone());
+        if plan.wire.is_secured() {
+            plan.guard = TestGuard::stamp(key.clone());
+        }
+        Ok(())
     }
 
     /// The plan with these ends.
     ///
     /// # Errors
     /// Packets of this size do not fit, or have no key.
-    pub(crate) fn aim(&self, plan: SenderPlan, (far, near): Ends) -> Result<SenderPlan, Failure> {
+    pub(crate) fn aim(
+        &self,
+        mut plan: SenderPlan,
+        (far, near): Ends,
+    ) -> Result<SenderPlan, Failure> {
+        self.protect(&mut plan, far.ip())?;
         Ok(SenderPlan {
             payload: payload(self.aim.padding, self.aim.wire, far.ip())?,
-            guard: self.guard(plan.wire, far.ip())?,
             far,
             near,
             ..plan

@@ -3,12 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use twinpath_proto::extension::AskedTlv;
 use twinpath_proto::reflector::is_unsafe_port;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Schedule, Wire};
 use twinpath_report::words;
 use twinpath_runtime::measure::SeriesFacts;
 use twinpath_runtime::{FigureOptions, PortChoice, SenderPlan};
-use twinpath_wire::{Dscp, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Tos};
+use twinpath_wire::{Dscp, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TlvType, Tos};
 
 use crate::args::{
     FigureArgs, Filling, IpOptions, Label, NearEnd, OnNoSsid, OrEndless, PacketOptions,
@@ -18,6 +19,7 @@ use crate::args::{
 use crate::failure::Failure;
 
 use super::resolve::Family;
+use super::tlvs;
 
 /// The source port that users of TWAMP Light know.
 const NEAR_PORT: u16 = 20_000;
@@ -250,8 +252,11 @@ fn unique(labels: &[Label]) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn wire(packet: &StampPackets) -> Result<Wire, Failure> {
+/// What packets look like, and the TLVs that they ask with.
+pub(super) fn wire(packet: &StampPackets) -> Result<(Wire, Vec<AskedTlv>), Failure> {
     let key = packet.keys.given();
+    let tlvs = tlvs::asked(packet)?;
+    let has_hmac_tlv = tlvs::have(&tlvs, TlvType::HMAC);
     let fault = match (packet.stamp, packet.authenticated) {
         (false, true) => {
             "--authenticated needs --stamp: for secured modes of TWAMP use twinpath controller --mode"
@@ -260,22 +265,26 @@ pub(super) fn wire(packet: &StampPackets) -> Result<Wire, Failure> {
         (true, true) if key.is_none() => {
             "--authenticated needs a key: use --hmac-key-file FILE, or --hmac-key HEX"
         }
-        (_, false) if let Some(key) = key => {
+        (true, false) if key.is_none() && has_hmac_tlv => {
+            "--tlv hmac needs a key: use --hmac-key-file FILE, or --hmac-key HEX"
+        }
+        (_, false) if !has_hmac_tlv && let Some(key) = key => {
             return Err(Failure::usage(format!(
-                "{key} needs --authenticated: open packets have no HMAC"
+                "{key} needs --authenticated or --tlv hmac: other packets have no HMAC"
             )));
         }
         _ if packet.on_no_ssid == OnNoSsid::Stop && packet.ssid.is_none() => {
             "--on-no-ssid stop needs --ssid: without an SSID none can be missing"
         }
-        (false, false) => return Ok(Wire::TWAMP_LIGHT),
+        (false, false) => return Ok((Wire::TWAMP_LIGHT, tlvs)),
         (true, is_authenticated) => {
             let open = Wire::stamp(packet.ssid.map_or(0, |ssid| ssid.0));
-            return Ok(if is_authenticated {
+            let wire = if is_authenticated {
                 open.authenticated()
             } else {
                 open
-            });
+            };
+            return Ok((wire.with_tlvs(tlvs::octets(&tlvs)?), tlvs));
         }
     };
     Err(Failure::usage(fault))

@@ -228,7 +228,8 @@ fn guarded(
     end: &NamedEnd,
 ) -> Result<Vec<PlannedSession>, Failure> {
     for PlannedSession { plan, .. } in &mut sessions {
-        plan.guard = end.guard(plan.wire, plan.far.ip())?;
+        let far = plan.far.ip();
+        end.protect(plan, far)?;
     }
     Ok(sessions)
 }
@@ -399,7 +400,9 @@ fn way<'a>(
 ) -> Result<Way<'a>, Failure> {
     let classes = classes(options.marking.tos, &options.marking.dscp)?;
     let sending = Sending::of_target(args, options);
-    let mut template = sending.template(wire(&options.stamp)?)?;
+    let (wire, tlvs) = wire(&options.stamp)?;
+    let mut template = sending.template(wire)?;
+    template.tlvs = tlvs;
     template.stop_without_ssid = options.stamp.on_no_ssid == OnNoSsid::Stop;
     if options.schedule.seed.is_none() {
         template.seed = seed;

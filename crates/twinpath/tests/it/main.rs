@@ -73,6 +73,7 @@ mod schedules;
 mod secured;
 #[cfg(feature = "report")]
 mod several_files;
+mod tlvs;
 mod unsent;
 mod usage;
 #[cfg(target_os = "linux")]

@@ -1,7 +1,7 @@
 //! What a sender asks, and what it learns from replies.
 
 use twinpath_proto::extension::{
-    AskedTlv, FactValue, Learnt, RequestChain, RequestFacts, Seen, SessionState,
+    AskedTlv, FactValue, Learnt, RequestChain, RequestFacts, SessionState,
 };
 use twinpath_proto::stamp::StampKey;
 use twinpath_wire::{Dscp, Tos};
@@ -149,7 +149,7 @@ fn facts_are_those_of_the_far_end() {
     let learnt = taught(&mut rig, &options, Some(&key));
     assert_eq!((learnt.replies, learnt.unverified), (4, 0));
     let fact = |tlv: &str, key: &str| {
-        let mut facts = learnt.tlvs.iter().filter_map(Seen::facts);
+        let mut facts = learnt.facts().into_iter();
         let (_, facts) = facts.find(|(name, _)| *name == tlv).unwrap();
         let found = facts.into_iter().find(|(name, _)| *name == key);
         found.unwrap_or_else(|| panic!("{tlv}: no {key}")).1

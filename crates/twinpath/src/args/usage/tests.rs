@@ -212,7 +212,7 @@ fn the_command_line_is_consistent() {
 }
 
 /// What the values of options are called that have no bounds.
-const WORDS: [&str; 18] = [
+const WORDS: [&str; 19] = [
     "CODEC",
     "EDGES",
     "FAR[:PORT]",
@@ -227,6 +227,7 @@ const WORDS: [&str; 18] = [
     "MODE",
     "MODE,..",
     "NAME",
+    "NAME[=VALUE]",
     "PATTERN",
     "PREFIX",
     "RUNG",

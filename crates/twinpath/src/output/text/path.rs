@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 
 use twinpath_metrics::TtlFigures;
+use twinpath_proto::extension::FactValue;
 use twinpath_report::SessionReport;
 use twinpath_wire::Ecn;
 
-use crate::output::table::fact;
+use crate::output::table::{NAME, fact};
 use crate::output::{counts, units};
 
 /// TTL, marking, ICMP.
@@ -104,4 +105,28 @@ fn remarking(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
         }
     };
     fact(out, "DSCP on arrival", &arrived)
+}
+
+/// What the TLVs of replies say, a line for each.
+pub(super) fn tlvs(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    let Some(learnt) = &report.learnt else {
+        return Ok(());
+    };
+    for (name, facts) in learnt.facts() {
+        let mut told = Vec::new();
+        for (key, value) in facts {
+            let value = match value {
+                FactValue::Number(0) if matches!(key, "not_processed" | "malformed") => continue,
+                FactValue::Number(ns) if key.ends_with("_ns") => units::delay(ns),
+                FactValue::Number(number) => number.to_string(),
+                FactValue::Flag(flag) => if flag { "yes" } else { "no" }.to_owned(),
+                FactValue::Text(text) => text,
+            };
+            let key = key.trim_end_matches("_ns").replace('_', " ");
+            told.push(format!("{key} {value}"));
+        }
+        let line = format!("{:<NAME$}{name}: {}", "TLV", told.join(", "));
+        writeln!(out, "{}", units::wrapped(&line, NAME))?;
+    }
+    Ok(())
 }

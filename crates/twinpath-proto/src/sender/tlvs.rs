@@ -1,0 +1,186 @@
+//! TLVs of a session: what its requests ask for, and what its replies teach (RFC 8972 section 4).
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use twinpath_wire::{Delta, Mono, Reply, StampReflector, StampReflectorAuthenticated, TlvType};
+
+use super::engine::SessionSender;
+use super::fate::STAMP_ERROR;
+use crate::extension::{FollowUp, Learnt, Observation, RequestChain, RequestFacts};
+use crate::stamp::StampKey;
+
+/// Replies after which the departure of an earlier one is no longer waited for (row ST-48).
+const FOLLOW_UP_REPLIES: usize = 16;
+/// It may be so much later than T3.
+const FOLLOW_UP_LATEST: Delta = Delta::from_ns(1_000_000_000);
+/// Bounds of the wait for it.
+const FOLLOW_UP_WAIT: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
+
+/// What a session with TLVs has beside others.
+#[derive(Debug)]
+pub(super) struct SessionTlvs {
+    chain: RequestChain,
+    key: Option<StampKey>,
+    pub(super) learnt: Learnt,
+    /// The Micro-session ID of this end; the other one's, once it is known.
+    micro_session: Option<u16>,
+    reflector_micro_session: Option<u16>,
+    /// Replies whose departure may still be told: their own numbers, and where their samples wait.
+    awaited: VecDeque<(u32, u64)>,
+}
+
+/// What the TLVs of a reply mean for its sample.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Taught {
+    pub(super) observation: Observation,
+    /// Its departure may be told by the next reply.
+    pub(super) awaits_follow_up: bool,
+}
+
+impl SessionTlvs {
+    pub(super) fn new(chain: RequestChain, key: Option<StampKey>) -> Self {
+        let ids = chain.value(TlvType::MICRO_SESSION_ID);
+        let id = |at: usize| {
+            let octets = ids?.get(at..)?.first_chunk()?;
+            Some(u16::from_be_bytes(*octets)).filter(|id| *id != 0)
+        };
+        Self {
+            micro_session: id(0),
+            reflector_micro_session: id(2),
+            chain,
+            key,
+            learnt: Learnt::default(),
+            awaited: VecDeque::new(),
+        }
+    }
+
+    /// Writes the chain of a request behind its base packet, and returns what is left of it.
+    pub(super) fn write<'a>(&self, seq: u32, behind: &'a mut [u8], sent: u32) -> &'a mut [u8] {
+        let facts = RequestFacts {
+            sent,
+            reflector_micro_session: self.reflector_micro_session,
+        };
+        self.chain.write(seq, behind, &facts, self.key.as_ref())
+    }
+
+    /// Whether replies may have another length than their requests.
+    pub(super) fn resizes_replies(&self) -> bool {
+        self.chain.value(TlvType::REFLECTED_CONTROL).is_some()
+    }
+
+    /// Whether a reply belongs to this micro-session (RFC 9534 section 3.2; rows SL-40 to SL-43).
+    /// The far end's ID is learnt from the first one.
+    fn is_of_micro_session(&mut self, ids: Option<[u16; 2]>) -> bool {
+        let Some(own) = self.micro_session else {
+            return true;
+        };
+        let Some([sender, reflector]) = ids else {
+            return false;
+        };
+        if sender != own || reflector == 0 {
+            return false;
+        }
+        *self.reflector_micro_session.get_or_insert(reflector) == reflector
+    }
+}
+
+impl SessionSender {
+    /// Asks with these TLVs in each request; the key is that of HMAC TLVs.
+    #[must_use]
+    pub fn asking(mut self, chain: RequestChain, key: Option<StampKey>) -> Self {
+        self.tlvs = (chain.octets() > 0).then(|| Box::new(SessionTlvs::new(chain, key)));
+        self
+    }
+
+    /// What the TLVs of replies have taught; `None`: none was asked for.
+    pub fn learnt(&self) -> Option<&Learnt> {
+        self.tlvs.as_ref().map(|tlvs| &tlvs.learnt)
+    }
+
+    /// Reads the TLVs of a first reply; `None`: it is not for this micro-session, and is not measured.
+    pub(super) fn read_tlvs(&mut self, seq: u64, reply: &Reply, octets: &[u8]) -> Option<Taught> {
+        let Some(tlvs) = &mut self.tlvs else {
+            return Some(Taught::default());
+        };
+        let base = if self.guard.is_secured() {
+            StampReflectorAuthenticated::OCTETS
+        } else {
+            StampReflector::OCTETS
+        };
+        let number = reply.head.seq.get();
+        // A reflector that does not know SSIDs does not know TLVs: what is there is padding.
+        let knows_tlvs = reply.head.ssid.get() == self.config.wire.format.ssid().unwrap_or(0);
+        let chain = octets.get(base..).filter(|_| knows_tlvs);
+        let key = tlvs.key.as_ref();
+        let observation =
+            tlvs.learnt
+                .read(chain.unwrap_or_default(), number.to_be_bytes(), seq, key);
+        if !tlvs.is_of_micro_session(observation.micro_session) {
+            self.counters.anomalies.micro_session += 1;
+            return None;
+        }
+        Some(Taught {
+            observation,
+            awaits_follow_up: observation.tells_departures,
+        })
+    }
+
+    /// Until when the departure of a reply is waited for.
+    pub(super) fn follow_up_until(&self, now: Mono) -> Mono {
+        let [least, most] = FOLLOW_UP_WAIT;
+        let mean = self.config.schedule.mean_interval();
+        let replies = u32::try_from(FOLLOW_UP_REPLIES).unwrap_or(u32::MAX);
+        now + mean.saturating_mul(replies).clamp(least, most)
+    }
+
+    /// The sample of the reply with this number waits at a position of the outbox.
+    pub(super) fn await_follow_up(&mut self, number: u32, position: u64) {
+        let Some(tlvs) = &mut self.tlvs else { return };
+        tlvs.awaited.push_back((number, position));
+        if tlvs.awaited.len() > FOLLOW_UP_REPLIES
+            && let Some((_, position)) = tlvs.awaited.pop_front()
+        {
+            self.end_follow_up(position);
+        }
+    }
+
+    /// Corrects T3 of an earlier reply: it left when its successor says.
+    pub(super) fn follow_up(&mut self, told: FollowUp, reply: &Reply) {
+        let Some(tlvs) = &mut self.tlvs else { return };
+        let known = tlvs.awaited.iter();
+        let Some(at) = known.clone().position(|(number, _)| *number == told.number) else {
+            return;
+        };
+        let Some((_, position)) = tlvs.awaited.remove(at) else {
+            return;
+        };
+        if let Some(pending) = self.outbox.get_mut(position)
+            && let Some(t3) = pending.sample.t3
+        {
+            let format = reply.head.error.format();
+            let left = told.at.read(format, t3, self.config.tai_offset_s);
+            let later = left - t3;
+            if later >= Delta::ZERO - STAMP_ERROR && later <= FOLLOW_UP_LATEST {
+                pending.sample.t3 = Some(left);
+                tlvs.learnt.corrections.record(later);
+            }
+        }
+        self.end_follow_up(position);
+    }
+
+    /// The sample at this position does not wait for a departure any more.
+    fn end_follow_up(&mut self, position: u64) {
+        let Some(wait) = self
+            .outbox
+            .get_mut(position)
+            .and_then(|pending| pending.wait.as_mut())
+        else {
+            return;
+        };
+        wait.follow_up_until = None;
+        if wait.has_t1 {
+            self.decide_waiting(position);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! TLVs of STAMP at the sender: what requests ask, and what replies teach. Replies are made by hand.
+
+use std::time::Duration;
+
+use twinpath_proto::extension::{AskedTlv, FactValue, RequestChain};
+use twinpath_proto::sender::{Limit, PayloadSize, SenderConfig, SessionSender, Wire};
+use twinpath_wire::{Delta, Mono, Sample, Tos};
+
+use super::rig::{Rig, arrival, config, ms, ntp, us, wall};
+use crate::stamp::{known_answers, known_key, octets};
+
+const SSID: u16 = 4242;
+
+fn chain(tlvs: &[&str]) -> RequestChain {
+    let asked: Vec<AskedTlv> = tlvs.iter().map(|tlv| tlv.parse().unwrap()).collect();
+    RequestChain::new(&asked, Tos(0)).unwrap()
+}
+
+/// A session that asks with these, and sends packets no longer than that.
+fn asking(tlvs: &[&str], limit: u64) -> Rig {
+    let chain = chain(tlvs);
+    let key = tlvs.contains(&"hmac").then(known_key);
+    let octets = u16::try_from(chain.octets()).unwrap();
+    let wire = Wire::stamp(SSID).with_tlvs(octets);
+    let config = SenderConfig {
+        wire,
+        payload: PayloadSize::Fixed(wire.payload_octets(0)),
+        limit: Limit::Count(limit),
+        ..config()
+    };
+    Rig::of(SessionSender::new(config).asking(chain, key))
+}
+
+/// A STAMP reply to packet `which`, which the reflector took at `t2` and says to have sent at `t3`, with
+/// these TLVs.
+fn reply(rig: &Rig, which: usize, [t2, t3]: [Mono; 2], tlvs: &[u8]) -> Vec<u8> {
+    let request = &rig.requests[which];
+    let number = u32::try_from(which).unwrap();
+    let mut reply = number.to_be_bytes().to_vec();
+    reply.extend(ntp(wall(t3)));
+    reply.extend([0x80, 1]);
+    reply.extend(SSID.to_be_bytes());
+    reply.extend(ntp(wall(t2)));
+    reply.extend(&request[0..14]);
+    reply.extend([0, 0, 64, 0, 0, 0]);
+    reply.extend(tlvs);
+    reply
+}
+
+fn handle(rig: &mut Rig, octets: &[u8], at: Mono) {
+    rig.sender.handle_reply(at, octets, &arrival(wall(at)));
+}
+
+#[test]
+fn requests_have_the_tlvs_and_the_hmac_and_say_how_many_were_sent() {
+    let mut rig = asking(&["hmac", "direct-measurement", "cos=46"], 3);
+    rig.send_count(3);
+    for (sent, request) in (1..).zip(&rig.requests) {
+        assert_eq!(request.len(), 44 + 16 + 8 + 20);
+        assert_eq!(request[44..52], [0x80, 5, 0, 12, 0, 0, 0, sent]);
+        assert_eq!(request[60..68], [0x80, 4, 0, 4, 46 << 2, 0, 0, 0]);
+        assert_eq!(request[68..72], [0x80, 8, 0, 16]);
+        let digest = known_key().sign(&[&request[..4], &request[44..68]]);
+        assert_eq!(request[72..], digest);
+    }
+}
+
+#[test]
+fn padding_follows_the_tlvs_as_extra_padding() {
+    let chain = chain(&["cos=46"]);
+    let wire = Wire::stamp(SSID).with_tlvs(8);
+    for (asked, octets) in [(0, 52), (52, 52), (53, 56), (56, 56), (100, 100)] {
+        let config = SenderConfig {
+            wire,
+            payload: PayloadSize::Fixed(wire.payload_octets(asked)),
+            ..config()
+        };
+        let mut rig = Rig::of(SessionSender::new(config).asking(chain.clone(), None));
+        rig.send_count(1);
+        let request = &rig.requests[0];
+        assert_eq!(request.len(), octets, "{asked}");
+        if octets > 52 {
+            let [high, low] = u16::try_from(octets - 56).unwrap().to_be_bytes();
+            assert_eq!(request[52..56], [0x80, 1, high, low]);
+        }
+    }
+}
+
+#[test]
+fn replies_of_another_micro_session_are_not_measured() {
+    let case = &known_answers()["micro_session_sender"];
+    let verdicts = case["sender"].as_array().unwrap();
+    for (reply, verdict) in case["replies"].as_array().unwrap().iter().zip(verdicts) {
+        let accepted = verdict.as_str().unwrap() == "accepted";
+        // The far end's ID is given, or was learnt from an earlier reply.
+        for tlv in ["micro-session=3:5", "micro-session=3"] {
+            let mut rig = asking(&[tlv], 10);
+            rig.send_count(2);
+            let first = self::reply(&rig, 0, [ms(4), ms(4)], &octets("000b000400030005"));
+            handle(&mut rig, &first, ms(8));
+            assert_eq!(rig.samples().len(), 1);
+            rig.send_count(1);
+            assert_eq!(rig.requests[2][44..], octets("800b000400030005"));
+            let tlvs = &reply.as_str().unwrap()[88..];
+            let second = self::reply(&rig, 1, [ms(104), ms(104)], &octets(tlvs));
+            handle(&mut rig, &second, ms(210));
+            assert_eq!(rig.samples().len(), usize::from(accepted), "{verdict}");
+            let discarded = rig.sender.counters().anomalies.micro_session;
+            assert_eq!(discarded, u64::from(!accepted), "{verdict}");
+        }
+    }
+}
+
+/// Follow-Up Telemetry that says when reply `number` left.
+fn left(number: u32, at: Mono) -> Vec<u8> {
+    let number = number.to_be_bytes();
+    [&[0, 7, 0, 16], &number[..], &ntp(wall(at)), &[2, 0, 0, 0]].concat()
+}
+
+const NOTHING_TOLD: [u8; 20] = [0, 7, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+fn t3(sample: &Sample) -> Delta {
+    sample.t3.unwrap() - wall(ms(0))
+}
+
+#[test]
+fn t3_is_when_the_next_reply_says_that_it_left() {
+    let mut rig = asking(&["follow-up-telemetry"], 4);
+    rig.send_count(3);
+    let first = reply(&rig, 0, [ms(210), ms(211)], &NOTHING_TOLD);
+    handle(&mut rig, &first, ms(220));
+    assert_eq!(rig.samples(), [], "it waits for the next one");
+    let second = reply(&rig, 1, [ms(222), ms(223)], &left(0, us(211_400)));
+    handle(&mut rig, &second, ms(230));
+    let samples = rig.samples();
+    assert_eq!(samples.len(), 1);
+    assert_eq!(t3(&samples[0]), Delta::from_ns(211_400_000));
+
+    // Beyond what is plausible: T3 stays, and is released.
+    let third = reply(&rig, 2, [ms(232), ms(233)], &left(1, ms(2_000)));
+    handle(&mut rig, &third, ms(240));
+    let samples = rig.samples();
+    assert_eq!(
+        (samples[0].seq, t3(&samples[0])),
+        (1, Delta::from_ns(223_000_000))
+    );
+
+    let learnt = rig.sender.learnt().unwrap();
+    assert_eq!(
+        (learnt.corrections.count, learnt.corrections.sum_ns),
+        (1, 400_000)
+    );
+    let facts = learnt.facts();
+    let (_, facts) = facts
+        .iter()
+        .find(|(name, _)| *name == "follow-up-telemetry")
+        .unwrap();
+    assert!(facts.contains(&("corrected", FactValue::Number(1))));
+    assert!(facts.contains(&("correction_mean_ns", FactValue::Number(400_000))));
+}
+
+#[test]
+fn the_last_replies_do_not_wait_longer_than_for_copies() {
+    let mut rig = asking(&["follow-up-telemetry"], 2);
+    rig.send_count(2);
+    for which in [0, 1] {
+        let octets = reply(&rig, which, [ms(110), ms(111)], &NOTHING_TOLD);
+        handle(&mut rig, &octets, ms(120));
+    }
+    assert_eq!(rig.samples_at(ms(150)), []);
+    let samples = rig.samples_at(ms(220));
+    assert_eq!(
+        samples.iter().map(|sample| sample.seq).collect::<Vec<_>>(),
+        [0, 1]
+    );
+    assert_eq!(rig.sender.poll_timeout(), None);
+}
+
+#[test]
+fn after_sixteen_replies_none_is_waited_for() {
+    let mut rig = asking(&["follow-up-telemetry"], 30);
+    for which in 0..20 {
+        rig.send_count(1);
+        let at = ms(which as u64 * 100);
+        let octets = reply(&rig, which, [at, at], &NOTHING_TOLD);
+        handle(&mut rig, &octets, at + Duration::from_millis(10));
+    }
+    assert_eq!(rig.samples().len(), 4);
+}
+
+#[test]
+fn a_far_end_that_does_not_say_it_is_not_waited_for() {
+    for tlvs in ["8007001000000000000000000000000000000000", ""] {
+        let mut rig = asking(&["follow-up-telemetry"], 2);
+        rig.send_count(1);
+        let octets = reply(&rig, 0, [ms(10), ms(11)], &octets(tlvs));
+        handle(&mut rig, &octets, ms(20));
+        assert_eq!(rig.samples().len(), 1);
+    }
+}
+
+#[test]
+fn further_replies_that_were_asked_for_are_no_duplicates() {
+    let mut rig = asking(&["reflected-control=0:3:1ms"], 2);
+    rig.send_count(1);
+    for _ in 0..3 {
+        let octets = reply(
+            &rig,
+            0,
+            [ms(10), ms(11)],
+            &octets("000c000c000000030000000000000000"),
+        );
+        handle(&mut rig, &octets, ms(20));
+    }
+    assert_eq!(rig.samples().len(), 1);
+    assert_eq!(rig.sender.counters().duplicates, 0);
+    assert_eq!(rig.sender.learnt().unwrap().copies, 2);
+}
+
+#[test]
+fn the_dscp_that_a_reflector_saw_is_the_sample_s() {
+    let mut rig = asking(&["cos"], 2);
+    rig.send_count(1);
+    // DSCP1 0, DSCP2 10, ECN 1.
+    let octets = reply(&rig, 0, [ms(10), ms(11)], &octets("0004000400a40000"));
+    handle(&mut rig, &octets, ms(20));
+    assert_eq!(rig.samples()[0].tos_forward, Some(Tos(10 << 2 | 1)));
+}
+
+#[test]
+fn a_reflector_without_ssid_teaches_nothing() {
+    let mut rig = asking(&["cos"], 2);
+    rig.send_count(1);
+    let mut octets = reply(&rig, 0, [ms(10), ms(11)], &octets("0004000400a40000"));
+    octets[14..16].fill(0);
+    handle(&mut rig, &octets, ms(20));
+    assert_eq!(rig.samples()[0].tos_forward, None);
+    assert_eq!(rig.sender.learnt().unwrap().tlvs, []);
+}

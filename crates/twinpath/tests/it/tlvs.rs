@@ -1,0 +1,123 @@
+//! STAMP's TLVs from end to end: what the sender asks, what the responder answers, what the report says.
+
+use serde_json::{Value, json};
+
+use crate::program::{Responder, run};
+use crate::responders::last_words;
+
+const KEY: &str = "00112233445566778899aabbccddeeff";
+
+fn measured(responder: &Responder, options: &str) -> Value {
+    let done = run(&format!(
+        "sender {} --stamp -c 5 -i 20 --timeout 20 --json {options}",
+        responder.at
+    ));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let session = done.session();
+    assert_eq!(session["packets"]["received"], 5);
+    assert_eq!(session["odd_replies"], json!({}));
+    session
+}
+
+#[test]
+fn every_tlv_that_is_asked_for_is_in_the_report() {
+    let responder = Responder::start("127.0.0.1:0 --json --allow-dscp af11");
+    let session = measured(
+        &responder,
+        "--ssid 9 --tlv location --tlv timestamp-information --tlv cos=af11 --tlv direct-measurement \
+         --tlv access-report=2:7 --tlv follow-up-telemetry --tlv destination-node=127.0.0.1",
+    );
+    let stamp = &session["stamp"];
+    for tlv in [
+        "location",
+        "timestamp_information",
+        "cos",
+        "direct_measurement",
+        "access_report",
+        "follow_up_telemetry",
+        "destination_node",
+    ] {
+        assert_eq!(stamp[tlv]["replies"], 5, "{tlv}");
+        assert_eq!(stamp[tlv]["not_processed"], 0, "{tlv}");
+    }
+    assert_eq!(stamp.as_object().unwrap().len(), 7);
+    assert_eq!(stamp["location"]["destination_port"], responder.at.port());
+    assert_eq!(stamp["location"]["source_address"], "127.0.0.1");
+    assert_eq!(stamp["cos"]["dscp_asked"], 10);
+    assert_eq!(stamp["cos"]["refused"], false);
+    assert_eq!(stamp["direct_measurement"]["sent"], 4);
+    assert_eq!(stamp["direct_measurement"]["forward_lost"], 0);
+    assert_eq!(stamp["direct_measurement"]["backward_lost"], 0);
+    assert_eq!(stamp["access_report"]["return_code"], 7);
+    // The kernel says when replies left, and the next reply tells it.
+    let follow_up = &stamp["follow_up_telemetry"];
+    assert!(follow_up["corrected"].as_u64() >= Some(1), "{follow_up}");
+    assert_eq!(follow_up["timestamp_out"], "software");
+    // The replies really have the DSCP that was asked for, which is no surprise.
+    assert_eq!(session["dscp_backward"], json!({ "10": 5 }));
+    let keys: Vec<&str> = session["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["key"].as_str().unwrap())
+        .collect();
+    assert!(!keys.contains(&"dscp-changed"), "{keys:?}");
+    assert_eq!(session["payload_octets"], 44 + 60 + 8 + 8 + 16 + 8 + 20 + 8);
+}
+
+#[test]
+fn chains_are_signed_where_a_key_says_so() {
+    let responder = Responder::start(&format!("127.0.0.1:0 --json --hmac-key {KEY}"));
+    for options in [
+        "--tlv hmac --tlv cos",
+        "--authenticated --tlv cos",
+        "--authenticated --tlv hmac --tlv cos",
+    ] {
+        let session = measured(&responder, &format!("{options} --hmac-key {KEY}"));
+        let stamp = &session["stamp"];
+        assert_eq!(stamp["cos"]["replies"], 5, "{options}: {stamp}");
+        assert_eq!(stamp["hmac"]["replies"], 5, "{options}: {stamp}");
+    }
+    // Another key: the base packets are open and measured, and nothing is learnt.
+    let other = "ffeeddccbbaa99887766554433221100";
+    let session = measured(
+        &responder,
+        &format!("--tlv hmac --tlv cos --hmac-key {other}"),
+    );
+    assert_eq!(session["stamp"], json!({ "hmac": { "unverified": 5 } }));
+    assert_eq!(last_words(responder)["ignored"]["forged"], 0);
+}
+
+#[test]
+fn text_has_a_line_for_each_tlv() {
+    let responder = Responder::start("127.0.0.1:0 --allow-dscp ef");
+    let line = format!(
+        "sender {} --stamp -c 3 -i 2 --timeout 20 --tlv cos=ef --tlv return-path=203.0.113.9",
+        responder.at
+    );
+    let done = run(&line);
+    let lines: Vec<&str> = done.stdout.lines().collect();
+    let told = "TLV              cos: replies 3, dscp asked 46, dscp arrived 0, ecn arrived 0,";
+    assert!(lines.contains(&told), "{}", done.stdout);
+    let refused = "TLV              return-path: replies 0, not processed 3";
+    assert!(lines.contains(&refused), "{}", done.stdout);
+}
+
+#[test]
+fn what_cannot_be_asked_for_is_bad_usage() {
+    for (options, says) in [
+        ("--tlv cos", "--tlv needs --stamp"),
+        ("--stamp --tlv cos=64", "cos takes the DSCP"),
+        ("--stamp --tlv colour", "no TLV has the name"),
+        ("--stamp --tlv hmac", "--tlv hmac needs a key"),
+        ("--stamp --tlv destination-node=127.0.0.1", "needs --ssid"),
+        (
+            "--stamp --tlv micro-session=1 --tlv micro-session=2",
+            "may be given once",
+        ),
+    ] {
+        let done = run(&format!("sender 127.0.0.1 {options}"));
+        assert_eq!(done.status, 2, "{options}");
+        assert!(done.stderr.contains(says), "{options}: {}", done.stderr);
+    }
+}
