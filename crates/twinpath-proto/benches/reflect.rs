@@ -117,6 +117,53 @@ fn stamp_with_a_wrong_hmac_112_octets(bencher: Bencher<'_, '_>, keys: u32) {
     run_paced(bencher, reflector, 0, &request, 5_000, |_, _| 0);
 }
 
+/// What each of these has in a request: Class of Service, Location, Timestamp Information, Direct
+/// Measurement.
+const FOUR: [&[u8]; 4] = [
+    &[0x80, 4, 0, 4, 46 << 2, 0, 0, 0],
+    &[0x80, 2, 0, 4, 0, 0, 0, 0],
+    &[0x80, 3, 0, 4, 0, 0, 0, 0],
+    &[0x80, 5, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0],
+];
+
+/// Behind an open base packet.
+#[divan::bench(min_time = 1)]
+fn stamp_four_tlvs(bencher: Bencher<'_, '_>) {
+    let request = [[0; StampSender::OCTETS].as_slice(), &FOUR.concat()].concat();
+    run(bencher, ReflectorConfig::default(), 1, &request, in_turn);
+}
+
+/// Behind an authenticated base packet, with an HMAC TLV: two HMACs verified and two made.
+#[divan::bench(min_time = 1)]
+fn stamp_authenticated_four_tlvs(bencher: Bencher<'_, '_>) {
+    let (reflector, key) = keyed(1);
+    let request = [signed(&key), FOUR.concat(), hmac_tlv(&key, &FOUR.concat())].concat();
+    run_paced(bencher, reflector, 1, &request, 5_000, in_turn);
+}
+
+/// The TLVs are flagged and not processed.
+#[divan::bench(min_time = 1)]
+fn stamp_four_tlvs_with_a_wrong_hmac(bencher: Bencher<'_, '_>) {
+    let (reflector, key) = keyed(1);
+    let hmac = hmac_tlv(&key, &[]);
+    let request = [signed(&key), FOUR.concat(), hmac].concat();
+    run_paced(bencher, reflector, 1, &request, 5_000, in_turn);
+}
+
+/// As many as there may be in a datagram, and a tenth: the cost is linear.
+#[divan::bench(args = [1_000, 10_000], min_time = 1)]
+fn stamp_tlvs(bencher: Bencher<'_, '_>, tlvs: usize) {
+    let one = [0x80, 200, 0, 2, 1, 2];
+    let request = [[0; StampSender::OCTETS].as_slice(), &one.repeat(tlvs)].concat();
+    run(bencher, ReflectorConfig::default(), 1, &request, in_turn);
+}
+
+/// An HMAC TLV behind a packet with number 0 and these TLVs.
+fn hmac_tlv(key: &StampKey, before: &[u8]) -> Vec<u8> {
+    let digest = key.sign(&[&[0; 4], before]);
+    [[0x80, 8, 0, 16].as_slice(), &digest].concat()
+}
+
 /// A reflector with keys for the first addresses, and the key of the first.
 fn keyed(keys: u32) -> (SessionReflector, StampKey) {
     let key = |number: u32| StampKey::new(&[number.to_be_bytes(); 8].concat()).ok();

@@ -73,6 +73,7 @@ mod schedules;
 mod secured;
 #[cfg(feature = "report")]
 mod several_files;
+mod stamp_layers;
 mod tlvs;
 mod unsent;
 mod usage;

@@ -24,6 +24,27 @@ fn auto(payload: &[u8]) -> Result<Class, Ignored> {
     classify(ReflectorProtocols::Auto, payload, 20_000, 862, NOW)
 }
 
+/// Each packet to this port is of one class, and each other one of another.
+fn are_what_they_are(
+    file: &str,
+    port: u16,
+    request: Result<Class, Ignored>,
+    reply: Result<Class, Ignored>,
+) {
+    for packet in datagrams(file) {
+        let (from, to) = (packet.arrival.from.port(), packet.arrival.to_port);
+        let class = classify(
+            ReflectorProtocols::Auto,
+            &packet.octets,
+            from,
+            to,
+            packet.arrival.at.at,
+        );
+        let expected = if to == port { request } else { reply };
+        assert_eq!(class, expected, "{file}, packet {}", packet.number);
+    }
+}
+
 #[test]
 fn captured_packets_are_what_they_are() {
     for (file, port, request, reply) in [
@@ -53,18 +74,45 @@ fn captured_packets_are_what_they_are() {
         ("unauthenticated.pcap", 18_816, LIGHT, REPLY),
         ("unauthenticated-padding-dscp.pcap", 18_813, LIGHT, REPLY),
     ] {
-        for packet in datagrams(file) {
-            let (from, to) = (packet.arrival.from.port(), packet.arrival.to_port);
-            let class = classify(
-                ReflectorProtocols::Auto,
-                &packet.octets,
-                from,
-                to,
-                packet.arrival.at.at,
-            );
-            let expected = if to == port { request } else { reply };
-            assert_eq!(class, expected, "{file}, packet {}", packet.number);
-        }
+        are_what_they_are(file, port, request, reply);
+    }
+}
+
+#[test]
+fn captured_packets_with_extensions_are_what_they_are() {
+    for (file, port, request) in [
+        (
+            "stamp-v1-destination-node.pcap",
+            28_636,
+            is_stamp(9, Tail::Tlvs),
+        ),
+        ("stamp-v1-return-path.pcap", 28_638, is_stamp(9, Tail::Tlvs)),
+        (
+            "stamp-v1-micro-session.pcap",
+            28_640,
+            is_stamp(9, Tail::Tlvs),
+        ),
+        (
+            "stamp-v1-reflected-control.pcap",
+            28_642,
+            is_stamp(9, Tail::Tlvs),
+        ),
+        (
+            "stamp-v1-no-extensions.pcap",
+            28_634,
+            is_stamp(9, Tail::Tlvs),
+        ),
+        ("stamp-v1-tlv-hmac.pcap", 28_624, is_stamp(4242, Tail::Tlvs)),
+        (
+            "stamp-v1-authenticated-tlv.pcap",
+            28_626,
+            Ok(Class::StampAuthenticated {
+                ssid: 4242,
+                tail: Tail::Tlvs,
+            }),
+        ),
+    ] {
+        are_what_they_are(file, port, request, REPLY);
     }
 }
 
