@@ -111,6 +111,7 @@ fn what_cannot_be_asked_for_is_bad_usage() {
         ("--stamp --tlv colour", "no TLV has the name"),
         ("--stamp --tlv hmac", "--tlv hmac needs a key"),
         ("--stamp --tlv destination-node=127.0.0.1", "needs --ssid"),
+        ("--stamp --tlv return-path=no-reply", "without replies"),
         (
             "--stamp --tlv micro-session=1 --tlv micro-session=2",
             "may be given once",

@@ -112,7 +112,15 @@ pub(super) fn tlvs(report: &SessionReport, out: &mut impl Write) -> io::Result<(
     let Some(learnt) = &report.learnt else {
         return Ok(());
     };
-    for (name, facts) in learnt.facts() {
+    let facts = learnt.facts();
+    if facts.is_empty() && report.figures.received > 0 {
+        fact(
+            out,
+            "TLV",
+            "none came back: the reflector does not know them",
+        )?;
+    }
+    for (name, facts) in facts {
         let mut told = Vec::new();
         for (key, value) in facts {
             let value = match value {

@@ -201,6 +201,12 @@ pub(super) fn uncontrolled() -> Vec<Row> {
             "--insecure-key-file",
             |seen| seen.all(is_signed),
         ),
+        row(
+            "--tlv",
+            "{measure} {far} 127.0.0.1:0 --stamp -c 3 -i 2 --timeout 0.3 --json",
+            "--tlv cos=ef",
+            |seen| seen.all(|packet| packet.payload[44..] == [0x80, 4, 0, 4, 46 << 2, 0, 0, 0]),
+        ),
         Row {
             far: Answers::Even,
             ..row("--reflector", LOSING, "--reflector stateful", |seen| {
