@@ -94,7 +94,7 @@ impl NamedEnd {
     /// The plan with what protects its packets to `far`.
     ///
     /// # Errors
-    /// They need a key, and there is none for them.
+    /// They need a key, and none is for them.
     pub(super) fn protect(&self, plan: &mut SenderPlan, far: IpAddr) -> Result<(), Failure> {
         let signs_tlvs = tlvs::have(&plan.tlvs, TlvType::HMAC);
         if !plan.wire.is_secured() && !signs_tlvs {
