@@ -69,7 +69,7 @@ pub fn reflect(
             true
         }
         // Not understood: no key to check it with (row ST-52).
-        (Some(_), None) if !exchange.policy.accepts_unverified => {
+        (Some(_), None) if exchange.policy.requires_hmac || !exchange.policy.accepts_unverified => {
             flag_all(chain, TlvFlags::UNRECOGNIZED);
             return Ok(copied);
         }

@@ -212,6 +212,10 @@ fn an_hmac_tlv_may_be_required_of_open_packets() {
         assert_eq!(tlvs(&mut rig, &open)[0], of_open);
         assert_eq!(tlvs(&mut rig, &signed)[0], 0);
     }
+    // One that cannot be verified is not enough, whatever else is accepted.
+    rig.has_key = false;
+    rig.policy.accepts_unverified = true;
+    assert_eq!(tlvs(&mut rig, &signed)[0], 0x80);
 }
 
 #[test]
