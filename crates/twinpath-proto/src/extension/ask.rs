@@ -135,9 +135,6 @@ impl RequestChain {
     pub fn new(asked: &[AskedTlv], tos: Tos) -> Result<Self, AskError> {
         /// Leaves room for a base packet and for IP headers of any kind.
         const ROOM: usize = 65_000;
-        let mut room = vec![0; ROOM];
-        let mut writer = TlvWriter::new(&mut room);
-        let mut octets = 0;
         let (hmacs, others): (Vec<_>, Vec<_>) =
             asked.iter().partition(|tlv| tlv.kind() == TlvType::HMAC);
         for (at, tlv) in asked.iter().enumerate() {
@@ -146,19 +143,27 @@ impl RequestChain {
                 return Err(AskError::Twice(tlv.extension.name()));
             }
         }
+        let mut values = Vec::with_capacity(asked.len());
         for tlv in others.into_iter().chain(hmacs) {
-            let value = tlv.value(tos)?;
-            octets += TlvHeader::OCTETS + value.len();
-            let Some(room) = writer.push(tlv.kind(), value.len()) else {
-                return Err(AskError::TooLong { octets, room: ROOM });
+            values.push((tlv.kind(), tlv.value(tos)?));
+        }
+        let octets = values
+            .iter()
+            .map(|(_, value)| TlvHeader::OCTETS + value.len())
+            .sum();
+        let too_long = AskError::TooLong { octets, room: ROOM };
+        if octets > ROOM {
+            return Err(too_long);
+        }
+        let mut chain = vec![0; octets].into_boxed_slice();
+        let mut writer = TlvWriter::new(&mut chain);
+        for (kind, value) in values {
+            let Some(room) = writer.push(kind, value.len()) else {
+                return Err(too_long);
             };
             room.copy_from_slice(&value);
         }
-        let octets = writer.octets();
-        room.truncate(octets);
-        Ok(Self {
-            octets: room.into_boxed_slice(),
-        })
+        Ok(Self { octets: chain })
     }
 
     /// Its length.
