@@ -25,7 +25,7 @@ pub struct ExtensionPolicy {
     pub requires_hmac: bool,
 }
 
-/// What Location tells of the packet that arrived (row ST-37).
+/// What Location says about the packet that arrived (row ST-37).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LocationPolicy {
     /// Nothing: fields are zero.

@@ -25,7 +25,7 @@ use crate::stamp::{KeyAt, StampKeys};
 
 /// A Session-Reflector for one port or several.
 ///
-/// A packet belongs to the negotiated session that has its sender and port. If there is none, the
+/// A packet belongs to the negotiated session that has its sender and port. Without one, the
 /// reflector answers it by what it is, unless it answers negotiated sessions only.
 pub struct SessionReflector {
     policy: ReflectorPolicy,

@@ -64,7 +64,7 @@ pub struct StampKeys {
 #[derive(Clone, Copy)]
 struct PrefixKey {
     prefix: IpNet,
-    /// The longest other prefix that contains this one: an index; itself, if there is none.
+    /// The longest other prefix that contains this one: an index; its own, without one.
     within: u32,
     key: KeyAt,
 }

@@ -86,27 +86,14 @@ fn source_by(to: SocketAddr, interface: u32) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use twinpath_wire::{Rung, Stamp, Wall};
-
     use super::*;
+    use crate::reflect::paths;
 
     const TOS: Tos = Tos(0x28);
     const INTERFACE: u32 = 3;
 
     fn arrival(from: &str, to: &str) -> Arrival {
-        Arrival {
-            at: Stamp {
-                at: Wall::from_unix_ns(0),
-                rung: Rung::Kernel,
-            },
-            from: from.parse().unwrap(),
-            to: Some(to.parse().unwrap()),
-            to_port: 862,
-            ttl: None,
-            tos: Some(TOS),
-            interface: INTERFACE,
-            truncated: false,
-        }
+        paths::tests::arrival(from, to, INTERFACE)
     }
 
     /// Destination, source and interface of a reply with these effects.

@@ -118,7 +118,7 @@ pub(super) struct SentReply {
     pub(super) t3: Wall,
     /// The path whose latency it measures.
     pub(super) path: Option<Path>,
-    /// By which the engine is told of its departure.
+    /// By which the engine gets the time of its departure.
     pub(super) token: Option<ReplyToken>,
 }
 
@@ -179,14 +179,14 @@ impl Paths {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use twinpath_proto::extension::SyncSource;
     use twinpath_wire::{Rung, Stamp};
 
     const NOW: Mono = Mono::from_ns(5_000_000_000);
 
-    fn arrival(from: &str, to: &str, interface: u32) -> Arrival {
+    pub(in crate::reflect) fn arrival(from: &str, to: &str, interface: u32) -> Arrival {
         Arrival {
             at: Stamp {
                 at: Wall::from_unix_ns(0),

@@ -8,7 +8,7 @@ use twinpath_wire::Dscp;
 use super::value::{listed_dscp, quantity};
 use super::{EXTENSIONS, Prefix};
 
-/// What a sender may ask for with STAMP's TLVs, and what it is told.
+/// What a sender may ask for with STAMP's TLVs, and what the answers say.
 #[derive(Debug, Args)]
 #[command(next_help_heading = EXTENSIONS)]
 pub(crate) struct ExtensionOptions {

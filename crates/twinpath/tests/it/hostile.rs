@@ -9,7 +9,7 @@ use crate::program::{Done, Running, finish, twinpath};
 use crate::wire::dissected_during;
 
 /// Sends forged ICMP errors, "packet too big" or "port unreachable", about the flow from `source` to
-/// `destination`, with the octets that are given for those of the packet, once it is told to.
+/// `destination`, with the octets that are given for those of the packet, once a line on its input says so.
 const FORGE: &str = r#"
 import socket, struct, sys
 source, sport, destination, dport = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])

@@ -77,7 +77,7 @@ fn r_txc_leaves_out_its_reply(reply: &mut Recorded) {
     reply.renumber(5, 8, reply.nth, reply.nth + 1);
 }
 
-/// With nothing to tell, a method is told all the same (row ST-48).
+/// It gives a method where it gives no time (row ST-48).
 fn first_follow_up_has_a_method(reply: &mut Recorded) {
     if reply.nth == 0 {
         let at = reply.at(7);
