@@ -34,7 +34,7 @@ impl Poller {
     }
 
     /// Reports `key` whenever the socket has packets, until it is removed.
-    pub(crate) fn add(&self, socket: Source<'_>, key: usize) -> io::Result<()> {
+    pub(crate) fn add(&mut self, socket: Source<'_>, key: usize) -> io::Result<()> {
         // SAFETY: the set that adds a socket owns it, and removes it before it is closed.
         unsafe {
             self.poller
@@ -43,7 +43,7 @@ impl Poller {
     }
 
     /// Stops watching a socket.
-    pub(crate) fn remove(&self, socket: Source<'_>) {
+    pub(crate) fn remove(&mut self, socket: Source<'_>) {
         // Fails only for a socket that is not watched.
         let _deleted = self.poller.delete(socket);
     }
