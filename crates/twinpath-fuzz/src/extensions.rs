@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use twinpath_proto::extension::{
-    ControlPolicy, DscpSet, Effects, Exchange, ExtensionPolicy, Host, Learnt, LocationPolicy, Seen,
-    SentReply, SessionState, SyncSource, reflect,
+    ControlPolicy, DscpSet, Effects, Exchange, ExtensionPolicy, Host, Learnt, LocationPolicy,
+    MemberLink, Seen, SentReply, SessionState, SyncSource, reflect,
 };
 use twinpath_proto::reflector::{Access, Ignored};
 use twinpath_proto::stamp::StampKey;
@@ -113,7 +113,12 @@ fn policy(input: &mut Input<'_>) -> ExtensionPolicy {
             octets: 10_000,
             replies: 9,
         }),
-        micro_session: (flags & 32 != 0).then_some(5),
+        micro_sessions: if flags & 32 == 0 {
+            Vec::new()
+        } else {
+            let interface = (dscp & 2 != 0).then_some(7);
+            vec![MemberLink { id: 5, interface }]
+        },
         accepts_unverified: flags & 64 != 0,
         requires_hmac: flags & 128 != 0,
     }

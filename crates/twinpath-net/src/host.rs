@@ -1,6 +1,6 @@
 //! Properties of this host, and privileges of this process.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::os;
 pub use crate::os::addresses::{interface_of, own_addresses};
@@ -9,6 +9,7 @@ pub use crate::os::host::{
     raise_descriptor_limit, stdout_was_closed, take_variable,
 };
 pub use crate::os::interfaces::{InterfaceChanges, interfaces};
+pub use crate::os::neighbours;
 
 /// What this host's interfaces have, as the system lists it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,17 @@ pub struct Interfaces {
     pub macs: Vec<[u8; 6]>,
     /// The MTU of each interface, by its number.
     pub mtus: Vec<(u32, u32)>,
+}
+
+/// A host on one of this host's links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Its address.
+    pub address: IpAddr,
+    /// The number of the interface to that link.
+    pub interface: u32,
+    /// Its EUI-48 address there.
+    pub mac: [u8; 6],
 }
 
 /// A Linux capability that matters here, by its number.

@@ -16,9 +16,13 @@ pub(crate) mod linux;
 pub(crate) mod portable;
 
 #[cfg(linux_sockets)]
+pub use linux::netlink::neighbours;
+#[cfg(linux_sockets)]
 pub(crate) use linux::{clock, host, host::interface_mtu, interfaces, stream, wait};
 pub(crate) use portable::bind_device;
 #[cfg(not(unix))]
 pub(crate) use portable::host::addresses;
+#[cfg(not(linux_sockets))]
+pub use portable::interfaces::neighbours;
 #[cfg(not(linux_sockets))]
 pub(crate) use portable::{host, host::interface_mtu, interfaces, stream, time as clock, wait};

@@ -27,8 +27,6 @@ pub struct Exchange<'a> {
     session: Option<&'a mut SessionState>,
     /// Something of it was used, so it must be kept.
     pub uses_state: bool,
-    /// The source MAC address of the frame; `None`: the socket does not say it.
-    pub source_mac: Option<[u8; 6]>,
     /// An HMAC over the base packet or over the TLVs was right.
     pub is_authentic: bool,
     /// What the reply must be like.
@@ -151,7 +149,6 @@ impl<'a> Exchange<'a> {
             number,
             session,
             uses_state: false,
-            source_mac: None,
             is_authentic: false,
             effects: Effects::default(),
             request: RequestShape::default(),

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnet::IpNet;
+use twinpath_wire::Arrival;
 
 /// What is known of this host; by default nothing. Look-ups take logarithmic time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct Host {
     macs: Vec<[u8; 6]>,
     /// By interface, sorted.
     mtus: Vec<(u32, u16)>,
+    /// By address and interface, sorted.
+    neighbours: Vec<((IpAddr, u32), [u8; 6])>,
     sync: SyncSource,
 }
 
@@ -47,8 +50,28 @@ impl Host {
             addresses: sorted(addresses.into_iter().map(key_of).chain([LOOPBACK])),
             macs: sorted(macs),
             mtus: sorted(mtus.map(as_ip)),
+            neighbours: Vec::new(),
             sync,
         }
+    }
+
+    /// With these neighbours: address, interface to their link, EUI-48 address.
+    #[must_use]
+    pub fn with_neighbours(
+        mut self,
+        all: impl IntoIterator<Item = (IpAddr, u32, [u8; 6])>,
+    ) -> Self {
+        let all = all.into_iter();
+        self.neighbours = sorted(all.map(|(address, interface, mac)| ((address, interface), mac)));
+        self
+    }
+
+    /// The EUI-48 address of a packet's sender, if that is a neighbour on the link by which it came.
+    pub(super) fn mac_of(&self, arrival: &Arrival) -> Option<[u8; 6]> {
+        let key = (arrival.from.ip(), arrival.interface);
+        let place = self.neighbours.binary_search_by_key(&key, |(key, _)| *key);
+        let known = place.ok().and_then(|place| self.neighbours.get(place));
+        known.map(|(_, mac)| *mac)
     }
 
     /// Whether a packet from there was sent by this host.

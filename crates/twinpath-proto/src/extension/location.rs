@@ -72,7 +72,7 @@ impl Extension for Location {
             sub.value.fill(0);
             match sub.header.kind {
                 _ if !tells_addresses => Sub::Used,
-                SOURCE_MAC => write_mac(sub, exchange.source_mac),
+                SOURCE_MAC => write_mac(sub, exchange.host.mac_of(arrival)),
                 SOURCE_IP => write_address(sub, Some(arrival.from.ip()), SOURCE_IPV4, SOURCE_IPV6),
                 _ => write_address(sub, arrival.to, DESTINATION_IPV4, DESTINATION_IPV6),
             }

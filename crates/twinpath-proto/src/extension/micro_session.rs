@@ -4,15 +4,23 @@
 //! 0 Sender Micro-session ID 2, 2 Reflector Micro-session ID 2
 //! ```
 
-use twinpath_wire::{TlvType, Tos};
+use twinpath_wire::{TlvType, Tlvs, Tos};
 use zerocopy::FromBytes;
 use zerocopy::byteorder::big_endian::U16;
 
 use super::learn::{Facts, Observation, Seen};
-use super::{Exchange, Extension, Outcome, RequestFacts};
+use super::{Exchange, Extension, MemberLink, Outcome, RequestFacts};
 use crate::reflector::Ignored;
 
 pub(super) struct MicroSession;
+
+/// The Micro-session IDs of sender and reflector in a chain of TLVs: those of the first TLV with some.
+pub(crate) fn ids(chain: &[u8]) -> Option<[u16; 2]> {
+    let mut tlvs = Tlvs::new(chain).map_while(Result::ok);
+    let tlv = tlvs.find(|tlv| tlv.header.kind == TlvType::MICRO_SESSION_ID)?;
+    let ids = <[U16; 2]>::read_from_bytes(tlv.value).ok()?;
+    Some(ids.map(U16::get))
+}
 
 impl Extension for MicroSession {
     fn kind(&self) -> TlvType {
@@ -32,17 +40,33 @@ impl Extension for MicroSession {
     }
 
     fn reflect(&self, value: &mut [u8], exchange: &mut Exchange<'_>) -> Result<Outcome, Ignored> {
-        let (Ok([_, reflector]), Some(own)) = (
-            <[U16; 2]>::mut_from_bytes(value),
-            exchange.policy.micro_session,
-        ) else {
+        let own = &exchange.policy.micro_sessions;
+        let Ok([_, reflector]) = <[U16; 2]>::mut_from_bytes(value) else {
             return Ok(Outcome::NotUsed);
         };
-        // 0: the sender does not know it yet (row SL-39).
-        if reflector.get() != 0 && reflector.get() != own {
-            return Err(Ignored::MicroSession);
+        if own.is_empty() {
+            return Ok(Outcome::NotUsed);
         }
-        reflector.set(own);
+        let interface = exchange.arrival.interface;
+        let by = |link: &&MemberLink| link.interface == Some(interface);
+        let unbound = || own.iter().filter(|link| link.interface.is_none());
+        let link = match reflector.get() {
+            // The sender does not know it yet (row SL-39): of several without an interface, this end
+            // does not either.
+            0 => own.iter().find(by).or_else(|| match unbound().count() {
+                1 => unbound().next(),
+                _ => None,
+            }),
+            asked => {
+                let mut asked = own.iter().filter(|link| link.id == asked);
+                let link = asked.find(|link| by(link) || link.interface.is_none());
+                Some(link.ok_or(Ignored::MicroSession)?)
+            }
+        };
+        let Some(link) = link else {
+            return Ok(Outcome::NotUsed);
+        };
+        reflector.set(link.id);
         Ok(Outcome::Used)
     }
 

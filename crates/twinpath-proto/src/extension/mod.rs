@@ -34,7 +34,8 @@ pub use chain::{Answer, reflect};
 pub use exchange::{Effects, Exchange, Replies, SentReply, SessionState};
 pub use host::{Host, SyncSource};
 pub use learn::{Corrections, FactValue, Facts, FollowUp, Learnt, Observation, Seen};
-pub use policy::{ControlPolicy, DscpSet, ExtensionPolicy, LocationPolicy};
+pub(crate) use micro_session::ids as micro_session_ids;
+pub use policy::{ControlPolicy, DscpSet, ExtensionPolicy, LocationPolicy, MemberLink};
 
 /// A STAMP extension.
 pub trait Extension: Sync {

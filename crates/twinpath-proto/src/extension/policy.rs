@@ -17,12 +17,21 @@ pub struct ExtensionPolicy {
     pub return_addresses: Access,
     /// Reflected Test Packet Control; `None`: disabled (row SL-9).
     pub control: Option<ControlPolicy>,
-    /// The Micro-session ID of the member link (RFC 9534); `None`: none is configured.
-    pub micro_session: Option<u16>,
+    /// Micro-session IDs of this end's member links (RFC 9534), each once; empty: none is configured.
+    pub micro_sessions: Vec<MemberLink>,
     /// TLVs are processed although no key is there for their HMAC TLV (row ST-52).
     pub accepts_unverified: bool,
     /// In unauthenticated mode too, no TLV is processed without an HMAC TLV (row ST-66).
     pub requires_hmac: bool,
+}
+
+/// A member link of a LAG at this end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberLink {
+    /// Its Micro-session ID; not 0.
+    pub id: u16,
+    /// The number of its interface, by which its packets arrive; `None`: any will do.
+    pub interface: Option<u32>,
 }
 
 /// What Location says about the packet that arrived (row ST-37).

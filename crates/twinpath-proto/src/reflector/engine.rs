@@ -123,6 +123,15 @@ impl SessionReflector {
         self.counters.ways_refused += 1;
     }
 
+    /// Whether a request is of a micro-session whose member link is known by its interface
+    /// ([`MemberLink`]): then it is for the socket on that link, and else for no such socket.
+    ///
+    /// [`MemberLink`]: crate::extension::MemberLink
+    pub fn is_of_member(&self, request: &[u8]) -> bool {
+        let sessions = self.unnegotiated.as_ref();
+        sessions.is_some_and(|sessions| sessions.is_of_member(request))
+    }
+
     /// What is known of this host, for what extensions say of it.
     pub fn set_host(&mut self, host: Arc<Host>) {
         if let Some(sessions) = &mut self.unnegotiated {
@@ -208,7 +217,7 @@ impl SessionReflector {
         let (sender, octets) = judged?;
         self.counters.error_multiplier_zero += u64::from(sender.error.multiplier() == 0);
         let (form, format) = (session.form(), session.format());
-        let (number, slot) = session.number(now, received, &sender, arrival, &mut self.counters);
+        let (number, slot) = session.number(now, request, &sender, arrival, &mut self.counters);
         let fields = Fields {
             number,
             t2: WireTime::write(arrival.at.at, format, self.policy.tai_offset_s),
@@ -321,15 +330,15 @@ impl PacketSession<'_> {
     fn number(
         &mut self,
         now: Mono,
-        received: usize,
+        request: &[u8],
         sender: &SenderOpen,
         arrival: &Arrival,
         counters: &mut ReflectorCounters,
     ) -> (u32, Option<SlotId>) {
         match self {
-            Self::Negotiated(_, session) => (session.number(now, received, sender), None),
+            Self::Negotiated(_, session) => (session.number(now, request.len(), sender), None),
             Self::Unnegotiated(sessions, form, _) => {
-                sessions.number(now, arrival, *form, sender.seq.get(), counters)
+                sessions.number(now, request, arrival, *form, sender.seq.get(), counters)
             }
         }
     }

@@ -9,7 +9,8 @@ use super::Ignored;
 use super::form::Form;
 use super::lru::SlotId;
 use crate::extension::{
-    Answer, Effects, Exchange, ExtensionPolicy, Host, SentReply, SessionState, reflect,
+    Answer, Effects, Exchange, ExtensionPolicy, Host, MemberLink, SentReply, SessionState,
+    micro_session_ids, reflect,
 };
 use crate::stamp::StampKey;
 
@@ -94,6 +95,38 @@ impl Extended {
             self.states.insert(id.at(), (id, state));
         }
         answer.map(|answer| (answer, effects))
+    }
+
+    /// The Sender Micro-session ID of a request, which is of its session's identity (RFC 9534 section 2;
+    /// row SL-35); 0: it has none.
+    pub(super) fn micro_session(&self, request: &[u8], form: Form) -> u16 {
+        let ids = self.micro_session_ids(request, form);
+        ids.map_or(0, |[sender, _]| sender)
+    }
+
+    /// Member links that are known by their interfaces.
+    fn members(&self) -> impl Iterator<Item = &MemberLink> {
+        let links = self.policy.micro_sessions.iter();
+        links.filter(|link| link.interface.is_some())
+    }
+
+    pub(super) fn has_members(&self) -> bool {
+        self.members().next().is_some()
+    }
+
+    /// Whether a request asks for one of them, or for any.
+    pub(super) fn is_of_member(&self, request: &[u8], form: Form) -> bool {
+        let ids = self.micro_session_ids(request, form);
+        let mut members = self.members();
+        ids.is_some_and(|[_, asked]| members.any(|link| asked == 0 || asked == link.id))
+    }
+
+    fn micro_session_ids(&self, request: &[u8], form: Form) -> Option<[u16; 2]> {
+        let policy = &self.policy;
+        if policy.micro_sessions.is_empty() || policy.copies_only || !form.has_tlvs() {
+            return None;
+        }
+        micro_session_ids(request.get(form.request_base()..)?)
     }
 
     /// Counts a request without TLVs and its reply, if the session has state.

@@ -1,5 +1,5 @@
-//! Sessions and their sequence numbers (RFC 8762 section 4, RFC 8972 section 3; rows TT-56, ST-5,
-//! ST-16, ST-21).
+//! Sessions and their sequence numbers (RFC 8762 section 4, RFC 8972 section 3, RFC 9534 section 2;
+//! rows TT-56, ST-5, ST-16, ST-21, SL-35).
 //!
 //! If the table is full, a new session replaces the one idle longest, but only if that was idle for
 //! at least [`SPARE`]; otherwise it is answered without state. So a flood of spoofed sources can
@@ -23,8 +23,8 @@ const NEW_RUN: Duration = Duration::from_secs(1);
 /// The most sessions forgotten in one call.
 const EXPIRED_AT_ONCE: usize = 64;
 
-/// The key of a session: both addresses and ports, the SSID, and whether its packets have an HMAC, as
-/// else anybody's open packets could advance the numbers of a session that has a key (row ST-58).
+/// The key of a session: both addresses and ports, the SSID, the Sender Micro-session ID (0: none), and
+/// whether its packets have an HMAC, as else anybody's open packets could advance the numbers of a session that has a key (row ST-58).
 /// IPv4 addresses are mapped; the zone of a link-local source is in the 32 bits of its address that
 /// are always zero; an authenticated session has the complement of its destination, which is a
 /// multicast or an unassigned address.
@@ -33,7 +33,7 @@ const EXPIRED_AT_ONCE: usize = 64;
 pub(super) struct SessionKey {
     from: [u64; 2],
     to: [u64; 2],
-    ports_and_ssid: [u16; 3],
+    ports_and_ids: [u16; 4],
 }
 
 /// The sessions of a stateful reflector.
@@ -44,17 +44,18 @@ pub(super) struct Sessions {
 }
 
 #[derive(Default)]
+#[repr(Rust, packed(2))] // As above.
 struct Session {
     /// Sequence Number of the next reply.
     next: u32,
-    /// Sequence Number of the last request.
-    last: u32,
+    /// The last request had another Sequence Number than 0.
+    has_gone_on: bool,
 }
 
 const _: () = assert!(Lru::<SessionKey, Session>::SLOT_OCTETS == 64);
 
 impl SessionKey {
-    pub(super) fn new(arrival: &Arrival, form: Form) -> Self {
+    pub(super) fn new(arrival: &Arrival, form: Form, micro_session: u16) -> Self {
         let mut from = halves(arrival.from.ip());
         if let SocketAddr::V6(source) = arrival.from
             && source.ip().is_unicast_link_local()
@@ -69,18 +70,23 @@ impl SessionKey {
         Self {
             from,
             to,
-            ports_and_ssid: [arrival.from.port(), arrival.to_port, form.ssid()],
+            ports_and_ids: [
+                arrival.from.port(),
+                arrival.to_port,
+                form.ssid(),
+                micro_session,
+            ],
         }
     }
 }
 
 impl Hash for SessionKey {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        let [from_port, to_port, ssid] = self.ports_and_ssid.map(u64::from);
         for word in self.from.into_iter().chain(self.to) {
             hasher.write_u64(word);
         }
-        hasher.write_u64(from_port << 32 | to_port << 16 | ssid);
+        let ids = self.ports_and_ids.into_iter();
+        hasher.write_u64(ids.fold(0, |all, id| all << 16 | u64::from(id)));
     }
 }
 
@@ -108,7 +114,7 @@ impl Sessions {
                     counters.sessions_expired += 1;
                     counters.sessions_made += 1;
                     session.renew();
-                } else if seq == 0 && session.value.last != 0 && idle > NEW_RUN {
+                } else if seq == 0 && session.value.has_gone_on && idle > NEW_RUN {
                     counters.sessions_restarted += 1;
                     session.renew();
                 }
@@ -126,9 +132,11 @@ impl Sessions {
             Entry::Full => return None,
         };
         let id = session.id();
-        let Session { next, last } = session.value;
-        let number = *next;
-        (*next, *last) = (number.wrapping_add(1), seq);
+        let number = session.value.next;
+        *session.value = Session {
+            next: number.wrapping_add(1),
+            has_gone_on: seq != 0,
+        };
         Some((number, id))
     }
 
@@ -191,7 +199,7 @@ mod tests {
             interface: 0,
             truncated: false,
         };
-        SessionKey::new(&arrival, Class::TwampLight.into())
+        SessionKey::new(&arrival, Class::TwampLight.into(), 0)
     }
 
     #[test]

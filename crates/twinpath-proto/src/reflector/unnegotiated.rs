@@ -51,6 +51,11 @@ impl Unnegotiated {
         Class::of(self.protocols, request).into()
     }
 
+    /// See [`super::SessionReflector::is_of_member`].
+    pub(super) fn is_of_member(&self, request: &[u8]) -> bool {
+        self.extended.has_members() && self.extended.is_of_member(request, self.form(request))
+    }
+
     /// The key of a request with an HMAC (row ST-11).
     pub(super) fn key(&self, form: Form, arrival: &Arrival) -> Option<KeyAt> {
         match form {
@@ -115,6 +120,7 @@ impl Unnegotiated {
     pub(super) fn number(
         &mut self,
         now: Mono,
+        request: &[u8],
         arrival: &Arrival,
         form: Form,
         seq: u32,
@@ -123,7 +129,8 @@ impl Unnegotiated {
         let Some(sessions) = &mut self.sessions else {
             return (seq, None);
         };
-        let key = SessionKey::new(arrival, form);
+        let micro_session = self.extended.micro_session(request, form);
+        let key = SessionKey::new(arrival, form, micro_session);
         let Some((number, id)) = sessions.number(key, seq, now, counters) else {
             counters.answered_stateless += 1;
             return (seq, None);

@@ -335,6 +335,7 @@ impl SessionSender {
     fn note_stray(&mut self, octets: &[u8], echoed: WireTime, known: bool, clock: Wall) {
         let echo = self.is_own_request(octets);
         let other_mode = self.is_of_other_mode(octets);
+        let other_link = self.is_of_other_micro_session(octets);
         let format = self.config.error.format();
         let reading = echoed.read_plausibly(format, clock, self.config.tai_offset_s);
         let anomalies = &mut self.counters.anomalies;
@@ -344,6 +345,8 @@ impl SessionSender {
             &mut anomalies.other_mode
         } else if (reading.at - clock).abs_ns() > NEAR_NS {
             &mut anomalies.not_a_reply
+        } else if other_link {
+            &mut anomalies.micro_session
         } else if known {
             &mut anomalies.foreign_t1
         } else {

@@ -7,7 +7,9 @@ use twinpath_wire::{Delta, Mono, Reply, StampReflector, StampReflectorAuthentica
 
 use super::engine::SessionSender;
 use super::fate::STAMP_ERROR;
-use crate::extension::{FollowUp, Learnt, Observation, RequestChain, RequestFacts};
+use crate::extension::{
+    FollowUp, Learnt, Observation, RequestChain, RequestFacts, micro_session_ids,
+};
 use crate::stamp::StampKey;
 
 /// Replies after which the departure of an earlier one is no longer waited for (row ST-48).
@@ -93,6 +95,24 @@ impl SessionSender {
         self
     }
 
+    /// Where the TLVs of a reply begin.
+    fn tlvs_at(&self) -> usize {
+        if self.guard.is_secured() {
+            StampReflectorAuthenticated::OCTETS
+        } else {
+            StampReflector::OCTETS
+        }
+    }
+
+    /// Whether octets that are no reply to this session are one to the session of another member link,
+    /// by the Sender Micro-session ID (row SL-40).
+    pub(super) fn is_of_other_micro_session(&self, octets: &[u8]) -> bool {
+        let own = self.tlvs.as_ref().and_then(|tlvs| tlvs.micro_session);
+        let chain = octets.get(self.tlvs_at()..).unwrap_or_default();
+        let ids = own.and_then(|own| Some((own, micro_session_ids(chain)?)));
+        ids.is_some_and(|(own, [sender, _])| sender != own)
+    }
+
     /// What the TLVs of replies have taught; `None`: none was asked for.
     pub fn learnt(&self) -> Option<&Learnt> {
         self.tlvs.as_ref().map(|tlvs| &tlvs.learnt)
@@ -100,13 +120,9 @@ impl SessionSender {
 
     /// Reads the TLVs of a first reply; `None`: it is not for this micro-session, and is not measured.
     pub(super) fn read_tlvs(&mut self, seq: u64, reply: &Reply, octets: &[u8]) -> Option<Taught> {
+        let base = self.tlvs_at();
         let Some(tlvs) = &mut self.tlvs else {
             return Some(Taught::default());
-        };
-        let base = if self.guard.is_secured() {
-            StampReflectorAuthenticated::OCTETS
-        } else {
-            StampReflector::OCTETS
         };
         let number = reply.head.seq.get();
         // A reflector that does not know SSIDs does not know TLVs: what is there is padding.

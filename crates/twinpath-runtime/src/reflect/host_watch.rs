@@ -11,7 +11,7 @@ use twinpath_net::host::{self, InterfaceChanges};
 use twinpath_proto::extension::{Host, SyncSource};
 use twinpath_wire::Mono;
 
-/// How often it is asked what the clock follows.
+/// How often it is asked what the clock follows, and which neighbours there are.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// And, where it is synchronized, whether by a PTP hardware clock.
 const ASK_EVERY: Duration = Duration::from_mins(1);
@@ -112,6 +112,9 @@ fn follow(shared: &Weak<Shared>, changes: &InterfaceChanges, mut sync: ClockSync
         let source = sync.source(clock::mono());
         if is_stale || source != before {
             shared.replace(listed(source));
+        } else {
+            let known = Arc::clone(&shared.host.lock().unwrap_or_else(PoisonError::into_inner));
+            shared.replace(with_neighbours(Host::clone(&known)));
         }
         drop(shared);
         if is_stale {
@@ -122,7 +125,12 @@ fn follow(shared: &Weak<Shared>, changes: &InterfaceChanges, mut sync: ClockSync
 
 fn listed(sync: SyncSource) -> Host {
     let all = host::interfaces().unwrap_or_default();
-    Host::new(all.addresses, all.macs, all.mtus, sync)
+    with_neighbours(Host::new(all.addresses, all.macs, all.mtus, sync))
+}
+
+fn with_neighbours(host: Host) -> Host {
+    let all = host::neighbours(None).unwrap_or_default().into_iter();
+    host.with_neighbours(all.map(|one| (one.address, one.interface, one.mac)))
 }
 
 /// What the system clock follows, as far as it can be known: the kernel says whether it is

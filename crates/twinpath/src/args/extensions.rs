@@ -1,7 +1,7 @@
 //! Options of a responder for extensions of STAMP.
 
 use clap::{Args, ValueEnum};
-use twinpath_proto::extension::{DscpSet, ExtensionPolicy, LocationPolicy};
+use twinpath_proto::extension::{DscpSet, ExtensionPolicy, LocationPolicy, MemberLink};
 use twinpath_proto::reflector::Access;
 use twinpath_wire::Dscp;
 
@@ -63,7 +63,7 @@ impl ExtensionOptions {
             },
             dscp: self.allow_dscp.iter().copied().collect::<DscpSet>(),
             return_addresses: only(&self.allow_return_address),
-            micro_session: self.micro_session_id,
+            micro_sessions: Vec::from_iter(self.micro_session_id.map(plain)),
             ..ExtensionPolicy::default()
         }
     }
@@ -83,6 +83,13 @@ impl ExtensionOptions {
         given
             .into_iter()
             .find_map(|(is_given, name)| is_given.then_some(name))
+    }
+}
+
+fn plain(id: u16) -> MemberLink {
+    MemberLink {
+        id,
+        interface: None,
     }
 }
 

@@ -229,8 +229,8 @@ mod tests {
         assert!((0..64).all(|dscp| !bare.dscp.has(own(dscp))));
         assert!(!bare.return_addresses.permits("192.0.2.1".parse().unwrap()));
         assert_eq!(
-            (bare.location, bare.micro_session),
-            (LocationPolicy::All, None)
+            (bare.location, &*bare.micro_sessions),
+            (LocationPolicy::All, &[][..])
         );
         assert!(bare.control.is_none());
         let given = extensions(
@@ -244,8 +244,8 @@ mod tests {
             assert_eq!(given.return_addresses.permits(address), permitted);
         }
         assert_eq!(
-            (given.location, given.micro_session),
-            (LocationPolicy::Ports, Some(7))
+            (given.location, given.micro_sessions[0].id),
+            (LocationPolicy::Ports, 7)
         );
         assert!(given.accepts_unverified);
         let key = "--hmac-key 00112233445566778899aabbccddeeff";

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::hosts::{Hosts, ip};
 use crate::program::{Responder, run};
 use crate::responders::last_words;
 
@@ -101,6 +102,26 @@ fn text_has_a_line_for_each_tlv() {
     assert!(lines.contains(&told), "{}", done.stdout);
     let refused = "TLV              return-path: replies 0, not processed 3";
     assert!(lines.contains(&refused), "{}", done.stdout);
+}
+
+#[test]
+fn location_tells_the_mac_of_a_neighbour() {
+    let Some(hosts) = Hosts::new() else { return };
+    let mac = "02:00:00:00:00:77";
+    ip(&format!(
+        "-n {} neigh add 10.98.0.1 lladdr {mac} dev v1",
+        hosts.far
+    ))
+    .unwrap();
+    ip(&format!("-n {} link set v0 address {mac}", hosts.near)).unwrap();
+    for (options, told) in [("", json!(mac)), ("--location ports", Value::Null)] {
+        let _responder = hosts.responder(&format!(":9862 {options}"));
+        let line = "sender 10.98.0.2:9862 --stamp --tlv location -c 3 -i 5 --json";
+        let session = hosts.run(line).session();
+        let location = &session["stamp"]["location"];
+        assert_eq!(location["replies"], 3, "{session}");
+        assert_eq!(location["source_mac"], told, "{location}");
+    }
 }
 
 #[test]

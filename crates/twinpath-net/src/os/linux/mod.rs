@@ -7,6 +7,7 @@ pub(crate) mod headers;
 pub(crate) mod host;
 pub(crate) mod interfaces;
 mod names;
+pub(crate) mod netlink;
 mod options;
 mod phc;
 mod phc2sys;

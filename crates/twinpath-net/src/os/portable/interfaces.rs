@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::host::Interfaces;
+use crate::host::{Interfaces, Neighbour};
 use crate::os::addresses;
 
 /// This host's addresses; MAC addresses and MTUs are unknown. `None` if the system does not report
@@ -12,6 +12,11 @@ pub fn interfaces() -> Option<Interfaces> {
         addresses: addresses::own_addresses(0)?,
         ..Interfaces::default()
     })
+}
+
+/// The neighbours of this host: not known here.
+pub fn neighbours(_interface: Option<u32>) -> Option<Vec<Neighbour>> {
+    None
 }
 
 /// Says when interfaces or their addresses have changed: not known here.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use twinpath_proto::extension::{Learnt, SessionState, SyncSource};
 use twinpath_wire::{Tlv, TlvType, Tlvs};
 
-use super::rig::{Rig, host};
+use super::rig::{MICRO_SESSION, Rig, host};
 
 /// Any chain of TLVs, whole or not.
 fn chains() -> impl Strategy<Value = Vec<u8>> {
@@ -34,7 +34,7 @@ proptest! {
         rig.session = has_state.then(SessionState::default);
         (rig.has_key, rig.is_authenticated) = (has_key || is_authenticated, is_authenticated);
         rig.arrival.interface = u32::from(has_link);
-        rig.policy.micro_session = has_micro_session.then_some(5);
+        rig.policy.micro_sessions.extend(has_micro_session.then_some(MICRO_SESSION));
         let request = [vec![0; if is_authenticated { 112 } else { 44 }], chain].concat();
         let Ok((reply, effects)) = rig.answer(&request, &request) else { return Ok(()); };
         prop_assert_eq!(effects.replies, None);

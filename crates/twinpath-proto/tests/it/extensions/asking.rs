@@ -7,7 +7,7 @@ use twinpath_proto::stamp::StampKey;
 use twinpath_wire::{Dscp, Tos};
 
 use super::hex;
-use super::rig::Rig;
+use super::rig::{MICRO_SESSION, Rig};
 use crate::stamp::{known_answers, known_key, octets, packet};
 
 /// The chain of a sender with these options, in its packet number 5, behind no base packet.
@@ -144,7 +144,7 @@ fn facts_are_those_of_the_far_end() {
         "hmac",
     ];
     let mut rig = Rig::new().arrived_with(46, 1);
-    rig.policy.micro_session = Some(5);
+    rig.policy.micro_sessions = vec![MICRO_SESSION];
     let key = known_key();
     let learnt = taught(&mut rig, &options, Some(&key));
     assert_eq!((learnt.replies, learnt.unverified), (4, 0));

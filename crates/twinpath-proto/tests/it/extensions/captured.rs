@@ -12,6 +12,7 @@ use twinpath_wire::{
 };
 
 use super::hex;
+use super::rig::MICRO_SESSION;
 use crate::reflector::capture::{Datagram, datagrams};
 use crate::stamp::known_key;
 
@@ -200,7 +201,7 @@ const CAPTURES: [(&str, u16, SyncSource, &[Difference]); 11] = [
 
 fn ours(sync: SyncSource) -> SessionReflector {
     let mut config = ReflectorConfig::default();
-    config.extensions.micro_session = Some(5);
+    config.extensions.micro_sessions = vec![MICRO_SESSION];
     config.extensions.dscp = DscpSet::default().with(Dscp::EF);
     config.extensions.control = Some(ControlPolicy {
         allow: Access::only(&["127.0.0.0/8".parse().unwrap()]),

@@ -106,7 +106,6 @@ fn reply_at(
 fn is_held_elsewhere(name: &str, request: &[u8]) -> bool {
     let counts = request.windows(4).any(|octets| octets == [0x80, 5, 0, 12]);
     let names = [
-        "location",
         "follow_up",
         "micro_session_sender",
         "sender_reads_flags",

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use twinpath_proto::extension::{
     Answer, ControlPolicy, DscpSet, Effects, Exchange, ExtensionPolicy, Host, LocationPolicy,
-    SentReply, SessionState, SyncSource, reflect,
+    MemberLink, SentReply, SessionState, SyncSource, reflect,
 };
 use twinpath_proto::reflector::{Access, Ignored};
 use twinpath_wire::{Arrival, Dscp, Rung, Stamp, TimeFormat, Tos, Wall, WireTime};
@@ -12,13 +12,18 @@ use twinpath_wire::{Arrival, Dscp, Rung, Stamp, TimeFormat, Tos, Wall, WireTime}
 use super::ip;
 use crate::stamp::known_key;
 
+/// The reflector's in the known answers.
+pub(super) const MICRO_SESSION: MemberLink = MemberLink {
+    id: 5,
+    interface: None,
+};
+
 /// A reflector with what its operator allows and what it knows, and how a request reaches it.
 pub(super) struct Rig {
     pub(super) policy: ExtensionPolicy,
     pub(super) host: Host,
     pub(super) session: Option<SessionState>,
     pub(super) arrival: Arrival,
-    pub(super) source_mac: Option<[u8; 6]>,
     pub(super) is_authenticated: bool,
     pub(super) has_key: bool,
 }
@@ -55,7 +60,6 @@ impl Rig {
                 interface: 7,
                 truncated: false,
             },
-            source_mac: None,
             is_authenticated: false,
             has_key: true,
         }
@@ -69,6 +73,14 @@ impl Rig {
 
     pub(super) fn arrived_with(mut self, dscp: u8, ecn: u8) -> Self {
         self.arrival.tos = Some(Tos(dscp << 2 | ecn));
+        self
+    }
+
+    /// The sender is a neighbour.
+    fn beside(mut self, mac: [u8; 6]) -> Self {
+        let arrival = &self.arrival;
+        let neighbour = (arrival.from.ip(), arrival.interface, mac);
+        self.host = self.host.with_neighbours([neighbour]);
         self
     }
 
@@ -107,7 +119,6 @@ impl Rig {
             self.session.as_mut(),
             (seq, number(expected)),
         );
-        exchange.source_mac = self.source_mac;
         exchange.is_authentic = self.is_authenticated;
         let mut buffer = request.to_vec();
         buffer.resize(1 << 16, 0xee);
@@ -133,10 +144,7 @@ impl Rig {
 pub(super) fn rig(name: &str) -> Rig {
     let rig = Rig::new();
     match name {
-        "location" => Rig {
-            source_mac: Some([2, 0, 0, 0, 0, 1]),
-            ..rig
-        },
+        "location" => rig.beside([2, 0, 0, 0, 0, 1]),
         "location_withheld" => {
             let mut rig = rig;
             rig.policy.location = LocationPolicy::None;
@@ -194,7 +202,7 @@ pub(super) fn rig(name: &str) -> Rig {
         | "micro_session_mismatch"
         | "micro_session_bad_length" => {
             let mut rig = rig;
-            rig.policy.micro_session = Some(5);
+            rig.policy.micro_sessions = vec![MICRO_SESSION];
             rig
         }
         "control_disabled" => rig,

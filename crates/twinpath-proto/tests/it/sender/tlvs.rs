@@ -111,6 +111,23 @@ fn replies_of_another_micro_session_are_not_measured() {
     }
 }
 
+/// Sessions of one LAG share addresses and ports: what comes by a wrong member is another's.
+#[test]
+fn replies_to_another_micro_session_are_counted_as_such() {
+    for (own, counted) in [("micro-session=3", true), ("micro-session=4", false)] {
+        let mut rig = asking(&[own], 10);
+        rig.send_count(1);
+        let mut reply = reply(&rig, 0, [ms(4), ms(4)], &octets("000b000400040005"));
+        // The T1 of a packet that this session did not send.
+        reply[35] ^= 0x55;
+        handle(&mut rig, &reply, ms(8));
+        assert_eq!(rig.samples().len(), 0);
+        let anomalies = rig.sender.counters().anomalies;
+        assert_eq!(anomalies.micro_session, u64::from(counted), "{own}");
+        assert_eq!(anomalies.foreign_t1, u64::from(!counted), "{own}");
+    }
+}
+
 /// Follow-Up Telemetry that says when reply `number` left.
 fn left(number: u32, at: Mono) -> Vec<u8> {
     let number = number.to_be_bytes();

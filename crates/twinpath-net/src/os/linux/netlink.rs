@@ -1,0 +1,185 @@
+//! What the kernel lists by netlink.
+
+use std::io::{self, Read as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::host::Neighbour;
+
+/// Entries that are taken at most.
+const MOST_NEIGHBOURS: usize = 4_096;
+/// Room for a message or several; the kernel sends no longer ones to a reader with this much.
+const ROOM: usize = 32_768;
+/// The kernel answers at once.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const HEADER: usize = 16;
+const NEIGHBOUR_HEADER: usize = 12;
+/// States of a neighbour whose link-layer address is known: `NUD_REACHABLE`, `NUD_STALE`, `NUD_DELAY`,
+/// `NUD_PROBE` and `NUD_PERMANENT`.
+const KNOWN: u16 = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
+const NDA_DST: u16 = 1;
+const NDA_LLADDR: u16 = 2;
+const NDA_IFINDEX: u16 = 8;
+
+/// The neighbours of this host that have EUI-48 addresses, of one interface or of all. `None` if the
+/// system does not report them.
+pub fn neighbours(interface: Option<u32>) -> Option<Vec<Neighbour>> {
+    let mut body = vec![0; NEIGHBOUR_HEADER];
+    if let Some(index) = interface {
+        // Older kernels list all.
+        body.extend(attribute(NDA_IFINDEX, &index.to_ne_bytes()));
+    }
+    let mut all = Vec::new();
+    let mut take = |body: &[u8]| {
+        let found = neighbour(body).filter(|one| interface.is_none_or(|it| it == one.interface));
+        all.extend(found);
+        all.len() < MOST_NEIGHBOURS
+    };
+    ask(libc::RTM_GETNEIGH, libc::NLM_F_DUMP, &body, &mut take).ok()?;
+    Some(all)
+}
+
+fn neighbour(body: &[u8]) -> Option<Neighbour> {
+    let (header, rest) = body.split_at_checked(NEIGHBOUR_HEADER)?;
+    let interface = u32::from_ne_bytes(*header.get(4..)?.first_chunk()?);
+    let state = u16::from_ne_bytes(*header.get(8..)?.first_chunk()?);
+    let (mut address, mut mac) = (None, None);
+    for (kind, value) in attributes(rest) {
+        match (kind, value.len()) {
+            (NDA_DST, 4) => address = value.first_chunk().map(|v4| Ipv4Addr::from(*v4).into()),
+            (NDA_DST, 16) => {
+                let v6 = value.first_chunk::<16>();
+                address = v6.map(|v6| IpAddr::from(Ipv6Addr::from(*v6)));
+            }
+            (NDA_LLADDR, 6) => mac = value.first_chunk().copied(),
+            _ => {}
+        }
+    }
+    let is_known = state & KNOWN != 0;
+    Some(Neighbour {
+        address: address.filter(|_| is_known)?,
+        interface,
+        mac: mac?,
+    })
+}
+
+/// Asks, and gives `take` the body of each message of the answer while it wants more.
+fn ask(
+    kind: u16,
+    flags: libc::c_int,
+    body: &[u8],
+    take: &mut dyn FnMut(&[u8]) -> bool,
+) -> io::Result<()> {
+    let routes = Some(Protocol::from(libc::NETLINK_ROUTE));
+    let socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW, routes)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    let length = u32::try_from(HEADER + body.len()).unwrap_or_default();
+    let flags = u16::try_from(libc::NLM_F_REQUEST | flags).unwrap_or_default();
+    let mut request = length.to_ne_bytes().to_vec();
+    request.extend(kind.to_ne_bytes());
+    request.extend(flags.to_ne_bytes());
+    request.extend([0; 8]);
+    request.extend(body);
+    socket.send(&request)?;
+    let mut room = vec![0; ROOM];
+    loop {
+        let octets = (&socket).read(&mut room)?;
+        let mut rest = room.get(..octets).unwrap_or_default();
+        while let Some((kind, flags, body)) = message(&mut rest) {
+            match libc::c_int::from(kind) {
+                libc::NLMSG_DONE => return Ok(()),
+                libc::NLMSG_ERROR => {
+                    let error = body
+                        .first_chunk()
+                        .map_or(0, |error| i32::from_ne_bytes(*error));
+                    return Err(io::Error::from_raw_os_error(error.saturating_neg()));
+                }
+                _ => {
+                    let is_last = libc::c_int::from(flags) & libc::NLM_F_MULTI == 0;
+                    if !take(body) || is_last {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The next message: its type, its flags and what follows its header.
+fn message<'a>(rest: &mut &'a [u8]) -> Option<(u16, u16, &'a [u8])> {
+    let length = u32::from_ne_bytes(*rest.first_chunk()?) as usize;
+    let kind = u16::from_ne_bytes(*rest.get(4..)?.first_chunk()?);
+    let flags = u16::from_ne_bytes(*rest.get(6..)?.first_chunk()?);
+    let body = rest.get(HEADER..length)?;
+    *rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+    Some((kind, flags, body))
+}
+
+/// Types and values of the attributes in `octets`.
+fn attributes(octets: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut rest = octets;
+    std::iter::from_fn(move || {
+        let length = usize::from(u16::from_ne_bytes(*rest.first_chunk()?));
+        let kind = u16::from_ne_bytes(*rest.get(2..)?.first_chunk()?);
+        let value = rest.get(4..length)?;
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind, value))
+    })
+}
+
+fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(4 + value.len()).unwrap_or_default();
+    [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_has_no_neighbours() {
+        let loopback = crate::interface::index_of("lo").unwrap();
+        assert!(neighbours(None).is_some());
+        assert_eq!(neighbours(Some(loopback)), Some(Vec::new()));
+    }
+
+    fn listed(state: u16, attributes: &[(u16, &[u8])]) -> Option<Neighbour> {
+        let mut body = vec![2, 0, 0, 0];
+        body.extend(7_u32.to_ne_bytes());
+        body.extend(state.to_ne_bytes());
+        body.extend([0; 2]);
+        for (kind, value) in attributes {
+            body.extend(attribute(*kind, value));
+            body.resize(body.len().next_multiple_of(4), 0);
+        }
+        for cut in 0..body.len() {
+            neighbour(&body[..cut]);
+        }
+        neighbour(&body)
+    }
+
+    #[test]
+    fn a_neighbour_has_both_addresses() {
+        let mac = [2, 0, 0, 0, 0, 9];
+        let known = Neighbour {
+            address: Ipv4Addr::new(192, 0, 2, 9).into(),
+            interface: 7,
+            mac,
+        };
+        let both: [(u16, &[u8]); 2] = [(NDA_LLADDR, &mac), (NDA_DST, &[192, 0, 2, 9])];
+        assert_eq!(listed(0x04, &both), Some(known));
+        assert_eq!(listed(0x80, &both), Some(known));
+        for (state, some) in [(0x20, &both[..]), (0x01, &both), (0x04, &both[1..])] {
+            assert_eq!(listed(state, some), None, "{state}");
+        }
+        let v6: [(u16, &[u8]); 2] = [(NDA_DST, &[0x20; 16]), (NDA_LLADDR, &mac)];
+        let address = listed(0x02, &v6).unwrap().address;
+        assert_eq!(address, IpAddr::from([0x20; 16]));
+        // InfiniBand's are longer.
+        let other: [(u16, &[u8]); 2] = [(NDA_DST, &[1; 4]), (NDA_LLADDR, &[0; 20])];
+        assert_eq!(listed(0x02, &other), None);
+    }
+}
