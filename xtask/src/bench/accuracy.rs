@@ -15,7 +15,7 @@ use crate::outcome::{Bar, Row, Unit};
 use crate::process::{Place, Process};
 use crate::role::Role;
 use crate::statistics::{float, percentile};
-use crate::tool::{Session, records};
+use crate::tool::{Session, Tool, records};
 
 const COUNT: u32 = 1000;
 const INTERVAL_US: u64 = 5000;
@@ -29,6 +29,10 @@ const PERCENTILES: [(&str, usize, Bar); 3] = [
     ("p99", 99, Bar::AtMostTimes(1.3)),
     ("max", 100, Bar::Open),
 ];
+
+/// What TLVs make of T3 is not judged by what a program in user space can do, but by itself.
+const FOLLOW_UP: &str = "--stamp --tlv follow-up-telemetry";
+const FOLLOW_UP_P99_NS: f64 = 3_000.0;
 
 /// A reported round trip by sequence number, in nanoseconds.
 type RoundTrips = Vec<(u32, i64)>;
@@ -46,6 +50,9 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
                 )
             })
             .collect();
+        let name = format!("{condition}: |error| p99 with Follow-Up Telemetry");
+        let bar = Bar::AtMost(FOLLOW_UP_P99_NS);
+        let mut followed = Row::new(name, Unit::Nanoseconds, bar);
         for run in 1..=bench.runs {
             let burning: Vec<Process> = (0..busy)
                 .map(|number| {
@@ -53,14 +60,21 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
                     Process::role(&bench.scratch, place, &Role::Busy)
                 })
                 .collect::<Result<_>>()?;
-            let tool = bench
-                .tool
-                .as_ref()
-                .map(|_| errors(bench, twinpath_pair))
-                .transpose();
-            let tool = tool.context("twinpath")?;
-            let ideal = errors(bench, ideal_pair).context("ideal pair")?;
+            let twinpath = |options: &str| {
+                let tool = bench.tool.as_ref();
+                tool.map(|tool| errors(bench, || twinpath_pair(bench, tool, options)))
+                    .transpose()
+                    .context("twinpath")
+            };
+            let tool = twinpath(&bench.sender_options)?;
+            let tool_followed = twinpath(FOLLOW_UP)?;
+            let ideal = errors(bench, || ideal_pair(bench)).context("ideal pair")?;
             drop(burning);
+            let p99 = |errors: &Vec<u64>| percentile(errors, 99).map(float);
+            followed
+                .twinpath
+                .extend(tool_followed.iter().filter_map(p99));
+            followed.limit.extend(p99(&ideal));
             for (row, (_, percent, _)) in of_condition.iter_mut().zip(PERCENTILES) {
                 row.twinpath.extend(
                     tool.iter()
@@ -72,6 +86,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
             eprintln!("accuracy, {condition}: run {run} of {}", bench.runs);
         }
         rows.append(&mut of_condition);
+        rows.push(followed);
     }
     let note = format!(
         "{COUNT} packets every {INTERVAL_US} µs over veth; contended: {BUSY_PER_CORE} busy \
@@ -81,10 +96,10 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
 }
 
 /// Runs a pair between two captures: sorted |reported - truth| in nanoseconds.
-fn errors(bench: &Bench, pair: fn(&Bench) -> Result<RoundTrips>) -> Result<Vec<u64>> {
+fn errors(bench: &Bench, pair: impl FnOnce() -> Result<RoundTrips>) -> Result<Vec<u64>> {
     let near = Capture::start(&bench.link.sender.path(), PORT)?;
     let far = Capture::start(&bench.link.reflector.path(), PORT)?;
-    let reported = pair(bench)?;
+    let reported = pair()?;
     let near = Ways::of(&near.finish()?, Direction::Out);
     let far = Ways::of(&far.finish()?, Direction::In);
     let mut errors: Vec<u64> = reported
@@ -158,17 +173,12 @@ fn ideal_pair(bench: &Bench) -> Result<RoundTrips> {
     Ok(round_trips)
 }
 
-fn twinpath_pair(bench: &Bench) -> Result<RoundTrips> {
-    let Some(tool) = &bench.tool else {
-        bail!("no twinpath")
-    };
+fn twinpath_pair(bench: &Bench, tool: &Tool, sender_options: &str) -> Result<RoundTrips> {
     let far = bench.reflector_v4();
     let place = Place::at(&bench.link.reflector);
     let responder = tool.responder(&bench.scratch, place, far, &bench.responder_options)?;
-    let options = format!(
-        "--output jsonl -c {COUNT} -i {INTERVAL_US}us --padding 27 {}",
-        bench.sender_options
-    );
+    let options =
+        format!("--output jsonl -c {COUNT} -i {INTERVAL_US}us --padding 27 {sender_options}");
     let sender = tool.sender(&bench.scratch, Place::at(&bench.link.sender), far, &options)?;
     let printed = sender.succeed(limit())?.stdout;
     drop(responder);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use twinpath_bench::{FloodCount, FloodPlan};
 use twinpath_proto::stamp::StampKey;
-use twinpath_wire::{StampSender, StampSenderAuthenticated};
+use twinpath_wire::{StampSender, StampSenderAuthenticated, TlvHeader, TlvType, TlvWriter};
 
 use super::{Bench, Found};
 use crate::outcome::{Bar, Row, Unit};
@@ -64,7 +64,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
         rows.push(cost);
     }
     if let Some(tool) = &bench.tool {
-        rows.extend(authenticated(bench, tool)?);
+        rows.extend(beside_open(bench, tool)?);
     }
     notes.push(format!(
         "highest rate with under 0.1 % lost in a trial of {TRIAL_MS} ms, generator on core 0, \
@@ -73,38 +73,78 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
     Ok((rows, notes))
 }
 
-/// What authenticated STAMP costs a reflector, beside open STAMP of the same one, in the same run.
-fn authenticated(bench: &Bench, tool: &Tool) -> Result<[Row; 2]> {
+/// Requests that cost a reflector more than open STAMP, beside that of the same one, in the same run.
+fn beside_open(bench: &Bench, tool: &Tool) -> Result<Vec<Row>> {
     let far = bench.reflector_v4();
-    let bar = Bar::AtLeastTimes(0.6);
-    let name = "authenticated STAMP beside open: highest rate";
-    let mut rate = Row::new(name.to_owned(), Unit::PacketsPerSecond, bar);
-    let name = "authenticated STAMP beside open: processor time for a reply";
-    let mut cost = Row::new(name.to_owned(), Unit::Nanoseconds, Bar::Open);
-    let mut open = [0; StampSender::OCTETS];
-    // The Error Estimate.
-    open[13] = 1;
-    let mut signed = [0; StampSenderAuthenticated::OCTETS];
-    signed[25] = 1;
-    StampKey::new(&[0x5a; 16])?.seal(&mut signed);
     let key = format!("{} --hmac-key {}", bench.responder_options, "5a".repeat(16));
     let place = Place::at(&bench.link.reflector).on_core(1);
-    for run in 1..=bench.runs {
-        let responder = tool.responder(&bench.scratch, place, far, &key)?;
-        let measured = [signed.as_slice(), &open].map(|packet| {
-            highest_rate(bench, &responder, &|pps| {
-                Role::PacketFlood(far, packet.to_vec(), trial_at(pps, packet.len()))
-            })
-        });
-        let [secured, plain] = measured;
-        let (secured, plain) = (secured?, plain?);
-        rate.twinpath.push(secured.0);
-        cost.twinpath.push(secured.1);
-        rate.limit.push(plain.0);
-        cost.limit.push(plain.1);
-        eprintln!("reflection, authenticated: run {run} of {}", bench.runs);
+    let open = chain_of(&[]);
+    let mut rows = Vec::new();
+    for (what, packet) in [
+        ("authenticated STAMP", authenticated()?),
+        ("STAMP with four TLVs", chain_of(&FOUR_TLVS)),
+        ("STAMP with Follow-Up Telemetry", chain_of(&WITH_FOLLOW_UP)),
+    ] {
+        let name = format!("{what} beside open: highest rate");
+        let mut rate = Row::new(name, Unit::PacketsPerSecond, Bar::AtLeastTimes(0.6));
+        let name = format!("{what} beside open: processor time for a reply");
+        let mut cost = Row::new(name, Unit::Nanoseconds, Bar::Open);
+        for run in 1..=bench.runs {
+            let responder = tool.responder(&bench.scratch, place, far, &key)?;
+            let measured = [&packet, &open].map(|packet| {
+                highest_rate(bench, &responder, &|pps| {
+                    Role::PacketFlood(far, packet.clone(), trial_at(pps, packet.len()))
+                })
+            });
+            let [dear, plain] = measured;
+            let (dear, plain) = (dear?, plain?);
+            rate.twinpath.push(dear.0);
+            cost.twinpath.push(dear.1);
+            rate.limit.push(plain.0);
+            cost.limit.push(plain.1);
+            eprintln!("reflection, {what}: run {run} of {}", bench.runs);
+        }
+        rows.extend([rate, cost]);
     }
-    Ok([rate, cost])
+    Ok(rows)
+}
+
+/// Types, and octets of their values.
+const FOUR_TLVS: [(TlvType, usize); 4] = [
+    (TlvType::TIMESTAMP_INFORMATION, 4),
+    (TlvType::CLASS_OF_SERVICE, 4),
+    (TlvType::DIRECT_MEASUREMENT, 12),
+    (TlvType::EXTRA_PADDING, 64),
+];
+const WITH_FOLLOW_UP: [(TlvType, usize); 4] = [
+    (TlvType::TIMESTAMP_INFORMATION, 4),
+    (TlvType::CLASS_OF_SERVICE, 4),
+    (TlvType::DIRECT_MEASUREMENT, 12),
+    (TlvType::FOLLOW_UP_TELEMETRY, 16),
+];
+
+/// An open request with TLVs whose values are zeros.
+fn chain_of(tlvs: &[(TlvType, usize)]) -> Vec<u8> {
+    let octets = tlvs.iter().map(|(_, octets)| TlvHeader::OCTETS + octets);
+    let mut packet = vec![0; StampSender::OCTETS + octets.sum::<usize>()];
+    let (base, chain) = packet.split_at_mut(StampSender::OCTETS);
+    if let Some(multiplier) = base.get_mut(13) {
+        *multiplier = 1;
+    }
+    let mut writer = TlvWriter::new(chain);
+    for (kind, octets) in tlvs {
+        writer.push(*kind, *octets);
+    }
+    packet
+}
+
+fn authenticated() -> Result<Vec<u8>> {
+    let mut packet = vec![0; StampSenderAuthenticated::OCTETS];
+    if let Some(multiplier) = packet.get_mut(25) {
+        *multiplier = 1;
+    }
+    StampKey::new(&[0x5a; 16])?.seal(&mut packet);
+    Ok(packet)
 }
 
 /// What the generator sends without replies.

@@ -65,6 +65,30 @@ fn a_packet_has_the_time_and_circumstances_of_its_arrival() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn the_interface_of_arrival_is_reported_where_it_is_asked_for() {
+    if std::env::var_os("TWINPATH_PORTABLE").is_some() {
+        return;
+    }
+    let loopback = twinpath_net::interface::index_of("lo").unwrap();
+    for reports_interface in [false, true] {
+        let far = open("127.0.0.1", |options| {
+            options.role = Role::Reflector {
+                shares_port: false,
+                reports_interface,
+            };
+        });
+        let mut batch = RecvBatch::new(1, 64);
+        far.send(b"hello", &to(far.local())).unwrap();
+        assert_eq!(receive(&far, &mut batch), 1);
+        let (.., arrival) = batch.packet(0).unwrap();
+        assert_eq!(arrival.to, Some(far.local().ip()));
+        let reported = if reports_interface { loopback } else { 0 };
+        assert_eq!(arrival.interface, reported);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn transmit_timestamps_come_back_under_their_keys() {
     if std::env::var_os("TWINPATH_PORTABLE").is_some() {
         return;

@@ -88,6 +88,13 @@ impl Default for ReflectorConfig {
     }
 }
 
+impl ReflectorConfig {
+    /// Whether a request may ask for something with its TLVs.
+    pub fn may_process_tlvs(&self) -> bool {
+        self.protocols != ReflectorProtocols::TwampLight && !self.extensions.copies_only
+    }
+}
+
 /// Configuration of a reflector that answers negotiated sessions only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NegotiatedConfig {

@@ -190,13 +190,15 @@ impl Packets {
             self.rungs.record(arrival.at.rung);
             let before = state.as_before(arrival);
             let known = before.as_ref().unwrap_or(arrival);
-            let Ok(reflection) = engine.reflect(now, octets, received, known) else {
+            let Ok(mut reflection) = engine.reflect(now, octets, received, known) else {
                 continue;
             };
             let host = self.host.host();
             let is_warm = followed || slot > 0;
             // The last one of a batch leaves soonest: the least latency is measured on it.
             let is_last = slot + 1 == count;
+            // A stamp for each would halve the rate of a flood.
+            reflection.token = reflection.token.filter(|_| is_last || count < FLOOD);
             let (stamp, timed, advance) =
                 match self.paths.of(host, arrival, state.near, is_warm, now) {
                     Some((path, latency)) => {

@@ -37,8 +37,7 @@ pub(super) fn buffers(socket: &socket2::Socket, receive_octets: usize) {
 pub(super) fn ip_options(fd: BorrowedFd<'_>, v6: bool, options: &SocketOptions) -> io::Result<()> {
     let tos = c_int::from(options.tos().0);
     let ttl = c_int::from(options.path.ttl);
-    // A reflector may have to answer by the interface of arrival.
-    let say_where = c_int::from(!options.is_sender() || bound(options.near.ip()).is_none());
+    let say_where = c_int::from(options.reports_interface() || bound(options.near.ip()).is_none());
     let icmp = c_int::from(options.is_sender());
     if v6 {
         let set = |name, value| system::set_int(fd, libc::SOL_IPV6, name, value);
