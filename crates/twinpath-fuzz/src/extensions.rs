@@ -107,11 +107,11 @@ fn policy(input: &mut Input<'_>) -> ExtensionPolicy {
         },
         return_addresses: Access::only(&prefixes[1..]),
         control: (flags & 16 != 0).then(|| ControlPolicy {
-            allow: Access::only(&prefixes),
             unauthenticated: dscp & 1 != 0,
             octets_per_s: 1_000_000,
             octets: 10_000,
             replies: 9,
+            ..ControlPolicy::within(Access::only(&prefixes))
         }),
         micro_sessions: if flags & 32 == 0 {
             Vec::new()
@@ -139,16 +139,29 @@ fn headers(chain: &[u8]) -> Vec<(usize, TlvHeader)> {
     tlvs.collect()
 }
 
-/// Makes the first HMAC TLV right.
-fn sign(request: &mut [u8], base: usize) {
-    let (number, chain) = (&request[..4], &request[base..]);
-    let found = headers(chain)
-        .into_iter()
-        .find(|(_, header)| header.kind == TlvType::HMAC && header.length.get() == 16);
-    if let Some((at, _)) = found {
-        let digest = key().sign(&[number, &chain[..at]]);
-        request[base + at + 4..base + at + 20].copy_from_slice(&digest);
+/// Makes the first HMAC TLV of a packet right, whose TLVs begin at `base`.
+pub(crate) fn sign(packet: &mut [u8], base: usize) {
+    let Some((at, before)) = first_digest(packet, base) else {
+        return;
+    };
+    let digest = key().sign(&[&packet[..4], &before]);
+    packet[at..at + 16].copy_from_slice(&digest);
+}
+
+/// Takes its digest away.
+pub(crate) fn blank_digest(packet: &mut [u8], base: usize) {
+    if let Some((at, _)) = first_digest(packet, base) {
+        packet[at..at + 16].fill(0);
     }
+}
+
+/// Where the digest of the first HMAC TLV is, and the TLVs before it.
+fn first_digest(packet: &[u8], base: usize) -> Option<(usize, Vec<u8>)> {
+    let chain = packet.get(base..)?;
+    let (at, _) = headers(chain)
+        .into_iter()
+        .find(|(_, header)| header.kind == TlvType::HMAC && header.length.get() == 16)?;
+    Some((base + at + TlvHeader::OCTETS, chain[..at].to_vec()))
 }
 
 fn answer(
@@ -239,6 +252,8 @@ fn check_allowed(
     if effects.replies.is_some() {
         let control = policy.control.as_ref().expect("it is disabled");
         assert!(is_authentic || control.unauthenticated, "not authentic");
+        let to = effects.to(arrival).ip();
+        assert!(control.allow.permits(to), "{to} may not have several");
     }
     if let (Some(dscp), Some(tos)) = (effects.dscp, arrival.tos) {
         assert!(

@@ -14,6 +14,7 @@
 )]
 
 mod control;
+mod copies;
 pub mod corpus;
 mod extensions;
 mod files;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use twinpath_proto::TestGuard;
-use twinpath_proto::extension::ExtensionPolicy;
+use twinpath_proto::extension::{ControlPolicy, ExtensionPolicy};
 use twinpath_proto::reflector::{
-    Ignored, NegotiatedConfig, ReflectorConfig, ReflectorPolicy, ReflectorProtocols,
-    SessionReflector, SessionSpec,
+    Access, Ignored, NegotiatedConfig, Reflection, ReflectorConfig, ReflectorPolicy,
+    ReflectorProtocols, SessionReflector, SessionSpec,
 };
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::stamp::{KeyScope, StampKey, StampKeys};
@@ -19,6 +19,8 @@ use twinpath_wire::{
     Wall,
 };
 
+use crate::copies::Copies;
+use crate::extensions::{blank_digest, sign};
 use crate::peer::{AES, HMAC, TestKeys};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -30,13 +32,19 @@ const STALE: u8 = 0xa7;
 /// 2, port 1, TTL 1, ToS 1, milliseconds since the one before 1, length 2) and its payload.
 ///
 /// What looks like authenticated STAMP has the HMAC of a key that the reflector has, unless the last
-/// octet of the field is odd.
+/// octet of the field is odd; HMAC TLVs are right.
 ///
 /// No reply is longer than its request (unless allowed), shows other fields than the request's or
-/// what the buffer held, or is answered by another reflector; nothing comes of a wrong HMAC.
+/// what the buffer held, or is answered by another reflector; nothing comes of a wrong HMAC. Further
+/// replies to a request are the first but for what must differ.
 pub(crate) fn reflector(input: &[u8]) {
+    reflected(input);
+}
+
+/// How many further replies were sent.
+fn reflected(input: &[u8]) -> u64 {
     let [flags, padding, input @ ..] = input else {
-        return;
+        return 0;
     };
     let config = configuration(*flags, *padding);
     let mut reflector = SessionReflector::new(config.clone());
@@ -47,16 +55,20 @@ pub(crate) fn reflector(input: &[u8]) {
     other.set_keys(keys);
     let mut now = Mono::from_ns(1_000_000_000);
     let mut wall = Wall::from_unix_ns(1_795_392_000_123_456_789);
+    let mut copies = Copies::default();
     let (mut rest, mut datagrams) = (input, 0);
     while let Some((arrival, pause, payload, beyond)) = datagram(rest, wall) {
         rest = beyond;
         now += pause;
         wall = wall + Delta::from_duration(pause);
+        copies.check(&mut reflector, (now - pause, now), &key);
         let mut payload = payload.to_vec();
+        sign(&mut payload, 44);
+        sign(&mut payload, 112);
         let sealed = seal(&mut payload, &key);
         let light = config.protocols == ReflectorProtocols::TwampLight;
         let sealed = sealed.filter(|_| !light).map(|right| (right, &key));
-        check(
+        let reply = check(
             &mut reflector,
             &mut other,
             &config,
@@ -65,10 +77,15 @@ pub(crate) fn reflector(input: &[u8]) {
             sealed,
             &arrival,
         );
+        if let Some((reflection, reply)) = reply {
+            copies.follow(&mut reflector, now, &reflection, reply, &arrival);
+        }
         reflector.handle_timeout(now);
         datagrams += 1;
     }
     check_counted(&reflector, datagrams);
+    let later = now + Duration::from_millis(400);
+    copies.finish(&mut reflector, (now, later), &key)
 }
 
 /// Gives what looks like authenticated STAMP its HMAC or a wrong one: which; `None`: it does not.
@@ -265,7 +282,7 @@ fn check(
     payload: &[u8],
     sealed: Option<(bool, &StampKey)>,
     arrival: &Arrival,
-) {
+) -> Option<(Reflection, Vec<u8>)> {
     let mut buffer = vec![STALE; payload.len().max(512)];
     for (slot, octet) in buffer.iter_mut().zip(payload) {
         *slot = *octet;
@@ -275,17 +292,20 @@ fn check(
         Ok(reflection) => reflection,
         Err(why) => {
             // A TLV that asks for no reply may stand behind others.
-            let kept = if why == Ignored::NoReplyWanted {
-                44
-            } else {
-                buffer.len()
-            };
+            let is_of_tlv = [
+                Ignored::NoReplyWanted,
+                Ignored::OtherGroup,
+                Ignored::CountZero,
+            ]
+            .contains(&why);
+            let kept = if is_of_tlv { 44 } else { buffer.len() };
             let unchanged = (buffer.get(..kept), before.get(..kept));
             assert_eq!(unchanged.0, unchanged.1, "an ignored datagram was changed");
-            return;
+            return None;
         }
     };
-    let limit = if config.allow_larger_replies { 512 } else { 44 };
+    let is_larger = config.allow_larger_replies || reflection.effects.replies.is_some();
+    let limit = if is_larger { 512 } else { 44 };
     assert!(
         reflection.octets <= payload.len().max(limit),
         "a reply longer than its request"
@@ -303,18 +323,24 @@ fn check(
     }
     if !payload.contains(&STALE) {
         let fields = if sealed.is_some() { 112 } else { 41 };
-        let beyond = buffer.get(fields.min(buffer.len())..).unwrap_or_default();
+        let mut shown = buffer.clone();
+        for base in [44, 112] {
+            blank_digest(&mut shown, base);
+        }
+        let beyond = shown.get(fields.min(shown.len())..).unwrap_or_default();
         assert!(
             !beyond.contains(&STALE),
             "a reply shows what the buffer held before"
         );
     }
+    let reply = buffer.clone();
     let back = way_back(arrival, t3);
     let octets = buffer.len();
     assert!(
         other.reflect(now, &mut buffer, octets, &back).is_err(),
         "a reply was answered"
     );
+    Some((reflection, reply))
 }
 
 fn check_open(reply: &[u8], request: &[u8], arrival: &Arrival) {
@@ -387,7 +413,16 @@ fn configuration(flags: u8, padding: u8) -> ReflectorConfig {
         } else {
             TimeFormat::Ptp
         },
-        extensions: ExtensionPolicy::default(),
+        extensions: ExtensionPolicy {
+            control: Some(ControlPolicy {
+                unauthenticated: padding & 1 == 0,
+                octets: 60_000,
+                octets_per_s: 1_000_000,
+                replies: 20,
+                ..ControlPolicy::within(Access::new(&[]))
+            }),
+            ..ExtensionPolicy::default()
+        },
     }
 }
 
@@ -430,6 +465,15 @@ fn datagram(input: &[u8], at: Wall) -> Option<(Arrival, Duration, &[u8], &[u8])>
 mod tests {
     use super::*;
     use crate::corpus;
+
+    #[test]
+    fn several_replies_to_a_request_are_among_the_inputs() {
+        let copies: u64 = corpus::of("reflector")
+            .iter()
+            .map(|input| reflected(input))
+            .sum();
+        assert!(copies >= 20, "{copies}");
+    }
 
     #[test]
     fn packets_are_reflected_in_the_open_and_sealed() {

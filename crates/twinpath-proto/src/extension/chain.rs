@@ -112,21 +112,47 @@ impl Answer {
 /// The way that a reply's TLVs promise could not be had: they have U, and the HMAC TLV its new digest (row
 /// SL-29).
 pub(crate) fn withdraw_way(reply: &mut [u8], base: usize, key: Option<&StampKey>) {
+    rewrite(reply, base, key, |TlvMut { header, .. }| {
+        if let TlvType::DESTINATION_NODE_ADDRESS | TlvType::RETURN_PATH = header.kind {
+            header.flags = TlvFlags::UNRECOGNIZED;
+        }
+    });
+}
+
+/// Makes a reply's TLVs those of a further one to the same request, whose Sequence Number it has already.
+pub(crate) fn renew(
+    reply: &mut [u8],
+    base: usize,
+    key: Option<&StampKey>,
+    exchange: &mut Exchange<'_>,
+) {
+    rewrite(reply, base, key, |TlvMut { header, value }| {
+        if let Some(extension) = of(header.kind) {
+            extension.renew(value, exchange);
+        }
+    });
+}
+
+/// Lets `change` change the TLVs of a reply that were processed, and makes its HMAC TLV right.
+fn rewrite(
+    reply: &mut [u8],
+    base: usize,
+    key: Option<&StampKey>,
+    mut change: impl FnMut(TlvMut<'_>),
+) {
     let chain = reply.get_mut(base..).unwrap_or_default();
     let mut at = base;
     let mut digest_at = None;
-    for TlvMut { header, value } in TlvsMut::new(chain).map_while(Result::ok) {
+    for tlv in TlvsMut::new(chain).map_while(Result::ok) {
         at += TlvHeader::OCTETS;
-        match header.kind {
-            TlvType::DESTINATION_NODE_ADDRESS | TlvType::RETURN_PATH
-                if header.flags == TlvFlags(0) =>
-            {
-                header.flags = TlvFlags::UNRECOGNIZED;
+        let octets = tlv.value.len();
+        if tlv.header.flags == TlvFlags(0) {
+            if tlv.header.kind == TlvType::HMAC {
+                digest_at = Some(at);
             }
-            TlvType::HMAC if header.flags == TlvFlags(0) => digest_at = Some(at),
-            _ => {}
+            change(tlv);
         }
-        at += value.len();
+        at += octets;
     }
     if let Some(key) = key {
         let octets = reply.len();
@@ -232,10 +258,12 @@ fn flag_all(chain: &mut [u8], flags: TlvFlags) {
     }
 }
 
-/// Processes TLV after TLV, until one is malformed. Octets that were processed.
+/// Processes TLV after TLV, until one is malformed, and then what depends on them. Octets that were
+/// processed.
 fn process(chain: &mut [u8], exchange: &mut Exchange<'_>) -> Result<usize, Ignored> {
     let mut at = 0;
     let mut seen = 0;
+    let mut last = None;
     for tlv in TlvsMut::new(chain) {
         let TlvMut { header, value } = match tlv {
             Ok(tlv) => tlv,
@@ -255,18 +283,22 @@ fn process(chain: &mut [u8], exchange: &mut Exchange<'_>) -> Result<usize, Ignor
             break;
         }
         let counts = is_first(header.kind, &mut seen);
-        let outcome = match extension {
-            Some(extension) if counts || !extension.is_single() => {
-                extension.reflect(value, exchange)?
+        let octets = TlvHeader::OCTETS + value.len();
+        let outcome = match extension.filter(|one| counts || !one.is_single()) {
+            Some(extension) if extension.is_last() => {
+                last = Some((extension, at));
+                Outcome::NotUsed
             }
-            _ => Outcome::NotUsed,
+            Some(extension) => extension.reflect(value, exchange)?,
+            None => Outcome::NotUsed,
         };
-        header.flags = match outcome {
-            Outcome::Used => TlvFlags(0),
-            Outcome::NotUsed => TlvFlags::UNRECOGNIZED,
-            Outcome::Unmet => TlvFlags::CONFORMANT,
-        };
-        at += TlvHeader::OCTETS + value.len();
+        header.flags = outcome.flags();
+        at += octets;
+    }
+    if let Some((extension, from)) = last
+        && let Some(Ok(tlv)) = TlvsMut::new(chain.get_mut(from..).unwrap_or_default()).next()
+    {
+        tlv.header.flags = extension.reflect(tlv.value, exchange)?.flags();
     }
     Ok(at)
 }

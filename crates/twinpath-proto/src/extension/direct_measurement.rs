@@ -16,6 +16,15 @@ use crate::reflector::Ignored;
 
 pub(super) struct DirectMeasurement;
 
+/// Writes the counts of the reflector with this reply, and so many requests that are not counted yet.
+fn write(value: &mut [u8], exchange: &mut Exchange<'_>, requests: u32) -> Option<()> {
+    let [_, received, sent] = <[U32; 3]>::mut_from_bytes(value).ok()?;
+    let session = exchange.state()?;
+    received.set(session.received.wrapping_add(requests));
+    sent.set(session.replied.wrapping_add(1));
+    Some(())
+}
+
 impl Extension for DirectMeasurement {
     fn kind(&self) -> TlvType {
         TlvType::DIRECT_MEASUREMENT
@@ -30,15 +39,15 @@ impl Extension for DirectMeasurement {
     }
 
     fn reflect(&self, value: &mut [u8], exchange: &mut Exchange<'_>) -> Result<Outcome, Ignored> {
-        let (Ok([_, received, sent]), Some(session)) =
-            (<[U32; 3]>::mut_from_bytes(value), exchange.state())
-        else {
-            // Nothing is counted without state.
-            return Ok(Outcome::NotUsed);
-        };
-        received.set(session.received.wrapping_add(1));
-        sent.set(session.replied.wrapping_add(1));
-        Ok(Outcome::Used)
+        // Nothing is counted without state.
+        Ok(match write(value, exchange, 1) {
+            Some(()) => Outcome::Used,
+            None => Outcome::NotUsed,
+        })
+    }
+
+    fn renew(&self, value: &mut [u8], exchange: &mut Exchange<'_>) {
+        write(value, exchange, 0);
     }
 
     fn ask(&self, text: Option<&str>, _: Tos) -> Option<Vec<u8>> {

@@ -2,13 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use twinpath_wire::{Arrival, Dscp, Stamp, TimeFormat, WireTime};
+use twinpath_wire::{Arrival, Dscp, Mono, Stamp, TimeFormat, WireTime};
 
 use super::host::Host;
 use super::policy::ExtensionPolicy;
 
 /// One request at a Session-Reflector.
 pub struct Exchange<'a> {
+    /// When it is answered.
+    pub now: Mono,
     /// How the request arrived.
     pub arrival: &'a Arrival,
     /// What the operator allows.
@@ -29,6 +31,8 @@ pub struct Exchange<'a> {
     pub uses_state: bool,
     /// An HMAC over the base packet or over the TLVs was right.
     pub is_authentic: bool,
+    /// Octets of a reply that can be kept to be sent more than once.
+    pub copy_room: usize,
     /// What the reply must be like.
     pub effects: Effects,
     /// Of the whole request.
@@ -80,6 +84,25 @@ pub struct Effects {
     pub wants_sent_time: bool,
     /// More replies than one, or one of another size.
     pub replies: Option<Replies>,
+    /// What became of Reflected Test Packet Control, where some client may use it.
+    pub control: Option<ControlAnswer>,
+}
+
+/// What became of Reflected Test Packet Control (RFC 10052).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControlAnswer {
+    /// Replies as they were asked for.
+    Granted,
+    /// From a client that may not use it, or without an HMAC (row SL-15).
+    NotAllowed,
+    /// Asked together with no reply (row SL-13).
+    Contradictory,
+    /// Its number is not beyond that of the one before (row SL-14).
+    Repeated,
+    /// One reply, as more are beyond a limit.
+    OverLimit,
+    /// One reply, as long as the MTU.
+    OverMtu,
 }
 
 /// Replies by Reflected Test Packet Control (RFC 10052).
@@ -107,6 +130,22 @@ pub(super) struct RequestShape {
 }
 
 impl Effects {
+    /// Replies that follow the first.
+    pub fn copies(&self) -> u16 {
+        self.replies.map_or(0, |all| all.count.saturating_sub(1))
+    }
+
+    /// The same by the ordinary way.
+    #[must_use]
+    pub fn without_way(self) -> Self {
+        Self {
+            source: None,
+            destination: None,
+            same_link: false,
+            ..self
+        }
+    }
+
     /// It does not go the way of an ordinary reply, and the system may refuse that.
     pub fn has_way(&self) -> bool {
         self.source.is_some() || self.destination.is_some() || self.same_link
@@ -140,6 +179,7 @@ impl<'a> Exchange<'a> {
         (seq, number): (u32, u32),
     ) -> Self {
         Self {
+            now: Mono::default(),
             arrival,
             policy,
             host,
@@ -150,6 +190,7 @@ impl<'a> Exchange<'a> {
             session,
             uses_state: false,
             is_authentic: false,
+            copy_room: usize::MAX,
             effects: Effects::default(),
             request: RequestShape::default(),
         }
@@ -181,10 +222,13 @@ impl<'a> Exchange<'a> {
         self.request.asks_no_reply && self.request.asks_replies && self.allows_control()
     }
 
-    /// Whether Reflected Test Packet Control is enabled for this client (row SL-15).
+    /// Whether Reflected Test Packet Control is enabled for this client (row SL-15), and for the
+    /// address that its replies go to (row SL-64).
     pub(super) fn allows_control(&self) -> bool {
         self.policy.control.as_ref().is_some_and(|control| {
-            control.allow.permits(self.arrival.from.ip())
+            let from = self.arrival.from.ip();
+            let mut ends = [Some(from), self.effects.destination].into_iter().flatten();
+            ends.all(|end| control.allow.permits(end))
                 && (self.is_authentic || control.unauthenticated)
         })
     }

@@ -41,13 +41,18 @@ impl Extension for FollowUpTelemetry {
     }
 
     fn reflect(&self, value: &mut [u8], exchange: &mut Exchange<'_>) -> Result<Outcome, Ignored> {
+        self.renew(value, exchange);
+        Ok(Outcome::Used)
+    }
+
+    fn renew(&self, value: &mut [u8], exchange: &mut Exchange<'_>) {
         let Ok(value) = Value::mut_from_bytes(value) else {
-            return Ok(Outcome::NotUsed);
+            return;
         };
         *value = Value::new_zeroed();
         let previous = exchange.number.wrapping_sub(1);
         let Some(session) = exchange.state() else {
-            return Ok(Outcome::Used);
+            return;
         };
         let sent = session.sent;
         exchange.effects.wants_sent_time = true;
@@ -57,7 +62,6 @@ impl Extension for FollowUpTelemetry {
             value.at = exchange.time(sent.at);
             value.method = method(sent.at.rung);
         }
-        Ok(Outcome::Used)
     }
 
     fn reset(&self, value: &mut [u8]) {

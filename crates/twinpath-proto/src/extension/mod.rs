@@ -6,6 +6,7 @@
 
 mod access_report;
 mod ask;
+mod budget;
 mod chain;
 mod class_of_service;
 mod destination_node;
@@ -24,14 +25,15 @@ mod return_path;
 mod sub_tlv;
 mod timestamp_information;
 
-use twinpath_wire::{TlvType, Tos};
+use twinpath_wire::{TlvFlags, TlvType, Tos};
 
 use crate::reflector::Ignored;
 
 pub use ask::{AskError, AskedTlv, RequestChain, RequestFacts};
-pub(crate) use chain::withdraw_way;
+pub use budget::ControlBudget;
 pub use chain::{Answer, reflect};
-pub use exchange::{Effects, Exchange, Replies, SentReply, SessionState};
+pub(crate) use chain::{renew, withdraw_way};
+pub use exchange::{ControlAnswer, Effects, Exchange, Replies, SentReply, SessionState};
 pub use host::{Host, SyncSource};
 pub use learn::{Corrections, FactValue, Facts, FollowUp, Learnt, Observation, Seen};
 pub(crate) use micro_session::ids as micro_session_ids;
@@ -53,11 +55,19 @@ pub trait Extension: Sync {
         false
     }
 
+    /// Whether it depends on what the other TLVs of a packet ask for, and is processed after them.
+    fn is_last(&self) -> bool {
+        false
+    }
+
     /// What a Session-Reflector answers, in place. The value has a Length that it may have.
     ///
     /// # Errors
     /// [`Ignored`]: why the packet gets no reply.
     fn reflect(&self, value: &mut [u8], exchange: &mut Exchange<'_>) -> Result<Outcome, Ignored>;
+
+    /// Writes what differs in a further reply to the same request (RFC 10052; row SL-57).
+    fn renew(&self, _value: &mut [u8], _exchange: &mut Exchange<'_>) {}
 
     /// The value with which a sender asks, from what follows the name behind `=`; `None`: that is not
     /// what it takes. The packet is sent with `tos`.
@@ -91,6 +101,16 @@ pub enum Outcome {
     NotUsed,
     /// Done in part: C (RFC 10052 section 3).
     Unmet,
+}
+
+impl Outcome {
+    fn flags(self) -> TlvFlags {
+        match self {
+            Self::Used => TlvFlags(0),
+            Self::NotUsed => TlvFlags::UNRECOGNIZED,
+            Self::Unmet => TlvFlags::CONFORMANT,
+        }
+    }
 }
 
 /// All that are known, each at its type less 1.

@@ -1,7 +1,10 @@
 //! What an operator allows a far end to ask for.
 
+use std::sync::Arc;
+
 use twinpath_wire::Dscp;
 
+use super::ControlBudget;
 use crate::reflector::Access;
 
 /// What the operator allows.
@@ -57,12 +60,28 @@ pub struct ControlPolicy {
     pub allow: Access,
     /// No HMAC is asked for: a spoofed request makes this reflector an amplifier.
     pub unauthenticated: bool,
-    /// Octets of UDP payload per second, in one burst.
+    /// Octets of UDP payload per second: in one burst, and of all of them together.
     pub octets_per_s: u64,
-    /// Octets of UDP payload, in one burst.
+    /// Octets of UDP payload: in one burst, and of all that are granted at the same time.
     pub octets: u64,
     /// Replies to one request.
     pub replies: u16,
+    /// What all sessions have together.
+    pub budget: Arc<ControlBudget>,
+}
+
+impl ControlPolicy {
+    /// For these clients, with an HMAC, within small limits.
+    pub fn within(allow: Access) -> Self {
+        Self {
+            allow,
+            unauthenticated: false,
+            octets_per_s: 125_000,
+            octets: 15_000,
+            replies: 10,
+            budget: Arc::default(),
+        }
+    }
 }
 
 impl DscpSet {

@@ -14,7 +14,7 @@ use zerocopy::byteorder::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::destination_node::address;
-use super::exchange::Replies;
+use super::exchange::{ControlAnswer, Replies};
 use super::learn::{Facts, Seen};
 use super::sub_tlv::{self, Sub};
 use super::{Exchange, Extension, Outcome};
@@ -62,9 +62,14 @@ impl Extension for ReflectedControl {
         true
     }
 
+    // Replies may go elsewhere, or be asked not to come.
+    fn is_last(&self) -> bool {
+        true
+    }
+
     fn reflect(&self, value: &mut [u8], exchange: &mut Exchange<'_>) -> Result<Outcome, Ignored> {
         if !exchange.allows_control() {
-            return Ok(Outcome::NotUsed);
+            return Ok(refuse(exchange, ControlAnswer::NotAllowed));
         }
         let Some((fields, subs)) = value.split_at_mut_checked(size_of::<Fields>()) else {
             return Ok(Outcome::NotUsed);
@@ -92,8 +97,14 @@ impl Extension for ReflectedControl {
         if fields.count.get() == 0 {
             return Err(Ignored::CountZero);
         }
-        if exchange.is_contradictory() || exchange.request.is_malformed || !is_later(exchange) {
+        if exchange.is_contradictory() {
+            return Ok(refuse(exchange, ControlAnswer::Contradictory));
+        }
+        if exchange.request.is_malformed {
             return Ok(Outcome::NotUsed);
+        }
+        if !is_later(exchange) {
+            return Ok(refuse(exchange, ControlAnswer::Repeated));
         }
         Ok(grant(fields, exchange))
     }
@@ -118,6 +129,12 @@ impl Extension for ReflectedControl {
     fn facts(&self, seen: &Seen, facts: &mut Facts) {
         facts.push(("unmet", seen.unmet.into()));
     }
+}
+
+/// One ordinary reply; why, where some client may use it.
+fn refuse(exchange: &mut Exchange<'_>, why: ControlAnswer) -> Outcome {
+    exchange.effects.control = exchange.policy.control.as_ref().map(|_| why);
+    Outcome::NotUsed
 }
 
 /// What a sub-TLV says of this host.
@@ -200,20 +217,25 @@ fn grant(fields: Fields, exchange: &mut Exchange<'_>) -> Outcome {
     let is_within = exchange.policy.control.as_ref().is_some_and(|limits| {
         let volume = octets as u64 * u64::from(count);
         let per_s = octets as u64 * 1_000_000_000 / u64::from(interval_ns.max(1));
-        let is_slow = count == 1 || (interval_ns > 0 && per_s <= limits.octets_per_s);
-        count <= limits.replies && volume <= limits.octets && is_slow
+        let is_slow = interval_ns > 0 && per_s <= limits.octets_per_s;
+        let is_one = count == 1 || (is_slow && octets <= exchange.copy_room);
+        let is_within = count <= limits.replies && is_one && wanted <= largest;
+        is_within && limits.budget.take(volume, limits, exchange.now)
     });
-    let is_met = wanted <= largest && is_within;
+    let (answer, outcome) = if wanted > largest {
+        (ControlAnswer::OverMtu, Outcome::Unmet)
+    } else if is_within {
+        (ControlAnswer::Granted, Outcome::Used)
+    } else {
+        (ControlAnswer::OverLimit, Outcome::Unmet)
+    };
+    exchange.effects.control = Some(answer);
     exchange.effects.replies = Some(Replies {
-        count: if is_met { count } else { 1 },
+        count: if is_within { count } else { 1 },
         interval_ns,
         octets,
     });
-    if is_met {
-        Outcome::Used
-    } else {
-        Outcome::Unmet
-    }
+    outcome
 }
 
 /// A time with its unit, `ns`, `us`, `ms` or `s`, of at most 4 s.

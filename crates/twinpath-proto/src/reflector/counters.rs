@@ -3,6 +3,7 @@
 use twinpath_wire::add_counts;
 
 use super::Ignored;
+use crate::extension::ControlAnswer;
 
 /// Counts of a Session-Reflector so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,8 +30,58 @@ pub struct ReflectorCounters {
     /// Replies that the system refused to send in the way that their request asked for, and that were
     /// sent the ordinary way (RFC 9503; row SL-29).
     pub ways_refused: u64,
+    /// What Reflected Test Packet Control came to.
+    pub control: ControlCounters,
     /// Datagrams without a reply, by [`Ignored::index`].
     pub ignored: [u64; Ignored::COUNT],
+}
+
+/// What Reflected Test Packet Control came to (RFC 10052): requests by their answer, and replies
+/// that follow the first one to a request, which are not among [`ReflectorCounters::reflected`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ControlCounters {
+    /// Requests with the replies that they ask for.
+    pub granted: u64,
+    /// Requests with one ordinary reply, from clients that may not ask for others.
+    pub not_allowed: u64,
+    /// Likewise, that ask for replies and for none (row SL-13).
+    pub contradictory: u64,
+    /// Likewise, whose number is not beyond that of the one before (row SL-14).
+    pub repeated: u64,
+    /// Requests with one reply, because more are over a limit.
+    pub over_limit: u64,
+    /// Requests with one reply as long as the MTU, which they would exceed.
+    pub over_mtu: u64,
+    /// Replies made after the first one to a request.
+    pub copies: u64,
+    /// Those that were late by their interval or more, so that the rest of their burst was delayed.
+    pub copies_late: u64,
+    /// Those that are missing: over `max_rate_pps`, or their session, socket, key or thread was gone.
+    pub copies_not_sent: u64,
+    /// The longest time that one was late.
+    pub latest_copy_ns: u64,
+}
+
+impl ControlCounters {
+    pub(super) fn count(&mut self, answer: ControlAnswer) {
+        let count = match answer {
+            ControlAnswer::Granted => &mut self.granted,
+            ControlAnswer::NotAllowed => &mut self.not_allowed,
+            ControlAnswer::Contradictory => &mut self.contradictory,
+            ControlAnswer::Repeated => &mut self.repeated,
+            ControlAnswer::OverLimit => &mut self.over_limit,
+            ControlAnswer::OverMtu => &mut self.over_mtu,
+        };
+        *count += 1;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.latest_copy_ns = self.latest_copy_ns.max(other.latest_copy_ns);
+        add_counts!(self, other =>
+            granted, not_allowed, contradictory, repeated, over_limit, over_mtu, copies, copies_late,
+            copies_not_sent,
+        );
+    }
 }
 
 impl ReflectorCounters {
@@ -53,6 +104,7 @@ impl ReflectorCounters {
             reflected, sessions, sessions_made, sessions_expired, sessions_evicted,
             sessions_restarted, answered_stateless, error_multiplier_zero, replays, ways_refused,
         );
+        self.control.merge(&other.control);
         for (mine, theirs) in self.ignored.iter_mut().zip(other.ignored) {
             *mine += theirs;
         }

@@ -30,9 +30,9 @@ use crate::stamp::{KeyAt, StampKeys};
 pub struct SessionReflector {
     policy: ReflectorPolicy,
     access: Access,
-    rate: Option<RateLimit>,
+    pub(super) rate: Option<RateLimit>,
     pub(super) negotiated: Negotiated,
-    unnegotiated: Option<Unnegotiated>,
+    pub(super) unnegotiated: Option<Unnegotiated>,
     pub(super) counters: ReflectorCounters,
 }
 
@@ -119,7 +119,7 @@ impl SessionReflector {
         if let Some(sessions) = &self.unnegotiated {
             sessions.withdraw_way(reflection.seal, reply, peer);
         }
-        reflection.effects = Effects::default();
+        reflection.effects = reflection.effects.without_way();
         self.counters.ways_refused += 1;
     }
 
@@ -148,19 +148,22 @@ impl SessionReflector {
         self.end_negotiated(now);
     }
 
-    /// When [`Self::handle_timeout`] has work next; `None`: no session ends by time.
+    /// When [`Self::handle_timeout`] or [`Self::write_copy`] has work next; `None`: no session ends by
+    /// time.
     pub fn poll_timeout(&self) -> Option<Mono> {
-        let expiry = self
-            .unnegotiated
-            .as_ref()
-            .and_then(Unnegotiated::next_expiry);
+        let sessions = self.unnegotiated.as_ref();
+        let expiry = sessions.and_then(Unnegotiated::next_expiry);
+        let copy = sessions.and_then(|sessions| sessions.bursts.next());
         let end = self.negotiated.next_end();
-        expiry.into_iter().chain(end).min()
+        let copy = copy.map(|(due, _)| due);
+        [expiry, end, copy].into_iter().flatten().min()
     }
 
     /// Has authenticated STAMP answered with these keys, in place of all before; at first there are
-    /// none. Sessions go on. A reply that is made is sealed first.
+    /// none. Sessions go on; further replies by the keys before are not sent. A reply that is made is
+    /// sealed first.
     pub fn set_keys(&mut self, keys: Arc<StampKeys>) {
+        self.end_copies(None);
         if let Some(unnegotiated) = &mut self.unnegotiated {
             unnegotiated.keys = keys;
         }
@@ -234,8 +237,12 @@ impl SessionReflector {
             seal: Seal::Open,
             effects: Effects::default(),
             token: None,
+            session: slot,
         };
-        session.write(buffer, received, slot, form, &fields, &mut reflection)?;
+        session.write(now, buffer, received, form, &fields, &mut reflection)?;
+        if let Some(answer) = reflection.effects.control {
+            self.counters.control.count(answer);
+        }
         reflection.seal = session.prepare(buffer);
         if let Some(at) = session.to_bind() {
             self.negotiated.bind(at, arrival);
@@ -346,9 +353,9 @@ impl PacketSession<'_> {
     /// Writes the reply but for what is written last.
     fn write(
         &mut self,
+        now: Mono,
         buffer: &mut [u8],
         received: usize,
-        slot: Option<SlotId>,
         form: Form,
         fields: &Fields<'_>,
         reflection: &mut Reflection,
@@ -356,19 +363,20 @@ impl PacketSession<'_> {
         match self {
             Self::Unnegotiated(sessions, ..) if form.has_tlvs() => {
                 let request = Request {
+                    now,
                     arrival: fields.arrival,
                     form,
                     sender: fields.sender,
                     received,
                     number: fields.number,
-                    session: slot,
+                    session: reflection.session,
                     format: reflection.format,
                 };
                 return sessions.extend(buffer, &request, reflection, |buffer, octets| {
                     fields.write(buffer, octets, octets, form);
                 });
             }
-            Self::Unnegotiated(sessions, ..) => sessions.extended.count(slot),
+            Self::Unnegotiated(sessions, ..) => sessions.extended.count(reflection.session),
             Self::Negotiated(..) => {}
         }
         fields.write(buffer, received, reflection.octets, form);

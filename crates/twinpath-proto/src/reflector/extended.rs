@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use twinpath_wire::{Arrival, SenderOpen, Stamp, TimeFormat};
+use twinpath_wire::{Arrival, Mono, SenderOpen, Stamp, TimeFormat};
 
 use super::Ignored;
+use super::bursts::Burst;
 use super::form::Form;
 use super::lru::SlotId;
+use super::reply::Reflection;
 use crate::extension::{
     Answer, Effects, Exchange, ExtensionPolicy, Host, MemberLink, SentReply, SessionState,
-    micro_session_ids, reflect,
+    micro_session_ids, reflect, renew,
 };
 use crate::stamp::StampKey;
 
@@ -32,6 +34,7 @@ pub(super) struct Extended {
 
 /// A request that is answered, as far as extensions need it.
 pub(super) struct Request<'a> {
+    pub(super) now: Mono,
     pub(super) arrival: &'a Arrival,
     pub(super) form: Form,
     pub(super) sender: SenderOpen,
@@ -63,6 +66,7 @@ impl Extended {
         buffer: &mut [u8],
         request: &Request<'_>,
         key: Option<&StampKey>,
+        copy_room: usize,
     ) -> Result<(Answer, Effects), Ignored> {
         let Request { arrival, form, .. } = *request;
         let known = request.session.and_then(|id| self.state(id).copied());
@@ -77,6 +81,7 @@ impl Extended {
         exchange.format = request.format;
         exchange.tai_offset_s = self.tai_offset_s;
         exchange.is_authentic = form.is_authenticated();
+        (exchange.now, exchange.copy_room) = (request.now, copy_room);
         let answer = reflect(
             buffer,
             form.reply_base(),
@@ -127,6 +132,35 @@ impl Extended {
             return None;
         }
         micro_session_ids(request.get(form.request_base()..)?)
+    }
+
+    /// Makes a reply, which has its number already, one more to the same request.
+    pub(super) fn renew(
+        &mut self,
+        burst: &mut Burst,
+        number: u32,
+        base: usize,
+        key: Option<&StampKey>,
+    ) {
+        let Reflection {
+            session, format, ..
+        } = burst.reflection;
+        let mut state = session.and_then(|id| self.state(id).copied());
+        let ends = (number, number);
+        let mut exchange = Exchange::new(
+            &burst.arrival,
+            &self.policy,
+            &self.host,
+            state.as_mut(),
+            ends,
+        );
+        exchange.format = format;
+        exchange.tai_offset_s = self.tai_offset_s;
+        renew(&mut burst.reply, base, key, &mut exchange);
+        if let Some(state) = session.and_then(|id| self.state(id)) {
+            state.replied = state.replied.wrapping_add(1);
+        }
+        burst.reflection.token = Self::token(session, number, &burst.reflection.effects);
     }
 
     /// Counts a request without TLVs and its reply, if the session has state.

@@ -139,6 +139,7 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         let empty = self.empty;
         if let Some(slot) = self.slot_mut(at) {
             slot.older = empty;
+            slot.generation = slot.generation.wrapping_add(1);
             self.empty = at;
         }
     }
@@ -175,7 +176,7 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         let at = self.empty;
         if let Some(place) = self.slot_mut(at) {
             let next = place.older;
-            slot.generation = place.generation.wrapping_add(1);
+            slot.generation = place.generation;
             *place = slot;
             self.empty = next;
             return Some(at);

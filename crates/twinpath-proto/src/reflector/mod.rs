@@ -6,8 +6,10 @@
 
 mod access;
 mod addresses;
+mod bursts;
 mod classify;
 mod config;
+mod copies;
 mod counters;
 mod engine;
 mod extended;
@@ -25,7 +27,8 @@ pub use access::Access;
 pub use addresses::is_unsafe_port;
 pub use classify::{Class, Tail, classify};
 pub use config::{NegotiatedConfig, ReflectorConfig, ReflectorPolicy, ReflectorProtocols};
-pub use counters::ReflectorCounters;
+pub use copies::ReplyCopy;
+pub use counters::{ControlCounters, ReflectorCounters};
 pub use engine::SessionReflector;
 pub use extended::ReplyToken;
 pub use ignored::Ignored;

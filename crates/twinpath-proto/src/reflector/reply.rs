@@ -10,6 +10,7 @@ use zerocopy::FromZeros;
 
 use super::ReplyToken;
 use super::form::Form;
+use super::lru::SlotId;
 use crate::extension::Effects;
 use crate::features::{SENDER_TOS_AT, TestFeatures};
 use crate::stamp::KeyAt;
@@ -33,6 +34,8 @@ pub struct Reflection {
     pub effects: Effects,
     /// By which its departure is to be told of, if that matters.
     pub token: Option<ReplyToken>,
+    /// Where an unnegotiated session's state is.
+    pub(super) session: Option<SlotId>,
 }
 
 /// Where T3 is in a reply, and what protects it.

@@ -140,6 +140,14 @@ impl Sessions {
         Some((number, id))
     }
 
+    /// The Sequence Number of one more reply of a session; `None`: it is forgotten.
+    pub(super) fn next_number(&mut self, id: SlotId) -> Option<u32> {
+        let session = self.table.get_mut(id)?;
+        let number = session.next;
+        session.next = number.wrapping_add(1);
+        Some(number)
+    }
+
     /// The number that was had last goes to no reply: the next one gets it.
     pub(super) fn give_back(&mut self, id: SlotId) {
         if let Some(session) = self.table.get_mut(id) {

@@ -9,6 +9,7 @@ use twinpath_wire::{
     StampReflectorAuthenticated, StampSenderAuthenticated, TimeFormat,
 };
 
+use super::bursts::{Burst, Bursts};
 use super::extended::{Extended, Request};
 use super::form::Form;
 use super::lru::SlotId;
@@ -16,7 +17,7 @@ use super::reply::{Reflection, Seal};
 use super::table::{SessionKey, Sessions};
 use super::{Class, Ignored, ReflectorConfig, ReflectorCounters, ReflectorProtocols};
 use crate::extension::withdraw_way;
-use crate::stamp::{KeyAt, StampKeys};
+use crate::stamp::{KeyAt, StampKey, StampKeys};
 
 /// How their packets are answered, and the sessions of a stateful reflector.
 pub(super) struct Unnegotiated {
@@ -27,6 +28,8 @@ pub(super) struct Unnegotiated {
     pub(super) keys: Arc<StampKeys>,
     sessions: Option<Sessions>,
     pub(super) extended: Extended,
+    /// Replies that follow the first one to a request.
+    pub(super) bursts: Bursts,
 }
 
 impl Unnegotiated {
@@ -44,6 +47,7 @@ impl Unnegotiated {
                 .stateful
                 .then(|| Sessions::new(config.max_sessions, config.idle)),
             extended: Extended::new(config.extensions.clone(), config.policy.tai_offset_s),
+            bursts: Bursts::default(),
         }
     }
 
@@ -155,7 +159,8 @@ impl Unnegotiated {
     ) -> Result<(), Ignored> {
         let (peer, ssid) = (request.arrival.from.ip(), request.form.ssid());
         let key = self.keys.for_packet(peer, ssid);
-        let (answer, effects) = match self.extended.answer(buffer, request, key) {
+        let copy_room = self.bursts.room();
+        let (answer, effects) = match self.extended.answer(buffer, request, key, copy_room) {
             Ok(answered) => answered,
             Err(why) => {
                 self.give_back(request.session);
@@ -175,19 +180,28 @@ impl Unnegotiated {
 
     /// See [`super::SessionReflector::withdraw_way`].
     pub(super) fn withdraw_way(&self, seal: Seal, reply: &mut [u8], peer: IpAddr) {
-        let (base, key) = match seal {
-            Seal::StampAuthenticated(at) => {
-                (size_of::<StampReflectorAuthenticated>(), self.keys.get(at))
-            }
-            Seal::Open | Seal::TwampSecured(_) => {
-                let ssid = StampReflector::view(reply).map_or(0, |(head, _)| head.head.ssid.get());
-                (
-                    size_of::<StampReflector>(),
-                    self.keys.for_packet(peer, ssid),
-                )
-            }
-        };
+        let (base, key) = protection(&self.keys, seal, reply, peer);
         withdraw_way(reply, base, key);
+    }
+
+    /// Makes a reply one more to the same request, but for T3. Whether its session is known still.
+    pub(super) fn renew(&mut self, burst: &mut Burst) -> bool {
+        let Reflection { seal, session, .. } = burst.reflection;
+        let peer = burst.arrival.from.ip();
+        let Some(field) = burst.reply.first_chunk_mut() else {
+            return false;
+        };
+        if let Some(id) = session {
+            let sessions = self.sessions.as_mut();
+            let Some(number) = sessions.and_then(|sessions| sessions.next_number(id)) else {
+                return false;
+            };
+            *field = number.to_be_bytes();
+        }
+        let number = u32::from_be_bytes(*field);
+        let (base, key) = protection(&self.keys, seal, &burst.reply, peer);
+        self.extended.renew(burst, number, base, key);
+        true
     }
 
     /// Forgets sessions that were idle for too long: a bounded number of them in one call.
@@ -200,5 +214,21 @@ impl Unnegotiated {
     /// When the next session's time comes.
     pub(super) fn next_expiry(&self) -> Option<Mono> {
         self.sessions.as_ref().and_then(Sessions::next_expiry)
+    }
+}
+
+/// Octets of a STAMP reply before its TLVs, and the key of these.
+fn protection<'a>(
+    keys: &'a StampKeys,
+    seal: Seal,
+    reply: &[u8],
+    peer: IpAddr,
+) -> (usize, Option<&'a StampKey>) {
+    match seal {
+        Seal::StampAuthenticated(at) => (size_of::<StampReflectorAuthenticated>(), keys.get(at)),
+        Seal::Open | Seal::TwampSecured(_) => {
+            let ssid = StampReflector::view(reply).map_or(0, |(head, _)| head.head.ssid.get());
+            (size_of::<StampReflector>(), keys.for_packet(peer, ssid))
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What all reflector threads share: the loop, packets to replies, and when these reach the wire.
 
+mod departures;
 mod host_watch;
 mod outbound;
 mod packets;

@@ -3,21 +3,19 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
 
 use twinpath_metrics::RungCounts;
-use twinpath_net::{Outbound, QueueEvent, RecvBatch, TestSocket, clock};
+use twinpath_net::{Outbound, RecvBatch, TestSocket, clock};
 use twinpath_proto::extension::Effects;
-use twinpath_proto::reflector::{Reflection, SessionReflector};
-use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung};
+use twinpath_proto::reflector::{ReplyCopy, SessionReflector};
+use twinpath_wire::{Arrival, Mono};
 
 use crate::interfaces::FollowedInterface;
 
 use super::Snapshot;
-use super::host_watch::HostView;
-use super::outbound::{SameLink, outbound};
-use super::paths::{Path, Paths, PendingStamps, SentReply};
+use super::departures::{Departures, Leaving};
+use super::outbound::SameLink;
+use super::paths::PendingStamps;
 
 /// Datagrams taken at once.
 const BATCH: usize = 64;
@@ -27,16 +25,16 @@ const SLOT_OCTETS: usize = 1 << 16;
 /// of them some microseconds after its T3. Fewer leave one by one, each right after its T3.
 const FLOOD: usize = 16;
 const TOGETHER: usize = 4;
-/// For so long after a batch the caches are warm.
-const WARM: Duration = Duration::from_micros(500);
 
 /// State of one socket of a reflector thread.
 #[derive(Debug)]
 pub(super) struct SocketState {
+    /// No other socket of the thread has or had it.
+    pub(super) id: u64,
     /// Replies name their source address themselves.
-    wildcard: bool,
-    near: IpAddr,
-    awaited: PendingStamps,
+    pub(super) wildcard: bool,
+    pub(super) near: IpAddr,
+    pub(super) awaited: PendingStamps,
     /// The interface that it was bound to at first, by which all replies leave: not one of a VRF.
     link: Option<u32>,
     same_link: SameLink,
@@ -48,9 +46,10 @@ pub(super) struct SocketState {
 
 impl SocketState {
     /// `follows`: it stays with its interface, should that be made again.
-    pub(super) fn of(socket: &TestSocket, follows: bool) -> Self {
+    pub(super) fn of(socket: &TestSocket, id: u64, follows: bool) -> Self {
         let device = socket.device().filter(|_| follows);
         Self {
+            id,
             wildcard: socket.local().ip().is_unspecified(),
             near: socket.local().ip(),
             awaited: PendingStamps::new(),
@@ -87,7 +86,7 @@ impl SocketState {
     }
 
     /// How a reply with these effects is sent; `None`: the system would not send it so.
-    fn way(&mut self, effects: &Effects, out: Outbound, now: Mono) -> Option<Outbound> {
+    pub(super) fn way(&mut self, effects: &Effects, out: Outbound, now: Mono) -> Option<Outbound> {
         if !effects.same_link || self.link == Some(out.interface) {
             return Some(out);
         }
@@ -116,19 +115,13 @@ impl SocketState {
 /// Room for packets, and counts: one for each thread.
 pub(super) struct Packets {
     batch: RecvBatch,
-    host: HostView,
-    paths: Paths,
-    /// When the last batch was taken.
-    taken: Mono,
-    pub(super) error: ErrorEstimate,
+    /// Room for a further reply to a request.
+    copy: Box<[u8]>,
+    pub(super) departures: Departures,
     rungs: RungCounts,
-    /// By how much T3 was advanced last, in nanoseconds; `None`: it never was.
-    t3_advance_ns: Option<u64>,
-    send_errors: u64,
-    /// Replies that wait to be sent together: slot, octets and destination of each, what seals it, and by how
-    /// much its T3 is advanced.
+    /// Replies that wait to be sent together: slot, octets and destination of each, and how it leaves.
     ready: Vec<(usize, usize, Outbound)>,
-    unsealed: Vec<(Reflection, Delta)>,
+    unsealed: Vec<Leaving>,
 }
 
 impl Packets {
@@ -136,13 +129,9 @@ impl Packets {
     pub(super) fn new(raw_t3: bool) -> Self {
         Self {
             batch: RecvBatch::new(BATCH, SLOT_OCTETS),
-            host: HostView::new(),
-            paths: Paths::new(raw_t3),
-            taken: Mono::from_ns(0),
-            error: crate::error_estimate(),
+            copy: vec![0; SLOT_OCTETS].into(),
+            departures: Departures::new(raw_t3),
             rungs: RungCounts::default(),
-            t3_advance_ns: None,
-            send_errors: 0,
             ready: Vec::with_capacity(TOGETHER),
             unsealed: Vec::with_capacity(TOGETHER),
         }
@@ -151,17 +140,8 @@ impl Packets {
     /// Its counts so far, and no others.
     pub(super) fn snapshot(&self) -> Snapshot {
         Snapshot {
-            send_errors: self.send_errors,
             rungs: self.rungs,
-            t3_advance_ns: self.t3_advance_ns,
-            ..Snapshot::default()
-        }
-    }
-
-    /// Takes over what has changed of this host.
-    pub(super) fn housekeeping(&mut self, engine: &mut SessionReflector) {
-        if self.host.refresh() {
-            engine.set_host(Arc::clone(self.host.host()));
+            ..self.departures.snapshot()
         }
     }
 
@@ -176,13 +156,10 @@ impl Packets {
         let count = socket.receive(&mut self.batch)?;
         // What a request may ask for comes before it is answered.
         if count > 0 && state.awaited.has_tokens() {
-            self.take_stamps(socket, state, engine, now);
+            self.departures.take_stamps(socket, state, engine, now);
         }
         let together = if count >= FLOOD { TOGETHER } else { 1 };
-        let followed = now.since(self.taken) < WARM;
-        if count > 0 {
-            self.taken = now;
-        }
+        let followed = count > 0 && self.departures.follows(now);
         for slot in 0..count {
             let Some((octets, received, arrival)) = self.batch.packet(slot) else {
                 break;
@@ -193,135 +170,96 @@ impl Packets {
             let Ok(mut reflection) = engine.reflect(now, octets, received, known) else {
                 continue;
             };
-            let host = self.host.host();
             let is_warm = followed || slot > 0;
             // The last one of a batch leaves soonest: the least latency is measured on it.
             let is_last = slot + 1 == count;
             // A stamp for each would halve the rate of a flood.
             reflection.token = reflection.token.filter(|_| is_last || count < FLOOD);
-            let (stamp, timed, advance) =
-                match self.paths.of(host, arrival, state.near, is_warm, now) {
-                    Some((path, latency)) => {
-                        let stamp = is_last && latency.wants_stamp(now);
-                        let timed = is_last && latency.wants_time(stamp);
-                        (stamp, timed.then_some(path), latency.advance(stamp, now))
-                    }
-                    None => (false, None, Delta::ZERO),
-                };
-            let effects = &reflection.effects;
-            let is_alone = timed.is_some() || reflection.token.is_some() || effects.has_way();
-            let out = Outbound {
-                stamp: stamp || reflection.token.is_some(),
-                ..outbound(arrival, reflection.tos, effects, state.wildcard)
-            };
-            if advance > Delta::ZERO {
-                self.t3_advance_ns = Some(advance.abs_ns());
-            }
-            self.ready.push((slot, reflection.octets, out));
-            self.unsealed.push((reflection, advance));
+            let leaving = self
+                .departures
+                .plan(state, arrival, reflection, (is_warm, is_last), now);
+            self.ready.push((slot, reflection.octets, leaving.out));
+            let is_alone = leaving.is_alone();
+            self.unsealed.push(leaving);
             if is_alone {
-                self.send_alone(socket, state, engine, timed, now);
+                self.send_alone(socket, state, engine, now);
             } else if self.ready.len() >= together {
                 self.send_ready(socket, engine);
             }
         }
         self.send_ready(socket, engine);
-        self.take_stamps(socket, state, engine, now);
+        self.departures.take_stamps(socket, state, engine, now);
         Ok(count)
     }
 
-    /// Takes the stamps of replies that left.
-    fn take_stamps(
-        &mut self,
-        socket: &TestSocket,
-        state: &mut SocketState,
-        engine: &mut SessionReflector,
-        now: Mono,
-    ) {
-        if state.awaited.is_empty() {
-            return;
-        }
-        socket.drain_errors(&mut |told| match told {
-            QueueEvent::Sent { key, stamp } if stamp.rung == Rung::Kernel => {
-                let Some(sent) = state.awaited.take(key) else {
-                    return;
-                };
-                if let Some(path) = sent.path {
-                    self.paths.left(path, stamp.at - sent.t3, now);
-                }
-                if let Some(token) = sent.token {
-                    engine.handle_reply_sent(token, stamp);
-                }
-            }
-            // A client that went away; a rung that is not the one waited for.
-            QueueEvent::Sent { .. } | QueueEvent::Icmp(_) => {}
-        });
-    }
-
-    /// Sends the reply that was made ready last alone, behind those before it. Times it if it leaves by a
-    /// path. Where the system refuses the way that it was asked to go, it goes the ordinary one.
+    /// Sends the reply that was made ready last alone, behind those before it. Others to the same request
+    /// may follow.
     fn send_alone(
         &mut self,
         socket: &TestSocket,
         state: &mut SocketState,
         engine: &mut SessionReflector,
-        timed: Option<Path>,
         now: Mono,
     ) {
-        let (last, unsealed) = (self.ready.pop(), self.unsealed.pop());
+        let (last, leaving) = (self.ready.pop(), self.unsealed.pop());
         self.send_ready(socket, engine);
-        let (Some((slot, octets, out)), Some((mut reflection, advance))) = (last, unsealed) else {
+        let (Some((slot, octets, _)), Some(leaving)) = (last, leaving) else {
             return;
         };
-        let error = self.error;
-        let Some((packet, _, arrival)) = self.batch.packet(slot) else {
-            return;
-        };
-        let Some(reply) = packet.get_mut(..octets) else {
-            return;
-        };
-        let seal_and_send = |engine: &SessionReflector, how: &Reflection, reply: &mut [u8], out| {
-            let t3 = clock::wall();
-            engine.seal(how, reply, t3 + advance, error);
-            socket.send(reply, &out).ok().map(|key| (t3, key))
-        };
-        let way = state.way(&reflection.effects, out, now);
-        let mut sent = way.and_then(|out| seal_and_send(engine, &reflection, reply, out));
-        if sent.is_none() && reflection.effects.has_way() {
-            engine.withdraw_way(&mut reflection, reply, arrival.from.ip());
-            let ordinary = Outbound {
-                stamp: out.stamp,
-                ..outbound(arrival, reflection.tos, &reflection.effects, state.wildcard)
-            };
-            sent = seal_and_send(engine, &reflection, reply, ordinary);
+        if let Some((packet, _, arrival)) = self.batch.packet(slot)
+            && let Some(reply) = packet.get_mut(..octets)
+        {
+            let by = (socket, &mut *state);
+            let sent = self
+                .departures
+                .send(by, engine, reply, arrival, leaving, now);
+            if sent.effects.copies() > 0 {
+                engine.add_copies(clock::mono(), &sent, reply, arrival, state.id);
+            }
         }
-        let Some((t3, key)) = sent else {
-            self.send_errors += 1;
+    }
+
+    /// Sends a further reply to a request, which is due.
+    pub(super) fn send_copy(
+        &mut self,
+        socket: &TestSocket,
+        state: &mut SocketState,
+        engine: &mut SessionReflector,
+        now: Mono,
+    ) {
+        if state.awaited.has_tokens() {
+            self.departures.take_stamps(socket, state, engine, now);
+        }
+        let Some(copy) = engine.write_copy(now, &mut self.copy) else {
             return;
         };
-        if let Some(path) = timed {
-            let took = clock::wall() - t3;
-            self.paths.returned(path, key.is_some(), took, now);
-        }
-        if let Some(key) = key {
-            let (path, token) = (timed, reflection.token);
-            state.awaited.add(key, SentReply { t3, path, token });
+        let ReplyCopy {
+            reflection,
+            arrival,
+        } = copy;
+        let is_warm = self.departures.follows(now);
+        let leaving = self
+            .departures
+            .plan(state, &arrival, reflection, (is_warm, true), now);
+        if let Some(reply) = self.copy.get_mut(..reflection.octets) {
+            self.departures
+                .send((socket, state), engine, reply, &arrival, leaving, now);
         }
     }
 
     /// Reads T3 for each reply that is ready, and lets them go together.
     fn send_ready(&mut self, socket: &TestSocket, engine: &SessionReflector) {
-        for ((slot, octets, _), (reflection, advance)) in self.ready.iter().zip(&self.unsealed) {
+        for ((slot, octets, _), leaving) in self.ready.iter().zip(&self.unsealed) {
             if let Some((packet, ..)) = self.batch.packet(*slot)
                 && let Some(reply) = packet.get_mut(..*octets)
             {
-                engine.seal(reflection, reply, clock::wall() + *advance, self.error);
+                self.departures.seal(engine, leaving, reply);
             }
         }
         let failed = socket.send_from(&mut self.batch, &self.ready);
         self.ready.clear();
         self.unsealed.clear();
-        self.send_errors += u64::try_from(failed).unwrap_or(u64::MAX);
+        self.departures.send_errors += u64::try_from(failed).unwrap_or(u64::MAX);
     }
 }
 

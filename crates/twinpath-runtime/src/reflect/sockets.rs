@@ -21,7 +21,12 @@ pub(crate) struct Sockets {
     pub(super) rebinds: u64,
     /// Drops of sockets that are closed.
     drops_before: u64,
+    /// How many there have been.
+    opened: u64,
 }
+
+/// The lower half of a socket's `id` is its number.
+const NUMBER_BITS: u32 = 32;
 
 impl Sockets {
     pub(crate) fn new() -> io::Result<Self> {
@@ -34,13 +39,16 @@ impl Sockets {
             follow_due: Mono::from_ns(0),
             rebinds: 0,
             drops_before: 0,
+            opened: 0,
         })
     }
 
     /// Adds a socket under an unused `index`. `follows`: it stays with its interface, should that be made
     /// again.
     pub(crate) fn insert(&mut self, index: usize, socket: TestSocket, follows: bool) {
-        let state = SocketState::of(&socket, follows);
+        self.opened += 1;
+        let id = self.opened << NUMBER_BITS | index as u64;
+        let state = SocketState::of(&socket, id, follows);
         self.follows |= state.follows();
         // What cannot be watched is not there: who looks for it gets the failure.
         if self.set.insert(index, socket).is_ok() {
@@ -99,6 +107,13 @@ impl Sockets {
     pub(super) fn get_mut(&mut self, index: usize) -> Option<(&TestSocket, &mut SocketState)> {
         let state = self.states.get_mut(index)?.as_mut()?;
         Some((self.set.get(index)?, state))
+    }
+
+    /// As [`Self::get_mut`], of the socket with this `id`; `None`: it is closed.
+    pub(super) fn by_id(&mut self, id: u64) -> Option<(&TestSocket, &mut SocketState)> {
+        let number = id & u64::from(u32::MAX);
+        let found = self.get_mut(usize::try_from(number).ok()?);
+        found.filter(|(_, state)| state.id == id)
     }
 
     /// See [`SocketSet::wait`].

@@ -81,6 +81,7 @@ impl<D: Duties> Worker<D> {
     /// Until the stop; what has arrived by then is still answered.
     pub(super) fn run(mut self) -> Result<(), RunError> {
         let result = self.reflect_until_stopped();
+        self.engine.end_copies(None);
         self.survey();
         self.publish();
         result
@@ -96,6 +97,7 @@ impl<D: Duties> Worker<D> {
             }
             let taken = self.reflect_batches(now).map_err(RunError::Receive)?;
             self.unpublished |= taken > 0;
+            self.send_copies(now);
             let due = self.housekeeping(now);
             let others = self.busy.len() < self.sockets.count() && now >= self.look_due;
             if taken > 0 && !others {
@@ -132,11 +134,24 @@ impl<D: Duties> Worker<D> {
         Ok(taken)
     }
 
+    /// Further replies to earlier requests, where they are due.
+    fn send_copies(&mut self, now: Mono) {
+        while let Some(socket) = self.engine.next_copy(now) {
+            self.unpublished = true;
+            match self.sockets.by_id(socket) {
+                Some((socket, state)) => {
+                    self.packets.send_copy(socket, state, &mut self.engine, now);
+                }
+                None => self.engine.end_copies(Some(socket)),
+            }
+        }
+    }
+
     /// All that is due but packets. When there is more of it.
     fn housekeeping(&mut self, now: Mono) -> Mono {
         let follow_due = self.sockets.follow(now);
         self.engine.handle_timeout(now);
-        self.packets.housekeeping(&mut self.engine);
+        self.packets.departures.housekeeping(&mut self.engine);
         if now >= self.survey_due {
             self.survey_due = now + SURVEY_EVERY;
             self.survey();
@@ -158,7 +173,7 @@ impl<D: Duties> Worker<D> {
     }
 
     fn survey(&mut self) {
-        self.packets.error = crate::error_estimate();
+        self.packets.departures.error = crate::error_estimate();
         self.drops = self.sockets.drops();
     }
 

@@ -23,13 +23,13 @@ fn t2() -> Wall {
     time(0xeeae_8517_4144_0000)
 }
 
-fn t3() -> Wall {
+pub(super) fn t3() -> Wall {
     time(0xeeae_8517_4145_0000)
 }
 
 /// A known reply with its times as nanoseconds write them, which cannot say all that NTP can: they
 /// differ in the last two bits. The HMAC of its base packet covers them.
-fn rounded(mut reply: Vec<u8>) -> Vec<u8> {
+pub(super) fn rounded(mut reply: Vec<u8>) -> Vec<u8> {
     let is_authenticated = reply.len() >= 112 && reply[4..16] == [0; 12];
     let [t3_at, t2_at] = if is_authenticated { [16, 32] } else { [4, 16] };
     for (at, time) in [(t3_at, t3()), (t2_at, t2())] {
@@ -51,7 +51,7 @@ fn known(case: &Value, field: &str) -> String {
 }
 
 /// A reflector as the known answer has it, stateful or not, and what its packets arrive with.
-fn reflector(name: &str, stateful: bool) -> (SessionReflector, Arrival) {
+pub(super) fn reflector(name: &str, stateful: bool) -> (SessionReflector, Arrival) {
     let rig = rig(name);
     let config = ReflectorConfig {
         policy: ReflectorPolicy::default(),

@@ -5,6 +5,7 @@ mod answers;
 mod any_chain;
 mod asking;
 mod captured;
+mod copies;
 mod edges;
 mod engine;
 mod rig;

@@ -92,11 +92,11 @@ impl Rig {
 
     pub(super) fn allowing_control(mut self) -> Self {
         self.policy.control = Some(ControlPolicy {
-            allow: Access::only(&["192.0.2.0/24".parse().unwrap()]),
             unauthenticated: true,
             octets_per_s: 1_000_000,
             octets: 100_000,
             replies: 100,
+            ..ControlPolicy::within(Access::only(&["192.0.2.0/24".parse().unwrap()]))
         });
         self
     }

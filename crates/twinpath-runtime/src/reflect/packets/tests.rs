@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use twinpath_net::{BindError, SocketOptions};
 use twinpath_proto::reflector::ReflectorConfig;
-use twinpath_wire::{ReplyHead, TimeFormat};
+use twinpath_wire::{Delta, ReplyHead, TimeFormat};
 
 use super::*;
+use crate::reflect::departures::WARM;
+use crate::reflect::host_watch::HostView;
 
 #[cfg(feature = "control")]
 mod roles;
@@ -41,9 +43,9 @@ impl Reflector {
         let options = SocketOptions::reflector(near.parse().unwrap());
         let socket = TestSocket::open(&options).unwrap();
         let mut packets = Packets::new(false);
-        packets.host = HostView::alone();
+        packets.departures.host = HostView::alone();
         Self {
-            state: SocketState::of(&socket, true),
+            state: SocketState::of(&socket, 0, true),
             socket,
             packets,
             engine: SessionReflector::new(ReflectorConfig::default()),
@@ -85,13 +87,16 @@ impl Reflector {
             minutes(advance)
         });
         let advances = advances.collect();
-        assert_eq!(self.packets.send_errors, 0);
+        assert_eq!(self.packets.departures.send_errors, 0);
         advances
     }
 
     /// Each path that is known was measured, an hour at a time.
     fn measured(&mut self) {
-        self.packets.paths.measured(HOUR, DEARER, self.now);
+        self.packets
+            .departures
+            .paths
+            .measured(HOUR, DEARER, self.now);
     }
 }
 
@@ -104,7 +109,7 @@ fn reflectors() -> [(&'static str, Reflector); 2] {
             [AS_READ; 2],
             "nothing was measured"
         );
-        assert_eq!(reflector.packets.t3_advance_ns, None);
+        assert_eq!(reflector.packets.departures.t3_advance_ns, None);
         reflector.measured();
         (far, reflector)
     })
@@ -115,7 +120,7 @@ fn t3_of_each_reply_is_advanced_with_a_stamp_and_without() {
     for (far, mut reflector) in reflectors() {
         assert_eq!(reflector.answer(far, 1), [STAMPED], "{far}");
         assert_eq!(
-            reflector.packets.t3_advance_ns,
+            reflector.packets.departures.t3_advance_ns,
             u64::try_from(HOUR.as_nanos()).ok()
         );
         reflector.measured();
@@ -145,14 +150,14 @@ fn t3_of_each_reply_of_a_flood_is_advanced() {
 #[test]
 fn between_addresses_of_this_host_t3_is_sent_as_it_was_read() {
     for (far, mut reflector) in reflectors() {
-        reflector.packets.host = HostView::new();
+        reflector.packets.departures.host = HostView::new();
         for requests in [1, FLOOD - 1, FLOOD, BATCH] {
             let minutes = reflector.answer(far, requests);
             assert_eq!(minutes, vec![AS_READ; requests], "{far}");
             // A path without a wire is no evidence about other paths either.
             assert!(reflector.state.awaited.is_empty());
         }
-        assert_eq!(reflector.packets.t3_advance_ns, None);
+        assert_eq!(reflector.packets.departures.t3_advance_ns, None);
     }
 }
 

@@ -10,6 +10,7 @@ use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{Arrival, Dscp, Rung, Stamp};
 
 use super::*;
+use crate::reflect::paths::Paths;
 
 const SID: Sid = Sid([7; 16]);
 /// Requests of a batch: alone, a few, and a flood.
@@ -71,7 +72,7 @@ impl Exchange {
             engine.start(SID, NOW);
             reflector.engine = engine;
         }
-        reflector.packets.paths = Paths::new(raw_t3);
+        reflector.packets.departures.paths = Paths::new(raw_t3);
         let sender = SessionSender::new(SenderConfig {
             wire,
             far,
@@ -152,6 +153,7 @@ fn the_sender_of_every_role_reads_t3_as_it_was_advanced() {
                 let reflector = &mut exchange.reflector;
                 reflector
                     .packets
+                    .departures
                     .paths
                     .measured(HOUR, DEARER, reflector.now);
                 let mut minutes = exchange.answer(requests);
@@ -173,10 +175,11 @@ fn with_raw_t3_the_sender_of_every_role_reads_t3_as_it_was_read() {
                 let reflector = &mut exchange.reflector;
                 reflector
                     .packets
+                    .departures
                     .paths
                     .measured(HOUR, DEARER, reflector.now);
             }
-            assert_eq!(exchange.reflector.packets.t3_advance_ns, None);
+            assert_eq!(exchange.reflector.packets.departures.t3_advance_ns, None);
         }
     }
 }
