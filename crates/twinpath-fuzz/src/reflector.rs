@@ -423,6 +423,7 @@ fn configuration(flags: u8, padding: u8) -> ReflectorConfig {
             }),
             ..ExtensionPolicy::default()
         },
+        ..ReflectorConfig::default()
     }
 }
 

@@ -1,9 +1,10 @@
 //! Any octets as what comes back to a Session-Sender, and when.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_proto::TestGuard;
+use twinpath_proto::extension::{AskedTlv, RequestChain};
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Schedule, SenderConfig, SenderCounters, SessionSender, Wire,
@@ -13,23 +14,24 @@ use twinpath_proto::{ClockPair, TestFeatures};
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{
     Arrival, ErrorEstimate, Mono, ReflectorSecured, ReplyHead, Rung, SenderOpen, SenderSecured,
-    Stamp, StampReflectorAuthenticated, StampSenderAuthenticated, Wall,
+    Stamp, StampReflectorAuthenticated, StampSenderAuthenticated, TlvType, Tos, Wall,
 };
 
+use crate::extensions::sign;
 use crate::peer::{AES, HMAC, TestKeys};
 
+const FAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 862);
 const EPOCH_NS: i64 = 1_795_392_000_000_000_000;
 
-/// A session of eight packets. Octet 0: the protocol, features and security mode. Then its history:
-/// per record one octet that says what happens (bits 0 to 5: after this many times 2 ms; bit 6: the
-/// datagram is made a reply to one of the requests; bit 7: a transmit stamp comes), one that says how
+/// A session of eight packets. Octet 0: the protocol, features, TLVs and security mode. Then its history:
+/// per record one octet that says what happens (bits 0 to 5: after this many times 2 ms; bit 0: its HMAC
+/// TLV is made right; bit 6: the datagram is made a reply to one of the requests; bit 7: a transmit stamp comes), one that says how
 /// long the datagram is, then the datagram. Every packet has one fate at the end.
 pub(crate) fn sender(data: &[u8]) {
     history(data);
 }
 
 fn history(data: &[u8]) -> SenderCounters {
-    let far = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 2), 862));
     let flags = data.first().copied().unwrap_or(0);
     let secured = secured(flags);
     let sid = Sid([7; 16]);
@@ -41,7 +43,12 @@ fn history(data: &[u8]) -> SenderCounters {
         None if is_secured => TestGuard::with_keys(secured, &SessionKeys::new(AES, HMAC), sid),
         None => TestGuard::default(),
     };
-    let mut sender = SessionSender::new(config(flags, far, is_secured)).guarded(guard);
+    let chain = RequestChain::new(&asked(flags), Tos(0)).expect("they fit");
+    let is_signed = chain.value(TlvType::HMAC).is_some();
+    let tlv_key = StampKey::new(&HMAC).ok().filter(|_| is_signed);
+    let mut sender = SessionSender::new(config(flags, is_secured, &chain))
+        .guarded(guard)
+        .asking(chain, tlv_key);
     let mut now = Mono::from_ns(0);
     let mut requests: Vec<Vec<u8>> = Vec::new();
     let mut tokens = Vec::new();
@@ -57,21 +64,22 @@ fn history(data: &[u8]) -> SenderCounters {
             let sent = packet.get_mut(..transmit.octets).unwrap_or_default();
             tokens.push(sender.finish(sent, transmit, ClockPair { mono: now, wall }));
             let mut sent = sent.to_vec();
-            if is_secured {
-                let right = keys.open(&mut sent, SenderSecured::OCTETS);
-                assert!(right, "a request with a wrong HMAC");
-            }
-            if let Some(key) = &stamp_key {
-                assert!(key.opens(&sent), "a request with a wrong HMAC");
-            }
+            let is_right = match &stamp_key {
+                Some(key) => key.opens(&sent),
+                None => !is_secured || keys.open(&mut sent, SenderSecured::OCTETS),
+            };
+            assert!(is_right, "a request with a wrong HMAC");
             requests.push(sent);
         }
         let mut datagram = datagram.to_vec();
+        if is_signed && what & 1 != 0 {
+            sign(&mut datagram, if stamp_key.is_some() { 112 } else { 44 });
+        }
         match &stamp_key {
             _ if what & 0x40 == 0 => {}
             Some(key) => answer_authenticated(&mut datagram, &requests, key),
             None if is_secured => answer_secured(&mut datagram, &requests, &keys),
-            None => answer(&mut datagram, &requests),
+            None => answer(&mut datagram, &requests, flags & 1 != 0),
         }
         let rung = if octets & 1 == 0 {
             Rung::Kernel
@@ -80,7 +88,7 @@ fn history(data: &[u8]) -> SenderCounters {
         };
         let arrival = Arrival {
             at: Stamp { at: wall, rung },
-            from: far,
+            from: FAR,
             to: None,
             to_port: 20_000,
             ttl: None,
@@ -104,15 +112,21 @@ fn history(data: &[u8]) -> SenderCounters {
     *counters
 }
 
-fn config(flags: u8, far: SocketAddr, is_secured: bool) -> SenderConfig {
+fn config(flags: u8, is_secured: bool, chain: &RequestChain) -> SenderConfig {
+    let tlv_octets = u16::try_from(chain.octets()).unwrap_or(0);
+    let wire = wire(flags).with_tlvs(tlv_octets);
     SenderConfig {
-        wire: wire(flags),
-        far,
+        wire,
+        far: FAR,
         start: Mono::from_ns(0),
         schedule: Schedule::every(Duration::from_millis(50)),
         limit: Limit::Count(8),
         timeout: Duration::from_millis(200),
-        payload: PayloadSize::Fixed(if is_secured { 112 } else { 41 }),
+        payload: PayloadSize::Fixed(if is_secured {
+            112
+        } else {
+            wire.payload_octets(41)
+        }),
         fill: Fill::Random,
         seed: 1,
         max_burst: 3,
@@ -168,8 +182,16 @@ fn wire(flags: u8) -> Wire {
     }
 }
 
+/// Bits 3 to 6, with bit 0: the TLVs of STAMP.
+fn asked(flags: u8) -> Vec<AskedTlv> {
+    let names = ["follow-up-telemetry", "micro-session=3", "cos=46", "hmac"];
+    let bits = (3..7).filter(|bit| flags & 1 != 0 && flags >> bit & 1 != 0);
+    bits.filter_map(|bit| names.get(bit - 3)?.parse().ok())
+        .collect()
+}
+
 /// Makes the datagram a reply to one of the requests, where it is long enough.
-fn answer(datagram: &mut [u8], requests: &[Vec<u8>]) {
+fn answer(datagram: &mut [u8], requests: &[Vec<u8>], is_stamp: bool) {
     let Ok((head, _)) = ReplyHead::view_mut(datagram) else {
         return;
     };
@@ -182,6 +204,10 @@ fn answer(datagram: &mut [u8], requests: &[Vec<u8>]) {
     };
     head.sender_seq = request.seq;
     head.sender_t1 = request.t1;
+    if is_stamp {
+        // Without it, what follows is padding.
+        head.ssid.set(7);
+    }
 }
 
 /// The same where packets are secured: the plain octets are sealed, one in eight with a wrong HMAC.
@@ -217,6 +243,7 @@ fn answer_authenticated(datagram: &mut [u8], requests: &[Vec<u8>], key: &StampKe
     };
     head.sender_seq = request.seq;
     head.sender_t1 = request.t1;
+    head.ssid.set(7);
     key.seal(datagram);
     if forgery && let Some(octet) = datagram.get_mut(96) {
         *octet ^= 1;
