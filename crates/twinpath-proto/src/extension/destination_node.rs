@@ -16,7 +16,7 @@ use crate::reflector::Ignored;
 pub(super) struct DestinationNode;
 
 /// An address of 4 or 16 octets.
-pub(super) fn address(octets: &[u8]) -> Option<IpAddr> {
+pub(crate) fn address(octets: &[u8]) -> Option<IpAddr> {
     if let Ok(v4) = <[u8; 4]>::try_from(octets) {
         return Some(IpAddr::from(v4));
     }

@@ -9,7 +9,7 @@ mod ask;
 mod budget;
 mod chain;
 mod class_of_service;
-mod destination_node;
+pub(crate) mod destination_node;
 mod direct_measurement;
 mod exchange;
 mod extra_padding;

@@ -88,7 +88,7 @@ pub struct SenderConfig {
     /// What its packets look like.
     pub wire: Wire,
     /// The Session-Reflector; replies must come from exactly this address and port (ignoring IPv6
-    /// scope and flow).
+    /// scope and flow), or from the node that requests name with a TLV.
     pub far: SocketAddr,
     /// When the first packet is due; in a Poisson schedule, when the wait for it begins.
     pub start: Mono,

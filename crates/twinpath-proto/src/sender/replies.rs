@@ -40,7 +40,7 @@ impl SessionSender {
         if self.stopped {
             return;
         }
-        if !same_source(arrival.from, self.config.far) {
+        if !self.is_from_far_end(arrival) {
             self.note_foreign(octets, arrival.from);
             return;
         }
@@ -309,6 +309,11 @@ impl SessionSender {
         }
         let ssid_missing = self.config.wire.format.ssid().is_some() && reply.head.ssid == 0;
         anomalies.ssid_missing += u64::from(ssid_missing);
+    }
+
+    /// Whether a datagram comes from where replies come from (rows TT-60, SL-18).
+    pub fn is_from_far_end(&self, arrival: &Arrival) -> bool {
+        self.far_ends().any(|far| same_source(arrival.from, far))
     }
 
     /// Whether a datagram, wherever it comes from, is a reply to a packet of this session.

@@ -1,6 +1,7 @@
 //! TLVs of a session: what its requests ask for, and what its replies teach (RFC 8972 section 4).
 
 use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_wire::{Delta, Mono, Reply, StampReflector, StampReflectorAuthenticated, TlvType};
@@ -8,7 +9,7 @@ use twinpath_wire::{Delta, Mono, Reply, StampReflector, StampReflectorAuthentica
 use super::engine::SessionSender;
 use super::fate::STAMP_ERROR;
 use crate::extension::{
-    FollowUp, Learnt, Observation, RequestChain, RequestFacts, micro_session_ids,
+    FollowUp, Learnt, Observation, RequestChain, RequestFacts, destination_node, micro_session_ids,
 };
 use crate::stamp::StampKey;
 
@@ -28,6 +29,8 @@ pub(super) struct SessionTlvs {
     /// The Micro-session ID of this end; the other one's, once it is known.
     micro_session: Option<u16>,
     reflector_micro_session: Option<u16>,
+    /// The node that requests name, which replies may come from (row SL-18).
+    node: Option<IpAddr>,
     /// Replies whose departure may still be told: their own numbers, and where their samples wait.
     awaited: VecDeque<(u32, u64)>,
 }
@@ -50,6 +53,9 @@ impl SessionTlvs {
         Self {
             micro_session: id(0),
             reflector_micro_session: id(2),
+            node: chain
+                .value(TlvType::DESTINATION_NODE_ADDRESS)
+                .and_then(destination_node::address),
             chain,
             key,
             learnt: Learnt::default(),
@@ -111,6 +117,14 @@ impl SessionSender {
         let chain = octets.get(self.tlvs_at()..).unwrap_or_default();
         let ids = own.and_then(|own| Some((own, micro_session_ids(chain)?)));
         ids.is_some_and(|(own, [sender, _])| sender != own)
+    }
+
+    /// Where replies may come from: the far end, and the node that requests name (RFC 9503 section 3).
+    pub fn far_ends(&self) -> impl Iterator<Item = SocketAddr> {
+        let far = self.config.far;
+        let node = self.tlvs.as_ref().and_then(|tlvs| tlvs.node);
+        let node = node.map(|node| SocketAddr::new(node, far.port()));
+        std::iter::once(far).chain(node)
     }
 
     /// What the TLVs of replies have taught; `None`: none was asked for.

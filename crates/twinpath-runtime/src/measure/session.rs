@@ -285,7 +285,7 @@ impl Session {
 
     /// A datagram that came to the session's socket.
     pub(super) fn handle_reply(&mut self, octets: &[u8], arrival: &Arrival, now: ClockPair) {
-        let answers = || self.engine.is_answered_by(octets);
+        let answers = || self.engine.is_from_far_end(arrival) && self.engine.is_answered_by(octets);
         if self
             .source
             .is_changed_by(arrival, &self.plan, now.mono, answers)

@@ -38,7 +38,8 @@ impl Source {
     }
 
     /// True if a reply came to another address than those before, which packets left with. `answers`: whether it
-    /// is the reply to a packet of the session; what others send to any address of this host does not count.
+    /// is the reply to a packet of the session, from its far end; what others send to any address of this host
+    /// does not count.
     pub(super) fn is_changed_by(
         &mut self,
         arrival: &Arrival,
@@ -50,12 +51,7 @@ impl Source {
             Some(to) => to != self.now,
             None => self.may_differ && now >= self.next_look,
         };
-        if !is_other
-            || plan.near.is_some()
-            || arrival.from.ip() != plan.far.ip()
-            || arrival.from.port() != plan.far.port()
-            || !answers()
-        {
+        if !is_other || plan.near.is_some() || !answers() {
             return false;
         }
         // Where a reply tells, not what the system would send from now: a new interface has one address

@@ -66,6 +66,37 @@ fn requests_have_the_tlvs_and_the_hmac_and_say_how_many_were_sent() {
 }
 
 #[test]
+fn replies_may_come_from_the_node_that_was_named() {
+    for (tlv, from, is_measured) in [
+        ("destination-node=192.0.2.77", "192.0.2.77:862", true),
+        ("destination-node=192.0.2.77", super::rig::FAR, true),
+        (
+            "destination-node=192.0.2.77",
+            "[::ffff:192.0.2.77]:862",
+            true,
+        ),
+        ("destination-node=192.0.2.77", "192.0.2.77:863", false),
+        ("destination-node=192.0.2.77", "192.0.2.78:862", false),
+        ("cos=46", "192.0.2.77:862", false),
+    ] {
+        for ssid in [SSID, 0, 9] {
+            let mut rig = asking(&[tlv], 2);
+            rig.send_count(1);
+            let mut octets = reply(&rig, 0, [ms(10), ms(11)], &rig.requests[0][44..]);
+            octets[14..16].copy_from_slice(&ssid.to_be_bytes());
+            let mut arrival = arrival(wall(ms(20)));
+            arrival.from = from.parse().unwrap();
+            rig.sender.handle_reply(ms(20), &octets, &arrival);
+            let measured = rig.samples().len();
+            let expected = is_measured && ssid != 9;
+            assert_eq!(measured, usize::from(expected), "{tlv}, {from}, {ssid}");
+            let anomalies = &rig.sender.counters().anomalies;
+            assert_eq!(anomalies.foreign_address, u64::from(!is_measured));
+        }
+    }
+}
+
+#[test]
 fn padding_follows_the_tlvs_as_extra_padding() {
     let chain = chain(&["cos=46"]);
     let wire = Wire::stamp(SSID).with_tlvs(8);

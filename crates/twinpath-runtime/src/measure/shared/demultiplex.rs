@@ -23,18 +23,21 @@ pub(super) struct Demultiplexer {
 }
 
 impl Demultiplexer {
-    pub(super) fn insert(&mut self, place: usize, far: (IpAddr, u16), session: SessionId) {
-        self.sessions.insert((place, far.0, far.1), session);
+    pub(super) fn insert(&mut self, place: usize, far: SocketAddr, session: SessionId) {
+        self.sessions.insert(key(place, far), session);
     }
 
-    pub(super) fn remove(&mut self, place: usize, far: (IpAddr, u16)) {
-        self.sessions.remove(&(place, far.0, far.1));
+    /// Where another session came to have this far end too, it stays.
+    pub(super) fn remove(&mut self, place: usize, far: SocketAddr, session: SessionId) {
+        let key = key(place, far);
+        if self.sessions.get(&key) == Some(&session) {
+            self.sessions.remove(&key);
+        }
     }
 
-    /// The session with the far end `from`.
+    /// The session with the far end `from`; of several, the latest.
     pub(super) fn session(&self, place: usize, from: SocketAddr) -> Option<SessionId> {
-        let (ip, port) = source(from);
-        self.sessions.get(&(place, ip, port)).copied()
+        self.sessions.get(&key(place, from)).copied()
     }
 
     /// Whether it may be looked, among so many sessions, for the one that a datagram answers, which its
@@ -51,6 +54,11 @@ impl Demultiplexer {
     }
 }
 
+fn key(place: usize, far: SocketAddr) -> (usize, IpAddr, u16) {
+    let (ip, port) = source(far);
+    (place, ip, port)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,13 +72,17 @@ mod tests {
         };
         let far: SocketAddr = "192.0.2.1:862".parse().unwrap();
         let mapped: SocketAddr = "[::ffff:192.0.2.1]:862".parse().unwrap();
-        sessions.insert(0, source(far), id(1));
-        sessions.insert(1, source(far), id(2));
+        sessions.insert(0, far, id(1));
+        sessions.insert(1, far, id(2));
         assert_eq!(sessions.session(0, far), Some(id(1)));
         assert_eq!(sessions.session(1, mapped), Some(id(2)));
         assert_eq!(sessions.session(2, far), None);
         assert_eq!(sessions.session(0, "192.0.2.1:863".parse().unwrap()), None);
-        sessions.remove(0, source(far));
+        // Another session names the same node.
+        sessions.insert(0, far, id(3));
+        sessions.remove(0, far, id(1));
+        assert_eq!(sessions.session(0, far), Some(id(3)));
+        sessions.remove(0, far, id(3));
         assert_eq!(sessions.session(0, far), None);
     }
 

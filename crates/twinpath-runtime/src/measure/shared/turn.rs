@@ -208,7 +208,9 @@ impl SharedLoop {
         let session = Session::new(setup, state.awaiting_stamps);
         self.reads_at_once |= session.reads_at_once();
         let id = lease.id;
-        self.demultiplexer.insert(lease.place, lease.far, id);
+        for far in session.engine.far_ends() {
+            self.demultiplexer.insert(lease.place, far, id);
+        }
         let member = Member {
             session,
             lease,
@@ -361,7 +363,9 @@ impl SharedLoop {
             ..
         } = *member;
         session.take_samples();
-        self.demultiplexer.remove(lease.place, lease.far);
+        for far in session.engine.far_ends() {
+            self.demultiplexer.remove(lease.place, far, id);
+        }
         if let Some(Some(state)) = self.sockets.get_mut(lease.place) {
             state.sessions -= 1;
         }
