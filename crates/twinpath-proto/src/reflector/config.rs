@@ -1,5 +1,6 @@
 //! Configuration of a Session-Reflector.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -54,6 +55,11 @@ pub struct ReflectorConfig {
     pub policy: ReflectorPolicy,
     /// Protocols answered.
     pub protocols: ReflectorProtocols,
+    /// Answers authenticated STAMP alone.
+    pub authenticated_only: bool,
+    /// SSIDs of the sessions that are answered, 0 for packets without one; if empty, all (RFC 8972
+    /// section 3; row ST-17).
+    pub ssids: Vec<RangeInclusive<u16>>,
     /// Numbers the replies of each session; otherwise replies copy the request's Sequence Number.
     pub stateful: bool,
     /// The most sessions remembered at once; senders beyond that are answered without state.
@@ -77,6 +83,8 @@ impl Default for ReflectorConfig {
         Self {
             policy: ReflectorPolicy::default(),
             protocols: ReflectorProtocols::Auto,
+            authenticated_only: false,
+            ssids: Vec::new(),
             stateful: true,
             max_sessions: 100_000,
             idle: Duration::from_mins(15),

@@ -299,7 +299,10 @@ impl PacketSession<'_> {
                 session.check_state(now)?;
                 Ports::NO_SIGN
             }
-            Self::Unnegotiated(..) => Ports::of(arrival),
+            Self::Unnegotiated(sessions, ..) => {
+                sessions.check_provisioned(form)?;
+                Ports::of(arrival)
+            }
         };
         if reply_guard::is_reply(form, request, ports, arrival.at.at) {
             return Err(Ignored::Reply);

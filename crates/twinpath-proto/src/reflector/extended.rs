@@ -92,11 +92,10 @@ impl Extended {
         );
         let effects = exchange.effects;
         let is_used = known.is_some() || exchange.uses_state;
-        if let (Some(id), Some(state), true) = (request.session, state, is_used) {
-            let mut state = state;
-            if matches!(answer, Ok(_) | Err(Ignored::NoReplyWanted)) {
-                state.count(answer.is_ok());
-            }
+        // A packet that is discarded leaves nothing in its session.
+        let is_kept = is_used && matches!(answer, Ok(_) | Err(Ignored::NoReplyWanted));
+        if let (Some(id), Some(mut state), true) = (request.session, state, is_kept) {
+            state.count(answer.is_ok());
             self.states.insert(id.at(), (id, state));
         }
         answer.map(|answer| (answer, effects))

@@ -45,9 +45,12 @@ kinds! {
     OwnAddress = "own_address",
     /// STAMP authenticated, and no key is configured: never answered unauthenticated.
     NoKey = "no_key",
+    /// It has no HMAC, and the reflector answers authenticated STAMP alone.
+    Unauthenticated = "unauthenticated",
     /// Its Error Estimate Multiplier is 0, and the reflector is strict.
     ErrorMultiplierZero = "error_multiplier_zero",
-    /// No negotiated session has this sender and port, or the session is over.
+    /// No negotiated session has this sender and port, or the session is over; or its SSID is outside
+    /// the list of those provisioned.
     NoSession = "no_session",
     /// Its session is accepted, but not started yet.
     NotStarted = "not_started",

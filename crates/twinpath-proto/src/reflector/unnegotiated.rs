@@ -2,6 +2,7 @@
 //! packet is, and to which session it belongs, shows in the packet alone.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use twinpath_wire::{
@@ -22,6 +23,8 @@ use crate::stamp::{KeyAt, StampKey, StampKeys};
 /// How their packets are answered, and the sessions of a stateful reflector.
 pub(super) struct Unnegotiated {
     protocols: ReflectorProtocols,
+    authenticated_only: bool,
+    ssids: Vec<RangeInclusive<u16>>,
     pub(super) format: TimeFormat,
     padding: Option<usize>,
     allow_larger_replies: bool,
@@ -36,6 +39,8 @@ impl Unnegotiated {
     pub(super) fn new(config: &ReflectorConfig) -> Self {
         Self {
             protocols: config.protocols,
+            authenticated_only: config.authenticated_only,
+            ssids: config.ssids.clone(),
             format: match config.protocols {
                 ReflectorProtocols::Stamp => config.format,
                 ReflectorProtocols::Auto | ReflectorProtocols::TwampLight => TimeFormat::Ntp,
@@ -58,6 +63,19 @@ impl Unnegotiated {
     /// See [`super::SessionReflector::is_of_member`].
     pub(super) fn is_of_member(&self, request: &[u8]) -> bool {
         self.extended.has_members() && self.extended.is_of_member(request, self.form(request))
+    }
+
+    /// Whether sessions whose packets look so are answered (row ST-17).
+    pub(super) fn check_provisioned(&self, form: Form) -> Result<(), Ignored> {
+        if self.authenticated_only && !form.is_authenticated() {
+            return Err(Ignored::Unauthenticated);
+        }
+        let mut ssids = self.ssids.iter();
+        if self.ssids.is_empty() || ssids.any(|ssids| ssids.contains(&form.ssid())) {
+            Ok(())
+        } else {
+            Err(Ignored::NoSession)
+        }
     }
 
     /// The key of a request with an HMAC (row ST-11).

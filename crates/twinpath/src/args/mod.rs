@@ -46,7 +46,7 @@ pub(crate) use targets::{GivenOptions, MOST_SESSIONS, SessionOptions, TargetOpti
 pub(crate) use value::Rotate;
 pub(crate) use value::{
     Count, FarEnd, Host, Interval, Label, NearEnd, OrEndless, PaddingSize, Pattern, Ports, Prefix,
-    ReplyPadding, Ssid, Time, TosOctet, Ttl, doubt, dscp_for_host,
+    ReplyPadding, Ssid, Ssids, Time, TosOctet, Ttl, doubt, dscp_for_host,
 };
 
 use shared_options::{
@@ -207,6 +207,11 @@ pub(crate) struct ResponderArgs {
     #[arg(long, value_name = "PREFIX", help_heading = SESSIONS)]
     pub(crate) allow: Vec<Prefix>,
 
+    /// Answer only STAMP sessions with these Session Identifiers, as in 7,100-199; 0: packets without
+    /// one, as those of TWAMP Light [default: all]
+    #[arg(long, value_name = "N|LO-HI,..", value_delimiter = ',', help_heading = SESSIONS)]
+    pub(crate) allow_ssid: Vec<Ssids>,
+
     /// Answer at most this many packets per second per client: an IPv4 address or an IPv6 /64
     /// [default: no limit]
     #[arg(long, value_name = "PPS", value_parser = quantity::at_least_one::<u32>, help_heading = SESSIONS)]
@@ -234,6 +239,10 @@ pub(crate) struct ResponderArgs {
 
     #[command(flatten)]
     pub(crate) keys: HmacKeyOptions,
+
+    /// Answer authenticated STAMP only
+    #[arg(long, help_heading = SESSIONS)]
+    pub(crate) authenticated: bool,
 
     /// Process TLVs of open STAMP too only with a right HMAC TLV, as in authenticated STAMP
     #[arg(long, conflicts_with = "accept_unverified_tlvs", help_heading = SESSIONS)]

@@ -23,15 +23,21 @@ pub(crate) fn responder(
     if args.allow_larger_replies && args.padding.is_none() {
         return Err(Failure::usage("--allow-larger-replies needs --padding"));
     }
+    let ssids = (!args.allow_ssid.is_empty()).then_some("--allow-ssid");
     if args.protocol == Answers::TwampLight
-        && let Some(option) = args.keys.given().or(args.extensions.given())
+        && let Some(option) = args.keys.given().or(args.extensions.given()).or(ssids)
     {
         let line = format!("{option} is for STAMP: leave it out, or --protocol twamp-light");
         return Err(Failure::usage(line));
     }
-    if args.require_hmac && args.keys.given().is_none() {
-        let line = "--require-hmac needs --hmac-key-file or --hmac-key";
-        return Err(Failure::usage(line));
+    for (is_given, option) in [
+        (args.authenticated, "--authenticated"),
+        (args.require_hmac, "--require-hmac"),
+    ] {
+        if is_given && args.keys.given().is_none() {
+            let line = format!("{option} needs --hmac-key-file or --hmac-key");
+            return Err(Failure::usage(line));
+        }
     }
     let (near, tolerate_missing_family) =
         listening(args.near.as_ref(), &args.ip, LIGHT_PORT, lookup)?;
@@ -50,6 +56,12 @@ pub(crate) fn responder(
                 Answers::Stamp => ReflectorProtocols::Stamp,
                 Answers::TwampLight => ReflectorProtocols::TwampLight,
             },
+            authenticated_only: args.authenticated,
+            ssids: args
+                .allow_ssid
+                .iter()
+                .map(|ssids| ssids.0.clone())
+                .collect(),
             stateful: !args.stateless,
             max_sessions: args.max_sessions,
             idle: args.timer.0,
@@ -263,6 +275,11 @@ mod tests {
                 "--hmac-key is for STAMP",
             ),
             ("--require-hmac", "needs --hmac-key-file or --hmac-key"),
+            ("--authenticated", "needs --hmac-key-file or --hmac-key"),
+            (
+                "--protocol twamp-light --allow-ssid 0",
+                "--allow-ssid is for STAMP",
+            ),
             ("--protocol twamp-light --no-tlv", "--no-tlv is for STAMP"),
             ("fe80::1", "give the interface too, such as fe80::1%eth0"),
         ] {

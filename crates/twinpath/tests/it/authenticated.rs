@@ -140,6 +140,39 @@ fn the_key_of_a_file_is_that_of_the_ssid_before_that_of_the_address() {
     assert_eq!(last_words(responder)["ignored"]["forged"], 6);
 }
 
+#[test]
+fn sessions_that_are_not_provisioned_get_no_reply() {
+    let file = keys(&format!("ssid 9 {KEY}\nssid 10 {OTHER}\n"));
+    let path = file.path().display();
+    let line = format!("127.0.0.1:0 --json --authenticated --hmac-key-file {path}");
+    for (options, tenth) in [("", true), ("--allow-ssid 1-9", false)] {
+        let responder = Responder::start(&format!("{line} {options}"));
+        let (socket, at) = (UdpSocket::bind(("127.0.0.1", 0)).unwrap(), responder.at);
+        let mut open = vec![0; 44];
+        [open[13], open[15]] = [1, 9];
+        for request in [
+            open,
+            request(KEY, 7, 8),
+            request(KEY, 7, 0),
+            request(KEY, 7, 10),
+            request(OTHER, 7, 9),
+        ] {
+            socket.send_to(&request, at).unwrap();
+        }
+        if tenth {
+            assert!(is_answered(&responder, OTHER, 10));
+        } else {
+            socket.send_to(&request(OTHER, 7, 10), at).unwrap();
+        }
+        assert!(is_answered(&responder, KEY, 9));
+        let last = last_words(responder);
+        assert_eq!(last["reflected"], 1 + u64::from(tenth));
+        let ignored = |kind: &str| last["ignored"][kind].as_u64().unwrap();
+        let kinds = ["unauthenticated", "no_key", "no_session", "forged"].map(ignored);
+        assert_eq!(kinds, if tenth { [1, 2, 0, 2] } else { [1, 1, 3, 1] });
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn the_keys_are_read_again_and_sessions_go_on() {

@@ -335,6 +335,33 @@ fn a_packet_that_is_discarded_is_not_of_the_session() {
 }
 
 #[test]
+fn a_packet_that_is_discarded_does_not_move_the_mark_of_its_session() {
+    let mut config = ReflectorConfig::default();
+    config.extensions = Rig::new().allowing_control().policy;
+    config.extensions.micro_sessions = vec![MICRO_SESSION];
+    let mut reflector = SessionReflector::new(config);
+    let arrival = Rig::new().arrival;
+    let mut ask = |seq: u8, id| {
+        let mut buffer = request(&[&CONTROL, &[0x80, 11, 0, 4, 0, 3, 0, id]]);
+        (buffer[3], buffer[15]) = (seq, 9);
+        let octets = buffer.len();
+        buffer.resize(512, 0);
+        let now = Mono::from_ns(1_000_000_000);
+        let reflection = reflector.reflect(now, &mut buffer, octets, &arrival)?;
+        Ok(reflection.effects.replies.map(|replies| replies.count))
+    };
+    for (seq, id, copies) in [
+        (4, 6, Err(Ignored::MicroSession)),
+        (4, 5, Ok(Some(3))),
+        (9, 6, Err(Ignored::MicroSession)),
+        (5, 5, Ok(Some(3))),
+        (5, 5, Ok(None)),
+    ] {
+        assert_eq!(ask(seq, id), copies, "{seq}, {id}");
+    }
+}
+
+#[test]
 fn a_micro_session_needs_no_state() {
     let mut rig = Rig::new();
     (rig.session, rig.policy.micro_sessions) = (None, vec![MICRO_SESSION]);

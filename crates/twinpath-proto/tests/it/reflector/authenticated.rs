@@ -12,7 +12,7 @@ use twinpath_wire::{
 
 use super::capture::exchanges;
 use super::support::{
-    ERROR, NOW, STALE, arrival, ask, from_port, ms, number, reflector, stamp, way_back,
+    ERROR, NOW, STALE, arrival, ask, from_port, light, ms, number, reflector, stamp, way_back,
 };
 use crate::stamp::{known_answers, known_key, packet};
 
@@ -277,6 +277,30 @@ fn other_keys_are_in_force_at_once_and_sessions_go_on() {
         Err(Ignored::NoKey)
     );
     assert_eq!(ours.counters().sessions, 1);
+}
+
+#[test]
+fn where_authenticated_packets_alone_are_answered_open_ones_are_not() {
+    let by_ssid = keys([(KeyScope::Ssid(9.try_into().unwrap()), key(1))]);
+    let mut ours = with_keys(&by_ssid, |config| config.authenticated_only = true);
+    let unauthenticated = Err(Ignored::Unauthenticated);
+    for (request, answer) in [
+        (request(0, 9, &key(1), &[]), Ok(())),
+        (request(0, 9, &key(2), &[]), Err(Ignored::Forged)),
+        (request(0, 8, &key(1), &[]), Err(Ignored::NoKey)),
+        (stamp(0, 9, &[]), unauthenticated),
+        (stamp(0, 9, &[0x80, 3, 0, 4, 0, 0, 0, 0]), unauthenticated),
+        (stamp(0, 0, &[7; 200]), unauthenticated),
+        (light(0, &[7; 98]), unauthenticated),
+    ] {
+        let said = ask(&mut ours, ms(0), &request, &arrival()).map(|_| ());
+        assert_eq!(said, answer, "{} octets", request.len());
+    }
+    assert_eq!(ours.counters().sessions_made, 1);
+    // A listed SSID is needed too.
+    let mut other = with_keys(&by_ssid, |config| config.ssids = vec![8..=8]);
+    let said = ask(&mut other, ms(0), &request(0, 9, &key(1), &[]), &arrival());
+    assert_eq!(said, Err(Ignored::NoSession));
 }
 
 #[test]

@@ -131,6 +131,35 @@ fn only_allowed_clients_are_answered() {
 }
 
 #[test]
+fn only_sessions_with_a_listed_ssid_are_answered() {
+    let mut ours = reflector(|config| config.ssids = vec![7..=7, 100..=199]);
+    let mut answer = |request: &[u8]| ask(&mut ours, ms(0), request, &arrival()).map(|_| ());
+    for (ssid, answered) in [
+        (7, Ok(())),
+        (100, Ok(())),
+        (199, Ok(())),
+        (0, Err(Ignored::NoSession)),
+        (8, Err(Ignored::NoSession)),
+        (99, Err(Ignored::NoSession)),
+        (200, Err(Ignored::NoSession)),
+    ] {
+        assert_eq!(answer(&stamp(0, ssid, &[])), answered, "{ssid}");
+    }
+    assert_eq!(answer(&light(0, &[7; 27])), Err(Ignored::NoSession));
+    assert_eq!(ours.counters().sessions_made, 3);
+    // Packets without one are those of SSID 0.
+    let mut without = reflector(|config| config.ssids = vec![0..=0]);
+    for (request, is_answered) in [
+        (light(0, &[7; 27]), true),
+        (stamp(0, 0, &[]), true),
+        (stamp(0, 7, &[]), false),
+    ] {
+        let answer = ask(&mut without, ms(0), &request, &arrival());
+        assert_eq!(answer.is_ok(), is_answered, "{request:?}");
+    }
+}
+
+#[test]
 fn a_client_over_its_rate_is_cut_to_it_and_garbage_costs_it_nothing() {
     let mut ours = reflector(|config| config.policy.max_rate_pps = Some(10));
     for _ in 0..100 {

@@ -1,6 +1,7 @@
 //! Octets of the IP header, and labels.
 
 use std::num::IntErrorKind;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,10 @@ pub(crate) struct Ttl(pub(crate) u8);
 /// A STAMP Session Identifier (RFC 8972 section 3): 1 to 65535.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ssid(pub(crate) u16);
+
+/// STAMP Session Identifiers, from the first to the last; 0 is that of packets without one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ssids(pub(crate) RangeInclusive<u16>);
 
 /// A label's key is no longer than this, in octets.
 const LONGEST_KEY: usize = 255;
@@ -96,6 +101,24 @@ impl FromStr for Ssid {
     }
 }
 
+impl FromStr for Ssids {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        listed(text)?;
+        let ends = text.split_once('-').filter(|(first, _)| !first.is_empty());
+        let (first, last) = ends.unwrap_or((text, text));
+        let ssid = |text| number(text, 0..=u16::MAX.into());
+        let (first, last) = (ssid(first)?, ssid(last)?);
+        if first > last {
+            return Err(Advice::new(format!(
+                "the lower one comes first: use {last}-{first}"
+            )));
+        }
+        Ok(Self(first..=last))
+    }
+}
+
 impl FromStr for Label {
     type Err = Advice;
 
@@ -139,6 +162,28 @@ mod tests {
         assert_eq!("1".parse(), Ok(Ttl(1)));
         assert_eq!("255".parse(), Ok(Ttl(255)));
         assert_eq!("65535".parse(), Ok(Ssid(65_535)));
+        for (text, range) in [
+            ("0", 0..=0),
+            ("7", 7..=7),
+            ("100-199", 100..=199),
+            ("9-65535", 9..=65_535),
+        ] {
+            assert_eq!(text.parse(), Ok(Ssids(range)), "{text}");
+        }
+        for (text, error) in [
+            ("-1", "out of range: use 0 to 65535"),
+            ("1-65536", "out of range: use 0 to 65535"),
+            ("a", "not a whole number: use 0 to 65535"),
+            ("5-", "not a whole number: use 0 to 65535"),
+            ("9-5", "the lower one comes first: use 5-9"),
+            (
+                " ",
+                "a value is missing at a comma: write the list without spaces",
+            ),
+        ] {
+            let said = text.parse::<Ssids>().unwrap_err().to_string();
+            assert_eq!(said, error, "{text}");
+        }
         for bad in ["256", "-1", "", "0x", "0x+1", "+1"] {
             assert!(
                 bad.parse::<TosOctet>()

@@ -8,7 +8,7 @@ mod rotate;
 mod schedule;
 
 pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
-pub(crate) use header::{Label, Ssid, TosOctet, Ttl, dscp_for_host};
+pub(crate) use header::{Label, Ssid, Ssids, TosOctet, Ttl, dscp_for_host};
 pub(super) use header::{dscp, listed_dscp};
 pub(crate) use quantity::{Count, Interval, OrEndless, PaddingSize, Ports, ReplyPadding, Time};
 #[cfg(feature = "report")]

@@ -60,6 +60,7 @@ const fn row(
 }
 
 const JSON: &str = "responder 127.0.0.1:{port} --json";
+const KEYED: &str = "responder 127.0.0.1:{port} --json --hmac-key 00112233445566778899aabbccddeeff";
 const TEXT: &str = "responder 127.0.0.1:{port}";
 const ANY: &str = "responder :{port} --json";
 
@@ -135,6 +136,18 @@ fn sessions() -> Vec<Row> {
             multiplier: 0,
             ..row("--strict", JSON, "--strict", |seen| {
                 seen.packets.is_empty() && seen.json["ignored"]["error_multiplier_zero"] == 1
+            })
+        },
+        Row {
+            asked: (&[(5, 44, 0)], &[]),
+            ..row("--allow-ssid", JSON, "--allow-ssid 7,600-700", |seen| {
+                seen.packets.is_empty() && seen.json["ignored"]["no_session"] == 1
+            })
+        },
+        Row {
+            asked: (&[(5, 44, 0)], &[]),
+            ..row("--authenticated", KEYED, "--authenticated", |seen| {
+                seen.packets.is_empty() && seen.json["ignored"]["unauthenticated"] == 1
             })
         },
         Row {
