@@ -94,3 +94,33 @@ fn every_column_of_csv_is_documented() {
         assert!(page.contains(&format!("`{column}`")), "{column} is missing");
     }
 }
+
+/// A section of the page on STAMP's extensions, in one line.
+fn section(title: &str) -> String {
+    let page = include_str!("../../../../docs/stamp-extensions.md");
+    let (_, behind) = page
+        .split_once(&format!("\n## {title}\n"))
+        .unwrap_or_else(|| panic!("{title} is missing"));
+    let section = behind.split("\n## ").next().unwrap();
+    section.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What RFC 9503 (sections 5 and 6) and RFC 9534 (sections 3.2 and 6) want operators to be told.
+#[test]
+fn guidance_of_the_rfcs_to_operators_is_on_the_page() {
+    let section = section("Where to use them");
+    for told in [
+        "networks under one administration (RFC 9503 section 6)",
+        "addresses and paths by configuration",
+        "`--allow PREFIX`",
+        "`--allow-return-address`",
+        "`--authenticated`",
+        "`--require-hmac`",
+        "Port 862 is well known",
+        "(RFC 8545 section 6)",
+        "copies all TLVs as padding",
+        "ends of a LAG, with no router in between, which know each other (RFC 9534 section 6)",
+    ] {
+        assert!(section.contains(told), "{told}: {section}");
+    }
+}

@@ -70,18 +70,23 @@ fn an_independent_program_reads_what_is_sent_and_returned() {
     };
     let plain = request("--ssid 4242");
     let padded = request("--ssid 4243 --padding 100");
+    let tlvs = "--tlv location --tlv timestamp-information --tlv cos=ef --tlv direct-measurement \
+                --tlv access-report=2:7 --tlv follow-up-telemetry --tlv micro-session=3";
+    let questions = request(&format!("--ssid 4245 {tlvs}"));
     let mut asking = [&plain[..44], &[0x80, 3, 0, 4, 0, 0, 0, 0]].concat();
     asking.extend([0x80, 200, 0, 2, 5, 6, 0x80, 4, 0, 4, 40, 0, 0, 0]);
     asking.extend([0x80, 6, 0, 9, 1]);
     asking[14..16].copy_from_slice(&4244_u16.to_be_bytes());
-    let replies = [&plain, &padded, &asking].map(|request| answered(request));
+    let replies = [&plain, &padded, &asking, &questions].map(|request| answered(request));
     let packets = [
         ("Sender", plain.as_slice()),
         ("Sender", &padded),
+        ("Sender", &questions),
         ("Reflector", &replies[0]),
         ("Reflector", &replies[1]),
         // Before the TLV that does not end in the packet, which that program cannot read.
         ("Reflector", &replies[2][..66]),
+        ("Reflector", &replies[3]),
     ];
     let Some(read) = read_by_scapy(&packets) else {
         return;
@@ -93,9 +98,12 @@ fn an_independent_program_reads_what_is_sent_and_returned() {
         [
             "0 1 4242 0 1",
             "0 1 4243 0 1 128/1/66/66",
+            "0 1 4245 0 1 128/2/56/56 128/3/4/4 128/4/4/4 128/5/12/12 128/6/4/4 128/7/16/16 128/11/4/4",
             "0 1 4242 0 1 0 1 61 0 0",
             "0 1 4243 0 1 0 1 61 0 0 0/1/66/66",
             "0 1 4244 0 1 0 1 61 0 0 0/3/4/4 128/200/2/2 0/4/4/4",
+            // Without a micro-session of its own.
+            "0 1 4245 0 1 0 1 61 0 0 0/2/56/56 0/3/4/4 0/4/4/4 0/5/12/12 0/6/4/4 0/7/16/16 128/11/4/4",
         ]
     );
     assert_eq!(replies[2][66..], [0x40, 6, 0, 9, 1]);

@@ -101,6 +101,71 @@ fn a_reply_comes_from_the_node_address_that_was_asked_for() {
 }
 
 #[test]
+fn a_sender_measures_replies_from_the_node_that_it_named() {
+    let Some(hosts) = two_links() else { return };
+    let _responder = responder(&hosts, "");
+    let tlv = "--stamp --ssid 7 --tlv destination-node=10.98.0.3 --timeout 20 --json";
+    let done = hosts.run(&format!("sender 10.98.0.2:862 {tlv} -c 3 -i 5"));
+    let session = done.session();
+    assert_eq!(session["packets"]["received"], 3, "{}", done.stderr);
+    assert_eq!(session["odd_replies"], serde_json::json!({}));
+    let node = &session["stamp"]["destination_node"];
+    assert_eq!(
+        (&node["replies"], &node["address"]),
+        (&3.into(), &"10.98.0.3".into())
+    );
+    // Many sessions on shared sockets, where the node of some is the far end of others.
+    let both = "--to 10.98.0.2:862 --to 10.98.0.3:862 --paths 20 --threads 1";
+    let done = hosts.run(&format!("sender {both} {tlv} -c 3 -i 50"));
+    let report: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    let sessions = report["sessions"].as_array().unwrap();
+    assert_eq!(sessions.len(), 40, "{}", done.stderr);
+    for session in sessions {
+        assert_eq!(session["packets"]["received"], 3, "{session}");
+        assert_eq!(session["odd_replies"], serde_json::json!({}), "{session}");
+    }
+}
+
+/// Sends a STAMP request by a raw socket with its checksum changed by each of these, from port 40000.
+const CHECKSUMS: &str = "
+import socket, struct, sys
+payload = bytes(12) + bytes([0x80, 1, 2, 1]) + bytes(28)
+near, far = [socket.inet_aton(address) for address in sys.argv[1:3]]
+header = struct.pack('!HHH', 40000, 862, 8 + len(payload))
+octets = near + far + bytes([0, 17]) + header[4:] + header + bytes(2) + payload
+total = sum(struct.unpack('!%dH' % (len(octets) // 2), octets))
+total = (total & 0xffff) + (total >> 16)
+right = ~(total + (total >> 16)) & 0xffff
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+raw.bind((sys.argv[1], 0))
+for change in sys.argv[3:]:
+    raw.sendto(header + struct.pack('!H', right ^ int(change)) + payload, (sys.argv[2], 0))
+";
+
+#[test]
+fn a_request_with_a_wrong_checksum_gets_no_reply() {
+    let Some(hosts) = two_links() else { return };
+    let responder = responder(&hosts, "");
+    let mut python = Command::new("python3");
+    python.args(["-c", CHECKSUMS, "10.98.0.1", "10.98.0.2", "1", "256", "0"]);
+    let done = finish(Hosts::on(&hosts.near, &python));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    // What is asked later is answered later.
+    let seen = ask(&hosts, "10.98.0.1", "10.98.0.2", "80020004 00000000");
+    assert!(seen.starts_with("10.98.0.1 v0 10.98.0.2 "), "{seen}");
+    let last = last_words(responder);
+    assert_eq!(last["reflected"], 2);
+    assert!(
+        last["ignored"]
+            .as_object()
+            .unwrap()
+            .values()
+            .all(|count| *count == 0),
+        "{last}"
+    );
+}
+
+#[test]
 fn an_address_that_the_host_has_only_now_is_its_own_soon() {
     let Some(hosts) = two_links() else { return };
     let _responder = responder(&hosts, "");

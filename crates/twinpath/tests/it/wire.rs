@@ -172,12 +172,13 @@ fn stamp_packets_have_their_layout() {
     let Some(hosts) = Hosts::new() else { return };
     let _responder = hosts.responder(":20001");
     let line = "sender 10.98.0.2:20001 --stamp --ssid 4660 --padding 50 -c 2 -i 1s --fill zero";
-    let Some(rows) = captured(&hosts, 4, &["udp.payload"], line) else {
+    let Some(rows) = captured(&hosts, 4, &["udp.payload", "udp.checksum"], line) else {
         return;
     };
     for (index, row) in rows.iter().enumerate() {
         let payload = row[0].replace(':', "");
         assert_eq!(payload.len(), 2 * 64, "{payload}");
+        assert_ne!(row[1], "0x0000", "no checksum");
         assert_eq!(&payload[28..32], "1234", "SSID: {payload}");
         if index % 2 == 0 {
             assert_eq!(&payload[32..88], "0".repeat(56), "MBZ: {payload}");

@@ -336,8 +336,10 @@ fn a_packet_that_is_discarded_is_not_of_the_session() {
 
 #[test]
 fn a_packet_that_is_discarded_does_not_move_the_mark_of_its_session() {
-    let mut config = ReflectorConfig::default();
-    config.extensions = Rig::new().allowing_control().policy;
+    let mut config = ReflectorConfig {
+        extensions: Rig::new().allowing_control().policy,
+        ..ReflectorConfig::default()
+    };
     config.extensions.micro_sessions = vec![MICRO_SESSION];
     let mut reflector = SessionReflector::new(config);
     let arrival = Rig::new().arrival;

@@ -6,6 +6,7 @@ mod any_chain;
 mod asking;
 mod captured;
 mod copies;
+mod drafts;
 mod edges;
 mod engine;
 mod rig;

@@ -1,10 +1,13 @@
 //! T3 in the replies of every role, as the session's sender reads it.
 
+use std::sync::Arc;
+
 use twinpath_proto::reflector::{NegotiatedConfig, SessionSpec};
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Schedule, SenderConfig, SessionSender, Wire,
 };
+use twinpath_proto::stamp::{KeyScope, StampKey, StampKeys};
 use twinpath_proto::{ClockPair, TestFeatures, TestGuard};
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{Arrival, Dscp, Rung, Stamp};
@@ -29,10 +32,16 @@ fn roles() -> Vec<Wire> {
             ..TestFeatures::default()
         })
     });
-    [Wire::TWAMP_LIGHT, Wire::stamp(0), Wire::stamp(9)]
-        .into_iter()
-        .chain(agreed)
-        .collect()
+    let authenticated = Wire::stamp(9).authenticated();
+    [
+        Wire::TWAMP_LIGHT,
+        Wire::stamp(0),
+        Wire::stamp(9),
+        authenticated,
+    ]
+    .into_iter()
+    .chain(agreed)
+    .collect()
 }
 
 /// A session's sender, its socket, and the reflector.
@@ -71,6 +80,11 @@ impl Exchange {
             assert_eq!(opened, Ok(()));
             engine.start(SID, NOW);
             reflector.engine = engine;
+        } else if wire.is_secured() {
+            let key = StampKey::new(&[3; 16]).unwrap();
+            let keys = StampKeys::new([(KeyScope::Default, key.clone())]);
+            reflector.engine.set_keys(Arc::new(keys));
+            guard = TestGuard::stamp(key);
         }
         reflector.packets.departures.paths = Paths::new(raw_t3);
         let sender = SessionSender::new(SenderConfig {
