@@ -1,7 +1,9 @@
 //! Options of a responder for extensions of STAMP.
 
 use clap::{Args, ValueEnum};
-use twinpath_proto::extension::{DscpSet, ExtensionPolicy, LocationPolicy, MemberLink};
+use twinpath_proto::extension::{
+    ControlPolicy, DscpSet, ExtensionPolicy, LocationPolicy, MemberLink,
+};
 use twinpath_proto::reflector::Access;
 use twinpath_wire::Dscp;
 
@@ -23,6 +25,9 @@ pub(crate) struct ExtensionOptions {
     #[arg(long, value_name = "PREFIX")]
     pub(crate) allow_return_address: Vec<Prefix>,
 
+    #[command(flatten)]
+    pub(crate) control: ControlOptions,
+
     /// Micro-session ID of this end's member link (RFC 9534); requests for another one are not
     /// answered [default: none]
     #[arg(long, value_name = "N", value_parser = quantity::at_least_one::<u16>)]
@@ -34,10 +39,58 @@ pub(crate) struct ExtensionOptions {
 
     /// Process no TLV: copy them into replies as they are
     #[arg(long, conflicts_with_all = [
-        "allow_dscp", "allow_return_address", "micro_session_id", "location",
+        "allow_dscp", "allow_return_address", "allow_control", "micro_session_id", "location",
         "require_hmac", "accept_unverified_tlvs",
     ])]
     pub(crate) no_tlv: bool,
+}
+
+/// Several replies to a request, or longer ones.
+#[derive(Debug, Args)]
+#[command(next_help_heading = EXTENSIONS)]
+pub(crate) struct ControlOptions {
+    /// Send several replies, or longer ones, where requests with an HMAC from this prefix ask for them
+    /// (Reflected Test Packet Control, RFC 10052; repeatable) [default: none]
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) allow_control: Vec<Prefix>,
+
+    /// Most bits of UDP payload per second that these replies may have, those to one request and all
+    /// together
+    #[arg(long, value_name = "BITS", default_value = "1000000", value_parser = quantity::at_least_one::<u64>, requires = "allow_control")]
+    pub(crate) control_rate: u64,
+
+    /// Most octets of UDP payload that they may have: those to one request, and all that are granted at
+    /// the same time
+    #[arg(long, value_name = "OCTETS", default_value = "15000", value_parser = quantity::at_least_one::<u32>, requires = "allow_control")]
+    pub(crate) control_volume: u32,
+
+    /// Most replies to one request
+    #[arg(long, value_name = "N", default_value = "10", value_parser = quantity::at_least_one::<u16>, requires = "allow_control")]
+    pub(crate) control_count: u16,
+
+    /// Send them without an HMAC in the request too. Anyone who can forge a source address in
+    /// --allow-control can then direct that traffic to it
+    #[arg(long, requires = "allow_control")]
+    pub(crate) control_unauthenticated: bool,
+}
+
+impl ControlOptions {
+    /// `None`: no client may ask.
+    fn policy(&self) -> Option<ControlPolicy> {
+        let is_enabled = !self.allow_control.is_empty();
+        is_enabled.then(|| ControlPolicy {
+            unauthenticated: self.control_unauthenticated,
+            octets_per_s: self.control_rate / 8,
+            octets: self.control_volume.into(),
+            replies: self.control_count,
+            ..ControlPolicy::within(only(&self.allow_control))
+        })
+    }
+
+    /// Without a key no request has an HMAC.
+    pub(crate) fn needs_key(&self) -> bool {
+        !self.allow_control.is_empty() && !self.control_unauthenticated
+    }
 }
 
 /// What Location tells.
@@ -63,6 +116,7 @@ impl ExtensionOptions {
             },
             dscp: self.allow_dscp.iter().copied().collect::<DscpSet>(),
             return_addresses: only(&self.allow_return_address),
+            control: self.control.policy(),
             micro_sessions: Vec::from_iter(self.micro_session_id.map(plain)),
             ..ExtensionPolicy::default()
         }
@@ -76,6 +130,7 @@ impl ExtensionOptions {
                 !self.allow_return_address.is_empty(),
                 "--allow-return-address",
             ),
+            (!self.control.allow_control.is_empty(), "--allow-control"),
             (self.micro_session_id.is_some(), "--micro-session-id"),
             (self.location != Told::All, "--location"),
             (self.no_tlv, "--no-tlv"),

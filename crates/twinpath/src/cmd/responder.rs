@@ -86,6 +86,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         if Instant::now() >= next_look {
             let counters = run.counters();
             log_ignored(&before, &counters);
+            log_contradictory(&before, &counters);
             before = counters;
             next_look += IGNORED;
         }
@@ -93,6 +94,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     let report = run.join()?;
     info!(reflected = report.counters.reflected, "stopped");
     log_ignored(&before, &report.counters);
+    log_contradictory(&before, &report.counters);
     let json = args.summary.is_json();
     let mut out = output::stdout();
     let written = if json {
@@ -117,6 +119,15 @@ fn bounds(args: &ResponderArgs) -> Option<String> {
         let allowed = prefixes(&extensions.allow_return_address);
         bounds.push(format!("replies also to other addresses in {allowed}"));
     }
+    let control = &extensions.control;
+    if !control.allow_control.is_empty() {
+        let allowed = prefixes(&control.allow_control);
+        let (count, octets) = (control.control_count, control.control_volume);
+        let rate = control.control_rate;
+        bounds.push(format!(
+            "up to {count} replies to a request from {allowed}, {octets} octets at once and {rate} bit/s in all"
+        ));
+    }
     if let Some(padding) = args.padding {
         let longer = if args.allow_larger_replies {
             "longer than the request if necessary"
@@ -140,6 +151,15 @@ pub(super) fn prefixes(all: &[Prefix]) -> String {
         more => format!(" and {more} more"),
     };
     format!("{}{more}", shown.join(", "))
+}
+
+/// Requests since the last look that cannot be followed, for their operator (RFC 10052 section 4.3; row
+/// SL-13).
+fn log_contradictory(before: &ReflectorCounters, now: &ReflectorCounters) {
+    let packets = now.control.contradictory - before.control.contradictory;
+    if packets > 0 {
+        warn!(packets, "requests for several replies and for none");
+    }
 }
 
 /// What was ignored since the last look, a line for each kind.

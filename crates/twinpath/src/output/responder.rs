@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
-use twinpath_proto::reflector::ReflectorCounters;
+use twinpath_proto::reflector::{ControlCounters, ReflectorCounters};
 use twinpath_runtime::ReflectorReport;
 use twinpath_runtime::responder::ResponderReport;
 use twinpath_wire::{Rung, nanoseconds};
@@ -52,6 +52,7 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
         let text = format!("{replies}: this host's network refused the way asked for");
         fact(out, "Ordinary way", &text)?;
     }
+    control(&counters.control, out)?;
     if counters.error_multiplier_zero > 0 {
         let count = counters.error_multiplier_zero;
         fact(
@@ -61,6 +62,45 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
         )?;
     }
     sockets(report, out)
+}
+
+/// What Reflected Test Packet Control came to.
+fn control(counters: &ControlCounters, out: &mut impl Write) -> io::Result<()> {
+    if counters.granted > 0 {
+        let requests = units::count(counters.granted, "request", "requests");
+        let copies = units::count(counters.copies, "further reply", "further replies");
+        let mut told = vec![format!("{requests} granted"), copies];
+        if counters.copies > 0 {
+            told.push(format!(
+                "at most {} late",
+                units::span(counters.latest_copy_ns)
+            ));
+        }
+        for (count, what) in [
+            (counters.copies_late, "late by their interval or more"),
+            (counters.copies_not_sent, "not sent"),
+        ] {
+            if count > 0 {
+                told.push(format!("{count} {what}"));
+            }
+        }
+        fact(out, "Several replies", &told.join(", "))?;
+    }
+    let refused: Vec<String> = [
+        (counters.over_limit, "over a limit"),
+        (counters.over_mtu, "over the MTU"),
+        (counters.not_allowed, "not allowed"),
+        (counters.repeated, "repeated or reordered"),
+        (counters.contradictory, "for several replies and for none"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    fact(out, "One reply only", &refused.join(", "))
 }
 
 /// Datagrams without a reply, by kind.
@@ -155,6 +195,7 @@ pub(crate) fn json(report: &ResponderReport, out: &mut impl Write) -> io::Result
         answered_stateless: counters.answered_stateless,
         error_multiplier_zero: counters.error_multiplier_zero,
         ways_refused: counters.ways_refused,
+        reflected_control: Control::of(&counters.control),
         ignored: Ignored(counters),
         timestamps: TimeStamps::of(report),
     };
@@ -176,8 +217,40 @@ struct Document<'a> {
     answered_stateless: u64,
     error_multiplier_zero: u64,
     ways_refused: u64,
+    reflected_control: Control,
     ignored: Ignored<'a>,
     timestamps: TimeStamps,
+}
+
+#[derive(Serialize)]
+struct Control {
+    granted: u64,
+    over_limit: u64,
+    over_mtu: u64,
+    not_allowed: u64,
+    repeated: u64,
+    contradictory: u64,
+    copies: u64,
+    copies_late: u64,
+    copies_not_sent: u64,
+    latest_copy_ns: u64,
+}
+
+impl Control {
+    fn of(counters: &ControlCounters) -> Self {
+        Self {
+            granted: counters.granted,
+            over_limit: counters.over_limit,
+            over_mtu: counters.over_mtu,
+            not_allowed: counters.not_allowed,
+            repeated: counters.repeated,
+            contradictory: counters.contradictory,
+            copies: counters.copies,
+            copies_late: counters.copies_late,
+            copies_not_sent: counters.copies_not_sent,
+            latest_copy_ns: counters.latest_copy_ns,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -231,6 +304,18 @@ mod tests {
             sessions_expired: 1,
             answered_stateless: 4,
             ways_refused: 5,
+            control: ControlCounters {
+                granted: 11,
+                not_allowed: 12,
+                contradictory: 13,
+                repeated: 14,
+                over_limit: 15,
+                over_mtu: 16,
+                copies: 17,
+                copies_late: 18,
+                copies_not_sent: 19,
+                latest_copy_ns: 2_000,
+            },
             ..ReflectorCounters::default()
         };
         counters.ignored[Kind::TooShort.index()] = 5;
@@ -279,6 +364,14 @@ mod tests {
         assert_eq!(document["schema"], "twinpath-responder-1");
         assert_eq!(document["reflected"], 1_000);
         assert_eq!(document["ways_refused"], 5);
+        assert_eq!(
+            document["reflected_control"],
+            serde_json::json!({
+                "granted": 11, "over_limit": 15, "over_mtu": 16, "not_allowed": 12, "repeated": 14,
+                "contradictory": 13, "copies": 17, "copies_late": 18, "copies_not_sent": 19,
+                "latest_copy_ns": 2_000,
+            })
+        );
         assert_eq!(document["ignored"]["not_allowed"], 6);
         assert_eq!(document["ignored"]["rate_limited"], 0);
         assert_eq!(document["timestamps"]["t3_advance_ns"], 4_200);

@@ -39,6 +39,10 @@ pub(crate) fn responder(
             return Err(Failure::usage(line));
         }
     }
+    if args.extensions.control.needs_key() && args.keys.given().is_none() {
+        let line = "--allow-control needs --hmac-key-file or --hmac-key, or --control-unauthenticated, which follows forged requests too";
+        return Err(Failure::usage(line));
+    }
     let (near, tolerate_missing_family) =
         listening(args.near.as_ref(), &args.ip, LIGHT_PORT, lookup)?;
     Ok(ResponderPlan {
@@ -245,6 +249,32 @@ mod tests {
             (LocationPolicy::All, &[][..])
         );
         assert!(bare.control.is_none());
+        let key = "--hmac-key 00112233445566778899aabbccddeeff";
+        let control = |line: &str| {
+            let control = extensions(&format!("{line} {key}")).control.unwrap();
+            let addresses = ["192.0.2.9", "2001:db8::9", "198.51.100.9"];
+            (
+                addresses.map(|address| control.allow.permits(address.parse().unwrap())),
+                control.unauthenticated,
+                (control.octets_per_s, control.octets, control.replies),
+            )
+        };
+        assert_eq!(
+            control("--allow-control 192.0.2.0/24 --allow-control 2001:db8::/32"),
+            ([true, true, false], false, (125_000, 15_000, 10))
+        );
+        assert_eq!(
+            control(
+                "--allow-control ::/0 --control-rate 8000 --control-volume 70 --control-count 3 \
+                 --control-unauthenticated",
+            ),
+            ([false, true, false], true, (1_000, 70, 3))
+        );
+        assert!(
+            extensions("--allow-control ::/0 --control-unauthenticated")
+                .control
+                .is_some()
+        );
         let given = extensions(
             "--allow-dscp af41,46 --allow-return-address 192.0.2.0/24 --allow-return-address ::1 \
              --micro-session-id 7 --location ports --accept-unverified-tlvs",
@@ -260,7 +290,6 @@ mod tests {
             (LocationPolicy::Ports, 7)
         );
         assert!(given.accepts_unverified);
-        let key = "--hmac-key 00112233445566778899aabbccddeeff";
         assert!(extensions(&format!("--require-hmac {key}")).requires_hmac);
         assert!(extensions("--no-tlv").copies_only);
     }
@@ -279,6 +308,14 @@ mod tests {
             (
                 "--protocol twamp-light --allow-ssid 0",
                 "--allow-ssid is for STAMP",
+            ),
+            (
+                "--allow-control ::1",
+                "--allow-control needs --hmac-key-file or --hmac-key",
+            ),
+            (
+                "--protocol twamp-light --allow-control ::1",
+                "--allow-control is for STAMP",
             ),
             ("--protocol twamp-light --no-tlv", "--no-tlv is for STAMP"),
             ("fe80::1", "give the interface too, such as fe80::1%eth0"),

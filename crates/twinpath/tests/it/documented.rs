@@ -124,3 +124,23 @@ fn guidance_of_the_rfcs_to_operators_is_on_the_page() {
         assert!(section.contains(told), "{told}: {section}");
     }
 }
+
+/// What RFC 10052 (sections 3.1, 4.1.1 and 5) wants operators to be told.
+#[test]
+fn guidance_on_several_replies_is_on_the_page() {
+    let section = section("Several replies to a request");
+    for told in [
+        "off by default",
+        "`--control-unauthenticated` drops the HMAC",
+        "RFC 7497 sections 3 and 7",
+        "RFC 9097 (sections 8.1 and 10)",
+        "RFC 8085 section 3.1.5",
+        "(RFC 9946 section 11, item 6)",
+        "Congestion Experienced",
+        "needs a rate control of its own",
+        "makes the HMAC wrong",
+        "never raises number, size or rate by itself",
+    ] {
+        assert!(section.contains(told), "{told}: {section}");
+    }
+}

@@ -18,6 +18,7 @@ mod admission;
 mod advances;
 mod authenticated;
 mod authenticated_sender;
+mod bursts;
 #[cfg(feature = "report")]
 mod capture_reports;
 mod classes;

@@ -445,3 +445,14 @@ fn replies_that_cannot_go_their_way_all_go_the_ordinary_one() {
     assert_eq!([copy[44], copy[60]], [0, 0x80]);
     assert_eq!(copy[44..], reply[44..]);
 }
+
+#[test]
+fn every_reply_has_the_dscp_that_was_asked_for() {
+    let cos = [0x80, 4, 0, 4, 46 << 2, 0, 0, 0];
+    let mut far = Far::new(|_| ());
+    far.ask(START, &open(1, &[&THREE[..], &cos].concat()));
+    for nth in 1..3 {
+        let copy = far.reflector.write_copy(START + MS * nth, &mut far.buffer);
+        assert_eq!(copy.unwrap().reflection.tos.dscp().value(), 46);
+    }
+}

@@ -36,6 +36,8 @@ struct Row {
     multiplier: u8,
     /// TLVs behind a STAMP request.
     chain: &'static [u8],
+    /// Replies that are waited for beside one to each request.
+    further: usize,
     sees: fn(&Seen) -> bool,
 }
 
@@ -55,6 +57,7 @@ const fn row(
         asked: ONE,
         multiplier: 1,
         chain: &[],
+        further: 0,
         sees,
     }
 }
@@ -86,10 +89,16 @@ impl Seen {
 }
 
 fn rows() -> Vec<Row> {
-    [sessions(), replies(), extensions(), output()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        sessions(),
+        replies(),
+        extensions(),
+        several_replies(),
+        output(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn sessions() -> Vec<Row> {
@@ -173,6 +182,49 @@ fn tlvs(
         chain,
         ..row(option, JSON, given, sees)
     }
+}
+
+/// Three replies, 1 ms apart, of 60 octets.
+const CONTROL: &[u8] = &[0x80, 12, 0, 12, 0, 60, 0, 3, 0, 15, 0x42, 0x40, 0, 0, 0, 0];
+
+/// A row with a request for three replies, of which there is one, because of a limit.
+fn limit(option: &'static str, given: &'static str) -> Row {
+    Row {
+        base: "responder 127.0.0.1:{port} --json --allow-control 127.0.0.0/8 --control-unauthenticated",
+        ..tlvs(option, given, CONTROL, |seen| {
+            let over_limit = &seen.json["reflected_control"]["over_limit"];
+            over_limit == 1 && seen.packets.len() == 1 && seen.packets[0].payload[44] == 0x10
+        })
+    }
+}
+
+fn several_replies() -> Vec<Row> {
+    let are_three = |seen: &Seen| seen.numbers() == [0, 1, 2];
+    vec![
+        Row {
+            further: 2,
+            ..tlvs(
+                "--allow-control",
+                "--allow-control 127.0.0.0/8 --control-unauthenticated",
+                CONTROL,
+                are_three,
+            )
+        },
+        Row {
+            further: 2,
+            base: "responder 127.0.0.1:{port} --json --allow-control 127.0.0.0/8 \
+                   --hmac-key 00112233445566778899aabbccddeeff",
+            ..tlvs(
+                "--control-unauthenticated",
+                "--control-unauthenticated",
+                CONTROL,
+                are_three,
+            )
+        },
+        limit("--control-rate", "--control-rate 479999"),
+        limit("--control-volume", "--control-volume 179"),
+        limit("--control-count", "--control-count 2"),
+    ]
 }
 
 fn extensions() -> Vec<Row> {
@@ -343,7 +395,7 @@ fn observe(row: &Row, given: &str) -> Option<Seen> {
             }
         }
         // All replies that come, or the time that one would take.
-        let asked = row.asked.0.len() + row.asked.1.len();
+        let asked = row.asked.0.len() + row.asked.1.len() + row.further;
         let until = Instant::now() + Duration::from_secs(3);
         while tap.count() + other_tap.count() < asked && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(2));

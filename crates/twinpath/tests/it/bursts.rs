@@ -1,0 +1,107 @@
+//! Several replies to a request, as Reflected Test Packet Control asks for them (RFC 10052).
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use crate::authenticated::hmac;
+use crate::program::Responder;
+use crate::responders::last_words;
+
+const KEY: &str = "00112233445566778899aabbccddeeff";
+const OTHER: &str = "ffeeddccbbaa99887766554433221100";
+/// Three replies, 1 ms apart, no longer than they must be.
+const THREE: [u8; 16] = [0x80, 12, 0, 12, 0, 0, 0, 3, 0, 15, 0x42, 0x40, 0, 0, 0, 0];
+const NO_REPLY: [u8; 12] = [0x80, 10, 0, 8, 0x80, 1, 0, 4, 0, 0, 0, 0];
+
+/// An open STAMP request with these TLVs, and an HMAC TLV by a key.
+fn request(seq: u32, tlvs: &[u8], key: Option<&str>) -> Vec<u8> {
+    let mut request = [seq.to_be_bytes().as_slice(), &[0; 40], tlvs].concat();
+    request[4..16].copy_from_slice(&[0xee, 0xae, 0x85, 0x17, 0, 0, 0, 1, 0x80, 1, 2, 1]);
+    if let Some(key) = key {
+        let digest = hmac(key, &[&request[..4], tlvs].concat());
+        request.extend([&[0x80, 8, 0, 16], digest.as_slice()].concat());
+    }
+    request
+}
+
+/// The replies to a request from this address, so many.
+fn replies(responder: &Responder, from: &str, request: &[u8], count: usize) -> Vec<Vec<u8>> {
+    let socket = UdpSocket::bind((from, 0)).unwrap();
+    let patience = Duration::from_secs(20);
+    socket.set_read_timeout(Some(patience)).unwrap();
+    socket.send_to(request, responder.at).unwrap();
+    let mut reply = [0; 2_048];
+    (0..count)
+        .map(|_| {
+            let octets = socket.recv(&mut reply).unwrap();
+            reply[..octets].to_vec()
+        })
+        .collect()
+}
+
+#[test]
+fn forged_and_unsigned_requests_get_one_ordinary_reply() {
+    let responder = Responder::start(&format!(
+        "127.0.0.1:0 --json --allow-control 127.0.0.1/32 --hmac-key {KEY}"
+    ));
+    for (from, key, flags) in [
+        ("127.0.0.1", None, [0x80, 0]),
+        ("127.0.0.1", Some(OTHER), [0x20, 0x20]),
+        ("127.0.0.2", Some(KEY), [0x80, 0]),
+    ] {
+        let request = request(0, &THREE, key);
+        let reply = &replies(&responder, from, &request, 1)[0];
+        assert_eq!(reply.len(), request.len(), "{from} {key:?}");
+        assert_eq!(reply[44], flags[0], "{from} {key:?}");
+        assert_eq!(key.map_or(0, |_| reply[60]), flags[1], "{from} {key:?}");
+    }
+    let three = replies(&responder, "127.0.0.1", &request(0, &THREE, Some(KEY)), 3);
+    for (number, reply) in (0_u32..).zip(three) {
+        assert_eq!(reply[..4], number.to_be_bytes());
+        assert_eq!([reply[44], reply[60]], [0, 0]);
+        let digest = hmac(KEY, &[&reply[..4], &reply[44..60]].concat());
+        assert_eq!(reply[64..], digest);
+    }
+    let last = last_words(responder);
+    let control = &last["reflected_control"];
+    assert_eq!(last["reflected"], 4);
+    assert_eq!(
+        (&control["granted"], &control["copies"]),
+        (&1.into(), &2.into())
+    );
+    assert_eq!(control["not_allowed"], 2);
+}
+
+#[test]
+fn a_contradictory_request_gets_one_reply_and_a_line_in_the_log() {
+    let responder = Responder::start(
+        "127.0.0.1:0 --allow-control ::/0 --allow-control 127.0.0.0/8 --control-unauthenticated",
+    );
+    let both = [&THREE[..], &NO_REPLY].concat();
+    for seq in 0..3 {
+        let reply = &replies(&responder, "127.0.0.1", &request(seq, &both, None), 1)[0];
+        assert_eq!([reply[44], reply[60]], [0x80, 0x80]);
+    }
+    let done = responder.stop("TERM");
+    let line = "requests for several replies and for none packets=";
+    let lines = done.stderr.lines().filter(|said| said.contains(line));
+    let counts = lines.map(|said| said.rsplit_once('=').unwrap().1.parse::<u64>().unwrap());
+    assert_eq!(counts.sum::<u64>(), 3, "{}", done.stderr);
+    let told = "One reply only   3 for several replies and for none\n";
+    assert!(done.stdout.contains(told), "{}", done.stdout);
+}
+
+#[test]
+fn a_burst_ends_with_its_responder_and_says_so() {
+    let responder = Responder::start(
+        "127.0.0.1:0 --json --allow-control 127.0.0.0/8 --control-unauthenticated",
+    );
+    let mut slow = THREE;
+    slow[8] = 0xff;
+    replies(&responder, "127.0.0.1", &request(0, &slow, None), 1);
+    let control = &last_words(responder)["reflected_control"];
+    assert_eq!(
+        (&control["copies"], &control["copies_not_sent"]),
+        (&0.into(), &2.into())
+    );
+}
