@@ -28,6 +28,8 @@ pub struct Figures {
     pub late: u64,
     /// Further copies of replies (RFC 5560).
     pub duplicates: u64,
+    /// Packets sent so that no reply comes here, and without one (RFC 9503): their losses are unknown.
+    pub unawaited: u64,
     /// Copies, the packets that have any, and where they were duplicated (RFC 5560).
     pub duplication: DuplicationFigures,
     /// Received packets that arrived after one with a greater number (RFC 4737 section 3.3).
@@ -153,6 +155,12 @@ impl Default for Figures {
 }
 
 impl Figures {
+    /// Packets sent whose fate is known, or is not to be known here.
+    pub fn sent(&self) -> u64 {
+        let awaited = self.received.saturating_add(self.lost);
+        awaited.saturating_add(self.unawaited)
+    }
+
     /// Whether `round_trip` includes the reflector's own time: its T2 and T3 cannot be used, or it
     /// writes one time as both.
     pub fn round_trip_includes_residence(&self) -> bool {

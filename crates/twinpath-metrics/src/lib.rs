@@ -15,6 +15,7 @@ mod figure_table;
 mod figures;
 mod loss;
 mod merge;
+mod one_way;
 mod order;
 mod path;
 mod registry;
@@ -43,6 +44,7 @@ pub use loss::availability::AvailabilityRule;
 pub use loss::coverage::Coverage;
 pub use loss::direction::ReflectorKind;
 pub use loss::sizes::SizeCounts;
+pub use one_way::{OneWayFigures, OneWayMetrics};
 pub use registry::{
     RegistryMetric, RegistryParameters, RegistryStatistic, RegistryStream, registry_name,
 };

@@ -52,12 +52,12 @@ impl Figures {
 
     /// Whether no packet has been recorded yet.
     fn is_empty(&self) -> bool {
-        self.received == 0 && self.lost == 0
+        self.sent() == 0
     }
 
     fn merge_counts(&mut self, other: &Self) {
         add_counts!(self, other =>
-            received, lost, late, duplicates, reordered, lost_before_a_reply, not_sent,
+            received, lost, late, duplicates, unawaited, reordered, lost_before_a_reply, not_sent,
             unmeasured_blocks, excluded_clock_step, excluded_implausible, implausible,
             excluded_unstamped, reflector_restarts,
         );

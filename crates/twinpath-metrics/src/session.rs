@@ -56,6 +56,7 @@ pub struct SessionMetrics {
     lost: u64,
     late: u64,
     duplicates: u64,
+    unawaited: u64,
     not_sent: u64,
     by_size: Option<BySize>,
     excluded_clock_step: u64,
@@ -103,6 +104,7 @@ impl SessionMetrics {
             lost: 0,
             late: 0,
             duplicates: 0,
+            unawaited: 0,
             not_sent: 0,
             by_size: BySize::new(&config.sizes_in_turn),
             excluded_clock_step: 0,
@@ -153,6 +155,7 @@ impl SessionMetrics {
                 self.periods_mut().record_late(sample.seq);
             }
             Fate::Duplicate => self.duplicates += 1,
+            Fate::Unawaited => self.unawaited += 1,
         }
         self.trailing.record(sample);
         if let Some(by_size) = &mut self.by_size {
@@ -246,7 +249,11 @@ impl SessionMetrics {
 
     /// The same for a part of a session, using the whole session's verdict on T2 and T3.
     pub(crate) fn figures_as(&self, far_times: FarTimes) -> Figures {
-        let direction = self.loss.value();
+        let mut direction = self.loss.value();
+        if self.unawaited > 0 {
+            // The reflector's numbers do not show which packets had no reply.
+            (direction.forward, direction.backward) = (None, None);
+        }
         let delays = self.delays.figures(far_times);
         let usable = far_times.are_usable();
         let [round_trip_with_loss, forward_with_loss, backward_with_loss] =
@@ -258,6 +265,7 @@ impl SessionMetrics {
             lost: self.lost,
             late: self.late,
             duplicates: self.duplicates,
+            unawaited: self.unawaited,
             duplication: self.duplication.value(direction.counted),
             reordered: self.reordering.value().reordered,
             reordering: self.reordering.value(),

@@ -26,14 +26,14 @@ const RENEWED_AFTER_NS: u64 = 1_000_000_000;
 /// Finds steps of the system clock: `wall - mono` jumped by more than 1 ms, or moved faster than
 /// 1000 ppm (row M-55).
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct StepWatch {
+pub struct StepWatch {
     reference: Option<ClockPair>,
 }
 
 impl StepWatch {
     /// How far the system clock stepped (or was slewed fast) since the reference reading; `None` if
     /// it did not.
-    pub(crate) fn stepped(&mut self, pair: ClockPair) -> Option<Delta> {
+    pub fn stepped(&mut self, pair: ClockPair) -> Option<Delta> {
         let Some(reference) = self.reference else {
             self.reference = Some(pair);
             return None;

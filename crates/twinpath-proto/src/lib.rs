@@ -21,7 +21,7 @@ pub mod stamp;
 mod test_guard;
 
 pub use client_prefix::ClientPrefix;
-pub use clock::ClockPair;
+pub use clock::{ClockPair, StepWatch};
 pub use features::TestFeatures;
 pub use refusal::{Refusal, Step};
 pub use test_guard::TestGuard;

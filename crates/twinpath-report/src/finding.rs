@@ -301,12 +301,16 @@ pub fn decide(report: &SessionReport) -> Vec<Finding> {
         findings.extend(clocks::claims(report).into_iter().map(Finding::from));
         findings.extend(implausible(report).map(Finding::from));
         far_end::of(report, &mut findings);
+    } else if report.counters.unawaited > 0 {
+        // Only a refusal is known of them.
+        findings.extend(unreached::of(report).map(Finding::from));
     } else if report.counters.sent > 0 {
         findings.push(silence::of(report));
     } else if left > 0 {
         // Stopped before any fate was known: only a refusal is informative.
         findings.extend(unreached::of(report).map(Finding::from));
     }
+    findings.extend(silence::far_end(report));
     findings.extend(sending::of(report).into_iter().map(Finding::from));
     findings.extend(coverage::incomplete(report, report.refusals.send).map(Finding::from));
     findings.extend(sending::late(report).into_iter().map(Finding::from));

@@ -13,9 +13,20 @@ pub enum Fate {
     Late,
     /// A further copy of a reply already received; an event, not a packet's fate.
     Duplicate,
+    /// Sent so that no reply comes here, and none came (RFC 9503): neither received nor lost.
+    Unawaited,
 }
 
 impl Fate {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Received,
+        Self::Lost,
+        Self::Late,
+        Self::Duplicate,
+        Self::Unawaited,
+    ];
+
     /// The name in reports.
     pub const fn name(self) -> &'static str {
         match self {
@@ -23,6 +34,7 @@ impl Fate {
             Self::Lost => "lost",
             Self::Late => "late",
             Self::Duplicate => "duplicate",
+            Self::Unawaited => "unawaited",
         }
     }
 }

@@ -20,7 +20,6 @@ mod args;
 #[cfg(feature = "report")]
 mod captured;
 mod cmd;
-mod doctor;
 mod failure;
 mod files;
 #[cfg(feature = "report")]

@@ -172,7 +172,7 @@ impl Availability {
         let lost = match sample.fate {
             Fate::Received => false,
             Fate::Lost | Fate::Late => true,
-            Fate::Duplicate => return,
+            Fate::Duplicate | Fate::Unawaited => return,
         };
         let run = self.run(Event {
             seq: sample.seq,
@@ -342,7 +342,7 @@ impl Availability {
             // Only answered packets show whether they were in flight at the step.
             let older = match event.fate {
                 Fate::Received | Fate::Late => in_flight,
-                Fate::Lost | Fate::Duplicate => {
+                Fate::Lost | Fate::Duplicate | Fate::Unawaited => {
                     now.abs_diff(expected) <= self.block_ns.unsigned_abs()
                 }
             };

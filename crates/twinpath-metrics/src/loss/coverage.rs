@@ -13,6 +13,8 @@ pub struct Coverage {
     pub unsent: u64,
     /// Packets that were due, including the unsent ones.
     pub due: u64,
+    /// Packets to which no reply was to come here.
+    pub unawaited: u64,
     /// Blocks of the availability in which packets were due and none was sent.
     pub unmeasured_blocks: u64,
     /// Blocks in which packets were sent; 0 (unknown) for runs with blocks of different lengths.
@@ -25,20 +27,26 @@ impl Coverage {
     /// From packets with these figures, plus `unsent` ones that were due and `open` ones that were
     /// sent and whose fate is unknown.
     pub fn of(figures: &Figures, unsent: u64, open: u64) -> Self {
-        let sent = figures.received.saturating_add(figures.lost);
+        let sent = figures.sent();
         let blocks = figures.availability;
         Self {
             unsent,
             due: sent.saturating_add(open).saturating_add(unsent),
+            unawaited: figures.unawaited,
             unmeasured_blocks: figures.unmeasured_blocks,
             measured_blocks: blocks.map_or(0, |blocks| blocks.blocks),
             block_ns: blocks.map_or(0, |blocks| blocks.block_ns),
         }
     }
 
-    /// Whether loss and availability are known: every block has a sent packet if any was due, and
-    /// fewer than one in a hundred packets due were not sent.
+    /// Whether loss and availability are known: replies were awaited, and all was sent.
     pub fn is_complete(&self) -> bool {
+        self.unawaited == 0 && self.is_sent()
+    }
+
+    /// Whether all was sent that was due, but for a few: every block has a sent packet if any was due,
+    /// and fewer than one in a hundred packets due were not sent.
+    pub fn is_sent(&self) -> bool {
         let unsent = u128::from(self.unsent);
         let few = unsent == 0 || unsent * u128::from(UNSENT_SHARE) < u128::from(self.due);
         self.unmeasured_blocks == 0 && few

@@ -135,6 +135,7 @@ impl LossDirection {
                 copied: self.copy(sample),
                 ..Attribution::default()
             },
+            Fate::Unawaited => Attribution::default(),
         }
     }
 

@@ -24,7 +24,7 @@ impl Duplication {
     pub(crate) fn record(&mut self, sample: &Sample, copied: Option<CopyOrigin>) {
         match sample.fate {
             Fate::Received | Fate::Late => self.answered += 1,
-            Fate::Lost => {}
+            Fate::Lost | Fate::Unawaited => {}
             Fate::Duplicate => self.copy(sample.seq, copied),
         }
     }

@@ -67,7 +67,7 @@ impl BySize {
         match sample.fate {
             Fate::Received => counts.received += 1,
             Fate::Lost | Fate::Late => counts.lost += 1,
-            Fate::Duplicate => {}
+            Fate::Duplicate | Fate::Unawaited => {}
         }
     }
 

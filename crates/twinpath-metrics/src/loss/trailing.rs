@@ -20,7 +20,7 @@ impl Trailing {
                 self.lost = 0;
             }
             Fate::Lost if is_newer => self.lost += 1,
-            Fate::Received | Fate::Late | Fate::Lost | Fate::Duplicate => {}
+            Fate::Received | Fate::Late | Fate::Lost | Fate::Duplicate | Fate::Unawaited => {}
         }
     }
 

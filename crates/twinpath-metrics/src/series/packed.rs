@@ -122,7 +122,6 @@ fn take(octets: &mut impl Iterator<Item = u8>) -> Option<i64> {
     Some((bits >> 1).cast_signed() ^ -(bits & 1).cast_signed())
 }
 
-const FATES: [Fate; 4] = [Fate::Received, Fate::Lost, Fate::Late, Fate::Duplicate];
 const RUNGS: [Rung; 4] = [Rung::Hardware, Rung::Kernel, Rung::Queue, Rung::User];
 const EXCLUSIONS: [Exclusion; 2] = [Exclusion::ClockStep, Exclusion::Implausible];
 
@@ -141,7 +140,7 @@ fn words(sample: &Sample) -> Words {
         sample.departure.ns(),
         number(sample.reflector_seq),
         has_times,
-        place(&FATES, Some(sample.fate)),
+        place(&Fate::ALL, Some(sample.fate)),
         place(&RUNGS, Some(sample.t1.rung)),
         place(&RUNGS, sample.t4.map(|t4| t4.rung)),
         place(&EXCLUSIONS, sample.excluded),
@@ -180,7 +179,7 @@ fn sample(words: Words) -> Option<Sample> {
     let t4 = Wall::from_unix_ns(t3.wrapping_add(to_t4));
     Some(Sample {
         seq: seq.cast_unsigned(),
-        fate: at(&FATES, fate)?,
+        fate: at(&Fate::ALL, fate)?,
         t1: Stamp {
             at: Wall::from_unix_ns(t1),
             rung: at(&RUNGS, t1_rung)?,
@@ -257,7 +256,7 @@ mod tests {
                 },
                 _ => Record::Sample(Sample {
                     seq: any(state).cast_unsigned(),
-                    fate: any_of(&FATES, state),
+                    fate: any_of(&Fate::ALL, state),
                     t1: stamp(state),
                     t2: some(wall(state), state),
                     t3: some(wall(state), state),

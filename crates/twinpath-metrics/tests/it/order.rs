@@ -136,7 +136,7 @@ fn loss_periods(events: &[Event], figures: &Figures) -> Result<(), TestCaseError
         match sample.fate {
             Fate::Received => fates.insert(sample.seq, false),
             Fate::Lost | Fate::Late => fates.insert(sample.seq, true),
-            Fate::Duplicate => None,
+            Fate::Duplicate | Fate::Unawaited => None,
         };
     }
     let fates: Vec<bool> = fates.into_values().collect();

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::{Column, MetricsConfig, Record, Series, SeriesConfig, Suspect, Waits};
+use twinpath_metrics::{
+    Column, Coverage, MetricsConfig, Record, Series, SeriesConfig, Suspect, Waits,
+};
 use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, Wall};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -314,4 +316,52 @@ fn a_suspension_of_the_host_and_another_source_address_are_marks_of_their_own() 
     assert_eq!((clocks.local_steps, clocks.far_steps_total), (0, 0));
     // Neither side of it is a delay.
     assert!(clocks.forward.unwrap().delay.max_ns < 10_000_000);
+}
+
+#[test]
+fn packets_that_want_no_reply_are_sent_and_make_losses_unknown() {
+    let records: Vec<Record> = (0..40)
+        .map(|seq| {
+            let answered = answered(seq, 0);
+            Record::Sample(match seq % 4 {
+                0 => answered,
+                _ => Sample {
+                    fate: Fate::Unawaited,
+                    ..Sample::lost(seq, answered.t1)
+                },
+            })
+        })
+        .collect();
+    let kept = Series::keeping_records(config(None, None), 1 << 20);
+    for mut series in [kept, series(Some(SECOND / 10), Some(8))] {
+        for record in &records {
+            series.record(record);
+        }
+        let figures = series.metrics().figures();
+        let counts = (figures.received, figures.lost, figures.unawaited);
+        assert_eq!((counts, figures.sent()), ((10, 0, 30), 40));
+        assert_eq!((figures.lost_forward, figures.lost_backward), (None, None));
+        assert_eq!(figures.departure.unwrap().count, 40);
+        let coverage = Coverage::of(&figures, 0, 0);
+        assert!(coverage.is_sent() && !coverage.is_complete());
+        assert_eq!(coverage.due, 40);
+        let mut twice = figures.clone();
+        twice.merge(&figures);
+        assert_eq!(twice.unawaited, 60);
+        let columns = series
+            .timeline()
+            .into_iter()
+            .flat_map(twinpath_metrics::Timeline::columns);
+        let columns: Vec<Column> = columns.collect();
+        assert!(columns.iter().all(|column| column.lost == 0));
+        if !columns.is_empty() {
+            assert_eq!(columns.iter().map(|column| column.sent).sum::<u64>(), 40);
+            let rows: Vec<_> = std::iter::from_fn(|| series.finish_row()).collect();
+            assert_eq!(
+                rows.iter().map(|row| row.figures.unawaited).sum::<u64>(),
+                30
+            );
+            assert!(rows.iter().all(|row| !row.coverage().is_complete()));
+        }
+    }
 }

@@ -175,7 +175,7 @@ fn same_direction(
                 trace.lost.insert(sample.seq);
             }
             Fate::Late => trace.late += 1,
-            Fate::Received | Fate::Duplicate => {}
+            Fate::Received | Fate::Duplicate | Fate::Unawaited => {}
         }
         if let Some(number) = number {
             // A sender sees the lower 32 bits of the first number, and the distances of the others.

@@ -1,11 +1,12 @@
 //! What a Session-Sender asks for: the chain of TLVs in its requests.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use twinpath_wire::{TlvFlags, TlvHeader, TlvMut, TlvType, TlvWriter, Tlvs, TlvsMut, Tos};
 
-use super::{EXTENSIONS, Extension, hmac, of};
+use super::{EXTENSIONS, Extension, hmac, of, return_path};
 use crate::stamp::StampKey;
 
 /// One TLV to ask with: its name, and what follows it behind `=`.
@@ -171,10 +172,21 @@ impl RequestChain {
         self.octets.len()
     }
 
+    /// The header of its first TLV.
+    pub(crate) fn first_header(&self) -> &[u8] {
+        self.octets.get(..TlvHeader::OCTETS).unwrap_or_default()
+    }
+
     /// The value of the first TLV of a type.
     pub fn value(&self, kind: TlvType) -> Option<&[u8]> {
         let mut tlvs = Tlvs::new(&self.octets).map_while(Result::ok);
         Some(tlvs.find(|tlv| tlv.header.kind == kind)?.value)
+    }
+
+    /// Whether it asks for no reply, or for replies to another address than this one.
+    pub fn sends_replies_elsewhere(&self, near: IpAddr) -> bool {
+        let way = self.value(TlvType::RETURN_PATH);
+        way.is_some_and(|value| return_path::goes_elsewhere(value, near))
     }
 
     /// Writes it into a packet, behind its base, and returns what is left of the packet. Where there

@@ -17,10 +17,18 @@ pub struct Learnt {
     pub unverified: u64,
     /// Replies beyond the first to one request, where Reflected Test Packet Control asked for them.
     pub copies: u64,
+    /// Replies with the request's TLVs 27 octets further on, as TWAMP Light moves padding.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub moved: u64,
     /// T3 that were corrected by Follow-Up Telemetry.
     pub corrections: Corrections,
     /// By type, in the order of their first appearance.
     pub tlvs: Vec<Seen>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Corrections of T3.
@@ -190,7 +198,8 @@ impl Learnt {
 }
 
 impl Seen {
-    fn of(kind: TlvType) -> Self {
+    /// One that no reply had yet.
+    pub fn of(kind: TlvType) -> Self {
         Self {
             kind,
             processed: 0,
@@ -231,14 +240,21 @@ impl Seen {
         ] {
             facts.push((key, count.into()));
         }
-        if self.processed > 0 {
-            extension.facts(self, &mut facts);
-        }
+        extension.facts(self, &mut facts);
         Some((extension.name(), facts))
     }
 }
 
 impl Learnt {
+    /// A TLV of RFC 8972 that needs no permission came back, and no TLV was processed.
+    pub fn is_unprocessed(&self) -> bool {
+        let basic = TlvType::LOCATION.0..=TlvType::FOLLOW_UP_TELEMETRY.0;
+        let mut tlvs = self.tlvs.iter();
+        tlvs.clone()
+            .all(|seen| seen.processed == 0 && seen.malformed == 0)
+            && tlvs.any(|seen| seen.unrecognized > 0 && basic.contains(&seen.kind.0))
+    }
+
     /// The DSCP of replies where Class of Service sets it.
     pub fn reply_dscp(&self) -> Option<Dscp> {
         let mut seen = self.tlvs.iter();

@@ -127,7 +127,9 @@ impl Extension for ReflectedControl {
     }
 
     fn facts(&self, seen: &Seen, facts: &mut Facts) {
-        facts.push(("unmet", seen.unmet.into()));
+        if seen.processed > 0 {
+            facts.push(("unmet", seen.unmet.into()));
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use twinpath_wire::{Tlv, TlvHeader, TlvType, TlvWriter, Tlvs, Tos};
 
 use super::chain::is_first;
 use super::destination_node::{address, octets};
+use super::learn::{Facts, Seen};
 use super::sub_tlv::{self, Sub};
 use super::{Exchange, Extension, Outcome};
 use crate::reflector::Ignored;
@@ -39,6 +40,14 @@ fn wants_reply(sub: Tlv<'_>) -> Option<bool> {
 /// Whether it asks for no reply (rows SL-5, SL-23).
 pub(super) fn asks_no_reply(value: &[u8]) -> bool {
     control_code(value) == Some(false)
+}
+
+/// Whether it asks for no reply, or for one to another address than `near` (row SL-31).
+pub(super) fn goes_elsewhere(value: &[u8], near: IpAddr) -> bool {
+    let mut subs = Tlvs::new(value).map_while(Result::ok);
+    let to = subs.find(|sub| sub.header.kind == RETURN_ADDRESS);
+    let to = to.and_then(|sub| address(sub.value));
+    asks_no_reply(value) || to.is_some_and(|to| to.to_canonical() != near.to_canonical())
 }
 
 impl Extension for ReturnPath {
@@ -121,6 +130,16 @@ impl Extension for ReturnPath {
         let mut writer = TlvWriter::new(&mut value);
         writer.push(kind, octets.len())?.copy_from_slice(&octets);
         Some(value)
+    }
+
+    fn facts(&self, seen: &Seen, facts: &mut Facts) {
+        let path = match (seen.processed, seen.unrecognized) {
+            (0, 0) => return,
+            (0, _) => "not used",
+            (_, 0) => "used",
+            _ => "used by some replies",
+        };
+        facts.push(("path", path.into()));
     }
 
     fn takes_text(&self) -> &'static str {

@@ -13,6 +13,7 @@ use super::extended::{ReplyToken, Request};
 use super::form::Form;
 use super::lru::SlotId;
 use super::negotiated::{Negotiated, Session};
+use super::one_way::OneWayRequest;
 use super::rate::RateLimit;
 use super::reply::{self, Fields, Reflection, Seal};
 use super::reply_guard::{self, Ports};
@@ -34,6 +35,7 @@ pub struct SessionReflector {
     pub(super) negotiated: Negotiated,
     pub(super) unnegotiated: Option<Unnegotiated>,
     pub(super) counters: ReflectorCounters,
+    one_way: Option<OneWayRequest>,
 }
 
 impl SessionReflector {
@@ -61,6 +63,7 @@ impl SessionReflector {
             negotiated,
             unnegotiated,
             counters: ReflectorCounters::default(),
+            one_way: None,
         }
     }
 
@@ -85,6 +88,11 @@ impl SessionReflector {
             Err(kind) => self.counters.ignore(kind),
         }
         result
+    }
+
+    /// The last request that got no reply because its sender wants none ([`Ignored::NoReplyWanted`]), once.
+    pub fn take_one_way(&mut self) -> Option<OneWayRequest> {
+        self.one_way.take()
     }
 
     /// Writes T3 and the Error Estimate that covers T3 and T2, and encrypts what depends on them:
@@ -239,7 +247,12 @@ impl SessionReflector {
             token: None,
             session: slot,
         };
-        session.write(now, buffer, received, form, &fields, &mut reflection)?;
+        let written = session.write(now, buffer, received, form, &fields, &mut reflection);
+        if written == Err(Ignored::NoReplyWanted) {
+            let tai_offset_s = self.policy.tai_offset_s;
+            self.one_way = OneWayRequest::new(arrival, form, &sender, slot, tai_offset_s);
+        }
+        written?;
         if let Some(answer) = reflection.effects.control {
             self.counters.control.count(answer);
         }

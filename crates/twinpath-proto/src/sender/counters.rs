@@ -7,7 +7,7 @@ use twinpath_wire::{ErrorEstimate, add_counts};
 
 use super::anomalies::ReplyAnomalies;
 
-/// Counts of one session so far. When it is over, `sent = received + lost`.
+/// Counts of one session so far. When it is over, `sent = received + lost + unawaited`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SenderCounters {
@@ -34,6 +34,9 @@ pub struct SenderCounters {
     pub lost: u64,
     /// First replies after the timeout.
     pub late: u64,
+    /// Packets to which no reply was to come here, and none came (RFC 9503).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unawaited: u64,
     /// Further copies of a reply.
     pub duplicates: u64,
     /// Replies too late to be counted as late or as a copy, or to a packet that is forgotten.
@@ -62,6 +65,11 @@ pub struct SenderCounters {
     pub anomalies: ReplyAnomalies,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl SenderCounters {
     /// Adds the counts of another run. A value known for only one of the two becomes unknown.
     pub fn merge(&mut self, other: &Self) {
@@ -73,6 +81,7 @@ impl SenderCounters {
         self.anomalies.merge(&other.anomalies);
         add_counts!(self, other =>
             sent, send_errors, slots_skipped, slots_left_out, in_flight, received, lost, late,
+            unawaited,
             duplicates, stale, clock_steps, suspensions, suspended_ns, unused_tx_stamps, stamped,
             own_wait_ns,
         );

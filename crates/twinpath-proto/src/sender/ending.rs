@@ -35,9 +35,9 @@ impl SessionSender {
         for seq in self.in_flight.numbers() {
             match self.in_flight.get_mut(seq) {
                 Some(Slot::Flying(flight)) if flight.overdue => {}
-                Some(Slot::Flying(flight)) if flight.sent() < youngest => {
+                Some(Slot::Flying(flight)) if self.awaits_none || flight.sent() < youngest => {
                     flight.overdue = true;
-                    self.counters.lost += 1;
+                    self.count_overdue(1);
                 }
                 Some(slot @ Slot::Flying(_)) => {
                     *slot = Slot::Done;
@@ -53,7 +53,30 @@ impl SessionSender {
 
     /// How long after its departure a packet without a reply is lost.
     pub(super) fn loss_wait(&self) -> Duration {
+        if self.awaits_none && self.slots.next_due().is_none() {
+            return COPY_WAIT.min(self.config.timeout);
+        }
         loss_wait(self.config.timeout)
+    }
+
+    /// Packets got no reply in time.
+    pub(super) fn count_overdue(&mut self, packets: u64) {
+        if self.awaits_none {
+            self.counters.unawaited += packets;
+        } else {
+            self.counters.lost += packets;
+        }
+    }
+
+    /// One of them got one, or was not sent.
+    pub(super) fn recall_overdue(&mut self) {
+        let counters = &mut self.counters;
+        let count = if self.awaits_none {
+            &mut counters.unawaited
+        } else {
+            &mut counters.lost
+        };
+        *count = count.saturating_sub(1);
     }
 
     /// How long after its departure a lost packet may still become a late one, and a copy of a

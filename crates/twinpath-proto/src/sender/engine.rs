@@ -2,7 +2,8 @@
 //! replies, [`super::judge`] decides their fate.
 
 use twinpath_wire::{
-    Delta, ErrorEstimate, Mono, Rung, Sample, SenderOpen, SenderSecured, Stamp, Wall, WireTime,
+    Delta, ErrorEstimate, Fate, Mono, Rung, Sample, SenderOpen, SenderSecured, Stamp, Wall,
+    WireTime,
 };
 
 use super::answered::Answered;
@@ -62,6 +63,8 @@ pub struct SessionSender {
     pub(super) payload: Payload,
     pub(super) guard: TestGuard,
     pub(super) tlvs: Option<Box<SessionTlvs>>,
+    /// Replies do not come here; those that do are measured.
+    pub(super) awaits_none: bool,
     pub(super) first: u64,
     pub(super) in_flight: InFlight,
     pub(super) linger: Linger,
@@ -113,6 +116,7 @@ impl SessionSender {
             payload: Payload::new(&config),
             guard: TestGuard::default(),
             tlvs: None,
+            awaits_none: false,
             slots: Slots::new(
                 config.start,
                 config.schedule,
@@ -149,6 +153,14 @@ impl SessionSender {
     #[must_use]
     pub fn guarded(mut self, guard: TestGuard) -> Self {
         self.guard = guard;
+        self
+    }
+
+    /// Its packets ask for no reply, or for one to another host: a packet without one is not lost, and
+    /// nothing is waited for at the end but the kernel's stamps of departures.
+    #[must_use]
+    pub fn awaiting_no_reply(mut self) -> Self {
+        self.awaits_none = true;
         self
     }
 
@@ -226,7 +238,9 @@ impl SessionSender {
             let counted_lost = matches!(slot, Slot::Flying(flight) if flight.overdue);
             *slot = Slot::Done;
             self.counters.sent = self.counters.sent.saturating_sub(1);
-            self.counters.lost = self.counters.lost.saturating_sub(u64::from(counted_lost));
+            if counted_lost {
+                self.recall_overdue();
+            }
             self.counters.send_errors += 1;
             self.in_flight.skip_closed();
         }
@@ -297,7 +311,8 @@ impl SessionSender {
             // No reply comes any more that could say when an earlier one left.
             self.decide_all_waiting();
         }
-        self.counters.lost += self.in_flight.expire(self.now, self.loss_wait());
+        let overdue = self.in_flight.expire(self.now, self.loss_wait());
+        self.count_overdue(overdue);
     }
 
     /// The fate of a packet, or one further copy of a reply. Replies come in the order of their
@@ -312,6 +327,13 @@ impl SessionSender {
                 Slot::Answered { wire_t1 } => {
                     self.in_flight.pop();
                     self.answered.mark(seq, WireTime::from_bits(wire_t1));
+                }
+                Slot::Flying(flight) if flight.overdue && self.awaits_none => {
+                    self.in_flight.pop();
+                    return Some(Sample {
+                        fate: Fate::Unawaited,
+                        ..lost((seq, flight))
+                    });
                 }
                 Slot::Flying(flight) if flight.overdue => {
                     self.in_flight.pop();
@@ -334,6 +356,9 @@ impl SessionSender {
     /// is returned once, in ascending order, if this is polled before
     /// [`SessionSender::poll_sample`], which returns its sample up to a timeout later.
     pub fn poll_overdue(&mut self) -> Option<Sample> {
+        if self.awaits_none {
+            return None;
+        }
         while self.overdue_reported < self.in_flight.open() {
             let seq = self.overdue_reported;
             self.overdue_reported += 1;

@@ -171,15 +171,17 @@ impl SessionSender {
         } else {
             None
         };
+        if facts.overdue {
+            self.recall_overdue();
+        }
         let counters = &mut self.counters;
         if in_time {
             sample.fate = Fate::Received;
             counters.received += 1;
-            counters.lost = counters.lost.saturating_sub(u64::from(facts.overdue));
         } else {
             sample.fate = Fate::Late;
             counters.late += 1;
-            counters.lost += u64::from(!facts.overdue);
+            counters.lost += 1;
         }
         sample
     }

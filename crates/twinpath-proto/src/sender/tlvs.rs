@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use twinpath_wire::{Delta, Mono, Reply, StampReflector, StampReflectorAuthenticated, TlvType};
+use twinpath_wire::{
+    Delta, Mono, ReflectorOpen, Reply, SenderOpen, StampReflector, StampReflectorAuthenticated,
+    TlvType,
+};
 
 use super::engine::SessionSender;
 use super::fate::STAMP_ERROR;
@@ -17,6 +20,8 @@ use crate::stamp::StampKey;
 const FOLLOW_UP_REPLIES: usize = 16;
 /// It may be so much later than T3.
 const FOLLOW_UP_LATEST: Delta = Delta::from_ns(1_000_000_000);
+/// How much longer the header of a TWAMP Light reply is than that of a request.
+const LIGHT_SHIFT: usize = ReflectorOpen::OCTETS - SenderOpen::OCTETS;
 /// Bounds of the wait for it.
 const FOLLOW_UP_WAIT: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 
@@ -70,6 +75,22 @@ impl SessionTlvs {
             reflector_micro_session: self.reflector_micro_session,
         };
         self.chain.write(seq, behind, &facts, self.key.as_ref())
+    }
+
+    /// Whether a reply has the request's TLVs where TWAMP Light puts what is behind the first 14 octets of
+    /// a request: behind its own header, which is longer (row ST-54).
+    fn are_moved(&self, reply: &[u8]) -> bool {
+        const BEFORE: [u8; LIGHT_SHIFT] = [0; LIGHT_SHIFT];
+        let Some((before, moved)) = reply
+            .get(StampReflector::OCTETS..)
+            .and_then(|behind| behind.split_first_chunk())
+        else {
+            return false;
+        };
+        // At least the flags and the type of the first TLV.
+        let header = self.chain.first_header();
+        let known = moved.get(..header.len()).unwrap_or(moved);
+        *before == BEFORE && known.len() >= 2 && header.starts_with(known)
     }
 
     /// Whether replies may have another length than their requests.
@@ -142,6 +163,7 @@ impl SessionSender {
         // A reflector that does not know SSIDs does not know TLVs: what is there is padding.
         let knows_tlvs = reply.head.ssid.get() == self.config.wire.format.ssid().unwrap_or(0);
         let chain = octets.get(base..).filter(|_| knows_tlvs);
+        tlvs.learnt.moved += u64::from(!self.guard.is_secured() && tlvs.are_moved(octets));
         let key = tlvs.key.as_ref();
         let observation =
             tlvs.learnt

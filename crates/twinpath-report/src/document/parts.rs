@@ -56,6 +56,7 @@ pub(super) struct Packets {
     pub(super) loss_ratio_forward: Option<f64>,
     pub(super) loss_ratio_backward: Option<f64>,
     pub(super) unsent: u64,
+    pub(super) unawaited: u64,
 }
 
 figures! { Packets:
@@ -78,6 +79,7 @@ figures! { Packets:
     loss_ratio_forward, Ratio, Derived, "RFC 7680 section 4.1", "packets lost on the way out of those sent";
     loss_ratio_backward, Ratio, Derived, "RFC 6673 section 7", "packets lost on the way back of those that reached the reflector";
     unsent, Packets, Derived, "", "packets that were due and not sent";
+    unawaited, Packets, Sum, "RFC 9503 section 4.1.1", "packets without a reply, to which none was to come here: neither received nor lost";
 }
 
 impl Packets {
@@ -115,6 +117,7 @@ impl Packets {
             loss_ratio_forward: by_direction(figures.lost_forward, counters.sent),
             loss_ratio_backward: by_direction(figures.lost_backward, reached),
             unsent: coverage.unsent,
+            unawaited: counters.unawaited,
         }
     }
 }

@@ -12,7 +12,7 @@ pub(crate) const KEY: &str = "incompletely-measured";
 /// What was not measured, and why, if known; `None` for a complete run.
 pub(super) fn incomplete(report: &SessionReport, reason: Option<SendError>) -> Option<Losses> {
     let coverage = report.coverage();
-    (!coverage.is_complete()).then_some(Losses::IncompletelyMeasured {
+    (!coverage.is_sent()).then_some(Losses::IncompletelyMeasured {
         unsent: coverage.unsent,
         due: coverage.due,
         reason,

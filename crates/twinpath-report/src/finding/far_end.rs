@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::FarTimes;
 use twinpath_proto::extension::Learnt;
-use twinpath_wire::{Dscp, Ecn};
+use twinpath_wire::{Dscp, Ecn, TlvType};
 
 use super::{FarStamps, Finding, Losses, Silence, directions};
 use crate::SessionReport;
@@ -29,6 +29,27 @@ findings! {
         Remark "ssid-missing" SsidMissing
         /// The session was stopped by the first of them.
         Warning "stopped-without-ssid" StoppedWithoutSsid
+        /// No reply took the way that a Return Path asks for.
+        Remark "return-path-not-used" ReturnPathNotUsed {
+            /// How many.
+            count: u64,
+        }
+        /// Some replies took it and others did not: the figures are of two paths.
+        Warning "return-path-changed" ReturnPathChanged {
+            /// Replies that took it.
+            used: u64,
+            /// Replies that did not.
+            not_used: u64,
+        }
+        /// It answers STAMP packets with TLVs as TWAMP Light does, which knows neither.
+        Remark "twamp-light" TwampLight {
+            /// In so many replies TLVs are 27 octets further on.
+            moved: u64,
+            /// Replies have no SSID.
+            is_ssid_missing: bool,
+            /// TLVs came back where they were, none of them processed (U).
+            is_unprocessed: bool,
+        }
         /// Replies whose Z bit is wrong.
         Remark "z-bit-wrong" ZBitWrong {
             /// How many.
@@ -91,8 +112,11 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
             .into(),
         );
     }
+    let light = twamp_light(report);
     if report.counters.stopped_without_ssid {
         findings.push(FarEnd::StoppedWithoutSsid.into());
+    } else if let Some(light) = light {
+        findings.push(light.into());
     } else if anomalies.ssid_missing > 0 {
         findings.push(FarEnd::SsidMissing.into());
     }
@@ -108,6 +132,7 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
     if anomalies.error_multiplier_zero > 0 {
         findings.push(FarEnd::ErrorEstimateZero.into());
     }
+    findings.extend(return_path(report).map(Finding::from));
     let learnt = report.learnt.as_ref();
     let asked_for = learnt.and_then(Learnt::reply_dscp);
     let sent = asked_for.unwrap_or_else(|| report.identity.tos.dscp());
@@ -135,6 +160,37 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
         findings.push(Losses::Late { count }.into());
     }
     forward_marking(report, findings);
+}
+
+/// Whether replies to packets with TLVs are those of TWAMP Light, or of a STAMP reflector that knows no
+/// more than that (row ST-54).
+fn twamp_light(report: &SessionReport) -> Option<FarEnd> {
+    let learnt = report.learnt.as_ref()?;
+    let is_ssid_missing = report.counters.anomalies.ssid_missing > 0;
+    let has_ssid = report
+        .identity
+        .wire
+        .format
+        .ssid()
+        .is_some_and(|ssid| ssid != 0);
+    let is_unprocessed = !has_ssid && learnt.is_unprocessed();
+    let is_light = learnt.moved > 0 || is_ssid_missing || is_unprocessed;
+    is_light.then_some(FarEnd::TwampLight {
+        moved: learnt.moved,
+        is_ssid_missing,
+        is_unprocessed,
+    })
+}
+
+/// Whether replies took the way asked for (row SL-31).
+fn return_path(report: &SessionReport) -> Option<FarEnd> {
+    let mut tlvs = report.learnt.iter().flat_map(|learnt| &learnt.tlvs);
+    let seen = tlvs.find(|seen| seen.kind == TlvType::RETURN_PATH)?;
+    match (seen.processed, seen.unrecognized) {
+        (_, 0) => None,
+        (0, count) => Some(FarEnd::ReturnPathNotUsed { count }),
+        (used, not_used) => Some(FarEnd::ReturnPathChanged { used, not_used }),
+    }
 }
 
 /// Changes of the ToS octet outbound, if the reflector reports the received one (RFC 7750).

@@ -86,6 +86,11 @@ findings! {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             others: Option<Others>,
         }
+        /// Replies do not come here: not even these packets' losses are known.
+        Remark "figures-at-far-end" FiguresAtFarEnd {
+            /// How many packets had no reply.
+            count: u64,
+        }
         /// Nothing came back any more, and the far end's name has another address.
         Warning "name-changed" NameChanged {
             /// The target, as the user named it.
@@ -158,10 +163,17 @@ impl Silence {
             | Self::AnotherProtocol { .. } => true,
             Self::NothingLeft { .. }
             | Self::NothingCameBack { .. }
+            | Self::FiguresAtFarEnd { .. }
             | Self::NameChanged { .. }
             | Self::OtherAddresses { .. } => false,
         }
     }
+}
+
+/// Where the figures of packets are to which no reply was to come here.
+pub(super) fn far_end(report: &SessionReport) -> Option<Finding> {
+    let count = report.figures.unawaited;
+    (count > 0).then(|| Silence::FiguresAtFarEnd { count }.into())
 }
 
 /// Nothing came back in time.

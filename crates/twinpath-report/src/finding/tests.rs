@@ -15,8 +15,9 @@ use twinpath_metrics::{
     SessionMetrics, SizeCounts,
 };
 use twinpath_net::{NoHardware, SendError};
+use twinpath_proto::extension::{Learnt, Seen};
 use twinpath_proto::sender::{Schedule, SenderCounters, Wire};
-use twinpath_wire::{Delta, Dscp, Fate, Rung, Sample, Stamp, Tos, Wall};
+use twinpath_wire::{Delta, Dscp, Fate, Rung, Sample, Stamp, TlvType, Tos, Wall};
 
 use super::*;
 use crate::{ClockState, IcmpCount, Identity, StampReport};
@@ -33,6 +34,19 @@ const HELD: FirstDepartures = FirstDepartures {
     sum_ns: 4_500_000_000,
     later_ns: 0,
 };
+
+/// Replies with a TLV of this type, which some had processed.
+fn seen(kind: TlvType, processed: u64, unrecognized: u64) -> Learnt {
+    let seen = Seen {
+        processed,
+        unrecognized,
+        ..Seen::of(kind)
+    };
+    Learnt {
+        tlvs: vec![seen],
+        ..Learnt::default()
+    }
+}
 
 /// Ten round trips of a millisecond between synchronized clocks.
 pub(crate) fn quiet() -> SessionReport {
@@ -146,7 +160,7 @@ fn a_quiet_path_has_no_findings() {
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_peculiarity_has_its_finding() {
     type Change = fn(&mut SessionReport);
-    let rows: [(&str, bool, Change); 33] = [
+    let rows: [(&str, bool, Change); 39] = [
         ("clocks-not-synchronized", true, |r| {
             r.stamps.clock.synchronized = false
         }),
@@ -192,6 +206,25 @@ fn each_peculiarity_has_its_finding() {
         ("ssid-missing", false, |r| {
             r.counters.anomalies.ssid_missing = 1
         }),
+        ("twamp-light", false, |r| {
+            let learnt = r.learnt.get_or_insert_default();
+            learnt.moved = 1;
+            r.counters.anomalies.ssid_missing = 1;
+        }),
+        ("twamp-light", false, |r| {
+            r.learnt = Some(Learnt::default());
+            r.counters.anomalies.ssid_missing = 1;
+        }),
+        ("twamp-light", false, |r| {
+            r.learnt = Some(seen(TlvType::LOCATION, 0, 5))
+        }),
+        ("return-path-not-used", false, |r| {
+            r.learnt = Some(seen(TlvType::RETURN_PATH, 0, 5))
+        }),
+        ("return-path-changed", true, |r| {
+            r.learnt = Some(seen(TlvType::RETURN_PATH, 4, 5))
+        }),
+        ("figures-at-far-end", false, |r| r.figures.unawaited = 1),
         ("z-bit-wrong", false, |r| r.counters.anomalies.z_wrong = 1),
         ("error-estimate-zero", false, |r| {
             r.counters.anomalies.error_multiplier_zero = 1

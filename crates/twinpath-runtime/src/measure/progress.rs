@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use twinpath_metrics::Coverage;
 use twinpath_report::ClockState;
 use twinpath_wire::Wall;
 
@@ -14,6 +15,19 @@ const NOW: usize = 10;
 const LEAST_TIME: Duration = Duration::from_secs(1);
 const TIMEOUT_PART: u32 = 5;
 
+impl Progress {
+    /// How much of the traffic due so far was sent, as far as these counts tell.
+    pub fn coverage(&self) -> Coverage {
+        let known = [self.received, self.lost, self.unawaited, self.unsent];
+        Coverage {
+            unsent: self.unsent,
+            due: known.into_iter().fold(0, u64::saturating_add),
+            unawaited: self.unawaited,
+            ..Coverage::default()
+        }
+    }
+}
+
 /// A glance at a run in progress, for a progress line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -25,6 +39,8 @@ pub struct Progress {
     pub received: u64,
     /// Lost for certain so far.
     pub lost: u64,
+    /// Without a reply, and none was to come here.
+    pub unawaited: u64,
     /// Due and never sent: the network refused them, or their time passed.
     pub unsent: u64,
     /// Departures that were missed; those of a count are made up for.

@@ -118,7 +118,8 @@ impl Session {
         let start = now.mono + plan.start_delay.max(WARM_UP) + phase;
         // What cannot be asked for was refused with the options.
         let chain = RequestChain::new(&plan.tlvs, plan.tos).unwrap_or_default();
-        let engine = SessionSender::new(SenderConfig {
+        let awaits_none = chain.sends_replies_elsewhere(sender.ip());
+        let mut engine = SessionSender::new(SenderConfig {
             wire: plan.wire,
             far: plan.far,
             start,
@@ -135,6 +136,9 @@ impl Session {
         })
         .guarded(plan.guard.clone())
         .asking(chain, plan.tlv_key.clone());
+        if awaits_none {
+            engine = engine.awaiting_no_reply();
+        }
         let first = engine.next_due().unwrap_or(start);
         let ahead = Delta::from_duration(first.since(now.mono));
         let config = SeriesFacts::of(&plan).config(plan.rows, plan.columns, true);
@@ -445,6 +449,7 @@ impl Session {
             sent: counters.sent,
             received: counters.received,
             lost: counters.lost,
+            unawaited: counters.unawaited,
             unsent: counters.send_errors + counters.slots_left_out,
             missed: counters.slots_skipped,
             last_round_trip_ns: self.last_round_trip_ns,

@@ -2,6 +2,7 @@
 
 mod departures;
 mod host_watch;
+mod one_way;
 mod outbound;
 mod packets;
 mod paths;
@@ -12,6 +13,7 @@ mod threads;
 mod transmit_latency;
 mod worker;
 
+pub use one_way::{OneWayReport, OneWaySession};
 use packets::{Packets, SocketState};
 pub use report::ReflectorReport;
 pub(crate) use snapshot::Snapshot;

@@ -7,13 +7,14 @@ use std::net::{IpAddr, SocketAddr};
 use twinpath_metrics::RungCounts;
 use twinpath_net::{Outbound, RecvBatch, TestSocket, clock};
 use twinpath_proto::extension::Effects;
-use twinpath_proto::reflector::{ReplyCopy, SessionReflector};
+use twinpath_proto::reflector::{Ignored, ReplyCopy, SessionReflector};
 use twinpath_wire::{Arrival, Mono};
 
 use crate::interfaces::FollowedInterface;
 
 use super::Snapshot;
 use super::departures::{Departures, Leaving};
+use super::one_way::{OneWayReport, OneWaySessions};
 use super::outbound::SameLink;
 use super::paths::PendingStamps;
 
@@ -119,6 +120,7 @@ pub(super) struct Packets {
     copy: Box<[u8]>,
     pub(super) departures: Departures,
     rungs: RungCounts,
+    one_way: Box<OneWaySessions>,
     /// Replies that wait to be sent together: slot, octets and destination of each, and how it leaves.
     ready: Vec<(usize, usize, Outbound)>,
     unsealed: Vec<Leaving>,
@@ -132,6 +134,7 @@ impl Packets {
             copy: vec![0; SLOT_OCTETS].into(),
             departures: Departures::new(raw_t3),
             rungs: RungCounts::default(),
+            one_way: Box::default(),
             ready: Vec::with_capacity(TOGETHER),
             unsealed: Vec::with_capacity(TOGETHER),
         }
@@ -143,6 +146,11 @@ impl Packets {
             rungs: self.rungs,
             ..self.departures.snapshot()
         }
+    }
+
+    /// Sessions whose packets want no reply.
+    pub(super) fn one_way(&self) -> OneWayReport {
+        self.one_way.report(crate::clock_state())
     }
 
     /// Takes a batch from one socket and answers it. How many datagrams there were.
@@ -167,8 +175,13 @@ impl Packets {
             self.rungs.record(arrival.at.rung);
             let before = state.as_before(arrival);
             let known = before.as_ref().unwrap_or(arrival);
-            let Ok(mut reflection) = engine.reflect(now, octets, received, known) else {
-                continue;
+            let mut reflection = match engine.reflect(now, octets, received, known) {
+                Ok(reflection) => reflection,
+                Err(Ignored::NoReplyWanted) => {
+                    self.one_way.record(engine.take_one_way(), now);
+                    continue;
+                }
+                Err(_) => continue,
             };
             let is_warm = followed || slot > 0;
             // The last one of a batch leaves soonest: the least latency is measured on it.

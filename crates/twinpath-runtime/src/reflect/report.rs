@@ -6,7 +6,7 @@ use std::time::Duration;
 use twinpath_net::clock;
 use twinpath_wire::{Mono, Rung};
 
-use super::Snapshot;
+use super::{OneWayReport, Snapshot};
 
 /// What a Session-Reflector did, with the counts of its kind.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct ReflectorReport<C> {
     pub rebinds: u64,
     /// Test packets that the system dropped because they came faster than they were read.
     pub receive_drops: u64,
+    /// Sessions measured one way.
+    pub one_way: OneWayReport,
     /// The best rung that T2 came from; `None` without a packet.
     pub receive_rung: Option<Rung>,
     /// T2 that fell to a lower rung.
@@ -47,6 +49,7 @@ impl Snapshot {
             send_errors: self.send_errors,
             rebinds: self.rebinds,
             receive_drops: self.receive_drops,
+            one_way: OneWayReport::default(),
             receive_rung: self.rungs.best(),
             fallback_receive: self.rungs.fell_back(),
             t3_advance_ns: self.t3_advance_ns,

@@ -8,7 +8,7 @@ use twinpath_net::Waker;
 use twinpath_proto::reflector::SessionReflector;
 
 use super::worker::{Duties, Worker};
-use super::{Snapshot, Sockets};
+use super::{OneWayReport, Snapshot, Sockets};
 use crate::error::{RunError, StartError, spawn};
 
 /// What a thread and its handle share.
@@ -16,6 +16,8 @@ use crate::error::{RunError, StartError, spawn};
 pub(super) struct Shared {
     pub(super) stop: AtomicBool,
     pub(super) snapshot: Mutex<Snapshot>,
+    /// Left at the thread's end.
+    pub(super) one_way: Mutex<OneWayReport>,
 }
 
 /// A handle on a reflector thread. Without it the thread ends.
@@ -72,6 +74,18 @@ impl ReflectorThread {
     /// The counts of these threads, summed, at most about 100 ms old.
     pub(crate) fn sum<'a>(threads: impl IntoIterator<Item = &'a Self>) -> Snapshot {
         Snapshot::sum(threads.into_iter().map(|thread| &thread.shared.snapshot))
+    }
+
+    /// Sessions that these threads measured one way, once they have ended.
+    pub(crate) fn one_way<'a>(threads: impl IntoIterator<Item = &'a Self>) -> OneWayReport {
+        let mut all = OneWayReport::default();
+        for thread in threads {
+            let one_way = &thread.shared.one_way;
+            all.merge(std::mem::take(
+                &mut one_way.lock().unwrap_or_else(PoisonError::into_inner),
+            ));
+        }
+        all
     }
 
     /// Stops these threads, and waits for their end.

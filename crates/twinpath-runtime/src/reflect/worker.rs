@@ -1,8 +1,8 @@
 //! The loop of every reflector thread. It shares nothing with others but what its handle has.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use twinpath_net::clock;
@@ -84,6 +84,8 @@ impl<D: Duties> Worker<D> {
         self.engine.end_copies(None);
         self.survey();
         self.publish();
+        let one_way = self.packets.one_way();
+        *(self.shared.one_way.lock()).unwrap_or_else(PoisonError::into_inner) = one_way;
         result
     }
 

@@ -118,6 +118,9 @@ impl ResponderRun {
         // One thread's failure ends all: half a group would leave its flows without answers.
         ReflectorThread::join(&self.threads)?;
         let sum = ReflectorThread::sum(&self.threads);
-        Ok(sum.report(&self.listening, self.started, sum.counters))
+        Ok(ReflectorReport {
+            one_way: ReflectorThread::one_way(&self.threads),
+            ..sum.report(&self.listening, self.started, sum.counters)
+        })
     }
 }

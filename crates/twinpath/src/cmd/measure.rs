@@ -420,6 +420,8 @@ pub(super) fn verdict<'a>(
     reports: impl Iterator<Item = Cow<'a, SessionReport>>,
     differing: Differing,
 ) -> Result<Exit, Failure> {
+    // Of those that replies were to come to.
+    let mut lost = 0;
     let (mut all, mut sent, mut received, mut begun) = (0_usize, 0, 0, false);
     // How many are incomplete, and the first of them.
     let (mut some, mut first) = (0_usize, None);
@@ -427,6 +429,7 @@ pub(super) fn verdict<'a>(
         all += 1;
         sent += report.counters.sent;
         received += report.counters.received;
+        lost += report.counters.lost;
         begun |= report.has_begun();
         if let Some(finding) = report.incompletely_measured() {
             some += 1;
@@ -448,7 +451,7 @@ pub(super) fn verdict<'a>(
             let were = if some == 1 { "was" } else { "were" };
             format!("{some} of {all} sessions {were} measured incompletely; {name}: {line}")
         })),
-        (_, 0) => Ok(Exit::AllLost),
+        (_, 0) if lost > 0 => Ok(Exit::AllLost),
         _ => Ok(Exit::Done),
     }
 }

@@ -3,7 +3,6 @@
 mod companions;
 #[cfg(feature = "control")]
 mod control;
-mod doctor;
 mod dscptable;
 mod ended_sessions;
 mod key_file;
@@ -54,7 +53,6 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Control(command) => control::run(&command, given),
         #[cfg(feature = "report")]
         Command::Report(args) => report::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
         Command::Dscptable(args) => dscptable::run(args),
         Command::Selftest(args) => selftest::run(&args),
     }

@@ -86,18 +86,10 @@ impl RowFigures {
 
 /// Whether more than a few packets that were due were not sent, so that the loss is unknown.
 pub(super) fn is_incomplete(progress: &Progress, figures: Option<&RowFigures>) -> bool {
-    let Progress {
-        received,
-        lost,
-        unsent,
-        ..
-    } = *progress;
     let coverage = figures.map(|figures| figures.coverage).unwrap_or_default();
-    let due = received.saturating_add(lost).saturating_add(unsent);
     !Coverage {
-        unsent,
-        due,
-        ..coverage
+        unmeasured_blocks: coverage.unmeasured_blocks,
+        ..progress.coverage()
     }
     .is_complete()
 }

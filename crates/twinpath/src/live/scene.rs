@@ -8,6 +8,7 @@ use twinpath_wire::Rung;
 
 use super::columns::{OneWay, Strip};
 use super::rows::Rows;
+use crate::output::UNAWAITED;
 use crate::output::clocks::{ONE_HOST, offset};
 use crate::output::words::finding::missed_departures;
 use crate::output::{UNKNOWN, units};
@@ -158,6 +159,10 @@ impl Session {
         let (lost, sent) = self.now;
         if sent > 0 && lost == sent {
             doubts.push("no reply in the last seconds".to_owned());
+        }
+        if self.figures.unawaited > 0 {
+            let packets = units::count(self.figures.unawaited, "packet", "packets");
+            doubts.push(format!("{packets} {UNAWAITED}: figures are at the far end"));
         }
         if self.refused > 0 {
             let packets = units::count(self.refused, "packet", "packets");

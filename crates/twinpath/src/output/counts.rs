@@ -13,6 +13,9 @@ use super::{schedule, units};
 /// The text for a figure that is unknown because too little was measured.
 pub(crate) const UNKNOWN: &str = "unknown";
 
+/// Of packets to which no reply was to come here.
+pub(crate) const UNAWAITED: &str = "not to be answered here";
+
 /// The loss of one direction, of the `whole` sent in it: `-` if unknown, `>=` if more losses may
 /// belong to it, `~` if the split is uncertain.
 fn loss(report: &SessionReport, lost: Option<u64>, whole: u64) -> Option<String> {
@@ -55,11 +58,15 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
         _ => String::new(),
     };
     let took = units::took(report.duration);
+    let unawaited = match counters.unawaited {
+        0 => String::new(),
+        count => format!(", {count} {UNAWAITED}"),
+    };
     fact(
         out,
         "Packets",
         &format!(
-            "{asked}{} sent, {} received, {} lost, in {took}",
+            "{asked}{} sent, {} received, {} lost{unawaited}, in {took}",
             counters.sent, counters.received, counters.lost
         ),
     )?;
@@ -241,6 +248,10 @@ fn coverage(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let coverage = report.coverage();
     if coverage.is_complete() {
         return Ok(());
+    }
+    if coverage.is_sent() {
+        let packets = units::count(coverage.unawaited, "packet", "packets");
+        return fact(out, "Loss", &format!("{UNKNOWN}: {packets} {UNAWAITED}"));
     }
     let word = words::sent(report);
     let unsent = match coverage.unsent {

@@ -6,7 +6,6 @@ pub(crate) mod clocks;
 #[cfg(feature = "control")]
 pub(crate) mod controlclient;
 mod counts;
-pub(crate) mod doctor;
 pub(crate) mod dscptable;
 pub(crate) mod ends;
 #[cfg(test)]
@@ -15,6 +14,7 @@ pub(crate) mod json;
 pub(crate) mod labels;
 pub(crate) mod lines;
 pub(crate) mod names;
+mod one_way;
 #[cfg(feature = "pictures")]
 pub(crate) mod overview;
 pub(crate) mod packets;
@@ -45,7 +45,7 @@ use twinpath_report::{ControlReport, FailedTarget, RefusedSession, Requested, Se
 use twinpath_runtime::host::{interface_name, stdout_was_closed};
 use twinpath_wire::Sample;
 
-pub(crate) use self::counts::UNKNOWN;
+pub(crate) use self::counts::{UNAWAITED, UNKNOWN};
 use self::names::Differing;
 pub(crate) use self::names::SessionName;
 pub(crate) use self::reports::Reports;

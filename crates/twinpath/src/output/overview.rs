@@ -120,6 +120,7 @@ fn loss(report: &SessionReport) -> String {
     let counters = &report.counters;
     match (counters.sent, counters.received, counters.lost) {
         (0, ..) => "nothing sent".to_owned(),
+        (_, 0, _) if counters.unawaited > 0 => format!("loss {}", counts::UNKNOWN),
         (_, 0, _) if summary::has_answers(report) => "no valid reply".to_owned(),
         (_, 0, _) => "no reply".to_owned(),
         _ if !report.coverage().is_complete() => format!("loss {}", counts::UNKNOWN),

@@ -206,7 +206,7 @@ pub(super) fn session(report: &SessionReport, name: String, unit: Unit) -> Pictu
         summary: summary::sentence(report, unit),
         columns: timeline.map_or_else(Vec::new, |timeline| timeline.columns().collect()),
         width: timeline.map_or_else(Default::default, twinpath_metrics::Timeline::width),
-        sent: figures.received.saturating_add(figures.lost),
+        sent: figures.sent(),
         lost: figures.lost,
         incomplete: !report.coverage().is_complete(),
         round_trip: (report.delays.round_trip.count() > 0)
@@ -233,7 +233,7 @@ fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
     .collect()
 }
 
-fn counted(report: &SessionReport) -> [KeyRow; 12] {
+fn counted(report: &SessionReport) -> [KeyRow; 13] {
     let (counters, figures) = (&report.counters, &report.figures);
     let [loss_out, loss_in, _] = counts::losses_by_direction(report);
     let coverage = report.coverage();
@@ -262,6 +262,7 @@ fn counted(report: &SessionReport) -> [KeyRow; 12] {
         (not_sent, some(coverage.unsent)),
         (no_time, unmeasured),
         ("Still under way at the end", some(counters.in_flight)),
+        ("Not to be answered here", some(counters.unawaited)),
         ("Received", Some(counters.received.to_string())),
         ("Lost", Some(lost)),
         ("Lost outbound", loss_out),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use twinpath_runtime::measure::Progress;
 
+use super::counts::UNAWAITED;
 use super::style::is_dumb;
 use super::units;
 
@@ -74,10 +75,14 @@ pub(crate) fn one(progress: &Progress) -> String {
     let last = progress.last_round_trip_ns.map_or_else(String::new, |ns| {
         format!(", last round trip {}", units::delay(ns))
     });
-    format!(
-        "{}{asked} sent, {} received, {} lost{last}",
-        progress.sent, progress.received, progress.lost
-    )
+    let fate = match progress.unawaited {
+        0 => format!(
+            "{} received, {} lost{last}",
+            progress.received, progress.lost
+        ),
+        count => format!("{} received, {count} {UNAWAITED}", progress.received),
+    };
+    format!("{}{asked} sent, {fate}", progress.sent)
 }
 
 /// The progress of many sessions: `412 sessions, 40 s of 60 s, 3 lose packets`. `elapsed`: since the first
@@ -88,8 +93,13 @@ pub(crate) fn many(
     elapsed: Result<Duration, Option<usize>>,
     length: Option<Duration>,
 ) -> String {
-    let (all, losing) = sessions.fold((0, 0_u64), |(all, losing), one| {
-        (all + 1, losing + u64::from(one.lost > 0))
+    let (all, losing, unawaited) = sessions.fold((0, 0_u64, 0_u64), |sum, one| {
+        let is_unawaited = u64::from(one.unawaited > 0);
+        (
+            sum.0 + 1,
+            sum.1 + u64::from(one.lost > 0),
+            sum.2 + is_unawaited,
+        )
     });
     let all = units::count(all, "session", "sessions");
     let seconds = match elapsed {
@@ -103,6 +113,7 @@ pub(crate) fn many(
         None => format!("{seconds} s"),
     };
     let losses = match losing {
+        0 if unawaited > 0 => format!("{unawaited} {UNAWAITED}"),
         0 => "no loss".to_owned(),
         1 => "1 loses packets".to_owned(),
         losing => format!("{losing} lose packets"),
@@ -121,6 +132,7 @@ pub(crate) fn together(sessions: impl Iterator<Item = Progress>) -> Progress {
         sent: sum.sent + one.sent,
         received: sum.received + one.received,
         lost: sum.lost + one.lost,
+        unawaited: sum.unawaited + one.unawaited,
         unsent: sum.unsent + one.unsent,
         missed: sum.missed + one.missed,
         last_round_trip_ns: one.last_round_trip_ns.or(sum.last_round_trip_ns),

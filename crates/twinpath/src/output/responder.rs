@@ -9,6 +9,7 @@ use twinpath_runtime::responder::ResponderReport;
 use twinpath_wire::{Rung, nanoseconds};
 
 use super::ends::named;
+use super::one_way;
 use super::table::fact;
 use super::units;
 
@@ -53,6 +54,7 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
         fact(out, "Ordinary way", &text)?;
     }
     control(&counters.control, out)?;
+    one_way::text(&report.one_way, out)?;
     if counters.error_multiplier_zero > 0 {
         let count = counters.error_multiplier_zero;
         fact(
@@ -198,6 +200,7 @@ pub(crate) fn json(report: &ResponderReport, out: &mut impl Write) -> io::Result
         reflected_control: Control::of(&counters.control),
         ignored: Ignored(counters),
         timestamps: TimeStamps::of(report),
+        one_way: one_way::Document::from(&report.one_way),
     };
     super::json::write(&document, out)
 }
@@ -220,6 +223,7 @@ struct Document<'a> {
     reflected_control: Control,
     ignored: Ignored<'a>,
     timestamps: TimeStamps,
+    one_way: one_way::Document,
 }
 
 #[derive(Serialize)]
@@ -293,6 +297,7 @@ mod tests {
     use std::time::Duration;
 
     use twinpath_proto::reflector::Ignored as Kind;
+    use twinpath_runtime::OneWayReport;
 
     use super::*;
 
@@ -330,6 +335,7 @@ mod tests {
             receive_rung: Some(Rung::Kernel),
             fallback_receive: 1,
             t3_advance_ns: Some(4_200),
+            one_way: OneWayReport::default(),
         }
     }
 

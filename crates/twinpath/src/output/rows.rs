@@ -86,7 +86,7 @@ impl<'a> Row<'a> {
 
     /// Packets whose fate is known.
     fn sent(&self) -> u64 {
-        self.figures.received + self.figures.lost
+        self.figures.sent()
     }
 
     /// Whether all packets due were sent, except for a few.
@@ -292,6 +292,7 @@ struct Packets {
     missed: u64,
     loss_ratio: Option<f64>,
     strays: u64,
+    unawaited: u64,
 }
 
 /// The row as a document on one line.
@@ -325,6 +326,7 @@ pub(crate) fn write_document(row: &Row<'_>, meta: &Meta, out: &mut impl Write) -
             missed: row.interval.map_or(0, |interval| interval.missed),
             loss_ratio: ratio(figures.lost, row.sent()).filter(|_| row.is_complete()),
             strays: row.interval.map_or(0, |interval| interval.strays),
+            unawaited: figures.unawaited,
         },
         round_trip: figures.round_trip,
         forward: figures.forward,

@@ -171,6 +171,8 @@ mod tests {
     use twinpath_runtime::server::ServerCounters;
     use twinpath_wire::Rung;
 
+    use twinpath_runtime::OneWayReport;
+
     use super::*;
 
     #[test]
@@ -198,6 +200,7 @@ mod tests {
             receive_rung: Some(Rung::Kernel),
             fallback_receive: 0,
             t3_advance_ns: Some(4_200),
+            one_way: OneWayReport::default(),
         };
         let mut out = Vec::new();
         text(&report, &mut out).unwrap();

@@ -33,6 +33,8 @@ enum Loss {
         unsent: u64,
         due: u64,
     },
+    /// Replies do not come here.
+    Unawaited,
     None,
     Some {
         direction: Option<Direction>,
@@ -74,6 +76,9 @@ fn loss(report: &SessionReport) -> Loss {
             0 => Loss::NothingSent { due: coverage.due },
             _ => Loss::Open,
         };
+    }
+    if coverage.unawaited > 0 && coverage.is_sent() {
+        return Loss::Unawaited;
     }
     if counters.received == 0 {
         let late = report.figures.late;
@@ -179,6 +184,11 @@ fn loss_words(loss: Loss, report: &SessionReport) -> String {
         Loss::Unknown { unsent, due } => {
             let due = units::count(due, "packet", "packets");
             format!("Loss {}: {unsent} of {due} not {word}", counts::UNKNOWN)
+        }
+        Loss::Unawaited => {
+            let packets = units::count(counters.unawaited, "packet", "packets");
+            let (unknown, not_here) = (counts::UNKNOWN, counts::UNAWAITED);
+            format!("Loss {unknown}: {packets} {word}, {not_here}")
         }
         Loss::None => "No loss".to_owned(),
         Loss::Some { direction, bursts } => {

@@ -316,7 +316,7 @@ impl Ranked {
     }
 
     fn is_silent(&self) -> bool {
-        self.received == 0 && self.sent > 0
+        self.received == 0 && self.lost > 0
     }
 
     fn loses(&self) -> bool {

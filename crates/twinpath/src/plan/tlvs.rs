@@ -22,14 +22,6 @@ pub(super) fn asked(packet: &StampPackets) -> Result<Vec<AskedTlv>, Failure> {
             "--tlv destination-node needs --ssid: replies are told by it (RFC 9503 section 3)",
         ));
     }
-    if tlvs
-        .iter()
-        .any(|tlv| tlv.to_string() == "return-path=no-reply")
-    {
-        return Err(Failure::usage(
-            "--tlv return-path=no-reply leaves the sender without replies, by which it measures: use same-link, an address, or leave it out",
-        ));
-    }
     let needs_hmac = tlvs.len() > 1 || !have(&tlvs, TlvType::EXTRA_PADDING);
     if packet.authenticated && needs_hmac && !have(&tlvs, TlvType::HMAC) {
         tlvs.extend("hmac".parse());

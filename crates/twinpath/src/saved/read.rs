@@ -169,11 +169,12 @@ struct Cells {
 }
 
 /// All that a column of words may say.
-const WORDS: [&str; 15] = [
+const WORDS: [&str; 16] = [
     "received",
     "lost",
     "late",
     "duplicate",
+    "unawaited",
     BEGUN,
     NOT_SENT,
     CLOCK_STEP,
@@ -329,7 +330,7 @@ impl Cursor<'_> {
     }
 
     fn sample(&self, fate: &str) -> Result<Sample, Unreadable> {
-        let fate = [Fate::Received, Fate::Lost, Fate::Late, Fate::Duplicate]
+        let fate = Fate::ALL
             .into_iter()
             .find(|known| known.name() == fate)
             .ok_or(Unreadable::Rows)?;

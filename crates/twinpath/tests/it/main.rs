@@ -54,6 +54,7 @@ mod memory;
 mod names;
 mod namespaces;
 mod observed;
+mod one_way;
 mod options;
 mod outputs;
 #[cfg(feature = "pictures")]

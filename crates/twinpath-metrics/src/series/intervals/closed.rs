@@ -47,7 +47,10 @@ impl ClosedInterval {
         let not_sent = count(|open| open.not_sent);
         let strays = count(|open| open.strays);
         let reasons = [
-            (Suspect::FewPackets, figures.received + lost < FEW),
+            (
+                Suspect::FewPackets,
+                figures.received + figures.unawaited + lost < FEW,
+            ),
             (Suspect::ClockStep, has(|open| open.clock_step)),
             (Suspect::FarStep, has(|open| open.far_step)),
             (Suspect::LowerRung, has(|open| open.lower_rung)),

@@ -152,7 +152,7 @@ impl Intervals {
         match sample.fate {
             Fate::Received => self.receive(sample, sent),
             Fate::Lost if self.reported_lost.take(sample.seq) => {}
-            Fate::Lost => self.record_lost(sample),
+            Fate::Lost | Fate::Unawaited => self.record_lost(sample),
             Fate::Late => {
                 if !self.reported_lost.take(sample.seq) {
                     self.record_lost(&without_reply(sample));

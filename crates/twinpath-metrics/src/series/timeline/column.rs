@@ -8,7 +8,7 @@ use twinpath_wire::Wall;
 pub struct Column {
     /// Beginning, by the sender's clock as it was then.
     pub start: Wall,
-    /// Packets sent whose fate is known: received and lost.
+    /// Packets sent whose fate is known: received and lost, and those without a reply to come.
     pub sent: u64,
     /// Packets with a first valid reply in time (RFC 2681 section 2.5).
     pub received: u64,

@@ -54,6 +54,7 @@ struct Cell {
     lost: u64,
     late: u64,
     duplicates: u64,
+    unawaited: u64,
     reordered: u64,
     marks: Marks,
     delays: Summary,
@@ -157,6 +158,7 @@ impl Timeline {
                 cell.late += 1;
             }
             Fate::Duplicate => cell.duplicates += 1,
+            Fate::Unawaited => cell.unawaited += 1,
         }
     }
 
@@ -230,7 +232,7 @@ impl Timeline {
         let usable = self.has_one_way();
         cells.map(move |(place, cell)| Column {
             start: self.time.wall(self.start_of(place)),
-            sent: cell.received + cell.lost,
+            sent: cell.received + cell.lost + cell.unawaited,
             received: cell.received,
             lost: cell.lost,
             late: cell.late,
@@ -380,6 +382,7 @@ impl Cell {
         lost: 0,
         late: 0,
         duplicates: 0,
+        unawaited: 0,
         reordered: 0,
         marks: Marks {
             clock_step: false,
@@ -394,7 +397,7 @@ impl Cell {
     };
 
     fn is_empty(&self) -> bool {
-        let events = self.received + self.lost + self.duplicates;
+        let events = self.received + self.lost + self.duplicates + self.unawaited;
         events == 0 && self.marks == Marks::default()
     }
 
@@ -403,6 +406,7 @@ impl Cell {
         self.lost += later.lost;
         self.late += later.late;
         self.duplicates += later.duplicates;
+        self.unawaited += later.unawaited;
         self.reordered += later.reordered;
         self.marks = self.marks.with(later.marks);
         self.delays.merge(&later.delays, random);

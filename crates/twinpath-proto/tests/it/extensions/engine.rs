@@ -203,6 +203,41 @@ fn a_request_without_a_reply_uses_no_number_but_is_counted() {
 }
 
 #[test]
+fn a_request_without_a_reply_tells_of_its_way_once() {
+    let cases = known_answers();
+    let case = &cases["return_path_no_reply"];
+    let request = packet(case, "request").unwrap();
+    let (mut reflector, arrival) = reflector("return_path_no_reply", true);
+    assert_eq!(reflector.take_one_way(), None);
+    let mut sessions = Vec::new();
+    for from in ["192.0.2.1:40000", "192.0.2.1:40000", "192.0.2.1:40001"] {
+        let arrival = Arrival {
+            from: from.parse().unwrap(),
+            ..arrival
+        };
+        assert_eq!(
+            reply(&mut reflector, &arrival, &request),
+            Err(Ignored::NoReplyWanted)
+        );
+        let told = reflector.take_one_way().unwrap();
+        assert_eq!(reflector.take_one_way(), None);
+        let number = u32::from_be_bytes(request[..4].try_into().unwrap());
+        assert_eq!((told.number, told.from), (number, arrival.from));
+        let bits = u64::from_be_bytes(request[4..12].try_into().unwrap());
+        assert_eq!(told.t1, Some(time(bits)));
+        assert_eq!(told.t2, arrival.at.at);
+        assert_eq!(told.ssid, u16::from_be_bytes([request[14], request[15]]));
+        sessions.push(told.session);
+    }
+    assert_eq!(sessions[0], sessions[1]);
+    assert_ne!(sessions[0], sessions[2]);
+    // A reflector without sessions has none to tell of.
+    let (mut stateless, arrival) = self::reflector("return_path_no_reply", false);
+    assert!(reply(&mut stateless, &arrival, &request).is_err());
+    assert_eq!(stateless.take_one_way(), None);
+}
+
+#[test]
 fn follow_up_telemetry_tells_when_the_previous_reply_left() {
     let cases = known_answers();
     let request = packet(&cases["follow_up"], "request").unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twinpath_proto::extension::{AskedTlv, FactValue, RequestChain};
 use twinpath_proto::sender::{Limit, PayloadSize, SenderConfig, SessionSender, Wire};
-use twinpath_wire::{Delta, Mono, Sample, Tos};
+use twinpath_wire::{Delta, Fate, Mono, Sample, Tos};
 
 use super::rig::{Rig, arrival, config, ms, ntp, us, wall};
 use crate::stamp::{known_answers, known_key, octets};
@@ -284,4 +284,99 @@ fn a_reflector_without_ssid_teaches_nothing() {
     handle(&mut rig, &octets, ms(20));
     assert_eq!(rig.samples()[0].tos_forward, None);
     assert_eq!(rig.sender.learnt().unwrap().tlvs, []);
+}
+
+#[test]
+fn packets_that_want_no_reply_are_not_lost_and_nothing_is_waited_for() {
+    let near = "192.0.2.1".parse().unwrap();
+    for (tlv, elsewhere) in [
+        ("return-path=no-reply", true),
+        ("return-path=192.0.2.9", true),
+        ("return-path=2001:db8::1", true),
+        ("return-path=192.0.2.1", false),
+        ("return-path=same-link", false),
+        ("cos", false),
+    ] {
+        assert_eq!(
+            chain(&[tlv]).sends_replies_elsewhere(near),
+            elsewhere,
+            "{tlv}"
+        );
+    }
+    let Rig { sender, .. } = asking(&["return-path=no-reply"], 3);
+    let mut rig = Rig::of(sender.awaiting_no_reply());
+    rig.send_count(2);
+    // One that is answered nevertheless is measured.
+    let octets = reply(
+        &rig,
+        0,
+        [ms(10), ms(11)],
+        &octets("800a00080001000400000000"),
+    );
+    handle(&mut rig, &octets, ms(20));
+    assert_eq!(rig.samples()[0].fate, Fate::Received);
+    // Until all are sent, another one may be answered for as long as any.
+    rig.sender.handle_timeout(ms(199));
+    assert_eq!(rig.samples(), []);
+    rig.send_count(1);
+    rig.sender.handle_timeout(ms(299));
+    assert!(rig.sender.poll_overdue().is_none());
+    let mut fates: Vec<(u64, Fate)> = Vec::new();
+    fates.extend(rig.samples().iter().map(|it| (it.seq, it.fate)));
+    assert_eq!(rig.sender.poll_timeout(), Some(ms(300)));
+    rig.sender.handle_timeout(ms(300));
+    fates.extend(rig.samples().iter().map(|it| (it.seq, it.fate)));
+    assert_eq!(fates, [(1, Fate::Unawaited), (2, Fate::Unawaited)]);
+    assert_eq!(rig.sender.poll_timeout(), None);
+    let counters = rig.sender.counters();
+    let counts = (
+        counters.sent,
+        counters.received,
+        counters.lost,
+        counters.unawaited,
+    );
+    assert_eq!(counts, (3, 1, 0, 2));
+}
+
+#[test]
+fn a_session_without_replies_that_is_stopped_has_sent_what_it_sent() {
+    let Rig { sender, .. } = asking(&["return-path=no-reply"], 30);
+    let mut rig = Rig::of(sender.awaiting_no_reply());
+    rig.send_count(2);
+    rig.sender.stop(ms(110));
+    assert!(rig.samples().iter().all(|it| it.fate == Fate::Unawaited));
+    let counters = rig.sender.counters();
+    let counts = (counters.sent, counters.unawaited, counters.in_flight);
+    assert_eq!(counts, (2, 2, 0));
+    assert_eq!(rig.sender.poll_timeout(), None);
+}
+
+#[test]
+fn tlvs_that_twamp_light_moved_as_padding_are_recognized() {
+    for (options, is_seen) in [
+        (&["location", "direct-measurement"][..], true),
+        (&["extra-padding=40"], true),
+        // Too short for a reply to show it.
+        (&["cos"], false),
+    ] {
+        let mut rig = asking(options, 3);
+        rig.send_count(2);
+        let request = rig.requests[0].clone();
+        // Its header of 41 octets, then the request's octets from the 15th on, in all as many.
+        let mut octets = reply(&rig, 0, [ms(10), ms(11)], &[])[..41].to_vec();
+        octets[14..16].fill(0);
+        octets.extend(&request[14..request.len() - 27]);
+        assert_eq!(octets.len(), request.len());
+        octets[41..43].fill(0);
+        handle(&mut rig, &octets, ms(20));
+        let learnt = rig.sender.learnt().unwrap();
+        assert_eq!(learnt.moved, u64::from(is_seen), "{options:?}");
+        assert_eq!(learnt.tlvs, []);
+        // In their place they are not moved.
+        let mut octets = reply(&rig, 1, [ms(110), ms(111)], &request[44..]);
+        octets[14..16].fill(0);
+        handle(&mut rig, &octets, ms(120));
+        assert_eq!(rig.sender.learnt().unwrap().moved, u64::from(is_seen));
+        assert_eq!(rig.samples().len(), 2);
+    }
 }

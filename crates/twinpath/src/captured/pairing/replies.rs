@@ -90,7 +90,7 @@ impl Pairing<'_> {
         match sample.fate {
             Fate::Received => session.by_size.received(flight.sighting.octets),
             Fate::Lost | Fate::Late => session.by_size.lost(flight.sighting.octets),
-            Fate::Duplicate => {}
+            Fate::Duplicate | Fate::Unawaited => {}
         }
         let next = session.run.next();
         self.step(place, sighting, next);

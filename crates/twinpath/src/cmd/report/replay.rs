@@ -34,8 +34,9 @@ impl Replay {
                         counters.late += 1;
                     }
                     Fate::Duplicate => counters.duplicates += 1,
+                    Fate::Unawaited => counters.unawaited += 1,
                 }
-                counters.sent = counters.received + counters.lost;
+                counters.sent = counters.received + counters.lost + counters.unawaited;
                 let t1 = sample.t1.at;
                 self.first_departure = Some(self.first_departure.map_or(t1, |first| first.min(t1)));
                 self.last_departure = Some(self.last_departure.map_or(t1, |last| last.max(t1)));

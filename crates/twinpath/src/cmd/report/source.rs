@@ -361,11 +361,11 @@ fn magic(path: &Path) -> Option<[u8; 4]> {
 /// The file does not hold all that the run counted.
 fn incomplete(report: &SessionReport, rows_missing: u64) -> Option<RawFile> {
     let (counters, figures) = (&report.counters, &report.figures);
-    let same = counters.received == figures.received && counters.lost == figures.lost;
+    let same = counters.received == figures.received
+        && counters.lost == figures.lost
+        && counters.unawaited == figures.unawaited;
     (rows_missing > 0 || !same).then(|| RawFile::RecordsMissing {
-        count: counters
-            .sent
-            .saturating_sub(figures.received + figures.lost),
+        count: counters.sent.saturating_sub(figures.sent()),
         sent: counters.sent,
     })
 }

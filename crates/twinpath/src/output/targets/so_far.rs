@@ -1,6 +1,5 @@
 //! The same words about sessions that go on.
 
-use twinpath_metrics::Coverage;
 use twinpath_report::{FailedTarget, Identity};
 use twinpath_runtime::measure::Progress;
 use twinpath_wire::Wall;
@@ -39,22 +38,11 @@ pub(crate) fn so_far<'a>(
 impl<'a> SoFar<'a> {
     /// As far as its counts tell by `now`.
     pub(crate) fn of(identity: &'a Identity, progress: &Progress, now: Wall) -> Self {
-        let Progress {
-            received,
-            lost,
-            unsent,
-            ..
-        } = *progress;
-        let coverage = Coverage {
-            unsent,
-            due: received.saturating_add(lost).saturating_add(unsent),
-            ..Coverage::default()
-        };
         Self {
             identity,
-            received,
-            lost,
-            is_unknown: !coverage.is_complete(),
+            received: progress.received,
+            lost: progress.lost,
+            is_unknown: !progress.coverage().is_complete(),
             silent_since: summary::silent_so_far(progress, now),
             direction: None,
             median_ns: None,

@@ -7,6 +7,7 @@ use twinpath_metrics::{BinCounts, BinFigures, DelayFigures, PercentilesWithLoss,
 use twinpath_report::{Requested, SessionReport};
 
 use super::{WIDTH, table_unit};
+use crate::output::UNAWAITED;
 use crate::output::style::Style;
 use crate::output::table::{CELL, cell, fact, row};
 use crate::output::units;
@@ -67,8 +68,11 @@ fn with_loss(report: &SessionReport, style: Style, out: &mut impl Write) -> io::
         (&figures.round_trip, &figures.round_trip_with_loss),
     ];
     if !report.coverage().is_complete() {
-        let word = words::sent(report);
-        let why = format!("unknown: due packets were not {word}");
+        let why = if report.coverage().is_sent() {
+            format!("unknown: packets were {UNAWAITED}")
+        } else {
+            format!("unknown: due packets were not {}", words::sent(report))
+        };
         return fact(out, "With losses", &why);
     }
     let heads = ["Outbound", "Inbound", "Roundtrip"];

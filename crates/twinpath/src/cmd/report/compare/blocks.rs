@@ -102,7 +102,9 @@ impl Blocks {
 
     pub(super) fn record(&mut self, record: &Record) {
         match record {
-            Record::Sample(sample) if sample.fate != Fate::Duplicate => self.sample(sample),
+            Record::Sample(sample) if !matches!(sample.fate, Fate::Duplicate | Fate::Unawaited) => {
+                self.sample(sample);
+            }
             Record::ClockStep { .. } => self.last = None,
             Record::Begun { .. }
             | Record::Sample(_)

@@ -177,7 +177,7 @@ fn session(comparison: &Comparison) -> Session<'_> {
         ssid: report.identity.wire.format.ssid(),
         dscp: report.identity.tos.dscp().value(),
         started: rfc3339(report.started),
-        packets: report.figures.received + report.figures.lost,
+        packets: report.figures.sent(),
         target: document::TargetDocument::new(&report.identity, ends::named),
         path: report.identity.path,
     });
@@ -212,7 +212,7 @@ fn pair(part: &Part) -> PartPair<'_> {
             .comparison
             .reports
             .get(run)
-            .map_or(0, |report| report.figures.received + report.figures.lost),
+            .map_or(0, |report| report.figures.sent()),
         numbers: part
             .scopes
             .get(run)

@@ -11,6 +11,7 @@ use super::chance::real;
 use super::pairs::different_ends;
 use super::parts::{self, Scope, Split};
 use super::{Comparison, Of, Part};
+use crate::output::UNAWAITED;
 use crate::output::{units, words};
 
 const INCOMPLETE: &str = "incompletely-measured";
@@ -187,6 +188,10 @@ impl Comparison {
             if !coverage.is_complete() {
                 let sent = words::sent(report);
                 let missing = match coverage.unsent {
+                    _ if coverage.is_sent() => {
+                        let packets = units::count(coverage.unawaited, "packet", "packets");
+                        format!("{packets} {UNAWAITED}")
+                    }
                     0 => format!(
                         "nothing {sent} in {}",
                         units::count(

@@ -169,7 +169,7 @@ fn reports(source: &Source, args: &ReportArgs) -> Result<Vec<SessionReport>, Tro
         report.clocks = series.and_then(Series::clocks);
     }
     words::finding::put(&mut reports, None);
-    let known = |report: &SessionReport| report.figures.received + report.figures.lost > 0;
+    let known = |report: &SessionReport| report.figures.sent() > 0;
     Ok(reports.into_iter().filter(known).collect())
 }
 

@@ -72,11 +72,7 @@ pub(super) fn text(
                 ends::named(report.identity.reflector),
                 ends::protocol(report.identity.wire),
                 report.identity.tos.dscp(),
-                units::count(
-                    report.figures.received + report.figures.lost,
-                    "packet",
-                    "packets"
-                ),
+                units::count(report.figures.sent(), "packet", "packets"),
                 instant(report.started, 0)
             );
             writeln!(out, "{}", wrapped(&line, 8))?;

@@ -25,6 +25,33 @@ pub(super) fn line(finding: &FarEnd) -> String {
             "stopped: the reflector does not return the SSID, it does not support RFC 8972 (--on-no-ssid stop)"
                 .to_owned()
         }
+        FarEnd::ReturnPathNotUsed { count } => format!(
+            "{} came by the ordinary way: the reflector does not use the Return Path asked for",
+            replies(*count)
+        ),
+        FarEnd::ReturnPathChanged { used, not_used } => format!(
+            "{} by the Return Path asked for, {not_used} by the ordinary way: the figures are of two paths",
+            replies(*used)
+        ),
+        FarEnd::TwampLight {
+            moved,
+            is_ssid_missing,
+            is_unprocessed,
+        } => {
+            let signs = [
+                (*moved > 0, "TLVs come back 27 octets further on, as its padding does"),
+                (*is_ssid_missing, "replies have no SSID"),
+                (*is_unprocessed, "no TLV is processed"),
+            ];
+            let signs = signs.into_iter().filter(|(is_seen, _)| *is_seen);
+            let signs: Vec<&str> = signs.map(|(_, sign)| sign).collect();
+            let what = match moved {
+                0 => "TWAMP Light or as STAMP without extensions (RFC 8762)",
+                _ => "TWAMP Light",
+            };
+            let signs = signs.join(", ");
+            format!("the reflector answers as {what}: {signs}; TLVs have no effect")
+        }
         FarEnd::ZBitWrong {
             count,
             is_borne_out,

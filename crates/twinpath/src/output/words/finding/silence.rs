@@ -6,7 +6,8 @@ use twinpath_proto::sender::Format;
 use twinpath_report::finding::{Others, Silence};
 use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
 
-use super::replies;
+use super::{packets, replies};
+use crate::output::UNAWAITED;
 use crate::output::ends::{named, protocol_name};
 use crate::output::units::{count, time};
 use crate::output::words::error::{OWAMP, OWAMP_PORT};
@@ -70,6 +71,7 @@ pub(super) fn line(finding: &Silence) -> String {
             None if *is_authenticated => nothing_came_back_to_a_key(*far),
             None => nothing_came_back(*far),
         },
+        Silence::FiguresAtFarEnd { count } => figures_at_far_end(*count),
         Silence::NameChanged { name, used, now } => format!(
             "{} no longer answered, and {name} has another address, {}: measured there in a session of its own",
             named(*used),
@@ -80,18 +82,28 @@ pub(super) fn line(finding: &Silence) -> String {
             used,
             others,
             is_version_chosen,
-        } => {
-            let option = match (used, is_version_chosen) {
-                (IpAddr::V4(_), true) => "leave out -4, or use one of them",
-                (IpAddr::V6(_), true) => "leave out -6, or use one of them",
-                (IpAddr::V4(_), false) => "use one of them, or -6 for IPv6",
-                (IpAddr::V6(_), false) => "use one of them, or -4 for IPv4",
-            };
-            let others: Vec<String> = others.iter().map(IpAddr::to_string).collect();
-            let others = others.join(", ");
-            format!("{name} has other addresses than {used}: {others}; {option}")
-        }
+        } => other_addresses(name, *used, others, *is_version_chosen),
     }
+}
+
+fn figures_at_far_end(count: u64) -> String {
+    let were = if count == 1 { "was" } else { "were" };
+    format!(
+        "{} {were} {UNAWAITED} (Return Path): delays and losses are at the far end, in the report of its responder",
+        packets(count)
+    )
+}
+
+fn other_addresses(name: &str, used: IpAddr, others: &[IpAddr], is_version_chosen: bool) -> String {
+    let option = match (used, is_version_chosen) {
+        (IpAddr::V4(_), true) => "leave out -4, or use one of them",
+        (IpAddr::V6(_), true) => "leave out -6, or use one of them",
+        (IpAddr::V4(_), false) => "use one of them, or -6 for IPv6",
+        (IpAddr::V6(_), false) => "use one of them, or -4 for IPv4",
+    };
+    let others: Vec<String> = others.iter().map(IpAddr::to_string).collect();
+    let others = others.join(", ");
+    format!("{name} has other addresses than {used}: {others}; {option}")
 }
 
 fn another_protocol(far: SocketAddr, protocol: Format, count: u64) -> String {

@@ -1,0 +1,195 @@
+//! Sessions whose packets want no reply (RFC 9503): the sender claims no loss, and the responder has the
+//! figures.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::hosts::Hosts;
+use crate::program::{Done, Responder, finish, run, twinpath};
+use crate::responders::last_words;
+
+/// Measures with options of its own; the timeout is longer than any test may take.
+fn unanswered(responder: &Responder, options: &str) -> Done {
+    let began = Instant::now();
+    let done = run(&format!(
+        "sender {} --stamp --ssid 7 -c 20 -i 5 --timeout 60 --tlv return-path=no-reply {options}",
+        responder.at
+    ));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert!(
+        began.elapsed() < Duration::from_mins(1),
+        "waits for nothing"
+    );
+    done
+}
+
+fn keys(session: &Value) -> Vec<&str> {
+    let findings = session["findings"].as_array().unwrap().iter();
+    findings.map(|one| one["key"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn every_output_of_a_sender_without_replies_says_where_the_figures_are() {
+    let responder = Responder::start("127.0.0.1:0 --json");
+    let session = unanswered(&responder, "--json").session();
+    let packets = &session["packets"];
+    assert_eq!(packets["sent"], 20);
+    assert_eq!(
+        (&packets["received"], &packets["lost"]),
+        (&json!(0), &json!(0))
+    );
+    assert_eq!(packets["unawaited"], 20);
+    assert_eq!(packets["loss_ratio"], Value::Null);
+    assert_eq!(packets["lost_forward"], Value::Null);
+    assert_eq!(session["availability"], Value::Null);
+    assert_eq!(session["departure"]["count"], 20);
+    assert!(keys(&session).contains(&"figures-at-far-end"), "{session}");
+    assert!(!keys(&session).contains(&"nothing-came-back"), "{session}");
+
+    let text = unanswered(&responder, "-v").stdout;
+    assert!(text.contains("seq=19 unawaited\n"), "{text}");
+    for says in [
+        "Loss unknown: 20 packets sent, not to be answered here",
+        "20 sent, 0 received, 0 lost, 20 not to be answered here, in ",
+        "delays and losses are at the far end",
+    ] {
+        assert!(text.replace('\n', " ").contains(says), "{says}: {text}");
+    }
+    let table = unanswered(&responder, "--output csv").stdout;
+    assert_eq!(table.matches(",unawaited").count(), 20, "{table}");
+    let rows = unanswered(&responder, "--report-interval 1 --json").stdout;
+    let rows = serde_json::Deserializer::from_str(&rows).into_iter::<Value>();
+    let rows: Vec<Value> = rows.map(Result::unwrap).collect();
+    let rows = rows
+        .iter()
+        .filter(|row| row["schema"] == "twinpath-interval-1");
+    let mut sent = 0;
+    for row in rows {
+        sent += row["packets"]["unawaited"].as_u64().unwrap();
+        assert_eq!(row["packets"]["lost"], 0);
+        assert_eq!(row["packets"]["loss_ratio"], Value::Null);
+    }
+    assert_eq!(sent, 20);
+}
+
+#[test]
+fn a_responder_reports_delay_loss_and_order_of_packets_that_want_no_reply() {
+    let responder = Responder::start("127.0.0.1:0 --json");
+    unanswered(&responder, "");
+    unanswered(&responder, "");
+    let report = last_words(responder);
+    assert_eq!(report["reflected"], 0);
+    assert_eq!(report["ignored"]["no_reply_wanted"], 40);
+    let one_way = &report["one_way"];
+    assert_eq!(one_way["unlisted"], 0);
+    let sessions = one_way["sessions"].as_array().unwrap();
+    assert_eq!(sessions.len(), 2, "{one_way}");
+    for session in sessions {
+        assert_eq!(session["ssid"], 7);
+        assert_eq!(session["protocol"], "stamp");
+        assert_eq!(
+            session["packets"],
+            json!({
+                "received": 20, "lost": 0, "duplicates": 0, "reordered": 0, "stale": 0,
+                "loss_ratio": 0.0,
+            })
+        );
+        let delay = &session["delay"];
+        assert_eq!(delay["count"], 20);
+        assert!(delay["min_ns"].as_i64() <= delay["p99_ns"].as_i64());
+        assert_eq!(session["basis"], "synchronized", "both ends are this host");
+    }
+}
+
+#[test]
+fn the_text_of_a_responder_has_the_sessions_that_want_no_reply() {
+    let responder = Responder::start("127.0.0.1:0");
+    unanswered(&responder, "");
+    let at = responder.at;
+    let text = responder.stop("INT").stdout;
+    assert!(text.contains(&format!(" to {at} (SSID 7)\n")), "{text}");
+    let counts = "20 packets, 0 lost (0%), 0 reordered, 0 duplicates\n";
+    assert!(text.contains(counts), "{text}");
+    assert!(text.contains("delay "), "{text}");
+}
+
+#[test]
+fn replies_that_come_nevertheless_are_measured_and_their_way_is_told() {
+    // It may not send them there.
+    let responder = Responder::start("127.0.0.1:0");
+    let done = run(&format!(
+        "sender {} --stamp -c 5 -i 5 --timeout 60 --tlv return-path=203.0.113.9 --json",
+        responder.at
+    ));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let session = done.session();
+    let received = session["packets"]["received"].as_u64().unwrap();
+    assert!(received >= 1, "{session}");
+    assert_eq!(session["packets"]["lost"], 0);
+    assert_eq!(session["stamp"]["return_path"]["path"], "not used");
+    assert!(
+        keys(&session).contains(&"return-path-not-used"),
+        "{session}"
+    );
+}
+
+#[test]
+fn replies_that_go_to_another_host_are_not_lost() {
+    let Some(hosts) = Hosts::new() else { return };
+    let responder = hosts.responder(":862 --allow-return-address 10.98.0.0/24");
+    let line =
+        "sender 10.98.0.2 --stamp -c 5 -i 5 --timeout 60 --tlv return-path=10.98.0.50 --json";
+    let done = finish(Hosts::on(&hosts.near, &twinpath(line)));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let session = done.session();
+    assert_eq!(session["packets"]["unawaited"], 5, "{session}");
+    assert!(keys(&session).contains(&"figures-at-far-end"), "{session}");
+    drop(responder);
+}
+
+#[test]
+fn a_far_end_that_answers_as_twamp_light_is_named_once() {
+    for (far, options, moved) in [
+        ("--protocol twamp-light", "--ssid 7", 5),
+        ("--protocol twamp-light", "", 5),
+        ("--protocol auto", "--ssid 7", 0),
+        ("--protocol stamp --no-tlv", "", 0),
+    ] {
+        let responder = Responder::start(&format!("127.0.0.1:0 {far}"));
+        let done = run(&format!(
+            "sender {} --stamp -c 5 -i 5 --timeout 60 --json --tlv location --tlv direct-measurement {options}",
+            responder.at
+        ));
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        let session = done.session();
+        assert_eq!(session["packets"]["received"], 5, "{session}");
+        let findings = session["findings"].as_array().unwrap().iter();
+        let light: Vec<&Value> = findings.filter(|it| it["key"] == "twamp-light").collect();
+        assert_eq!(light.len(), usize::from(far != "--protocol auto"), "{far}");
+        if let Some(light) = light.first() {
+            assert_eq!(light["moved"], moved, "{far} {options}");
+            assert_eq!(light["is_ssid_missing"], !options.is_empty());
+            assert_eq!(light["is_unprocessed"], moved == 0);
+            assert!(!keys(&session).contains(&"ssid-missing"), "{session}");
+        }
+    }
+}
+
+#[cfg(feature = "report")]
+#[test]
+fn a_raw_file_has_packets_that_want_no_reply() {
+    let responder = Responder::start("127.0.0.1:0");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet");
+    let file = file.display();
+    let session = unanswered(&responder, &format!("--json --save {file}")).session();
+    let again = run(&format!("report {file} --json"));
+    assert_eq!(again.status, 0, "{}", again.stderr);
+    let read = again.session();
+    for key in ["packets", "departure", "findings", "availability"] {
+        assert_eq!(read[key], session[key], "{key}");
+    }
+    let table = run(&format!("report {file} --output csv")).stdout;
+    assert_eq!(table.matches(",unawaited").count(), 20, "{table}");
+}
