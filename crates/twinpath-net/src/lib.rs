@@ -22,6 +22,7 @@ pub mod interface;
 mod options;
 mod os;
 mod packet;
+mod ping;
 mod set;
 mod socket;
 pub mod stream;
@@ -31,6 +32,7 @@ pub use error::{BindError, SendError};
 pub use hardware::NoHardware;
 pub use options::{PathOptions, Role, SocketOptions, StampChoice};
 pub use packet::{IcmpError, IcmpKind, Outbound, QueueEvent, Quote};
+pub use ping::ping;
 pub use set::{SocketSet, Waker};
 pub use socket::{
     Device, EVENTS_AT_ONCE, TestSocket, interface_mtu, local_address_towards, reports_destination,

@@ -15,6 +15,7 @@ pub mod measure;
 #[cfg(feature = "control")]
 mod names;
 mod plan;
+pub mod probe;
 #[cfg(feature = "control")]
 mod random;
 mod reflect;
@@ -33,6 +34,7 @@ use twinpath_wire::{ErrorEstimate, TimeFormat};
 pub use error::{RunError, StartError, is_out_of_files};
 pub use plan::{FigureOptions, PortChoice, ResponderPlan, SenderPlan, Unavailable};
 pub use reflect::{OneWayReport, OneWaySession, ReflectorReport};
+pub use twinpath_net::clock::wall;
 pub use twinpath_net::file;
 pub use twinpath_net::{BindError, NoHardware, PathOptions, SendError, StampChoice};
 

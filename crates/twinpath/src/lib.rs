@@ -20,6 +20,7 @@ mod args;
 #[cfg(feature = "report")]
 mod captured;
 mod cmd;
+mod doctor;
 mod failure;
 mod files;
 #[cfg(feature = "report")]

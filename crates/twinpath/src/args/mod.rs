@@ -2,6 +2,7 @@
 
 #[cfg(feature = "control")]
 mod control;
+mod doctor;
 mod extensions;
 mod figures;
 mod hmac_keys;
@@ -28,6 +29,7 @@ pub(crate) use control::{
     ControlClientArgs, ControlCommand, ControlOptions, ControllerArgs, KeyOptions, ServerArgs,
     WireFormat,
 };
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use extensions::ExtensionOptions;
 pub(crate) use figures::FigureArgs;
 pub(crate) use hmac_keys::HmacKeyOptions;
@@ -143,6 +145,8 @@ pub(crate) enum Command {
     /// Re-render, merge or compare raw files and packet captures
     #[cfg(feature = "report")]
     Report(Box<ReportArgs>),
+    /// Find out what a far end speaks and does, and what is wrong with it
+    Doctor(Box<DoctorArgs>),
     /// List DSCP names, values and ToS octets
     Dscptable(DscptableArgs),
     /// Check this host's capabilities and run a loopback measurement

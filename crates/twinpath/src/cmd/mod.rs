@@ -3,6 +3,7 @@
 mod companions;
 #[cfg(feature = "control")]
 mod control;
+mod doctor;
 mod dscptable;
 mod ended_sessions;
 mod key_file;
@@ -53,6 +54,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Control(command) => control::run(&command, given),
         #[cfg(feature = "report")]
         Command::Report(args) => report::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Dscptable(args) => dscptable::run(args),
         Command::Selftest(args) => selftest::run(&args),
     }

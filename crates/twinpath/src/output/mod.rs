@@ -6,6 +6,7 @@ pub(crate) mod clocks;
 #[cfg(feature = "control")]
 pub(crate) mod controlclient;
 mod counts;
+pub(crate) mod doctor;
 pub(crate) mod dscptable;
 pub(crate) mod ends;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "control")]
 mod control;
+mod doctor;
 mod ends;
 mod key_file;
 mod lookups;
@@ -22,6 +23,7 @@ use std::hash::{BuildHasher as _, RandomState};
 pub(crate) use control::{
     EnvironmentPassphrase, PlannedControl, controlclients, controllers, server, unreflected,
 };
+pub(crate) use doctor::doctor;
 pub(crate) use ends::other_addresses;
 pub(crate) use key_file::{key_file, stamp_keys};
 pub(crate) use named_end::{Ends, NamedEnd};

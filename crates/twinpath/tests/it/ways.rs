@@ -64,7 +64,11 @@ fn two_links() -> Option<Hosts> {
 }
 
 fn responder(hosts: &Hosts, options: &str) -> Responder {
-    hosts.responder(&format!(":862 --json {options}"))
+    bound_responder(hosts, "", options)
+}
+
+fn bound_responder(hosts: &Hosts, address: &str, options: &str) -> Responder {
+    hosts.responder(&format!("{address}:862 --json {options}"))
 }
 
 /// What [`ASK`] prints; nothing without a reply.
@@ -210,8 +214,12 @@ fn a_reply_goes_to_another_address_where_that_is_allowed() {
 fn a_reply_on_the_same_link_leaves_by_it_though_the_route_says_another() {
     let Some(hosts) = two_links() else { return };
     let same_link = "800a00088001000400000001";
-    for (near, far) in [("10.99.0.1", "10.99.0.2"), ("fd99::1", "fd99::2")] {
-        let responder = responder(&hosts, "");
+    for (bound, near, far) in [
+        ("", "10.99.0.1", "10.99.0.2"),
+        ("10.99.0.2", "10.99.0.1", "10.99.0.2"),
+        ("", "fd99::1", "fd99::2"),
+    ] {
+        let responder = bound_responder(&hosts, bound, "");
         let ordinary = ask(&hosts, near, far, "80020004 00000000");
         assert!(
             ordinary.starts_with(&format!("{near} v0 {far} ")),

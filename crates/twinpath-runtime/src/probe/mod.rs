@@ -1,0 +1,10 @@
+//! Single exchanges with a far end, as they were sent and as they came back, without a judgement: for
+//! `twinpath doctor`.
+
+pub use twinpath_net::IcmpKind;
+
+mod reach;
+mod train;
+
+pub use reach::{ConnectSeen, Connection, PingSeen, connect_all, ping_all};
+pub use train::{Departure, Refusal, Reply, Train, TrainPacket, TrainSeen, run_trains};

@@ -1,0 +1,119 @@
+//! Whether addresses answer ICMP Echo, and what listens on TCP ports.
+
+use std::io::{self, Read};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Octets kept of what a service says first: a TWAMP greeting has 64.
+const SAID_OCTETS: usize = 128;
+const READ_EVERY: Duration = Duration::from_millis(50);
+/// Once something was said, how long the rest is waited for.
+const REST: Duration = Duration::from_millis(100);
+
+/// What a TCP port did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectSeen {
+    /// How long it took to find out.
+    pub took: Duration,
+    /// The outcome.
+    pub connection: Connection,
+}
+
+/// The outcome of a TCP connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// Something listens, and has said this first, by itself; at most 128 octets are kept.
+    Open(Vec<u8>),
+    /// Nothing listens.
+    Refused,
+    /// No answer in time.
+    Silent,
+    /// The system's error.
+    Failed(io::ErrorKind),
+}
+
+/// What an address did with an ICMP Echo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PingSeen {
+    /// It answered, so long after.
+    Answered(Duration),
+    /// No answer in time.
+    Silent,
+    /// This user may not ask.
+    NotPermitted,
+    /// The system's error.
+    Failed(io::ErrorKind),
+}
+
+/// Connects to each side by side, listens to what is said first, and closes without a word.
+pub fn connect_all(all: &[SocketAddr], timeout: Duration) -> Vec<ConnectSeen> {
+    each(all, |far| connect(far, timeout))
+}
+
+/// Sends an Echo to each side by side.
+pub fn ping_all(all: &[SocketAddr], timeout: Duration) -> Vec<PingSeen> {
+    each(all, |far| match twinpath_net::ping(far, timeout) {
+        Ok(Some(took)) => PingSeen::Answered(took),
+        Ok(None) => PingSeen::Silent,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => PingSeen::NotPermitted,
+        Err(error) => PingSeen::Failed(error.kind()),
+    })
+}
+
+/// What `ask` says of each, by a thread for each.
+fn each<T: Send>(all: &[SocketAddr], ask: impl Fn(SocketAddr) -> T + Sync) -> Vec<T> {
+    thread::scope(|scope| {
+        let threads: Vec<_> = all.iter().map(|far| scope.spawn(|| ask(*far))).collect();
+        let ended = threads.into_iter().zip(all);
+        ended
+            .map(|(thread, far)| thread.join().unwrap_or_else(|_| ask(*far)))
+            .collect()
+    })
+}
+
+fn connect(far: SocketAddr, timeout: Duration) -> ConnectSeen {
+    let begun = Instant::now();
+    let made = TcpStream::connect_timeout(&far, timeout);
+    let took = begun.elapsed();
+    let connection = match made {
+        Ok(stream) => {
+            let said = said_first(&stream, timeout.saturating_sub(took));
+            // It is closed in any case.
+            let _closed = stream.shutdown(Shutdown::Both);
+            Connection::Open(said)
+        }
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Connection::Refused,
+        Err(error) if is_over(&error) => Connection::Silent,
+        Err(error) => Connection::Failed(error.kind()),
+    };
+    ConnectSeen { took, connection }
+}
+
+fn said_first(mut stream: &TcpStream, patience: Duration) -> Vec<u8> {
+    let mut said = Vec::new();
+    let mut until = Instant::now() + patience;
+    let mut buffer = [0; SAID_OCTETS];
+    while Instant::now() < until && said.len() < SAID_OCTETS {
+        if stream.set_read_timeout(Some(READ_EVERY)).is_err() {
+            break;
+        }
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(octets) => {
+                said.extend_from_slice(buffer.get(..octets).unwrap_or_default());
+                until = until.min(Instant::now() + REST);
+            }
+            Err(error) if is_over(&error) || error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    said.truncate(SAID_OCTETS);
+    said
+}
+
+/// Its time is over.
+fn is_over(error: &io::Error) -> bool {
+    let kind = error.kind();
+    matches!(kind, io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
+}

@@ -1,0 +1,260 @@
+//! Datagrams from one port, and all that came back to it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use twinpath_net::{
+    IcmpKind, Outbound, PathOptions, QueueEvent, RecvBatch, SendError, SocketOptions, SocketSet,
+    TestSocket, clock,
+};
+use twinpath_wire::{Mono, Rung, Stamp, Tos};
+
+use crate::error::StartError;
+
+/// Datagrams taken at once.
+const BATCH: usize = 32;
+const SLOT_OCTETS: usize = 1 << 16;
+/// Of a train, so many replies for each packet are kept.
+const REPLIES_EACH: usize = 4;
+/// Once each packet is answered, how long copies of replies are still waited for.
+const LINGER: Duration = Duration::from_millis(30);
+const LONGEST_WAIT: Duration = Duration::from_millis(50);
+
+/// Datagrams from one port of this host.
+#[derive(Clone, Debug)]
+pub struct Train {
+    /// Where they go.
+    pub far: SocketAddr,
+    /// How they are sent.
+    pub path: PathOptions,
+    /// In this order.
+    pub packets: Vec<TrainPacket>,
+    /// Between departures.
+    pub interval: Duration,
+    /// How long replies are waited for after the last departure.
+    pub patience: Duration,
+}
+
+/// A datagram of a train.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrainPacket {
+    /// UDP payload.
+    pub octets: Vec<u8>,
+    /// ToS or Traffic Class octet.
+    pub tos: Tos,
+}
+
+/// What came of a train.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrainSeen {
+    /// Of each packet, in order.
+    pub departures: Vec<Departure>,
+    /// In the order of arrival.
+    pub replies: Vec<Reply>,
+    /// Further replies, which were not kept.
+    pub more_replies: u64,
+    /// ICMP errors, at most one for each packet.
+    pub refusals: Vec<Refusal>,
+}
+
+/// How a packet left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// Then.
+    Left(Stamp),
+    /// The system did not send it.
+    Failed(SendError),
+}
+
+/// A datagram that came to a train's port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// When.
+    pub at: Stamp,
+    /// Where from.
+    pub from: SocketAddr,
+    /// UDP payload.
+    pub octets: Vec<u8>,
+    /// TTL or Hop Limit on arrival.
+    pub ttl: Option<u8>,
+    /// ToS or Traffic Class octet on arrival.
+    pub tos: Option<Tos>,
+}
+
+/// An ICMP error about a packet of a train.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its kind.
+    pub kind: IcmpKind,
+    /// Who sent it.
+    pub from: Option<IpAddr>,
+}
+
+/// Sends trains side by side and waits for what comes back, until `stopped`. What came of each; `Err`: it has
+/// no socket.
+///
+/// # Errors
+/// [`StartError`]: the system has no more descriptors.
+pub fn run_trains(
+    trains: &[Train],
+    stopped: &dyn Fn() -> bool,
+) -> Result<Vec<Result<TrainSeen, twinpath_net::BindError>>, StartError> {
+    let (mut set, _waker) =
+        SocketSet::new().map_err(StartError::system("a descriptor to wait by"))?;
+    let start = clock::mono();
+    let mut running: Vec<_> = trains
+        .iter()
+        .map(|train| Running::new(train, start))
+        .collect();
+    for (place, (train, running)) in trains.iter().zip(&mut running).enumerate() {
+        let any = match train.far {
+            SocketAddr::V4(_) => IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+            SocketAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED),
+        };
+        let mut options = SocketOptions::sender(SocketAddr::new(any, 0), train.far);
+        options.path = train.path.clone();
+        match TestSocket::open(&options) {
+            Ok(socket) => set
+                .insert(place, socket)
+                .map_err(StartError::system("a descriptor to wait by"))?,
+            Err(error) => running.failed = Some(error),
+        }
+    }
+    let mut batch = RecvBatch::new(BATCH, SLOT_OCTETS);
+    let mut ready = Vec::new();
+    while !stopped() {
+        let now = clock::mono();
+        for (place, (train, running)) in trains.iter().zip(&mut running).enumerate() {
+            if let Some(socket) = set.get(place) {
+                running.depart(train, socket, now);
+                running.receive(train, socket, &mut batch);
+            }
+        }
+        let now = clock::mono();
+        let open = trains.iter().zip(&running);
+        let open = open.filter(|(_, running)| !running.is_over(now));
+        let Some(due) = open.map(|(train, running)| running.due(train)).min() else {
+            break;
+        };
+        set.wait(due.min(now + LONGEST_WAIT), &mut ready);
+    }
+    Ok(running.into_iter().map(Running::end).collect())
+}
+
+/// A train on its way.
+struct Running {
+    seen: TrainSeen,
+    failed: Option<twinpath_net::BindError>,
+    /// Keys of the packets that left.
+    keys: Vec<Option<u32>>,
+    next: Mono,
+    /// When nothing more is waited for.
+    end: Mono,
+    /// So much of it is known to be answered.
+    is_answered: bool,
+}
+
+impl Running {
+    fn new(train: &Train, start: Mono) -> Self {
+        let count = u32::try_from(train.packets.len()).unwrap_or(u32::MAX);
+        Self {
+            seen: TrainSeen::default(),
+            failed: None,
+            keys: Vec::new(),
+            next: start,
+            end: start + train.interval * count.saturating_sub(1) + train.patience,
+            is_answered: false,
+        }
+    }
+
+    /// Sends what is due.
+    fn depart(&mut self, train: &Train, socket: &TestSocket, now: Mono) {
+        while let Some(packet) = train.packets.get(self.keys.len())
+            && now >= self.next
+        {
+            let out = Outbound {
+                tos: Some(packet.tos),
+                ..Outbound::stamped(train.far)
+            };
+            let read = Stamp {
+                at: clock::wall(),
+                rung: Rung::User,
+            };
+            let sent = socket.send(&packet.octets, &out);
+            self.keys.push(sent.ok().flatten());
+            self.seen.departures.push(match sent {
+                Ok(_) => Departure::Left(read),
+                Err(error) => Departure::Failed(error),
+            });
+            self.next += train.interval;
+            self.end = self.end.max(now + train.patience);
+        }
+    }
+
+    fn receive(&mut self, train: &Train, socket: &TestSocket, batch: &mut RecvBatch) {
+        // An error that is pending there comes by the error queue too.
+        while let Ok(count @ 1..) = socket.receive(batch) {
+            for slot in 0..count {
+                if let Some((octets, received, arrival)) = batch.packet(slot)
+                    && let Some(octets) = octets.get(..received)
+                {
+                    if self.seen.replies.len() >= REPLIES_EACH * train.packets.len() {
+                        self.seen.more_replies += 1;
+                        continue;
+                    }
+                    self.seen.replies.push(Reply {
+                        at: arrival.at,
+                        from: arrival.from,
+                        octets: octets.to_vec(),
+                        ttl: arrival.ttl,
+                        tos: arrival.tos,
+                    });
+                }
+            }
+        }
+        let Self { seen, keys, .. } = self;
+        socket.drain_errors(&mut |event| match event {
+            QueueEvent::Sent { key, stamp } => {
+                let place = keys.iter().rposition(|sent| *sent == Some(key));
+                if let Some(departure) = place.and_then(|at| seen.departures.get_mut(at))
+                    && let Departure::Left(known) = departure
+                    && stamp.rung > known.rung
+                {
+                    *known = stamp;
+                }
+            }
+            QueueEvent::Icmp(error) if seen.refusals.len() < train.packets.len() => {
+                seen.refusals.push(Refusal {
+                    kind: error.kind,
+                    from: error.from,
+                });
+            }
+            QueueEvent::Icmp(_) => {}
+        });
+        let came = self.seen.replies.len() + self.seen.refusals.len();
+        if !self.is_answered
+            && self.keys.len() == train.packets.len()
+            && came >= train.packets.len()
+        {
+            self.is_answered = true;
+            self.end = self.end.min(clock::mono() + LINGER);
+        }
+    }
+
+    /// When it is looked at next.
+    fn due(&self, train: &Train) -> Mono {
+        if self.keys.len() < train.packets.len() {
+            self.next
+        } else {
+            self.end
+        }
+    }
+
+    fn is_over(&self, now: Mono) -> bool {
+        self.failed.is_some() || now >= self.end
+    }
+
+    fn end(self) -> Result<TrainSeen, twinpath_net::BindError> {
+        self.failed.map_or(Ok(self.seen), Err)
+    }
+}

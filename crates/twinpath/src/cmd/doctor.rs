@@ -1,0 +1,36 @@
+//! `twinpath doctor`.
+
+use std::io;
+
+use tracing::Level;
+
+use super::unwritten;
+use crate::args::DoctorArgs;
+use crate::doctor::{CHECKS, Network, Seen, examine, verdict};
+use crate::failure::{Exit, Failure};
+use crate::logs;
+use crate::output::style::Style;
+use crate::output::{doctor, stdout};
+use crate::plan;
+use crate::signals::Signals;
+
+pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
+    logs::start(&args.log, Level::WARN)?;
+    let signals = Signals::listen()?.with_hangups()?;
+    let far = plan::doctor(args, &plan::system_lookup)?;
+    let mut out = stdout();
+    if args.dry_run {
+        let written = doctor::dry_run(CHECKS, &far, args.json, &mut out);
+        return written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done));
+    }
+    let mut seen = Seen::new(far);
+    let stopped = || signals.stop_requested();
+    let checks = examine(CHECKS, &mut seen, &mut Network { stopped: &stopped });
+    let verdict = verdict(&seen, &checks);
+    let written = if args.json {
+        doctor::json(&seen, &checks, &verdict, &mut out)
+    } else {
+        doctor::text(&checks, &verdict, Style::of(&io::stdout()), &mut out)
+    };
+    written.map_or_else(|error| unwritten(&error), |()| Ok(verdict.exit))
+}

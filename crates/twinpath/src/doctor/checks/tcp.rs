@@ -1,0 +1,93 @@
+//! What listens on the TCP ports of TWAMP-Control and OWAMP-Control.
+
+use twinpath_runtime::probe::Connection;
+
+use crate::doctor::seen::at_port;
+use crate::doctor::{Ask, Check, Judged, Seen};
+
+const TWAMP: u16 = 862;
+const OWAMP: u16 = 861;
+const GREETING_OCTETS: usize = 64;
+
+/// TWAMP-Control's port.
+pub(super) struct Control;
+/// OWAMP-Control's port.
+pub(super) struct Owamp;
+
+impl Check for Control {
+    fn id(&self) -> &'static str {
+        "control.connect"
+    }
+
+    fn most(&self) -> usize {
+        4
+    }
+
+    fn asks(&self, seen: &Seen) -> Vec<Ask> {
+        asks(seen, TWAMP)
+    }
+
+    fn judge(&self, seen: &Seen) -> Judged {
+        let Some((far, connection)) = best(seen, TWAMP) else {
+            return Judged::skipped("no address");
+        };
+        match connection {
+            Connection::Open(said) if said.len() >= GREETING_OCTETS => {
+                Judged::ok(format!("{far} takes control connections and greets"))
+            }
+            Connection::Open(said) if said.is_empty() => {
+                Judged::warn(format!("{far} takes connections and says nothing"))
+                    .advise("a TWAMP server may be there that does not serve this address: see its log and its list of clients")
+            }
+            Connection::Open(_) => Judged::warn(format!("{far} is another service's: it says no TWAMP greeting")),
+            Connection::Refused => Judged::skipped(format!("no TWAMP server: nothing listens on TCP port {TWAMP}")),
+            Connection::Silent => Judged::unknown(format!("no answer from TCP port {TWAMP}: filtered, or no host has that address"))
+                .advise(format!("if there is a TWAMP server, open TCP port {TWAMP} to this host")),
+            Connection::Failed(kind) => Judged::unknown(format!("no connection to {far}: {kind}")),
+        }
+    }
+}
+
+impl Check for Owamp {
+    fn id(&self) -> &'static str {
+        "reach.owamp"
+    }
+
+    fn most(&self) -> usize {
+        4
+    }
+
+    fn asks(&self, seen: &Seen) -> Vec<Ask> {
+        asks(seen, OWAMP)
+    }
+
+    fn judge(&self, seen: &Seen) -> Judged {
+        match best(seen, OWAMP) {
+            Some((far, Connection::Open(said))) if said.len() >= GREETING_OCTETS => Judged::ok(
+                format!("{far} is an OWAMP server: it measures one way, with other programs"),
+            ),
+            _ => Judged::skipped("no OWAMP server"),
+        }
+    }
+}
+
+fn asks(seen: &Seen, port: u16) -> Vec<Ask> {
+    seen.addresses()
+        .map(|far| Ask::Connect(at_port(far, port)))
+        .collect()
+}
+
+/// Of the addresses, what the one that did most did.
+fn best(seen: &Seen, port: u16) -> Option<(std::net::SocketAddr, &Connection)> {
+    let rank = |connection: &Connection| match connection {
+        Connection::Open(said) => 100 + said.len(),
+        Connection::Refused => 3,
+        Connection::Silent => 2,
+        Connection::Failed(_) => 1,
+    };
+    let each = seen.addresses().filter_map(|far| {
+        let far = at_port(far, port);
+        Some((far, &seen.connection(far)?.connection))
+    });
+    each.max_by_key(|(_, connection)| rank(connection))
+}

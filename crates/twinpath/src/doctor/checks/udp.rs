@@ -1,0 +1,138 @@
+//! What happens to datagrams on the UDP ports that reflectors have.
+
+use std::net::SocketAddr;
+
+use twinpath_runtime::probe::IcmpKind;
+
+use crate::doctor::seen::at_port;
+use crate::doctor::train::{LIGHT, STAMP};
+use crate::doctor::{Ask, Check, Exchange, Judged, Seen};
+
+pub(super) struct Udp;
+
+/// What a port did, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Port {
+    Reflects,
+    /// From another address or port.
+    Elsewhere(SocketAddr),
+    Echoes,
+    /// Something that is no reply.
+    Other,
+    Closed,
+    Prohibited,
+    Unreachable,
+    NotSent,
+    Silent,
+}
+
+impl Check for Udp {
+    fn id(&self) -> &'static str {
+        "reach.udp"
+    }
+
+    fn most(&self) -> usize {
+        8 * (LIGHT.count + STAMP.count)
+    }
+
+    fn asks(&self, seen: &Seen) -> Vec<Ask> {
+        let of = |far| [Ask::Train(far, &LIGHT), Ask::Train(far, &STAMP)];
+        seen.places().into_iter().flat_map(of).collect()
+    }
+
+    fn judge(&self, seen: &Seen) -> Judged {
+        let places = seen.places();
+        let of = |far: &SocketAddr| Some((*far, port(seen, *far)?));
+        let mut ports: Vec<(SocketAddr, Port)> = places.iter().filter_map(of).collect();
+        ports.sort_by_key(|(_, port)| *port);
+        let Some((far, best)) = ports.first().copied() else {
+            return Judged::skipped("nothing was sent");
+        };
+        let listed: Vec<_> = ports
+            .iter()
+            .map(|(far, port)| serde_json::json!({"port": far.to_string(), "state": port.name()}))
+            .collect();
+        let all = names(ports.iter().map(|(far, _)| *far));
+        let judged = match best {
+            Port::Reflects => Judged::ok(format!("{far} reflects test packets")),
+            Port::Elsewhere(from) => Judged::warn(format!("packets to {far} are answered from {from}: NAT, or a host with several addresses"))
+                .advise(format!("measure {from}, or have the far end answer from the address that was asked")),
+            Port::Echoes => Judged::fail(format!("{far} sends packets back unchanged: an echo service, no reflector"))
+                .advise("configure a TWAMP or STAMP reflector there, or give its port"),
+            Port::Other => Judged::fail(format!("{far} answers, and not with TWAMP or STAMP"))
+                .advise("give the reflector's port: twinpath doctor FAR:PORT"),
+            Port::Closed => Judged::fail(format!("nothing listens on {all}"))
+                .advise("start the reflector, or give its port: twinpath doctor FAR:PORT"),
+            Port::Prohibited => Judged::fail(format!("a firewall rejects packets to {all}"))
+                .advise("open these UDP ports to this host"),
+            Port::Unreachable => Judged::fail(format!("routers say that {all} cannot be reached"))
+                .advise("look at the routes to the far end"),
+            Port::NotSent => Judged::fail(format!("this host cannot send to {all}")).advise("look at its addresses and routes"),
+            Port::Silent => Judged::fail(format!("no answer from {all}: filtered on the way, or the reflector does not answer this host"))
+                .advise("allow this host on the reflector, and open these UDP ports on the way"),
+        };
+        judged.with("ports", listed)
+    }
+}
+
+impl Port {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Reflects => "reflects",
+            Self::Elsewhere(_) => "answers-from-elsewhere",
+            Self::Echoes => "echoes",
+            Self::Other => "other-protocol",
+            Self::Closed => "closed",
+            Self::Prohibited => "prohibited",
+            Self::Unreachable => "unreachable",
+            Self::NotSent => "not-sent",
+            Self::Silent => "silent",
+        }
+    }
+}
+
+fn port(seen: &Seen, far: SocketAddr) -> Option<Port> {
+    let both = [&LIGHT, &STAMP]
+        .into_iter()
+        .filter_map(|kind| seen.train(far, kind));
+    both.map(|exchange| of_exchange(&exchange)).min()
+}
+
+fn of_exchange(exchange: &Exchange<'_>) -> Port {
+    let far = exchange.far;
+    if let Some((reply, _)) = exchange.replies().next() {
+        return if at_port(reply.from, 0).ip() == far.ip() && reply.from.port() == far.port() {
+            Port::Reflects
+        } else {
+            Port::Elsewhere(reply.from)
+        };
+    }
+    if exchange.echoed() > 0 {
+        return Port::Echoes;
+    }
+    if !exchange.seen.replies.is_empty() {
+        return Port::Other;
+    }
+    if let Some(refusal) = exchange.seen.refusals.first() {
+        return match refusal.kind {
+            IcmpKind::PortUnreachable => Port::Closed,
+            IcmpKind::Prohibited => Port::Prohibited,
+            IcmpKind::HostUnreachable
+            | IcmpKind::NetworkUnreachable
+            | IcmpKind::TooBig { .. }
+            | IcmpKind::TtlExceeded
+            | IcmpKind::Other { .. } => Port::Unreachable,
+        };
+    }
+    let is_unsent =
+        |departure: &_| matches!(departure, twinpath_runtime::probe::Departure::Failed(_));
+    if exchange.seen.departures.iter().all(is_unsent) {
+        return Port::NotSent;
+    }
+    Port::Silent
+}
+
+fn names(all: impl Iterator<Item = SocketAddr>) -> String {
+    let names: Vec<String> = all.map(|far| far.to_string()).collect();
+    names.join(", ")
+}

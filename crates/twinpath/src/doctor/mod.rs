@@ -1,0 +1,169 @@
+//! `twinpath doctor`: what a far end speaks and does, and what is wrong with it.
+//!
+//! A check is a file in `checks`: what it asks of the far end, how it judges what came back, its advice; and a
+//! line in [`CHECKS`]. Judging is pure. [`examine`] asks what the checks ask, as often as they ask more,
+//! by a [`World`]: the network, or in tests a far end that errs in a defined way.
+
+mod ask;
+mod checks;
+#[cfg(test)]
+mod fakes;
+mod network;
+mod seen;
+mod train;
+mod verdict;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+pub(crate) use ask::{Answer, Ask};
+pub(crate) use checks::CHECKS;
+pub(crate) use network::Network;
+pub(crate) use seen::{Exchange, FarEndPlan, Seen};
+pub(crate) use verdict::{Verdict, verdict};
+
+/// Packets and connections of all checks together, at most.
+pub(crate) const MOST_PACKETS: usize = 400;
+
+/// Something that is found out about a far end.
+pub(crate) trait Check: Sync {
+    /// Its name in JSON, for good: `subject.aspect`.
+    fn id(&self) -> &'static str;
+
+    /// What it asks at most: packets, ICMP Echos and TCP connections.
+    fn most(&self) -> usize;
+
+    /// What it needs to know beyond `seen`. It is asked again with the answers, until it needs no more.
+    fn asks(&self, seen: &Seen) -> Vec<Ask>;
+
+    /// What `seen` says.
+    fn judge(&self, seen: &Seen) -> Judged;
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Status {
+    /// As it must be.
+    Ok,
+    /// It works, and something about it can mislead or hinder.
+    Warn,
+    /// It does not work, or not as the standard demands.
+    Fail,
+    /// What came back does not tell.
+    Unknown,
+    /// There was no reason to ask.
+    Skipped,
+}
+
+/// What a check says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Judged {
+    pub(crate) status: Status,
+    /// What was found, in one sentence without a full stop.
+    pub(crate) finding: String,
+    /// What to do about it, in one clause.
+    pub(crate) advice: Option<String>,
+    /// The same for programs.
+    pub(crate) data: Map<String, Value>,
+}
+
+impl Judged {
+    pub(crate) fn new(status: Status, finding: impl Into<String>) -> Self {
+        Self {
+            status,
+            finding: finding.into(),
+            advice: None,
+            data: Map::new(),
+        }
+    }
+
+    pub(crate) fn ok(finding: impl Into<String>) -> Self {
+        Self::new(Status::Ok, finding)
+    }
+
+    pub(crate) fn warn(finding: impl Into<String>) -> Self {
+        Self::new(Status::Warn, finding)
+    }
+
+    pub(crate) fn fail(finding: impl Into<String>) -> Self {
+        Self::new(Status::Fail, finding)
+    }
+
+    pub(crate) fn unknown(finding: impl Into<String>) -> Self {
+        Self::new(Status::Unknown, finding)
+    }
+
+    /// Not asked, because of this.
+    pub(crate) fn skipped(why: impl Into<String>) -> Self {
+        Self::new(Status::Skipped, why)
+    }
+
+    pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.data.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+/// A check's name and what it says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Checked {
+    pub(crate) id: &'static str,
+    #[serde(flatten)]
+    pub(crate) judged: Judged,
+}
+
+/// Where questions are answered.
+pub(crate) trait World {
+    /// Asks all at once; the answers in their order. Fewer answers: it was stopped.
+    fn ask(&mut self, asks: &[Ask]) -> Vec<Answer>;
+}
+
+/// Finds out what the checks need, and judges.
+pub(crate) fn examine(
+    checks: &[&dyn Check],
+    seen: &mut Seen,
+    world: &mut dyn World,
+) -> Vec<Checked> {
+    let mut asked = vec![0; checks.len()];
+    loop {
+        let mut asks: Vec<Ask> = Vec::new();
+        for (check, asked) in checks.iter().zip(&mut asked) {
+            for ask in check.asks(seen) {
+                if seen.has(&ask) || asks.contains(&ask) {
+                    continue;
+                }
+                // What --dry-run says beforehand holds.
+                let cost = ask.packets();
+                if *asked + cost <= check.most() {
+                    *asked += cost;
+                    asks.push(ask);
+                }
+            }
+        }
+        if asks.is_empty() {
+            break;
+        }
+        let answers = world.ask(&asks);
+        let is_stopped = answers.len() < asks.len();
+        for (ask, answer) in asks.into_iter().zip(answers) {
+            seen.add(ask, answer);
+        }
+        if is_stopped {
+            break;
+        }
+    }
+    let judged = checks.iter().map(|check| Checked {
+        id: check.id(),
+        judged: check.judge(seen),
+    });
+    judged.collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! What is known of a far end.
+
+use std::net::SocketAddr;
+
+use twinpath_runtime::probe::{ConnectSeen, PingSeen, Reply, TrainSeen};
+use twinpath_wire::{LIGHT_PORT, ReplyHead, TWAMP_TEST_PORT};
+
+use super::ask::{Answer, Ask};
+use super::train::{self, TrainKind};
+
+/// What is to be examined.
+#[derive(Clone, Debug)]
+pub(crate) struct FarEndPlan {
+    /// As the user gave it.
+    pub(crate) name: String,
+    /// Of the name, at most some.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// The UDP port that was given.
+    pub(crate) port: Option<u16>,
+}
+
+/// All that was found out, and what was to be examined.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) plan: FarEndPlan,
+    answers: Vec<(Ask, Answer)>,
+}
+
+/// Datagrams to a port and what came of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exchange<'a> {
+    pub(crate) far: SocketAddr,
+    pub(crate) requests: &'a [Vec<u8>],
+    pub(crate) seen: &'a TrainSeen,
+}
+
+impl Seen {
+    pub(crate) fn new(plan: FarEndPlan) -> Self {
+        Self {
+            plan,
+            answers: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, ask: Ask, answer: Answer) {
+        self.answers.push((ask, answer));
+    }
+
+    pub(crate) fn has(&self, ask: &Ask) -> bool {
+        self.answers.iter().any(|(asked, _)| asked == ask)
+    }
+
+    /// Addresses, with port 0.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.plan.addresses.iter().map(|far| at_port(*far, 0))
+    }
+
+    /// UDP ports to look at: the given one, or those that reflectors use.
+    pub(crate) fn ports(&self) -> Vec<u16> {
+        match self.plan.port {
+            Some(port) => vec![port],
+            None => vec![TWAMP_TEST_PORT, LIGHT_PORT],
+        }
+    }
+
+    /// Each of these ports of each address.
+    pub(crate) fn places(&self) -> Vec<SocketAddr> {
+        let ports = self.ports();
+        let of = |far: SocketAddr| ports.iter().map(move |port| at_port(far, *port));
+        self.plan
+            .addresses
+            .iter()
+            .flat_map(|far| of(*far))
+            .collect()
+    }
+
+    pub(crate) fn ping(&self, far: SocketAddr) -> Option<PingSeen> {
+        self.answers
+            .iter()
+            .find_map(|(ask, answer)| match (ask, answer) {
+                (Ask::Ping(asked), Answer::Ping(seen)) if *asked == far => Some(*seen),
+                _ => None,
+            })
+    }
+
+    pub(crate) fn connection(&self, far: SocketAddr) -> Option<&ConnectSeen> {
+        self.answers
+            .iter()
+            .find_map(|(ask, answer)| match (ask, answer) {
+                (Ask::Connect(asked), Answer::Connect(seen)) if *asked == far => Some(seen),
+                _ => None,
+            })
+    }
+
+    /// What came of such a train to `far`; `None`: it was not sent.
+    pub(crate) fn train(&self, far: SocketAddr, kind: &'static TrainKind) -> Option<Exchange<'_>> {
+        self.trains(kind).find(|exchange| exchange.far == far)
+    }
+
+    /// What came of such trains, wherever they went.
+    pub(crate) fn trains(&self, kind: &'static TrainKind) -> impl Iterator<Item = Exchange<'_>> {
+        self.answers
+            .iter()
+            .filter_map(move |(ask, answer)| match (ask, answer) {
+                (Ask::Train(far, asked), Answer::Train(requests, Ok(seen))) if *asked == kind => {
+                    Some(Exchange {
+                        far: *far,
+                        requests,
+                        seen,
+                    })
+                }
+                _ => None,
+            })
+    }
+
+    /// Where TWAMP Light is answered: the first place.
+    pub(crate) fn light(&self) -> Option<Exchange<'_>> {
+        self.trains(&train::LIGHT).find(Exchange::is_answered)
+    }
+
+    /// Where STAMP is answered as such, or at least as TWAMP Light.
+    pub(crate) fn stamp(&self) -> Option<Exchange<'_>> {
+        self.trains(&train::STAMP).find(Exchange::is_answered)
+    }
+}
+
+impl<'a> Exchange<'a> {
+    /// Replies to the request at this place, as far as their layout is that of open packets.
+    pub(crate) fn replies_to(
+        &self,
+        place: usize,
+    ) -> impl Iterator<Item = (&'a Reply, &'a ReplyHead)> {
+        let request = self.requests.get(place).map_or(&[][..], Vec::as_slice);
+        self.replies().filter(move |(_, head)| {
+            let number = request
+                .first_chunk()
+                .map(|number| u32::from_be_bytes(*number));
+            number == Some(head.sender_seq.get())
+        })
+    }
+
+    /// Replies of open packets' layout: those that have the number and the time of a request.
+    pub(crate) fn replies(&self) -> impl Iterator<Item = (&'a Reply, &'a ReplyHead)> {
+        let requests = self.requests;
+        self.seen.replies.iter().filter_map(move |reply| {
+            let (head, _) = ReplyHead::view(&reply.octets).ok()?;
+            // Its Sequence Number and Timestamp, of a request.
+            let copied = reply.octets.get(24..36)?;
+            let is_ours = requests
+                .iter()
+                .any(|request| request.get(..12) == Some(copied));
+            is_ours.then_some((reply, head))
+        })
+    }
+
+    /// At least one reply came that is one.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.replies().next().is_some()
+    }
+
+    /// Requests that came back as they were sent.
+    pub(crate) fn echoed(&self) -> usize {
+        let replies = self.seen.replies.iter();
+        replies
+            .filter(|reply| self.requests.contains(&reply.octets))
+            .count()
+    }
+}
+
+/// The address with another port.
+pub(crate) fn at_port(mut far: SocketAddr, port: u16) -> SocketAddr {
+    far.set_port(port);
+    far
+}

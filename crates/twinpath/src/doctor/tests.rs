@@ -1,0 +1,139 @@
+//! Checks against far ends in memory. Each error is found by the check that it concerns.
+
+use twinpath_runtime::probe::{Connection, IcmpKind, PingSeen};
+
+use super::fakes::{FakeFar, Request, Sent};
+use super::*;
+use crate::failure::Exit;
+
+const FAR: &str = "203.0.113.7:0";
+
+/// What the checks say of `far`, and the verdict.
+fn examined(mut far: FakeFar, port: Option<u16>) -> (Vec<Checked>, Verdict) {
+    let mut seen = Seen::new(FarEndPlan {
+        name: "r1".to_owned(),
+        addresses: vec![FAR.parse().unwrap()],
+        port,
+    });
+    let checks = examine(CHECKS, &mut seen, &mut far);
+    let most: usize = CHECKS.iter().map(|check| check.most()).sum();
+    assert!(far.asked <= most, "{} asked, {most} announced", far.asked);
+    let verdict = verdict(&seen, &checks);
+    (checks, verdict)
+}
+
+/// Names of the checks with this status.
+fn with(checks: &[Checked], status: Status) -> Vec<&'static str> {
+    let of = checks
+        .iter()
+        .filter(|checked| checked.judged.status == status);
+    of.map(|checked| checked.id).collect()
+}
+
+#[test]
+fn names_are_each_of_one_check() {
+    let mut names: Vec<_> = CHECKS.iter().map(|check| check.id()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), CHECKS.len());
+}
+
+#[test]
+fn nothing_is_wrong_with_a_far_end_that_does_all_as_it_must() {
+    let (checks, verdict) = examined(FakeFar::honest(), None);
+    assert_eq!(with(&checks, Status::Fail), [""; 0]);
+    assert_eq!(with(&checks, Status::Warn), [""; 0]);
+    assert_eq!(with(&checks, Status::Unknown), [""; 0]);
+    assert_eq!(verdict.exit, Exit::Done);
+    assert_eq!(
+        verdict.command.as_deref(),
+        Some("twinpath sender r1 --stamp")
+    );
+}
+
+#[test]
+fn a_far_end_that_does_not_answer_is_described_by_what_came_back() {
+    let deaf = |_: &Request<'_>, _: Vec<Sent>| Vec::new();
+    for (closed, finding) in [
+        (Some(IcmpKind::PortUnreachable), "nothing listens on"),
+        (Some(IcmpKind::Prohibited), "a firewall rejects"),
+        (Some(IcmpKind::HostUnreachable), "routers say"),
+        (None, "no answer from"),
+    ] {
+        let far = FakeFar {
+            ports: Vec::new(),
+            closed,
+            ping: PingSeen::Silent,
+            ..FakeFar::erring(deaf)
+        };
+        let (checks, verdict) = examined(far, None);
+        assert_eq!(with(&checks, Status::Fail), ["reach.udp"]);
+        let udp = checks
+            .iter()
+            .find(|checked| checked.id == "reach.udp")
+            .unwrap();
+        assert!(udp.judged.finding.starts_with(finding), "{udp:?}");
+        assert_eq!((verdict.exit, verdict.command), (Exit::CouldNot, None));
+    }
+}
+
+#[test]
+fn each_error_is_found_by_its_check() {
+    let errors: [(&str, &str, FakeFar); 3] = [
+        (
+            "reach.udp",
+            "sends packets back unchanged",
+            FakeFar::erring(|request, replies| {
+                let echo = |reply: Sent| Sent {
+                    octets: request.octets.to_vec(),
+                    ..reply
+                };
+                replies.into_iter().map(echo).collect()
+            }),
+        ),
+        (
+            "reach.udp",
+            "are answered from 203.0.113.8:862",
+            FakeFar::erring(|_, mut replies| {
+                for reply in &mut replies {
+                    reply.from = "203.0.113.8:862".parse().unwrap();
+                }
+                replies
+            }),
+        ),
+        (
+            "stamp.answers",
+            "another Session Identifier",
+            FakeFar::changing(|_, reply| reply[14..16].copy_from_slice(&[1, 2])),
+        ),
+    ];
+    for (id, finding, far) in errors {
+        let (checks, _) = examined(far, None);
+        let found = checks.iter().find(|checked| checked.id == id).unwrap();
+        assert!(found.judged.finding.contains(finding), "{found:?}");
+        assert!(
+            matches!(found.judged.status, Status::Fail | Status::Warn),
+            "{found:?}"
+        );
+        assert!(found.judged.advice.is_some(), "{found:?}");
+    }
+}
+
+#[test]
+fn what_listens_on_the_control_port_is_told_by_what_it_says() {
+    for (said, status) in [
+        (vec![0; 64], Status::Ok),
+        (Vec::new(), Status::Warn),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n".to_vec(), Status::Warn),
+    ] {
+        let far = FakeFar {
+            tcp: vec![(862, Connection::Open(said))],
+            ..FakeFar::honest()
+        };
+        let (checks, _) = examined(far, None);
+        let control = checks
+            .iter()
+            .find(|checked| checked.id == "control.connect");
+        assert_eq!(control.unwrap().judged.status, status);
+    }
+}

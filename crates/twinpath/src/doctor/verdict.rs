@@ -1,0 +1,94 @@
+//! What it all comes to: one sentence, and the command that measures this far end.
+
+use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
+
+use super::{Checked, Seen, Status};
+use crate::failure::Exit;
+
+/// One sentence, and what follows from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) sentence: String,
+    /// The command that measures this far end best; `None`: nothing answers.
+    pub(crate) command: Option<String>,
+    pub(crate) exit: Exit,
+}
+
+pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
+    let name = &seen.plan.name;
+    let is_ok = |id: &str| {
+        let found = checks.iter().find(|checked| checked.id == id);
+        found.is_some_and(|checked| checked.judged.status == Status::Ok)
+    };
+    let mut speaks = Vec::new();
+    let (light, stamp) = (seen.light(), seen.stamp());
+    let stamp = stamp.filter(|_| is_ok("stamp.answers"));
+    let at = |default: u16, port: u16| {
+        if port == default {
+            String::new()
+        } else {
+            format!(":{port}")
+        }
+    };
+    let mut command = None;
+    if let Some(stamp) = stamp {
+        let port = stamp.far.port();
+        speaks.push(format!("STAMP (UDP port {port})"));
+        command = Some(format!(
+            "twinpath sender {name}{} --stamp",
+            at(TWAMP_TEST_PORT, port)
+        ));
+    }
+    if let Some(light) = light {
+        let port = light.far.port();
+        speaks.push(format!("TWAMP Light (UDP port {port})"));
+        command =
+            command.or_else(|| Some(format!("twinpath sender {name}{}", at(LIGHT_PORT, port))));
+    }
+    if is_ok("control.connect") {
+        speaks.push("TWAMP-Control".to_owned());
+        command = command.or_else(|| Some(format!("twinpath controller {name}")));
+    }
+    let failed = checks
+        .iter()
+        .filter(|checked| checked.judged.status == Status::Fail)
+        .count();
+    let warned = checks
+        .iter()
+        .filter(|checked| checked.judged.status == Status::Warn)
+        .count();
+    let Some((last, others)) = speaks.split_last() else {
+        return Verdict {
+            sentence: format!("{name} answers neither TWAMP nor STAMP"),
+            command: None,
+            exit: Exit::CouldNot,
+        };
+    };
+    let speaks = if others.is_empty() {
+        last.clone()
+    } else {
+        format!("{} and {last}", others.join(", "))
+    };
+    let (rest, exit) = match (failed, warned) {
+        (0, 0) => ("and nothing is wrong with it".to_owned(), Exit::Done),
+        (0, warned) => (
+            format!(
+                "with {}",
+                crate::output::units::count(warned as u64, "warning", "warnings")
+            ),
+            Exit::Done,
+        ),
+        (failed, _) => (
+            format!(
+                "and {} failed",
+                crate::output::units::count(failed as u64, "check", "checks")
+            ),
+            Exit::AllLost,
+        ),
+    };
+    Verdict {
+        sentence: format!("{name} speaks {speaks}, {rest}"),
+        command,
+        exit,
+    }
+}

@@ -1,0 +1,124 @@
+//! What `twinpath doctor` found, as text and as JSON.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::style::Style;
+use super::units::{count, wrapped_to};
+use crate::doctor::{Check, Checked, FarEndPlan, MOST_PACKETS, Seen, Status, Verdict};
+
+const SCHEMA: &str = "twinpath-doctor-1";
+const WIDTH: usize = 80;
+/// Where findings begin.
+const INDENT: usize = 9;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    far: &'a str,
+    verdict: &'a str,
+    /// What measures it best.
+    command: Option<&'a str>,
+    checks: &'a [Checked],
+}
+
+pub(crate) fn json(
+    seen: &Seen,
+    checks: &[Checked],
+    verdict: &Verdict,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let document = Document {
+        schema: SCHEMA,
+        far: &seen.plan.name,
+        verdict: &verdict.sentence,
+        command: verdict.command.as_deref(),
+        checks,
+    };
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    writeln!(out)?;
+    out.flush()
+}
+
+/// The verdict first; then a row for each check that ran; then what to type.
+pub(crate) fn text(
+    checks: &[Checked],
+    verdict: &Verdict,
+    style: Style,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    writeln!(
+        out,
+        "{}\n",
+        style.heading(&wrapped_to(&verdict.sentence, 0, WIDTH))
+    )?;
+    for Checked { judged, .. } in checks
+        .iter()
+        .filter(|checked| checked.judged.status != Status::Skipped)
+    {
+        let word = status(judged.status);
+        let text = wrapped_to(&format!("{word:INDENT$}{}", judged.finding), INDENT, WIDTH);
+        let shown = match judged.status {
+            Status::Warn | Status::Fail => text.replacen(word, &style.warning(word), 1),
+            Status::Ok | Status::Unknown | Status::Skipped => text,
+        };
+        writeln!(out, "{shown}")?;
+        if let Some(advice) = &judged.advice {
+            let advice = wrapped_to(&format!("to do: {advice}"), 7, WIDTH - INDENT);
+            let pad = " ".repeat(INDENT);
+            for line in advice.lines() {
+                writeln!(out, "{pad}{line}")?;
+            }
+        }
+    }
+    if let Some(command) = &verdict.command {
+        writeln!(out, "\nMeasure it with: {command}")?;
+    }
+    out.flush()
+}
+
+/// What would be sent at most.
+pub(crate) fn dry_run(
+    checks: &[&dyn Check],
+    far: &FarEndPlan,
+    json: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let each = checks.iter().map(|check| (check.id(), check.most()));
+    let all: usize = each
+        .clone()
+        .map(|(_, most)| most)
+        .sum::<usize>()
+        .min(MOST_PACKETS);
+    if json {
+        let checks: serde_json::Map<_, _> = each
+            .map(|(id, most)| (id.to_owned(), most.into()))
+            .collect();
+        let document = serde_json::json!({
+            "schema": SCHEMA, "far": far.name, "most_packets": all, "checks": checks,
+        });
+        serde_json::to_writer_pretty(&mut *out, &document)?;
+        writeln!(out)?;
+    } else {
+        writeln!(out, "Sends to {} at most:", far.name)?;
+        for (id, most) in each {
+            writeln!(out, "  {id:30} {}", count(most as u64, "packet", "packets"))?;
+        }
+        writeln!(
+            out,
+            "All together at most {all} packets, ICMP Echos and TCP connections; what several checks ask is sent once."
+        )?;
+    }
+    out.flush()
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Ok => "ok",
+        Status::Warn => "warning",
+        Status::Fail => "FAILED",
+        Status::Unknown => "unknown",
+        Status::Skipped => "skipped",
+    }
+}

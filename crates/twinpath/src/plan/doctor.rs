@@ -1,0 +1,38 @@
+//! What is to be examined.
+
+use std::fmt::Write as _;
+
+use super::ends::{one_host, usable};
+use super::resolve::{Family, Lookup, resolve};
+use crate::args::DoctorArgs;
+use crate::doctor::FarEndPlan;
+use crate::failure::Failure;
+
+/// Addresses of one name that are examined.
+const MOST_ADDRESSES: usize = 4;
+
+/// The far end and its addresses.
+///
+/// # Errors
+/// It has none that can be examined.
+pub(crate) fn doctor(args: &DoctorArgs, lookup: Lookup<'_>) -> Result<FarEndPlan, Failure> {
+    let family = Family::only(args.ipv4, args.ipv6);
+    let all = resolve(&args.far.host, 0, family, lookup)?;
+    let each = all.into_iter().map(|far| one_host(far.ip()).map(|()| far));
+    let mut addresses = usable(each)?;
+    addresses.dedup();
+    addresses.truncate(MOST_ADDRESSES);
+    let mut name = args.far.host.to_string();
+    if name.contains(':') {
+        name = format!("[{name}]");
+    }
+    if let Some(port) = args.far.port {
+        // A string has room for it.
+        let _written = write!(name, ":{port}");
+    }
+    Ok(FarEndPlan {
+        name,
+        addresses,
+        port: args.far.port,
+    })
+}
