@@ -28,7 +28,7 @@ impl Slots {
         }
     }
 
-    fn slot(&mut self, index: usize) -> Option<&mut [u8]> {
+    pub(crate) fn slot(&mut self, index: usize) -> Option<&mut [u8]> {
         let start = index * self.octets;
         self.data.get_mut(start..start + self.octets)
     }

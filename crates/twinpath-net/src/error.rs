@@ -48,6 +48,14 @@ pub enum BindError {
         /// The system's error.
         source: io::Error,
     },
+    /// No packet socket on a member of a link.
+    #[error("cannot send and receive by member {name} alone: {source}")]
+    Member {
+        /// The interface.
+        name: String,
+        /// The system's error.
+        source: io::Error,
+    },
     /// An option that the run depends on was refused.
     #[error("cannot set {what} on {addr}: {source}")]
     Option {
@@ -98,6 +106,12 @@ impl BindError {
     pub(crate) fn of_interface(name: &str) -> impl FnOnce(io::Error) -> Self {
         let name = name.to_owned();
         |source| Self::Interface { name, source }
+    }
+
+    /// Why there is no packet socket on an interface.
+    pub(crate) fn of_member(name: &str) -> impl FnOnce(io::Error) -> Self {
+        let name = name.to_owned();
+        |source| Self::Member { name, source }
     }
 
     /// Why an option of a socket could not be set.

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::batch::{self, RecvBatch, SendBatch};
 use crate::error::{BindError, SendError};
@@ -25,6 +26,7 @@ pub struct TestSocket {
     local: SocketAddr,
     options: SocketOptions,
     device: Option<Device>,
+    is_over_member: bool,
 }
 
 /// The interface that a socket is bound to.
@@ -92,7 +94,67 @@ impl TestSocket {
                 near: local,
                 ..options.clone()
             },
+            is_over_member: false,
         })
+    }
+
+    /// Another socket with the same options and the port of this one, over one member of a link alone (a
+    /// bond, a team, a bridge), whatever member the link would choose. It gets the datagrams that come by
+    /// the member too. Packets are not fragmented. A sender's has one address, and sends to its far end
+    /// alone; a reflector's gets those to any address where this socket is bound to any, also
+    /// packets that are to be forwarded, and sends to those that it has received from.
+    ///
+    /// # Errors
+    /// [`BindError`]: no such interface, or no privilege.
+    pub fn over_member(&self, member: &str) -> Result<Self, BindError> {
+        #[cfg(linux_sockets)]
+        if let Inner::Stamped(_) = &self.inner {
+            let socket = os::linux::socket::Socket::over_member(&self.options, member)?;
+            let local = socket.member_address().unwrap_or(self.local);
+            let index = interface::index_of(member).unwrap_or(0);
+            return Ok(Self {
+                inner: Inner::Stamped(socket),
+                local,
+                device: Some(Device {
+                    name: member.to_owned(),
+                    index,
+                }),
+                options: self.options.clone(),
+                is_over_member: true,
+            });
+        }
+        Err(BindError::of_member(member)(
+            io::ErrorKind::Unsupported.into(),
+        ))
+    }
+
+    /// Has a socket over a member keep the socket that it shares its port with, which receives
+    /// nothing any more but ICMP errors.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn keep(&mut self, port: Arc<Self>) -> io::Result<()> {
+        match &mut self.inner {
+            #[cfg(linux_sockets)]
+            Inner::Stamped(socket) => socket.keep(port),
+            Inner::Plain(_) => {
+                drop(port);
+                Ok(())
+            }
+        }
+    }
+
+    #[cfg(linux_sockets)]
+    pub(crate) fn stamped(&self) -> Option<&os::linux::socket::Socket> {
+        match &self.inner {
+            Inner::Stamped(socket) => Some(socket),
+            Inner::Plain(_) => None,
+        }
+    }
+
+    /// Whether it is one of [`TestSocket::over_member`].
+    pub fn is_over_member(&self) -> bool {
+        self.is_over_member
     }
 
     fn open_inner(options: &SocketOptions) -> Result<Inner, BindError> {
@@ -140,19 +202,21 @@ impl TestSocket {
         }
         let bound = match &mut self.inner {
             #[cfg(linux_sockets)]
-            Inner::Stamped(socket) => socket.bind_again(&device.name, &options),
+            Inner::Stamped(socket) => socket.bind_again((&device.name, index), &options),
             Inner::Plain(socket) => socket.bind_again(&device.name),
         };
         if let Err(source) = bound {
-            if interface::index_of(&device.name) != Some(index) {
+            if self.is_over_member || interface::index_of(&device.name) != Some(index) {
                 let name = device.name.clone();
                 return Err(BindError::Interface { name, source });
             }
             self.inner = Self::open_inner(&options)?;
         }
         device.index = index;
-        self.local = options.near;
-        self.options = options;
+        if !self.is_over_member {
+            self.local = options.near;
+            self.options = options;
+        }
         Ok(())
     }
 

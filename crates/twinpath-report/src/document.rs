@@ -20,7 +20,7 @@ use twinpath_proto::sender::PayloadSize;
 use twinpath_wire::nanoseconds;
 
 use crate::words::rfc3339;
-use crate::{Finding, IcmpCount, Identity, Note, Requested, SessionReport, hops};
+use crate::{Finding, IcmpCount, Identity, MicroSession, Note, Requested, SessionReport, hops};
 
 use counted::{Bins, Histograms};
 use details::{Availability, Marking, Reordering, WithLoss};
@@ -121,6 +121,9 @@ pub struct SessionDocument<'a> {
     /// Which of several paths to its target it takes, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<u16>,
+    /// Which member link it measures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micro_session: Option<&'a MicroSession>,
     /// What was learnt by each TLV that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     stamp: Option<BTreeMap<String, BTreeMap<&'static str, FactValue>>>,
@@ -234,6 +237,7 @@ impl<'a> SessionDocument<'a> {
             target: TargetDocument::new(&report.identity, |it| requested.endpoint(it)),
             class: report.identity.tos.dscp().to_string(),
             path: report.identity.path,
+            micro_session: report.identity.micro_session.as_ref(),
             stamp: report.learnt.as_ref().map(learnt),
         }
     }

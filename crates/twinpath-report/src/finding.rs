@@ -297,6 +297,7 @@ pub fn decide(report: &SessionReport) -> Vec<Finding> {
     if report.counters.received > 0 {
         findings.extend(silence::forged(report).map(Finding::from));
         findings.extend(silence::other_mode(report).map(Finding::from));
+        findings.extend(silence::other_micro_session(report).map(Finding::from));
         findings.extend(far_times::of(report).into_iter().map(Finding::from));
         findings.extend(clocks::claims(report).into_iter().map(Finding::from));
         findings.extend(implausible(report).map(Finding::from));

@@ -48,6 +48,29 @@ pub struct Identity {
     /// Which of several paths to its target it takes, from 1; `None` with a single one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<u16>,
+    /// Which member link of a LAG it measures (RFC 9534); `None` if it is not meant for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micro_session: Option<MicroSession>,
+}
+
+/// A session on a member link of a LAG.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MicroSession {
+    /// Its Sender Micro-session ID.
+    pub id: u16,
+    /// The interface that its packets take and replies must come by; `None`: the ID is all that is
+    /// checked.
+    pub interface: Option<String>,
+}
+
+impl MicroSession {
+    /// What it is called among others.
+    pub fn name(&self) -> String {
+        match &self.interface {
+            Some(interface) => interface.clone(),
+            None => format!("micro-session {}", self.id),
+        }
+    }
 }
 
 /// What a session measures, as it was asked for; its address is the reflector's.

@@ -15,7 +15,7 @@ pub mod words;
 
 pub use control::{Advice, Attempt, ControlReport, RefusedSession};
 pub use finding::{Finding, Note, Severity};
-pub use identity::{FailedTarget, Identity, SessionSetup, Target};
+pub use identity::{FailedTarget, Identity, MicroSession, SessionSetup, Target};
 pub use refusals::{IcmpRefusal, Refusals};
 pub use requested::Requested;
 pub use session::{ClockState, IcmpCount, Origin, SessionReport, StampReport, is_one_host};

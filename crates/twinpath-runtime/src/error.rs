@@ -41,6 +41,8 @@ pub enum StartError {
         mtu: u32,
         /// The largest `--padding` that would fit.
         most_padding: usize,
+        /// That they are not fragmented was asked for.
+        is_asked: bool,
     },
     /// Replies could not be told from those of another session.
     #[error("another session from {near} was agreed on with {far} before")]

@@ -10,7 +10,10 @@ use twinpath_proto::extension::AskedTlv;
 use twinpath_proto::reflector::ReflectorConfig;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Schedule, Wire};
 use twinpath_proto::stamp::StampKey;
-use twinpath_wire::{Tos, nanoseconds};
+use twinpath_report::MicroSession;
+use twinpath_wire::{TlvType, Tos, nanoseconds};
+
+use crate::measure::Member;
 
 /// Which source port a Session-Sender binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +47,8 @@ pub struct SenderPlan {
     pub guard: TestGuard,
     /// What its packets ask for with STAMP's TLVs.
     pub tlvs: Vec<AskedTlv>,
+    /// The member of a link that they take; `None`: the routes say.
+    pub member: Option<Member>,
     /// The key of their HMAC TLV.
     pub tlv_key: Option<StampKey>,
     /// Stop when a reply does not carry the SSID of its request (row ST-19).
@@ -144,6 +149,7 @@ impl SenderPlan {
             wire: Wire::TWAMP_LIGHT,
             guard: TestGuard::default(),
             tlvs: Vec::new(),
+            member: None,
             tlv_key: None,
             stop_without_ssid: false,
             limit: Limit::Count(100),
@@ -165,6 +171,17 @@ impl SenderPlan {
             seed: 0,
             figures: FigureOptions::default(),
         }
+    }
+
+    /// The micro-session that its TLVs make it.
+    pub fn micro_session(&self) -> Option<MicroSession> {
+        let mut tlvs = self.tlvs.iter();
+        let ids = tlvs.find(|tlv| tlv.kind() == TlvType::MICRO_SESSION_ID)?;
+        let ids = ids.value(self.tos).ok()?;
+        Some(MicroSession {
+            id: u16::from_be_bytes(*ids.first_chunk()?),
+            interface: self.member.as_ref().map(|member| member.interface.clone()),
+        })
     }
 
     /// This plan as one of several sessions has it, from 0: with its class, the next port, and
@@ -201,6 +218,8 @@ pub struct ResponderPlan {
     pub threads: usize,
     /// Do not advance T3 by the measured transmit latency.
     pub raw_t3: bool,
+    /// Interfaces that are member links of a LAG, with their Micro-session IDs (RFC 9534).
+    pub members: Vec<(u16, String)>,
 }
 
 impl ResponderPlan {
@@ -213,6 +232,7 @@ impl ResponderPlan {
             path: PathOptions::default(),
             threads: 1,
             raw_t3: false,
+            members: Vec::new(),
         }
     }
 }

@@ -90,6 +90,7 @@ impl ReplyAnomalies {
             ("wrong HMAC", self.forged),
             ("other mode", self.other_mode),
             ("other SSID", self.other_ssid),
+            ("micro session mismatch", self.micro_session),
             ("truncated", self.truncated),
             ("no Sender TTL", self.short_replies),
             ("wrong Z bit", self.z_wrong),

@@ -50,6 +50,11 @@ findings! {
             /// How many.
             count: u64,
         }
+        /// Replies without the Micro-session IDs of the session (RFC 9534).
+        Warning "other-micro-session" OtherMicroSession {
+            /// How many.
+            count: u64,
+        }
         /// Replies in the mode that the session does not have.
         Warning "other-mode" OtherMode {
             /// The source.
@@ -160,6 +165,7 @@ impl Silence {
             | Self::AnotherSsid { .. }
             | Self::ForgedReplies { .. }
             | Self::OtherMode { .. }
+            | Self::OtherMicroSession { .. }
             | Self::AnotherProtocol { .. } => true,
             Self::NothingLeft { .. }
             | Self::NothingCameBack { .. }
@@ -209,8 +215,9 @@ pub(super) fn of(report: &SessionReport) -> Finding {
         }
         .into();
     }
-    if let Some(unproven) = forged(report).or_else(|| other_mode(report)) {
-        return unproven.into();
+    let unproven = forged(report).or_else(|| other_mode(report));
+    if let Some(refused) = unproven.or_else(|| other_micro_session(report)) {
+        return refused.into();
     }
     let strange =
         anomalies.not_a_reply + anomalies.too_short + anomalies.foreign_t1 + anomalies.unknown_seq;
@@ -238,6 +245,12 @@ pub(super) fn of(report: &SessionReport) -> Finding {
 pub(super) fn forged(report: &SessionReport) -> Option<Silence> {
     let count = report.counters.anomalies.forged;
     (count > 0).then_some(Silence::ForgedReplies { count })
+}
+
+/// Replies without the session's Micro-session IDs.
+pub(super) fn other_micro_session(report: &SessionReport) -> Option<Silence> {
+    let count = report.counters.anomalies.micro_session;
+    (count > 0).then_some(Silence::OtherMicroSession { count })
 }
 
 /// Replies in the mode that the session does not have.

@@ -95,6 +95,7 @@ pub(crate) fn quiet() -> SessionReport {
         padding: 27,
         target: None,
         path: None,
+        micro_session: None,
     };
     SessionReport {
         started: Wall::from_unix_ns(0),
@@ -160,7 +161,7 @@ fn a_quiet_path_has_no_findings() {
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_peculiarity_has_its_finding() {
     type Change = fn(&mut SessionReport);
-    let rows: [(&str, bool, Change); 39] = [
+    let rows: [(&str, bool, Change); 40] = [
         ("clocks-not-synchronized", true, |r| {
             r.stamps.clock.synchronized = false
         }),
@@ -203,6 +204,9 @@ fn each_peculiarity_has_its_finding() {
         }),
         ("forged-replies", true, |r| r.counters.anomalies.forged = 1),
         ("other-mode", true, |r| r.counters.anomalies.other_mode = 1),
+        ("other-micro-session", true, |r| {
+            r.counters.anomalies.micro_session = 1
+        }),
         ("ssid-missing", false, |r| {
             r.counters.anomalies.ssid_missing = 1
         }),

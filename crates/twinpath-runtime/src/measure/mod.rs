@@ -3,6 +3,7 @@
 mod departures;
 mod exact;
 mod handle;
+mod member;
 mod open;
 mod pace;
 mod phase;
@@ -32,6 +33,7 @@ use twinpath_wire::control::Sid;
 
 pub use handle::{Agreed, SessionHandle, SessionNews};
 pub(crate) use handle::{SessionControl, WhenEnded};
+pub use member::Member;
 pub use phase::spread;
 pub use progress::{PacketGroup, Progress, RecentPackets};
 pub(crate) use quotes::Quoted;

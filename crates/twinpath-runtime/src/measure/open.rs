@@ -15,18 +15,24 @@ const UDP_HEADER: usize = 8;
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
 
-/// With DF, whether the largest packet fits the interface that it leaves by. What routers said of the
-/// rest of the path is not asked: the run shows it.
+/// Where packets are not fragmented, with DF or over a member of a link: whether the largest one fits the
+/// interface that it leaves by. What routers said of the rest of the path is not asked: the run shows it.
 pub(super) fn check_path(plan: &SenderPlan) -> Result<(), StartError> {
-    if !plan.path.dont_fragment {
+    if !plan.path.dont_fragment && plan.member.is_none() {
         return Ok(());
     }
     interface_mtu(plan.far, plan.path.interface.as_deref()).map_or(Ok(()), |mtu| {
-        fits(plan.wire, plan.payload, plan.far.ip(), mtu)
+        let is_asked = plan.path.dont_fragment;
+        fits((plan.wire, plan.payload), plan.far.ip(), mtu, is_asked)
     })
 }
 
-fn fits(wire: Wire, payload: PayloadSize, far: IpAddr, mtu: u32) -> Result<(), StartError> {
+fn fits(
+    (wire, payload): (Wire, PayloadSize),
+    far: IpAddr,
+    mtu: u32,
+    is_asked: bool,
+) -> Result<(), StartError> {
     let asked = match payload {
         PayloadSize::Fixed(octets) => octets,
         PayloadSize::Imix(sizes) => sizes.into_iter().max().unwrap_or(0),
@@ -45,11 +51,19 @@ fn fits(wire: Wire, payload: PayloadSize, far: IpAddr, mtu: u32) -> Result<(), S
         packet_octets,
         mtu,
         most_padding: (mtu as usize).saturating_sub(headers + wire.padding_counts_from()),
+        is_asked,
     })
 }
 
 /// Opens and binds. `next`: where the search for a free port of a range begins.
 pub(super) fn socket(plan: &SenderPlan, next: Option<u16>) -> Result<TestSocket, StartError> {
+    match &plan.member {
+        Some(member) => member.socket(|| udp_socket(plan, next)),
+        None => udp_socket(plan, next),
+    }
+}
+
+fn udp_socket(plan: &SenderPlan, next: Option<u16>) -> Result<TestSocket, StartError> {
     let any: IpAddr = if plan.far.is_ipv4() {
         Ipv4Addr::UNSPECIFIED.into()
     } else {
@@ -162,7 +176,7 @@ mod tests {
             let far = far.parse().unwrap();
             let of = |padding: usize| {
                 let payload = PayloadSize::Fixed(wire.padding_counts_from() + padding);
-                fits(wire, payload, far, 1_500)
+                fits((wire, payload), far, 1_500, true)
             };
             assert!(of(most).is_ok(), "{wire:?}");
             let Err(StartError::TooLargeForPath { most_padding, .. }) = of(most + 1) else {

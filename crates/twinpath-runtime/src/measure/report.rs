@@ -164,6 +164,7 @@ impl Ended {
             padding: plan.padding,
             target: None,
             path: None,
+            micro_session: plan.micro_session(),
         };
         let samples = SessionReport::new(identity, metrics, metrics_config(plan));
         let mut report = SessionReport {

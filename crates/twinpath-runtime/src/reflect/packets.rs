@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use twinpath_metrics::RungCounts;
 use twinpath_net::{Outbound, RecvBatch, TestSocket, clock};
-use twinpath_proto::extension::Effects;
+use twinpath_proto::extension::{Effects, Host};
 use twinpath_proto::reflector::{Ignored, ReplyCopy, SessionReflector};
 use twinpath_wire::{Arrival, Mono};
 
@@ -34,6 +34,8 @@ pub(super) struct SocketState {
     pub(super) id: u64,
     /// Replies name their source address themselves.
     pub(super) wildcard: bool,
+    /// It gets what comes by one member of a link, which a UDP socket gets as well.
+    is_over_member: bool,
     pub(super) near: IpAddr,
     pub(super) awaited: PendingStamps,
     /// The interface that it was bound to at first, by which all replies leave: not one of a VRF.
@@ -51,7 +53,8 @@ impl SocketState {
         let device = socket.device().filter(|_| follows);
         Self {
             id,
-            wildcard: socket.local().ip().is_unspecified(),
+            wildcard: socket.local().ip().is_unspecified() || socket.is_over_member(),
+            is_over_member: socket.is_over_member(),
             near: socket.local().ip(),
             awaited: PendingStamps::new(),
             link: socket.device().map(|device| device.index),
@@ -84,6 +87,26 @@ impl SocketState {
             self.zone = Some((first, index));
         }
         is_bound
+    }
+
+    /// Whether a request is answered by this socket, and not by the other one that gets it as well.
+    fn takes(
+        &self,
+        engine: &SessionReflector,
+        host: &Host,
+        request: &[u8],
+        arrival: &Arrival,
+    ) -> bool {
+        if engine.is_of_member(request) != self.is_over_member {
+            return false;
+        }
+        // What is to be forwarded comes by a member too.
+        !self.is_over_member
+            || arrival.to.is_some_and(|to| {
+                let mut own = arrival.from;
+                own.set_ip(to);
+                host.has(own)
+            })
     }
 
     /// How a reply with these effects is sent; `None`: the system would not send it so.
@@ -172,6 +195,10 @@ impl Packets {
             let Some((octets, received, arrival)) = self.batch.packet(slot) else {
                 break;
             };
+            let request = octets.get(..received).unwrap_or_default();
+            if !state.takes(engine, self.departures.host.host(), request, arrival) {
+                continue;
+            }
             self.rungs.record(arrival.at.rung);
             let before = state.as_before(arrival);
             let known = before.as_ref().unwrap_or(arrival);

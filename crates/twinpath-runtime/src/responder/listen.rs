@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use twinpath_net::{BindError, Role, SocketOptions, TestSocket, reports_destination};
+use twinpath_proto::extension::MemberLink;
 
 use crate::ResponderPlan;
 use crate::error::StartError;
@@ -36,6 +37,26 @@ pub(super) fn open(plan: &ResponderPlan) -> Result<Vec<Vec<TestSocket>>, StartEr
         }
     }
     Ok(groups)
+}
+
+/// A socket on each member link for each of these, whose packets come by all links; and what the reflector
+/// knows of the links.
+pub(super) fn members(
+    plan: &ResponderPlan,
+    sockets: &[TestSocket],
+) -> Result<(Vec<TestSocket>, Vec<MemberLink>), StartError> {
+    let (mut over_members, mut links) = (Vec::new(), Vec::new());
+    for (id, interface) in &plan.members {
+        let all = sockets.iter().map(|socket| socket.over_member(interface));
+        let all = all.collect::<Result<Vec<_>, _>>()?;
+        let device = all.first().and_then(TestSocket::device);
+        links.push(MemberLink {
+            id: *id,
+            interface: device.map(|device| device.index),
+        });
+        over_members.extend(all);
+    }
+    Ok((over_members, links))
 }
 
 /// The first thread's sockets, on the addresses that were given.

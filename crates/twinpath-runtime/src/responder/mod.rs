@@ -38,7 +38,7 @@ pub struct ResponderRun {
 /// # Errors
 /// [`StartError`]: which address could not be had.
 pub fn start(plan: &ResponderPlan, keys: StampKeys) -> Result<ResponderRun, StartError> {
-    let groups = listen::open(plan)?;
+    let mut groups = listen::open(plan)?;
     let listening = groups
         .first()
         .map(|sockets| sockets.iter().map(TestSocket::local).collect());
@@ -49,6 +49,12 @@ pub fn start(plan: &ResponderPlan, keys: StampKeys) -> Result<ResponderRun, Star
         }
     }
     let count = groups.len();
+    let mut links = Vec::new();
+    if let Some(first) = groups.first_mut() {
+        let members;
+        (members, links) = listen::members(plan, first)?;
+        first.extend(members);
+    }
     let keys = Arc::new(keys);
     let start = |(index, group)| {
         let (sockets, addresses) =
@@ -56,6 +62,7 @@ pub fn start(plan: &ResponderPlan, keys: StampKeys) -> Result<ResponderRun, Star
         let mut config = plan.reflector.clone();
         config.max_sessions = config.max_sessions.div_ceil(count);
         config.policy.tai_offset_s = clock::discipline().tai_offset_s;
+        config.extensions.micro_sessions.extend(&links);
         let mut engine = SessionReflector::new(config);
         engine.set_keys(Arc::clone(&keys));
         let (sender, keys) = mpsc::channel();

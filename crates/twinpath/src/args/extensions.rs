@@ -8,7 +8,7 @@ use twinpath_proto::reflector::Access;
 use twinpath_wire::Dscp;
 
 use super::value::{listed_dscp, quantity};
-use super::{EXTENSIONS, Prefix};
+use super::{EXTENSIONS, Member, Prefix};
 
 /// What a sender may ask for with STAMP's TLVs, and what the answers say.
 #[derive(Debug, Args)]
@@ -28,10 +28,11 @@ pub(crate) struct ExtensionOptions {
     #[command(flatten)]
     pub(crate) control: ControlOptions,
 
-    /// Micro-session ID of this end's member link (RFC 9534); requests for another one are not
-    /// answered [default: none]
-    #[arg(long, value_name = "N", value_parser = quantity::at_least_one::<u16>)]
-    pub(crate) micro_session_id: Option<u16>,
+    /// Micro-session IDs of this end's member links (RFC 9534), as in 1@eth1,2@eth2; requests for
+    /// others are not answered. Requests must come and replies leave by that interface: needs root or
+    /// CAP_NET_RAW. Without @NAME only numbers are checked [default: none]
+    #[arg(long, value_name = "ID,..", value_delimiter = ',')]
+    pub(crate) micro_session_id: Vec<Member>,
 
     /// What to tell senders that ask where their packets came from and to (Location)
     #[arg(long, value_name = "NAME", default_value = "all")]
@@ -117,9 +118,25 @@ impl ExtensionOptions {
             dscp: self.allow_dscp.iter().copied().collect::<DscpSet>(),
             return_addresses: only(&self.allow_return_address),
             control: self.control.policy(),
-            micro_sessions: Vec::from_iter(self.micro_session_id.map(plain)),
+            micro_sessions: self.numbers().collect(),
             ..ExtensionPolicy::default()
         }
+    }
+
+    /// Micro-session IDs of which the number is all that is checked.
+    fn numbers(&self) -> impl Iterator<Item = MemberLink> {
+        let all = self.micro_session_id.iter();
+        let numbers = all.filter(|member| member.interface.is_none());
+        numbers.map(|member| MemberLink {
+            id: member.id,
+            interface: None,
+        })
+    }
+
+    /// The others, with their interfaces.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (u16, String)> {
+        let all = self.micro_session_id.iter();
+        all.filter_map(|member| Some((member.id, member.interface.clone()?)))
     }
 
     /// The first that was given, where it can be told.
@@ -131,20 +148,13 @@ impl ExtensionOptions {
                 "--allow-return-address",
             ),
             (!self.control.allow_control.is_empty(), "--allow-control"),
-            (self.micro_session_id.is_some(), "--micro-session-id"),
+            (!self.micro_session_id.is_empty(), "--micro-session-id"),
             (self.location != Told::All, "--location"),
             (self.no_tlv, "--no-tlv"),
         ];
         given
             .into_iter()
             .find_map(|(is_given, name)| is_given.then_some(name))
-    }
-}
-
-fn plain(id: u16) -> MemberLink {
-    MemberLink {
-        id,
-        interface: None,
     }
 }
 

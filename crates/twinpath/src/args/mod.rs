@@ -47,8 +47,8 @@ pub(crate) use targets::{GivenOptions, MOST_SESSIONS, SessionOptions, TargetOpti
 #[cfg(feature = "report")]
 pub(crate) use value::Rotate;
 pub(crate) use value::{
-    Count, FarEnd, Host, Interval, Label, NearEnd, OrEndless, PaddingSize, Pattern, Ports, Prefix,
-    ReplyPadding, Ssid, Ssids, Time, TosOctet, Ttl, doubt, dscp_for_host,
+    Count, FarEnd, Host, Interval, Label, Member, MicroSession, NearEnd, OrEndless, PaddingSize,
+    Pattern, Ports, Prefix, ReplyPadding, Ssid, Ssids, Time, TosOctet, Ttl, doubt, dscp_for_host,
 };
 
 use shared_options::{

@@ -9,8 +9,8 @@ use twinpath_wire::Dscp;
 
 use super::value::{listed_dscp, quantity};
 use super::{
-    Count, FigureArgs, HmacKeyOptions, Interval, Label, OrEndless, PaddingSize, Pattern, Ssid,
-    Time, TosOctet, Ttl,
+    Count, FigureArgs, HmacKeyOptions, Interval, Label, MicroSession, OrEndless, PaddingSize,
+    Pattern, Ssid, Time, TosOctet, Ttl,
 };
 use crate::failure::Failure;
 
@@ -117,6 +117,12 @@ pub(crate) struct StampPackets {
 
     #[command(flatten)]
     pub(crate) keys: HmacKeyOptions,
+
+    /// Measure member links of a LAG (RFC 9534), a session each, by Micro-session ID and interface, as
+    /// in 1@eth1,2@eth2; 1:7@eth1 where the far end's ID is known. Packets leave and replies must come
+    /// by that interface: needs root or CAP_NET_RAW. Without @NAME only numbers are checked
+    #[arg(long, value_name = "ID,..", value_delimiter = ',')]
+    pub(crate) micro_session: Vec<MicroSession>,
 
     /// Ask with a STAMP TLV (RFC 8972, 9503, 9534, 10052); repeatable: cos[=DSCP], location,
     /// timestamp-information, direct-measurement, follow-up-telemetry, access-report=ID:CODE,

@@ -68,7 +68,7 @@ pub(crate) struct SessionOptions {
     pub(crate) ports: Option<Ports>,
 
     /// Measure each far end from N source ports at once, so that parallel paths (ECMP, LAG) are seen
-    #[arg(long, value_name = "N", value_parser = paths, help_heading = SESSIONS)]
+    #[arg(long, value_name = "N", value_parser = paths, conflicts_with = "micro_session", help_heading = SESSIONS)]
     pub(crate) paths: Option<u16>,
 
     #[command(flatten)]

@@ -213,6 +213,7 @@ impl Capture {
                     padding: run.padding(),
                     target: None,
                     path: None,
+                    micro_session: None,
                 })
             })
             .collect()

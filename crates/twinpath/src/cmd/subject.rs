@@ -181,6 +181,7 @@ fn identities(planned: &[PlannedSession], sessions: &[SessionHandle]) -> Vec<Ide
             padding: agreed.map_or(plan.padding, |agreed| agreed.padding),
             target: Some(target(planned)),
             path: planned.path,
+            micro_session: plan.micro_session(),
         }
     };
     sessions.map(identity).collect()

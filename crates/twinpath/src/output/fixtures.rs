@@ -133,6 +133,7 @@ fn identity() -> Identity {
         padding: 27,
         target: None,
         path: None,
+        micro_session: None,
     }
 }
 

@@ -178,11 +178,20 @@ impl Differing {
         let parts = [
             target.map(|_| target_name(identity)),
             class,
-            identity.path.map(|path| format!("path {path}")),
+            path_name(identity),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         parts.join(" ")
     }
+}
+
+/// Which path it takes; with the member link, if it takes one.
+fn path_name(identity: &Identity) -> Option<String> {
+    let path = identity.path.map(|path| format!("path {path}"))?;
+    Some(match &identity.micro_session {
+        Some(micro_session) => format!("{path} ({})", plain(&micro_session.name())),
+        None => path,
+    })
 }
 
 /// The name of a session's target; with its address, where it had another one before.
@@ -227,7 +236,7 @@ pub(crate) fn plain(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use twinpath_report::Target;
+    use twinpath_report::{MicroSession, Target};
     use twinpath_wire::Dscp;
 
     use super::*;
@@ -263,6 +272,12 @@ mod tests {
         assert_eq!(texts(&targets), ["a", "b?c"]);
         let paths = [1, 2].map(|path| identity("a", "ef", Some(path)));
         assert_eq!(texts(&paths), ["path 1", "path 2"]);
+        let members = [Some("eth1".to_owned()), None].map(|interface| Identity {
+            micro_session: Some(MicroSession { id: 7, interface }),
+            ..identity("a", "ef", Some(1))
+        });
+        let named = ["path 1 (eth1)", "path 1 (micro-session 7)"];
+        assert_eq!(texts(&members), named);
         let all = [identity("a", "ef", Some(1)), identity("b", "be", Some(2))];
         assert_eq!(texts(&all), ["a ef path 1", "b be path 2"]);
     }

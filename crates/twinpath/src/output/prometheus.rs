@@ -203,7 +203,14 @@ fn labels(session: &SessionDocument<'_>, user: Labels<'_>, are_named: bool) -> S
     let target = session.target.as_ref().filter(|_| are_named);
     let name = target.map(|target| ("target", target.name.to_owned()));
     let path = session.path.map(|path| ("path", path.to_string()));
-    let own = own.into_iter().chain(file).chain(name).chain(path);
+    let member = session.micro_session;
+    let member = member.map(|member| ("member", member.name()));
+    let own = own
+        .into_iter()
+        .chain(file)
+        .chain(name)
+        .chain(path)
+        .chain(member);
     let mut labels: Vec<String> = own.map(|(name, value)| label(name, &value)).collect();
     labels.extend(user_labels(user));
     labels.join(",")

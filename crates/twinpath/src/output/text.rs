@@ -221,6 +221,22 @@ fn heading(
     if let Some(sid) = report.identity.sid {
         writeln!(out, "SID {sid}")?;
     }
+    if let Some(micro_session) = &report.identity.micro_session {
+        let id = micro_session.id;
+        match &micro_session.interface {
+            Some(interface) => {
+                writeln!(
+                    out,
+                    "Member link {}, Micro-session ID {id}",
+                    plain(interface)
+                )?;
+            }
+            None => writeln!(
+                out,
+                "Micro-session ID {id}: only numbers are checked, not the member link"
+            )?,
+        }
+    }
     if let Some(name) = listed_name(&report.identity) {
         writeln!(out, "Target {name}")?;
     }

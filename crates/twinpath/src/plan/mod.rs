@@ -7,6 +7,7 @@ mod doctor;
 mod ends;
 mod key_file;
 mod lookups;
+mod micro_sessions;
 mod named_end;
 mod resolve;
 mod responder;

@@ -10,6 +10,7 @@ use twinpath_wire::LIGHT_PORT;
 use crate::args::{Answers, IpOptions, NearEnd, ResponderArgs};
 use crate::failure::Failure;
 
+use super::micro_sessions::unique;
 use super::resolve::{Family, Lookup, in_zone, resolve};
 
 /// What the arguments mean.
@@ -43,6 +44,7 @@ pub(crate) fn responder(
         let line = "--allow-control needs --hmac-key-file or --hmac-key, or --control-unauthenticated, which follows forged requests too";
         return Err(Failure::usage(line));
     }
+    micro_session_ids(args)?;
     let (near, tolerate_missing_family) =
         listening(args.near.as_ref(), &args.ip, LIGHT_PORT, lookup)?;
     Ok(ResponderPlan {
@@ -81,8 +83,23 @@ pub(crate) fn responder(
         path: args.ip.path(&args.stamps)?,
         threads: args.threads,
         raw_t3: args.raw_t3,
+        members: args.extensions.members().collect(),
         ..ResponderPlan::on(near)
     })
+}
+
+/// Whether member links have IDs and interfaces of their own (row SL-37).
+fn micro_session_ids(args: &ResponderArgs) -> Result<(), Failure> {
+    let all = &args.extensions.micro_session_id;
+    let ids = unique("ID", all.iter().map(|member| Some(member.id)));
+    let interfaces = all.iter().map(|member| member.interface.as_ref());
+    ids.and(unique("interface", interfaces))
+        .map_err(|line| Failure::usage(format!("--micro-session-id: {line}")))?;
+    if args.stamps.portable && args.extensions.members().next().is_some() {
+        let line = "--micro-session-id ID@NAME and --portable exclude each other: use one of them";
+        return Err(Failure::usage(line));
+    }
+    Ok(())
 }
 
 /// Where to listen, and whether the host may lack one of the families.
@@ -277,7 +294,7 @@ mod tests {
         );
         let given = extensions(
             "--allow-dscp af41,46 --allow-return-address 192.0.2.0/24 --allow-return-address ::1 \
-             --micro-session-id 7 --location ports --accept-unverified-tlvs",
+             --micro-session-id 7 --micro-session-id 8@eth1,9 --location ports --accept-unverified-tlvs",
         );
         let allowed: Vec<u8> = (0..64).filter(|dscp| given.dscp.has(own(*dscp))).collect();
         assert_eq!(allowed, [34, 46]);
@@ -286,10 +303,15 @@ mod tests {
             assert_eq!(given.return_addresses.permits(address), permitted);
         }
         assert_eq!(
-            (given.location, given.micro_sessions[0].id),
-            (LocationPolicy::Ports, 7)
+            (
+                given.location,
+                given.micro_sessions.iter().map(|link| link.id).collect()
+            ),
+            (LocationPolicy::Ports, vec![7, 9])
         );
         assert!(given.accepts_unverified);
+        let members = plan("--micro-session-id 7,8@eth1").unwrap().members;
+        assert_eq!(members, [(8, "eth1".to_owned())]);
         assert!(extensions(&format!("--require-hmac {key}")).requires_hmac);
         assert!(extensions("--no-tlv").copies_only);
     }
@@ -317,6 +339,9 @@ mod tests {
                 "--protocol twamp-light --allow-control ::1",
                 "--allow-control is for STAMP",
             ),
+            ("--micro-session-id 5,5@a", "ID 5 is given twice"),
+            ("--micro-session-id 5@a,6@a", "interface a is given twice"),
+            ("--micro-session-id 5@a --portable", "exclude each other"),
             ("--protocol twamp-light --no-tlv", "--no-tlv is for STAMP"),
             ("fe80::1", "give the interface too, such as fe80::1%eth0"),
         ] {

@@ -39,7 +39,7 @@ pub(crate) struct PlannedSession {
     pub(crate) plan: SenderPlan,
     pub(crate) target: Target,
     pub(crate) class: Tos,
-    /// From 1; `None` without `--paths`.
+    /// From 1; `None` without `--paths` and several member links.
     pub(crate) path: Option<u16>,
     /// How its far end is found; the sessions of a target share it. `None`: it was agreed on.
     pub(crate) end: Option<Arc<NamedEnd>>,
@@ -208,8 +208,10 @@ impl Way<'_> {
             exact: is_exact(plan, all),
             ..plan.clone()
         };
-        let sessions = (&*self.classes, self.options.paths);
-        let mut sessions = ports.sessions_of(&plan, &target, sessions, asked.place.as_ref())?;
+        let of_each = (&*self.classes, self.several_paths());
+        let micro_sessions = &self.options.stamp.micro_session;
+        let place = asked.place.as_ref();
+        let mut sessions = ports.sessions_of(&plan, &target, of_each, micro_sessions, place)?;
         for session in &mut sessions {
             session.end = Some(Arc::clone(&asked.end));
         }
@@ -242,7 +244,8 @@ pub(super) fn of_server(
         exact: is_exact(&plan, all),
         ..plan
     };
-    let mut sessions = PortsTaken::default().sessions_of(&plan, target, (classes, paths), None)?;
+    let mut sessions =
+        PortsTaken::default().sessions_of(&plan, target, (classes, paths), &[], None)?;
     let threads = threads::shared(sessions.iter().map(|one| &one.plan), threads);
     check_descriptors(&sessions, threads, raise_descriptor_limit())?;
     spread(sessions.iter_mut().map(|one| &mut one.plan), plan.seed);

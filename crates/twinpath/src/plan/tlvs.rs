@@ -6,9 +6,15 @@ use twinpath_wire::{TlvType, Tos};
 use crate::args::StampPackets;
 use crate::failure::Failure;
 
+use super::micro_sessions;
+
 /// The TLVs that a session asks with: in authenticated mode with an HMAC TLV (row ST-50).
 pub(super) fn asked(packet: &StampPackets) -> Result<Vec<AskedTlv>, Failure> {
     let mut tlvs = packet.tlv.clone();
+    if let Some(first) = packet.micro_session.first() {
+        micro_sessions::check(packet)?;
+        tlvs.push(micro_sessions::tlv(first)?);
+    }
     if tlvs.is_empty() {
         return Ok(tlvs);
     }

@@ -49,6 +49,8 @@ mod logs;
 mod lossy;
 mod many;
 #[cfg(target_os = "linux")]
+mod members;
+#[cfg(target_os = "linux")]
 mod memory;
 #[cfg(target_os = "linux")]
 mod names;

@@ -136,6 +136,29 @@ fn what_cannot_be_asked_for_is_bad_usage() {
             "--stamp --tlv micro-session=1 --tlv micro-session=2",
             "may be given once",
         ),
+        ("--micro-session 1", "--micro-session needs --stamp"),
+        (
+            "--stamp --micro-session 1 --tlv micro-session=2",
+            "exclude each other",
+        ),
+        (
+            "--stamp --micro-session 1@a,2",
+            "give each ID an interface (@NAME), or none",
+        ),
+        ("--stamp --micro-session 1,2:3,1", "ID 1 is given twice"),
+        (
+            "--stamp --micro-session 1:3,2:3",
+            "the far end's ID 3 is given twice",
+        ),
+        (
+            "--stamp --micro-session 1@a,2@a",
+            "interface a is given twice",
+        ),
+        (
+            "--stamp --micro-session 1@a --portable",
+            "--micro-session ID@NAME and --portable exclude each other",
+        ),
+        ("--stamp --micro-session 1,2 --paths 2", "--paths"),
     ] {
         let done = run(&format!("sender 127.0.0.1 {options}"));
         assert_eq!(done.status, 2, "{options}");

@@ -19,6 +19,8 @@ const SLOTS: usize = crate::socket::EVENTS_AT_ONCE;
 /// Octets per slot: the part kept of a quoted packet.
 const SLOT_OCTETS: usize = Quote::OCTETS;
 
+/// How packet sockets tell it (`linux/if_packet.h`).
+const PACKET_TX_TIMESTAMP: c_int = 16;
 /// `ee_info` of a timestamp: where it was taken.
 const AT_DRIVER: u32 = 0;
 const AT_QUEUE: u32 = 1;
@@ -90,7 +92,9 @@ fn read(message: &Received<'_>, quoted: &[u8], phc: Option<&Phc>) -> Option<Queu
     for control in messages(message.control) {
         match (control.level, control.kind) {
             (libc::SOL_SOCKET, libc::SCM_TIMESTAMPING) => stamps = control.stamps_ns(),
-            (libc::SOL_IP, libc::IP_RECVERR) | (libc::SOL_IPV6, libc::IPV6_RECVERR) => {
+            (libc::SOL_IP, libc::IP_RECVERR)
+            | (libc::SOL_IPV6, libc::IPV6_RECVERR)
+            | (libc::SOL_PACKET, PACKET_TX_TIMESTAMP) => {
                 let Message { data, .. } = control;
                 extended = Some(Extended(data));
             }

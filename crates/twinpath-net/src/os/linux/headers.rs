@@ -47,15 +47,15 @@ pub(crate) fn vector_of(octets: &[u8]) -> iovec {
 pub(crate) fn outgoing(
     name: &mut Name,
     name_octets: u32,
-    vector: &mut iovec,
+    vectors: &mut [iovec],
     control: &mut Control,
     control_octets: usize,
 ) -> msghdr {
     let mut header = empty().msg_hdr;
     header.msg_name = name.0.as_mut_ptr().cast();
     header.msg_namelen = name_octets;
-    header.msg_iov = vector;
-    header.msg_iovlen = 1;
+    header.msg_iov = vectors.as_mut_ptr();
+    header.msg_iovlen = vectors.len() as _;
     if control_octets > 0 {
         header.msg_control = control.0.as_mut_ptr().cast();
         header.msg_controllen = control_octets as _;
@@ -95,6 +95,7 @@ impl Headers {
             (*name, name_octets) = Name::of(&out.to);
             let control_octets = write(out, control);
             *vector = vector_of(octets);
+            let vector = std::slice::from_mut(vector);
             message.msg_hdr = outgoing(name, name_octets, vector, control, control_octets);
             count += 1;
         }

@@ -2,10 +2,13 @@
 
 pub(crate) mod clock;
 mod control;
+mod datagram;
 mod error_queue;
+mod filter;
 pub(crate) mod headers;
 pub(crate) mod host;
 pub(crate) mod interfaces;
+mod member;
 mod names;
 pub(crate) mod netlink;
 mod options;

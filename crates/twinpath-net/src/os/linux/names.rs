@@ -12,9 +12,34 @@ pub(crate) struct Name(pub(crate) [u8; 32]);
 const V4: u16 = libc::AF_INET as u16;
 #[expect(clippy::cast_possible_truncation, reason = "2 and 10")]
 const V6: u16 = libc::AF_INET6 as u16;
+/// `AF_PACKET`.
+#[expect(clippy::cast_possible_truncation, reason = "17")]
+const PACKET: u16 = libc::AF_PACKET as u16;
 
 impl Name {
     pub(crate) const EMPTY: Self = Self([0; 32]);
+
+    /// Octets of [`Self::of_link`].
+    pub(crate) const LINK_OCTETS: u32 = 20;
+
+    /// A station on the link of an interface, for packets of this protocol (`sockaddr_ll`).
+    pub(crate) fn of_link(protocol: u16, interface: u32, mac: [u8; 6]) -> Self {
+        let mut name = Self::EMPTY;
+        let octets = &mut name.0;
+        octets[0..2].copy_from_slice(&PACKET.to_ne_bytes());
+        octets[2..4].copy_from_slice(&protocol.to_be_bytes());
+        octets[4..8].copy_from_slice(&interface.to_ne_bytes());
+        octets[11] = 6;
+        octets[12..18].copy_from_slice(&mac);
+        name
+    }
+
+    /// The EUI-48 address of a station.
+    pub(crate) fn mac(&self) -> Option<[u8; 6]> {
+        let family = u16::from_ne_bytes([self.0[0], self.0[1]]);
+        let is_mac = family == PACKET && self.0[11] == 6;
+        self.0[12..].first_chunk().copied().filter(|_| is_mac)
+    }
 
     /// The address and its length in octets.
     pub(crate) fn of(address: &SocketAddr) -> (Self, u32) {
@@ -79,5 +104,11 @@ mod tests {
             assert_eq!(octets, if address.is_ipv4() { 16 } else { 28 });
         }
         assert_eq!(Name::EMPTY.address(), None);
+        let station = Name::of_link(0x0800, 7, [2, 0, 0, 0, 0, 9]);
+        assert_eq!(
+            (station.address(), station.mac()),
+            (None, Some([2, 0, 0, 0, 0, 9]))
+        );
+        assert_eq!(Name::EMPTY.mac(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What the kernel lists by netlink.
+//! What the kernel lists by netlink: neighbours, and which interface another one is a part of.
 
 use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,12 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 const HEADER: usize = 16;
 const NEIGHBOUR_HEADER: usize = 12;
+const LINK_HEADER: usize = 16;
 /// States of a neighbour whose link-layer address is known: `NUD_REACHABLE`, `NUD_STALE`, `NUD_DELAY`,
 /// `NUD_PROBE` and `NUD_PERMANENT`.
 const KNOWN: u16 = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
 const NDA_DST: u16 = 1;
 const NDA_LLADDR: u16 = 2;
 const NDA_IFINDEX: u16 = 8;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
 
 /// The neighbours of this host that have EUI-48 addresses, of one interface or of all. `None` if the
 /// system does not report them.
@@ -64,6 +66,36 @@ fn neighbour(body: &[u8]) -> Option<Neighbour> {
         interface,
         mac: mac?,
     })
+}
+
+/// The interface that has the addresses of another one's link: that of a bond, a team or a bridge of which
+/// it is a part, or itself.
+pub(crate) fn link_of(interface: u32) -> io::Result<u32> {
+    let mut body = vec![0; LINK_HEADER];
+    if let Some(index) = body.get_mut(4..8) {
+        index.copy_from_slice(&interface.to_ne_bytes());
+    }
+    let mut link = interface;
+    let mut take = |body: &[u8]| {
+        link = master(body).unwrap_or(interface);
+        false
+    };
+    ask(libc::RTM_GETLINK, 0, &body, &mut take)?;
+    Ok(link)
+}
+
+fn master(body: &[u8]) -> Option<u32> {
+    let all = || attributes(body.get(LINK_HEADER..).unwrap_or_default());
+    let (_, master) = all().find(|(kind, _)| *kind == libc::IFLA_MASTER)?;
+    let (_, info) = all().find(|(kind, _)| *kind == libc::IFLA_LINKINFO)?;
+    // What is in a VRF has its addresses itself.
+    let mut info = attributes(info);
+    let (_, kind) = info.find(|(kind, _)| *kind == IFLA_INFO_SLAVE_KIND)?;
+    let is_vrf = kind.starts_with(b"vrf");
+    master
+        .first_chunk()
+        .filter(|_| !is_vrf)
+        .map(|index| u32::from_ne_bytes(*index))
 }
 
 /// Asks, and gives `take` the body of each message of the answer while it wants more.
@@ -140,8 +172,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_has_no_neighbours() {
+    fn loopback_is_its_own_link_and_what_is_not_there_is_an_error() {
         let loopback = crate::interface::index_of("lo").unwrap();
+        assert_eq!(link_of(loopback).unwrap(), loopback);
+        assert!(link_of(0x7fff_fff0).is_err());
         assert!(neighbours(None).is_some());
         assert_eq!(neighbours(Some(loopback)), Some(Vec::new()));
     }
@@ -181,5 +215,22 @@ mod tests {
         // InfiniBand's are longer.
         let other: [(u16, &[u8]); 2] = [(NDA_DST, &[1; 4]), (NDA_LLADDR, &[0; 20])];
         assert_eq!(listed(0x02, &other), None);
+    }
+
+    #[test]
+    fn a_part_of_a_bond_has_the_bond_s_link_and_one_of_a_vrf_its_own() {
+        let master_of = |kind: &[u8]| {
+            let mut slave_kind = attribute(IFLA_INFO_SLAVE_KIND, kind);
+            slave_kind.resize(slave_kind.len().next_multiple_of(4), 0);
+            let parts = [
+                vec![0; LINK_HEADER],
+                attribute(libc::IFLA_MASTER, &9_u32.to_ne_bytes()),
+                attribute(libc::IFLA_LINKINFO, &slave_kind),
+            ];
+            master(&parts.concat())
+        };
+        assert_eq!(master_of(b"bond\0"), Some(9));
+        assert_eq!(master_of(b"vrf\0"), None);
+        assert_eq!(master(&[0; LINK_HEADER]), None);
     }
 }

@@ -52,16 +52,25 @@ impl Socket {
         out: &Outbound,
         named: Option<(c_int, u32)>,
     ) -> Result<(), SendError> {
-        let (mut name, name_octets) = Name::of(&out.to);
+        let (mut name, name_octets, own_headers);
+        let mut vectors = [headers::vector_of(&[]), headers::vector_of(octets)];
+        let mut parts = &mut vectors[1..];
+        if let Some(member) = &self.member {
+            (name, own_headers) = member.outgoing(octets, out, self.tos)?;
+            name_octets = Name::LINK_OCTETS;
+            vectors[0] = headers::vector_of(own_headers.octets());
+            parts = &mut vectors[..];
+        } else {
+            (name, name_octets) = Name::of(&out.to);
+        }
         let mut control = Control::EMPTY;
         let used = self.write_control(out, named, &mut control);
-        let mut vector = headers::vector_of(octets);
-        let message = headers::outgoing(&mut name, name_octets, &mut vector, &mut control, used);
+        let message = headers::outgoing(&mut name, name_octets, parts, &mut control, used);
         let counted =
             self.stamps(out) && named.is_none() && !self.names_keys.load(Ordering::Relaxed);
         let mut tries = 0;
         loop {
-            let result = if used == 0 {
+            let result = if used == 0 && self.member.is_none() {
                 system::send_to(self.fd(), octets, name.octets(name_octets))
             } else {
                 // SAFETY: `outgoing` has set the lengths of name, vector, octets and control, which
@@ -87,6 +96,26 @@ impl Socket {
         control: &mut Control,
     ) -> usize {
         let mut writer = Writer::new(control);
+        // What is sent over a member has them in headers of its own.
+        if self.member.is_none() {
+            self.write_fields(out, &mut writer);
+        }
+        if out.stamp && self.stamped && !self.every_departure {
+            let flags = self.departure.load(Ordering::Relaxed);
+            writer.push(
+                libc::SOL_SOCKET,
+                libc::SO_TIMESTAMPING,
+                &flags.to_ne_bytes(),
+            );
+        }
+        if let Some((kind, key)) = named {
+            writer.push(libc::SOL_SOCKET, kind, &key.to_ne_bytes());
+        }
+        writer.used()
+    }
+
+    /// Fields of the IP header.
+    fn write_fields(&self, out: &Outbound, writer: &mut Writer<'_>) {
         if out.from.is_some() || out.interface != 0 {
             let any = if self.v6 {
                 IpAddr::V6(Ipv6Addr::UNSPECIFIED)
@@ -103,18 +132,6 @@ impl Socket {
             };
             writer.push(level, kind, &c_int::from(tos).to_ne_bytes());
         }
-        if out.stamp && self.stamped && !self.every_departure {
-            let flags = self.departure.load(Ordering::Relaxed);
-            writer.push(
-                libc::SOL_SOCKET,
-                libc::SO_TIMESTAMPING,
-                &flags.to_ne_bytes(),
-            );
-        }
-        if let Some((kind, key)) = named {
-            writer.push(libc::SOL_SOCKET, kind, &key.to_ne_bytes());
-        }
-        writer.used()
     }
 
     /// Sends datagrams by as few system calls as possible. A datagram that a call stopped at is sent by
@@ -127,7 +144,7 @@ impl Socket {
     ) {
         loop {
             // `send` is faster for a single one.
-            if datagrams.clone().nth(1).is_some() {
+            if self.member.is_none() && datagrams.clone().nth(1).is_some() {
                 let (taken, count, first_key) = self.send_together(headers, datagrams.clone());
                 let mut keys = (0..).map(|ahead| first_key.wrapping_add(ahead));
                 for (index, _, out) in datagrams.by_ref().take(taken) {

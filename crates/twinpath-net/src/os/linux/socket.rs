@@ -1,4 +1,4 @@
-//! The socket with kernel timestamps.
+//! The socket with kernel timestamps: a UDP socket or, over a member of a link, a packet socket.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, Type};
 use twinpath_wire::{Arrival, Rung, Stamp, Tos, Wall};
 
 use super::control::messages;
+use super::member::Member;
 use super::options::{bound, buffers, ip_options};
 use super::phc::Phc;
 use super::system::NAME_KEY;
@@ -33,7 +34,9 @@ const HARDWARE_RECEIVE: u32 =
 const BOTH_DEPARTURES: u32 = 1 << 14;
 #[derive(Debug)]
 pub(crate) struct Socket {
-    udp: socket2::Socket,
+    pub(super) inner: socket2::Socket,
+    /// What it has over a member of a link, which makes it a packet socket.
+    pub(super) member: Option<Box<Member>>,
     pub(super) v6: bool,
     /// The transmit flags of a packet to be timestamped.
     pub(super) departure: AtomicU32,
@@ -90,6 +93,20 @@ impl Socket {
         buffers(&socket, options.receive_buffer_octets());
         ip_options(socket.as_fd(), v6, options)
             .map_err(BindError::of_option(addr, "an IP option"))?;
+        let this = Self::around(socket, options)?;
+        this.inner
+            .bind(&addr.into())
+            .map_err(|source| BindError::of_bind(addr, source))?;
+        Ok(this)
+    }
+
+    /// Around a socket with its own options, and with those of timestamps from now on.
+    pub(super) fn around(
+        socket: socket2::Socket,
+        options: &SocketOptions,
+    ) -> Result<Self, BindError> {
+        let addr = options.near;
+        let v6 = addr.is_ipv6();
         let (phc, no_hardware) = match options.path.stamps {
             StampChoice::Hardware => match stamping_clock(options) {
                 Ok(phc) => (Some(phc), None),
@@ -99,7 +116,8 @@ impl Socket {
         };
         let stamped = options.path.stamps != StampChoice::User;
         let mut this = Self {
-            udp: socket,
+            inner: socket,
+            member: None,
             v6,
             departure: AtomicU32::new(0),
             flags: 0,
@@ -129,15 +147,19 @@ impl Socket {
             this.request_stamps(0)
                 .map_err(BindError::of_option(addr, "SO_TIMESTAMPING"))?;
         }
-        this.udp
-            .bind(&addr.into())
-            .map_err(|source| BindError::of_bind(addr, source))?;
         Ok(this)
     }
 
     /// Binds to the device of this name as it is now.
-    pub(crate) fn bind_again(&mut self, device: &str, options: &SocketOptions) -> io::Result<()> {
-        self.udp.bind_device(Some(device.as_bytes()))?;
+    pub(crate) fn bind_again(
+        &mut self,
+        (device, index): (&str, u32),
+        options: &SocketOptions,
+    ) -> io::Result<()> {
+        match &mut self.member {
+            Some(member) => member.bind_again(&self.inner, index)?,
+            None => self.inner.bind_device(Some(device.as_bytes()))?,
+        }
         // An interface created again has timestamping off.
         if self.phc.is_some() {
             match stamping_clock(options) {
@@ -149,7 +171,7 @@ impl Socket {
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        self.udp.as_fd()
+        self.inner.as_fd()
     }
 
     pub(crate) fn source(&self) -> Source<'_> {
@@ -157,7 +179,7 @@ impl Socket {
     }
 
     pub(crate) fn local(&self) -> io::Result<SocketAddr> {
-        let local = self.udp.local_addr()?;
+        let local = self.inner.local_addr()?;
         local
             .as_socket()
             .ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
@@ -182,6 +204,9 @@ impl Socket {
     pub(crate) fn receive(&self, batch: &mut RecvBatch, local: SocketAddr) -> io::Result<usize> {
         let count = self.receive_messages(batch)?;
         if count == 0 {
+            if let Some(member) = &self.member {
+                member.look(clock::mono());
+            }
             return Ok(0);
         }
         let mut read_at = None;
@@ -189,10 +214,10 @@ impl Socket {
             headers,
             received,
             arrivals,
-            ..
+            slots,
         } = batch;
-        let slots = received.iter_mut().zip(arrivals.iter_mut());
-        for (message, (octets, arrival)) in headers.received(count).zip(slots) {
+        let told = received.iter_mut().zip(arrivals.iter_mut());
+        for (slot, (message, (octets, arrival))) in headers.received(count).zip(told).enumerate() {
             *octets = message.octets;
             let mut told = FromControl::default();
             for control in messages(message.control) {
@@ -205,6 +230,10 @@ impl Socket {
                     rung: Rung::User,
                 }
             });
+            if let Some(member) = &self.member {
+                (*octets, *arrival) = member.arrival(at, &message, slots, slot);
+                continue;
+            }
             *arrival = Arrival {
                 at,
                 // A datagram always has a source; no engine answers port 0.
@@ -249,6 +278,9 @@ impl Socket {
     }
 
     pub(crate) fn take_events(&self, tell: &mut dyn FnMut(QueueEvent)) -> usize {
+        if let Some(member) = &self.member {
+            member.take_errors(tell);
+        }
         error_queue::take(self.fd(), self.phc.as_ref(), tell)
     }
 
@@ -264,7 +296,7 @@ impl Socket {
 
     pub(crate) fn receive_buffer_octets(&self) -> usize {
         // The kernel returns twice the requested size, including its own overhead.
-        self.udp.recv_buffer_size().unwrap_or(0) / 2
+        self.inner.recv_buffer_size().unwrap_or(0) / 2
     }
 
     pub(crate) fn receive_drops(&self) -> u32 {

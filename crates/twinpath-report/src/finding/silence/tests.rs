@@ -16,7 +16,7 @@ use crate::IcmpRefusal;
 #[test]
 fn a_run_without_replies_reports_what_is_known() {
     type Change = fn(&mut SessionReport);
-    let rows: [(&str, Change); 15] = [
+    let rows: [(&str, Change); 16] = [
         ("nothing-came-back", |_| {}),
         ("nothing-left", |report| {
             report.refusals.no_departure_seen = true
@@ -36,6 +36,9 @@ fn a_run_without_replies_reports_what_is_known() {
         }),
         ("other-mode", |report| {
             report.counters.anomalies.other_mode = 1
+        }),
+        ("other-micro-session", |report| {
+            report.counters.anomalies.micro_session = 1
         }),
         ("another-protocol", |report| {
             report.counters.anomalies.not_a_reply = 1

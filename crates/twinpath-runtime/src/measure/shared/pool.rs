@@ -103,6 +103,7 @@ struct Key {
     port: PortChoice,
     tos: Tos,
     path: PathOptions,
+    member: Option<String>,
     /// With hardware timestamps the interface towards it counts.
     far: Option<IpAddr>,
 }
@@ -121,6 +122,7 @@ impl Key {
             port: plan.port,
             tos: plan.tos,
             path: plan.path.clone(),
+            member: plan.member.as_ref().map(|member| member.interface.clone()),
             far: by_far.then(|| plan.far.ip()),
         }
     }

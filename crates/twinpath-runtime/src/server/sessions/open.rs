@@ -209,7 +209,7 @@ fn refusal(error: &BindError) -> Option<OpenError> {
         } else {
             OpenError::System
         }),
-        BindError::Indistinct { .. } => Some(OpenError::System),
+        BindError::Indistinct { .. } | BindError::Member { .. } => Some(OpenError::System),
     }
 }
 

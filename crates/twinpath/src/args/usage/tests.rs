@@ -212,7 +212,7 @@ fn the_command_line_is_consistent() {
 }
 
 /// What the values of options are called that have no bounds.
-const WORDS: [&str; 19] = [
+const WORDS: [&str; 20] = [
     "CODEC",
     "EDGES",
     "FAR[:PORT]",
@@ -222,6 +222,7 @@ const WORDS: [&str; 19] = [
     "FORM",
     "FORMAT",
     "HEX",
+    "ID,..",
     "K=V",
     "KIND",
     "MODE",

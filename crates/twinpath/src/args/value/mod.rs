@@ -2,6 +2,7 @@
 
 mod address;
 mod header;
+mod micro_session;
 pub(super) mod quantity;
 #[cfg(feature = "report")]
 mod rotate;
@@ -10,6 +11,7 @@ mod schedule;
 pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
 pub(crate) use header::{Label, Ssid, Ssids, TosOctet, Ttl, dscp_for_host};
 pub(super) use header::{dscp, listed_dscp};
+pub(crate) use micro_session::{Member, MicroSession};
 pub(crate) use quantity::{Count, Interval, OrEndless, PaddingSize, Ports, ReplyPadding, Time};
 #[cfg(feature = "report")]
 pub(crate) use rotate::Rotate;

@@ -7,6 +7,7 @@ mod keys;
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::io;
 
 pub(crate) use keys::KeyLine;
 use twinpath_runtime::{BindError, NoHardware, RunError, SendError, StartError, is_out_of_files};
@@ -38,14 +39,18 @@ impl Remedy for BindError {
             Self::Option { source, .. }
             | Self::Other { source, .. }
             | Self::Interface { source, .. }
+            | Self::Member { source, .. }
                 if is_out_of_files(source) =>
             {
                 OUT_OF_FILES
             }
+            Self::Member { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "run as root, or grant CAP_NET_RAW; of a Micro-session ID without @NAME only the number is checked"
+            }
             Self::Interface { .. } => "see `ip link` for the names of this host's interfaces",
             Self::NotOneHost { .. } => "give an address of this host",
             Self::Indistinct { .. } => "give one address of this host to listen on",
-            Self::Option { .. } | Self::Other { .. } => return None,
+            Self::Option { .. } | Self::Other { .. } | Self::Member { .. } => return None,
         };
         Some(words.into())
     }
@@ -88,9 +93,15 @@ impl Remedy for StartError {
             Self::NoFreePort { .. } => "use a wider range: --ports LO-HI",
             Self::SameEnds { .. } => "use another source port",
             Self::NoRoute { .. } => "see `ip route get` for that address, or name an --interface",
-            Self::TooLargeForPath { most_padding, .. } => {
-                let words =
-                    format!("use --padding {most_padding} or less, or leave out --do-not-fragment");
+            Self::TooLargeForPath {
+                most_padding,
+                is_asked,
+                ..
+            } => {
+                let mut words = format!("use --padding {most_padding} or less");
+                if *is_asked {
+                    words += ", or leave out --do-not-fragment";
+                }
                 return Some(words.into());
             }
             Self::System { source, .. } if is_out_of_files(source) => OUT_OF_FILES,
@@ -147,6 +158,7 @@ mod tests {
             packet_octets: 1_501,
             mtu: 1_500,
             most_padding: 1_458,
+            is_asked: true,
         };
         let remedy = error.remedy().unwrap();
         assert_eq!(

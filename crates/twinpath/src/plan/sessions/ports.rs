@@ -5,10 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use twinpath_proto::sender::{Format, Wire};
 use twinpath_runtime::{PortChoice, SenderPlan};
-use twinpath_wire::Tos;
+use twinpath_wire::{TlvType, Tos};
 
 use super::{PlannedSession, Target};
+use crate::args::MicroSession;
 use crate::failure::Failure;
+use crate::plan::micro_sessions;
 use crate::plan::targets::Place;
 
 /// A session with a thread of its own has a socket, and what its thread is woken by.
@@ -36,6 +38,7 @@ impl PortsTaken {
         plan: &SenderPlan,
         target: &Target,
         (classes, paths): (&[Tos], Option<u16>),
+        micro_sessions: &[MicroSession],
         place: Option<&Place>,
     ) -> Result<Vec<PlannedSession>, Failure> {
         // Sessions that share a thread share ports as well, unless they have one far end.
@@ -47,15 +50,33 @@ impl PortsTaken {
         let from = (plan.near, first_port(plan.port), far);
         let beside = self.beside.entry(from).or_default();
         let mut sessions = Vec::new();
+        // The members of one link share a port, for each class.
+        let members = classes
+            .iter()
+            .map(|_| micro_sessions::members(micro_sessions));
+        let members: Vec<_> = members.collect();
+        let first = *beside;
         for path in 1..=paths.unwrap_or(1) {
-            for class in classes {
+            let place_of_path = usize::from(path) - 1;
+            for (nth, (class, members)) in classes.iter().zip(&members).enumerate() {
+                let member = members.get(place_of_path).cloned();
+                if member.is_some() {
+                    *beside = first + nth;
+                }
                 check_port(plan.port, *beside, place)?;
+                let mut plan = SenderPlan {
+                    seed: plan.seed + self.sessions as u64,
+                    wire: with_own_ssid(plan.wire, &mut self.ssids)?,
+                    member,
+                    ..plan.of_session(*beside, *class)
+                };
+                if let Some(session) = micro_sessions.get(place_of_path) {
+                    plan.tlvs
+                        .retain(|tlv| tlv.kind() != TlvType::MICRO_SESSION_ID);
+                    plan.tlvs.push(micro_sessions::tlv(session)?);
+                }
                 sessions.push(PlannedSession {
-                    plan: SenderPlan {
-                        seed: plan.seed + self.sessions as u64,
-                        wire: with_own_ssid(plan.wire, &mut self.ssids)?,
-                        ..plan.of_session(*beside, *class)
-                    },
+                    plan,
                     target: target.clone(),
                     class: *class,
                     path: paths.map(|_| path),
@@ -118,7 +139,7 @@ pub(super) fn check_descriptors(
     for one in sessions {
         let plan = &one.plan;
         if plan.exact {
-            own += 1;
+            own += 1 + usize::from(plan.member.is_some());
         } else {
             let port = match plan.port {
                 PortChoice::Exact(port) | PortChoice::Prefer(port) => port,

@@ -47,6 +47,37 @@ fn said(failure: &Failure) -> Vec<String> {
 }
 
 #[test]
+fn micro_sessions_are_paths_and_those_of_members_share_a_port() {
+    let all = |line: &str| {
+        let line = format!("192.0.2.1 :5000 --stamp --dscp be,ef {line}");
+        let planned = planned(&line).unwrap().sessions.into_iter();
+        planned.map(|one| {
+            let name = one.plan.micro_session().map(|it| it.name());
+            let tlvs = one.plan.tlvs.iter().map(ToString::to_string);
+            let tlvs: Vec<String> = tlvs.collect();
+            let port = first_port(one.plan.port);
+            format!("{port} {:?} {} {}", one.path, name.unwrap(), tlvs.join(" "))
+        })
+    };
+    let over_members: Vec<String> = all("--micro-session 1@a,2:9@b --tlv cos").collect();
+    assert_eq!(
+        over_members,
+        [
+            "5000 Some(1) a cos micro-session=1",
+            "5001 Some(1) a cos micro-session=1",
+            "5000 Some(2) b cos micro-session=2:9",
+            "5001 Some(2) b cos micro-session=2:9",
+        ]
+    );
+    let numbers: Vec<String> = all("--micro-session 1,2:9").collect();
+    assert_eq!(numbers[2], "5002 Some(2) micro-session 2 micro-session=2:9");
+    let one: Vec<String> = all("--micro-session 7@a").collect();
+    assert_eq!(one[0], "5000 None a micro-session=7");
+    let tlv: Vec<String> = all("--tlv micro-session=7").collect();
+    assert_eq!(tlv[0], "5000 None micro-session 7 micro-session=7");
+}
+
+#[test]
 fn sessions_are_targets_by_paths_by_classes_in_the_order_given() {
     let planned = planned("192.0.2.1 --to [2001:db8::1]:9 --to r1 --paths 2 --dscp be,ef").unwrap();
     let all = planned.sessions.iter().map(|one| {

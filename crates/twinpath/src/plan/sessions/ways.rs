@@ -50,8 +50,14 @@ impl Way<'_> {
         })
     }
 
+    /// How many paths there are to each target, if there can be several: source ports or member links.
+    pub(super) fn several_paths(&self) -> Option<u16> {
+        let links = u16::try_from(self.options.stamp.micro_session.len()).unwrap_or(u16::MAX);
+        self.options.paths.or((links > 1).then_some(links))
+    }
+
     pub(super) fn paths(&self) -> u16 {
-        self.options.paths.unwrap_or(1)
+        self.several_paths().unwrap_or(1)
     }
 
     pub(super) fn is_endless(&self) -> bool {
@@ -162,6 +168,15 @@ fn way<'a>(
 ) -> Result<Way<'a>, Failure> {
     let classes = classes(options.marking.tos, &options.marking.dscp)?;
     let sending = Sending::of_target(args, options);
+    let micro_sessions = &options.stamp.micro_session;
+    if options.stamps.portable
+        && micro_sessions
+            .iter()
+            .any(|one| one.member.interface.is_some())
+    {
+        let line = "--micro-session ID@NAME and --portable exclude each other: use one of them";
+        return Err(Failure::usage(line));
+    }
     let (wire, tlvs) = wire(&options.stamp)?;
     let mut template = sending.template(wire)?;
     template.tlvs = tlvs;

@@ -42,10 +42,8 @@ pub(super) fn line(finding: &Silence) -> String {
             named(*far),
             replies(*count)
         ),
-        Silence::ForgedReplies { count } => format!(
-            "{} with a wrong HMAC not measured: changed or forged on the path, or the reflector has other keys",
-            replies(*count)
-        ),
+        Silence::ForgedReplies { count } => forged(*count),
+        Silence::OtherMicroSession { count } => other_micro_session(*count),
         Silence::OtherMode {
             far,
             is_authenticated,
@@ -115,6 +113,20 @@ fn another_protocol(far: SocketAddr, protocol: Format, count: u64) -> String {
     let name = protocol_name(protocol);
     let far = named(far);
     format!("{far} answers, but not with {name} ({count}): {other}check what listens there")
+}
+
+fn forged(count: u64) -> String {
+    let these = replies(count);
+    format!(
+        "{these} with a wrong HMAC not measured: changed or forged on the path, or the reflector has other keys"
+    )
+}
+
+fn other_micro_session(count: u64) -> String {
+    let these = replies(count);
+    format!(
+        "{these} without this session's Micro-session IDs not measured: they came by another member link, or the reflector has no such IDs (--micro-session-id)"
+    )
 }
 
 fn other_mode(far: SocketAddr, is_authenticated: bool, count: u64) -> String {

@@ -146,7 +146,7 @@ fn sessions() -> Vec<Row> {
 
 /// Those of the sender alone.
 pub(super) fn uncontrolled() -> Vec<Row> {
-    vec![
+    let mut rows = vec![
         row(
             "--near",
             "{measure} --to {far} -c 3 -i 2 --timeout 0.3 --json",
@@ -201,18 +201,39 @@ pub(super) fn uncontrolled() -> Vec<Row> {
             "--insecure-key-file",
             |seen| seen.all(is_signed),
         ),
-        row(
-            "--tlv",
-            "{measure} {far} 127.0.0.1:0 --stamp -c 3 -i 2 --timeout 0.3 --json",
-            "--tlv cos=ef",
-            |seen| seen.all(|packet| packet.payload[44..] == [0x80, 4, 0, 4, 46 << 2, 0, 0, 0]),
-        ),
         Row {
             far: Answers::Even,
             ..row("--reflector", LOSING, "--reflector stateful", |seen| {
                 seen.session()["packets"]["lost_forward"].is_u64()
             })
         },
+    ];
+    rows.extend(tlvs());
+    rows
+}
+
+fn tlvs() -> Vec<Row> {
+    vec![
+        row(
+            "--tlv",
+            "{measure} {far} 127.0.0.1:0 --stamp -c 3 -i 2 --timeout 0.3 --json",
+            "--tlv cos=ef",
+            |seen| seen.all(|packet| packet.payload[44..] == [0x80, 4, 0, 4, 46 << 2, 0, 0, 0]),
+        ),
+        row(
+            "--micro-session",
+            "{measure} {far} 127.0.0.1:0 --stamp -c 3 -i 2 --timeout 0.3 --json",
+            "--micro-session 3:5,4",
+            |seen| {
+                let ids = |ids: [u8; 4]| {
+                    let has = |packet: &&Packet| {
+                        packet.payload[44..] == [&[0x80, 11, 0, 4], &ids[..]].concat()
+                    };
+                    seen.packets.iter().filter(has).count()
+                };
+                (seen.sessions(), ids([0, 3, 0, 5]), ids([0, 4, 0, 0])) == (2, 3, 3)
+            },
+        ),
     ]
 }
 
