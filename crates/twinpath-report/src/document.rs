@@ -238,7 +238,7 @@ impl<'a> SessionDocument<'a> {
             class: report.identity.tos.dscp().to_string(),
             path: report.identity.path,
             micro_session: report.identity.micro_session.as_ref(),
-            stamp: report.learnt.as_ref().map(learnt),
+            stamp: report.learnt.as_deref().map(learnt),
         }
     }
 }

@@ -140,7 +140,7 @@ pub struct SessionReport {
     pub counters: SenderCounters,
     /// What the TLVs of replies have taught; `None`: none were asked for.
     #[serde(default, rename = "tlvs", skip_serializing_if = "Option::is_none")]
-    pub learnt: Option<Learnt>,
+    pub learnt: Option<Box<Learnt>>,
     /// Where timestamps came from.
     #[serde(flatten)]
     pub stamps: StampReport,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use twinpath_wire::{TlvFlags, TlvHeader, TlvMut, TlvType, TlvWriter, Tlvs, TlvsMut, Tos};
 
-use super::{EXTENSIONS, Extension, hmac, of, return_path};
+use super::{EXTENSIONS, Extension, Observation, Replies, hmac, of, return_path};
 use crate::stamp::StampKey;
 
 /// One TLV to ask with: its name, and what follows it behind `=`.
@@ -52,6 +52,14 @@ impl AskedTlv {
     /// Its type.
     pub fn kind(&self) -> TlvType {
         self.extension.kind()
+    }
+
+    /// The replies that it asks for; `None`: one, as without it.
+    pub fn replies(&self) -> Option<Replies> {
+        let mut observation = Observation::default();
+        let value = self.value(Tos::default()).ok()?;
+        self.extension.observe(&value, &mut observation);
+        observation.replies
     }
 
     /// The value with which a packet sent with this ToS asks.

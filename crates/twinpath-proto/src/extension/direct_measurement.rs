@@ -74,7 +74,8 @@ impl Extension for DirectMeasurement {
                 .get()
                 .wrapping_sub(before.unwrap_or_default().get())
         });
-        let arrived = seen.processed.saturating_sub(1);
+        let (before, now) = (seen.first.further_replies, seen.last.further_replies);
+        let arrived = seen.processed.saturating_sub(1) + now.saturating_sub(before);
         // Replies may come late or twice: then fewer are missing than none.
         let missing = |all: u32, came: u64| i64::from(all).saturating_sub_unsigned(came);
         for (key, count) in [

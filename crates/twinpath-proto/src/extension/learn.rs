@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use twinpath_wire::{Delta, Dscp, Tlv, TlvFlags, TlvHeader, TlvType, Tlvs, Tos, WireTime};
 
-use super::{class_of_service, hmac, of};
+use super::{Copies, Replies, class_of_service, hmac, of};
 use crate::stamp::StampKey;
 
 /// What the replies of a session have taught.
@@ -16,7 +16,7 @@ pub struct Learnt {
     /// the request's.
     pub unverified: u64,
     /// Replies beyond the first to one request, where Reflected Test Packet Control asked for them.
-    pub copies: u64,
+    pub further_replies: Copies,
     /// Replies with the request's TLVs 27 octets further on, as TWAMP Light moves padding.
     #[serde(skip_serializing_if = "is_zero")]
     pub moved: u64,
@@ -83,11 +83,14 @@ pub struct Seen {
 
 /// A value, and the number of the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Value {
     /// The request's number.
     pub seq: u64,
     /// As the far end wrote it.
     pub octets: Vec<u8>,
+    /// How many further replies to requests had come by then.
+    pub further_replies: u64,
 }
 
 /// What a reply's TLVs mean for the measurement itself.
@@ -101,6 +104,10 @@ pub struct Observation {
     pub follow_up: Option<FollowUp>,
     /// The Micro-session IDs of sender and reflector.
     pub micro_session: Option<[u16; 2]>,
+    /// The replies that the request asks for.
+    pub replies: Option<Replies>,
+    /// A TLV was followed in part (C).
+    pub is_unmet: bool,
 }
 
 /// When a reply left (RFC 8972 section 4.7).
@@ -158,6 +165,7 @@ impl Learnt {
             self.unverified += 1;
             return observation;
         }
+        let further = self.further_replies.received;
         let mut met = 0_u16;
         for Tlv { header, value } in Tlvs::new(chain).map_while(Result::ok) {
             let Some(extension) = of(header.kind) else {
@@ -182,9 +190,26 @@ impl Learnt {
                 seen.unrecognized += 1;
                 continue;
             }
+            observation.is_unmet |= header.flags.has(TlvFlags::CONFORMANT);
             seen.unmet += u64::from(header.flags.has(TlvFlags::CONFORMANT));
-            seen.take(seq, value);
+            seen.take(seq, value, further);
             extension.observe(value, &mut observation);
+        }
+        observation
+    }
+
+    /// What the TLVs of a further reply to a request mean; with a key, if their HMAC is right.
+    pub fn observe(chain: &[u8], number: [u8; 4], key: Option<&StampKey>) -> Observation {
+        let mut observation = Observation::default();
+        if is_verified(chain, number, key) {
+            for Tlv { header, value } in Tlvs::new(chain).map_while(Result::ok) {
+                if let Some(extension) = of(header.kind)
+                    && header.flags == TlvFlags(0)
+                    && extension.takes(value.len())
+                {
+                    extension.observe(value, &mut observation);
+                }
+            }
         }
         observation
     }
@@ -212,10 +237,11 @@ impl Seen {
         }
     }
 
-    fn take(&mut self, seq: u64, value: &[u8]) {
+    fn take(&mut self, seq: u64, value: &[u8], further_replies: u64) {
         let now = || Value {
             seq,
             octets: value.to_vec(),
+            further_replies,
         };
         if self.processed == 0 {
             (self.first, self.last) = (now(), now());
@@ -223,7 +249,7 @@ impl Seen {
             self.first = now();
         } else if seq > self.last.seq {
             self.changes += u64::from(self.last.octets != value);
-            self.last.seq = seq;
+            (self.last.seq, self.last.further_replies) = (seq, further_replies);
             self.last.octets.clear();
             self.last.octets.extend_from_slice(value);
         }
@@ -276,8 +302,8 @@ impl Learnt {
         if self.unverified > 0 {
             add(TlvType::HMAC, "unverified", self.unverified.into());
         }
-        if self.copies > 0 {
-            add(TlvType::REFLECTED_CONTROL, "copies", self.copies.into());
+        for (key, value) in self.further_replies.facts() {
+            add(TlvType::REFLECTED_CONTROL, key, value);
         }
         let follow_up = TlvType::FOLLOW_UP_TELEMETRY;
         if let Some(mean_ns) = self.corrections.mean_ns() {

@@ -15,7 +15,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::destination_node::address;
 use super::exchange::{ControlAnswer, Replies};
-use super::learn::{Facts, Seen};
+use super::learn::{Facts, Observation, Seen};
 use super::sub_tlv::{self, Sub};
 use super::{Exchange, Extension, Outcome};
 use crate::reflector::Ignored;
@@ -124,6 +124,16 @@ impl Extension for ReflectedControl {
 
     fn takes_text(&self) -> &'static str {
         "LENGTH:COUNT:INTERVAL, octets, number and distance of the replies to one request (as in 200:3:1ms)"
+    }
+
+    fn observe(&self, value: &[u8], observation: &mut Observation) {
+        if let Ok((fields, _)) = Fields::ref_from_prefix(value) {
+            observation.replies = Some(Replies {
+                count: fields.count.get(),
+                interval_ns: fields.interval_ns.get(),
+                octets: fields.octets.get().into(),
+            });
+        }
     }
 
     fn facts(&self, seen: &Seen, facts: &mut Facts) {

@@ -94,13 +94,16 @@ impl SessionSender {
         let Some(last) = self.last_departure.filter(|_| !self.stopped) else {
             return Some(self.now);
         };
+        let last_reply = self.last_reply.unwrap_or(last);
+        // Replies to the last request may be many, and follow each other slowly.
+        let others = self.tlvs.as_ref().map(|tlvs| tlvs.bursts.remaining());
+        let others = last_reply + others.unwrap_or_default();
         if self.linger.is_empty() && self.counters.duplicates == 0 {
-            let last_reply = self.last_reply.unwrap_or(last);
-            return Some(last_reply + COPY_WAIT.min(self.config.timeout));
+            return Some(others + COPY_WAIT.min(self.config.timeout));
         }
         let none = self.counters.received == 0 && !self.cut_short;
         let longer = if none { NO_REPLY_WAIT } else { Duration::ZERO };
-        Some(last + self.loss_wait().saturating_add(longer))
+        Some(others.max(last + self.loss_wait().saturating_add(longer)))
     }
 
     /// Whether no more replies are awaited.

@@ -15,6 +15,7 @@
 
 mod anomalies;
 mod answered;
+mod bursts;
 mod chunk;
 mod config;
 mod counters;

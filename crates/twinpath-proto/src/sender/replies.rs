@@ -70,7 +70,9 @@ impl SessionSender {
                 }
             }
             Asked::Answered(seq, t1) if t1 == sender_t1 => {
-                self.further_copy(seq, &reply, arrival);
+                if !self.take_copy(seq, &reply, octets, arrival) {
+                    self.further_copy(seq, &reply, arrival);
+                }
             }
             Asked::Old if self.is_of_ours(sender_t1) => self.counters.stale += 1,
             Asked::Open(..) | Asked::Answered(..) | Asked::Old => {
@@ -156,17 +158,14 @@ impl SessionSender {
         if let Some(told) = taught.observation.follow_up {
             self.follow_up(told, reply);
         }
+        let told = &taught.observation;
+        self.begin_burst(seq, told, reply, octets.len(), t3, arrival);
         self.admit(sample, &flight, now, taught.awaits_follow_up);
     }
 
     /// A copy of a reply that was measured. Its T1 is the echoed one, as written: a better
     /// timestamp is gone with the packet's record.
     fn further_copy(&mut self, seq: u64, reply: &Reply, arrival: &Arrival) {
-        if let Some(tlvs) = self.tlvs.as_mut().filter(|tlvs| tlvs.resizes_replies()) {
-            // It was asked for (RFC 10052; row SL-57).
-            tlvs.learnt.copies += 1;
-            return;
-        }
         let t1 = self.written(reply.head.sender_t1, arrival.at.at);
         if arrival.at.at - t1 > Delta::from_duration(self.late_reply_wait()) {
             self.counters.stale += 1;
@@ -195,7 +194,7 @@ impl SessionSender {
     }
 
     /// T2 and T3, in the format that the Z bit names, or in the other one if the bit is wrong.
-    fn far_times(&self, reply: &Reply, clock: Wall) -> ReplyTimes {
+    pub(super) fn far_times(&self, reply: &Reply, clock: Wall) -> ReplyTimes {
         let stamps = [reply.head.t2, reply.head.t3];
         let z = reply.head.error.format();
         WireTime::read_reply(stamps, z, clock, self.config.tai_offset_s)
@@ -293,10 +292,12 @@ impl SessionSender {
             .payload
             .echo()
             .is_some_and(|echo| !echo.is_echoed(low32(seq), asked_octets, octets, truncated));
+        let tlvs = self.tlvs.as_ref();
+        let is_resized = tlvs.is_some_and(|tlvs| tlvs.resizes_replies());
         let anomalies = &mut self.counters.anomalies;
         if truncated {
             anomalies.truncated += 1;
-        } else if octets.len() != self.config.wire.reply_octets(asked_octets) {
+        } else if octets.len() != self.config.wire.reply_octets(asked_octets) && !is_resized {
             anomalies.size_differs += 1;
             anomalies.last_sizes = Some((asked_octets, octets.len()));
         }

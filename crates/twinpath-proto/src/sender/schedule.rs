@@ -85,6 +85,16 @@ impl Schedule {
         }
     }
 
+    /// The shortest possible wait between two packets.
+    pub fn shortest_gap(self) -> Duration {
+        match self {
+            Self::Periodic { interval } => interval,
+            Self::Uniform { least, .. } => least,
+            Self::Bursts { packets, gap } if packets <= 1 => gap,
+            Self::Poisson { .. } | Self::Bursts { .. } => Duration::ZERO,
+        }
+    }
+
     /// The longest possible wait between two packets.
     pub fn longest_gap(self) -> Duration {
         match self {
@@ -104,6 +114,26 @@ mod tests {
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_shortest_gap_is_none_where_packets_may_leave_together() {
+        let bursts = |packets| Schedule::Bursts { packets, gap: MS };
+        for (schedule, gap) in [
+            (Schedule::every(MS), MS),
+            (Schedule::Poisson { mean: MS }, Duration::ZERO),
+            (
+                Schedule::Uniform {
+                    least: MS,
+                    most: 4 * MS,
+                },
+                MS,
+            ),
+            (bursts(1), MS),
+            (bursts(2), Duration::ZERO),
+        ] {
+            assert_eq!(schedule.shortest_gap(), gap, "{schedule:?}");
+        }
+    }
 
     #[test]
     fn the_mean_interval_is_that_of_the_packets() {

@@ -9,6 +9,7 @@ use twinpath_wire::{
     TlvType,
 };
 
+use super::bursts::Bursts;
 use super::engine::SessionSender;
 use super::fate::STAMP_ERROR;
 use crate::extension::{
@@ -29,8 +30,9 @@ const FOLLOW_UP_WAIT: [Duration; 2] = [Duration::from_millis(100), Duration::fro
 #[derive(Debug)]
 pub(super) struct SessionTlvs {
     chain: RequestChain,
-    key: Option<StampKey>,
+    pub(super) key: Option<StampKey>,
     pub(super) learnt: Learnt,
+    pub(super) bursts: Bursts,
     /// The Micro-session ID of this end; the other one's, once it is known.
     micro_session: Option<u16>,
     reflector_micro_session: Option<u16>,
@@ -64,6 +66,7 @@ impl SessionTlvs {
             chain,
             key,
             learnt: Learnt::default(),
+            bursts: Bursts::default(),
             awaited: VecDeque::new(),
         }
     }
@@ -123,7 +126,7 @@ impl SessionSender {
     }
 
     /// Where the TLVs of a reply begin.
-    fn tlvs_at(&self) -> usize {
+    pub(super) fn tlvs_at(&self) -> usize {
         if self.guard.is_secured() {
             StampReflectorAuthenticated::OCTETS
         } else {

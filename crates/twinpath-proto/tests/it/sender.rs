@@ -1,5 +1,6 @@
 //! The Session-Sender as its peers see it.
 mod authenticated;
+mod bursts;
 mod captures;
 mod clock_steps;
 mod endings;

@@ -15,6 +15,8 @@ const KEYS: [&str; 3] = ["direction-unknown", "numbers-equal", "direction-uncert
 pub enum NoDirection {
     /// The user declared that the reflector does not keep its own counter.
     DeclaredStateless,
+    /// It counts all the replies to a request, of which there are several (RFC 10052).
+    SeveralReplies,
     /// The reflector shows none.
     NoCounter,
     /// No reply followed the losses.
@@ -61,7 +63,10 @@ pub(crate) fn renew(report: &mut SessionReport) {
 fn unknown(report: &SessionReport) -> Option<NoDirection> {
     let figures = &report.figures;
     let told = figures.lost_before_a_reply > 0;
+    let learnt = report.learnt.as_ref();
+    let several = learnt.is_some_and(|learnt| learnt.further_replies.expected > 0);
     match (report.config.reflector, figures.lost_forward) {
+        (_, None) if several => Some(NoDirection::SeveralReplies),
         (ReflectorKind::Stateless, _) => Some(NoDirection::DeclaredStateless),
         (ReflectorKind::Undeclared, None) if told => Some(NoDirection::NoCounter),
         (ReflectorKind::Undeclared, None) => Some(NoDirection::NothingAfter),

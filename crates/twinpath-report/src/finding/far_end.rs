@@ -133,7 +133,7 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
         findings.push(FarEnd::ErrorEstimateZero.into());
     }
     findings.extend(return_path(report).map(Finding::from));
-    let learnt = report.learnt.as_ref();
+    let learnt = report.learnt.as_deref();
     let asked_for = learnt.and_then(Learnt::reply_dscp);
     let sent = asked_for.unwrap_or_else(|| report.identity.tos.dscp());
     if figures.dscp_backward.iter().any(|(dscp, _)| *dscp != sent) {

@@ -36,16 +36,16 @@ const HELD: FirstDepartures = FirstDepartures {
 };
 
 /// Replies with a TLV of this type, which some had processed.
-fn seen(kind: TlvType, processed: u64, unrecognized: u64) -> Learnt {
+fn seen(kind: TlvType, processed: u64, unrecognized: u64) -> Box<Learnt> {
     let seen = Seen {
         processed,
         unrecognized,
         ..Seen::of(kind)
     };
-    Learnt {
+    Box::new(Learnt {
         tlvs: vec![seen],
         ..Learnt::default()
-    }
+    })
 }
 
 /// Ten round trips of a millisecond between synchronized clocks.
@@ -216,7 +216,7 @@ fn each_peculiarity_has_its_finding() {
             r.counters.anomalies.ssid_missing = 1;
         }),
         ("twamp-light", false, |r| {
-            r.learnt = Some(Learnt::default());
+            r.learnt = Some(Box::default());
             r.counters.anomalies.ssid_missing = 1;
         }),
         ("twamp-light", false, |r| {
@@ -426,6 +426,14 @@ fn directions_are_decided_again_in_their_place() {
         let expected: Vec<Finding> = ends.into_iter().flatten().collect();
         assert_eq!(report.findings, expected);
     }
+    // Each request has several replies, which the reflector counts too.
+    report.config.reflector = Stateless;
+    report.figures.lost_forward = None;
+    let learnt = report.learnt.insert(Box::default());
+    learnt.further_replies.expected = 1;
+    report.decide_again();
+    let several = unknown(NoDirection::SeveralReplies);
+    assert!(report.findings.contains(&several), "{:?}", report.findings);
 }
 
 #[test]

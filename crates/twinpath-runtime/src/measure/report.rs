@@ -69,7 +69,7 @@ pub(super) struct Ended {
     duration: Duration,
     achieved_pps: Option<f64>,
     counters: SenderCounters,
-    learnt: Option<Learnt>,
+    learnt: Option<Box<Learnt>>,
     pub(super) series: Arc<Series>,
     rows: Vec<ClosedInterval>,
     refusals: RefusalCounts,
@@ -114,7 +114,7 @@ impl Ended {
                 stopped_without_ssid,
                 ..session.suspensions.in_counters(session.engine.counters())
             },
-            learnt: session.engine.learnt().cloned(),
+            learnt: session.engine.learnt().cloned().map(Box::new),
             series: Arc::new(series),
             rows,
             refusals: session.refusals,

@@ -6,8 +6,8 @@ use twinpath_report::{Finding, SessionReport};
 
 use super::measure::{self, Measurement};
 use super::plain_run::PlainRun;
-use super::remark;
 use super::subject::Subject;
+use super::{remark, warn};
 use crate::args::{FarEnd, OutputFormat, SenderArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::output::ends::{self, named};
@@ -34,6 +34,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     if let Some(first) = planned.sessions.first() {
         let said = plan::unfilled(&args.session.packet, &first.plan);
         remark(&args.run.log, said);
+        warn(args.run.log.quiet, plan::unsigned_control(&first.plan));
     }
     let plans = planned.all().map(|session| &session.plan);
     let said = plan::unused_threads(plans, args.targets.threads);

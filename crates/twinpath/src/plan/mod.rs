@@ -33,6 +33,7 @@ pub(crate) use responder::responder;
 pub(crate) use sender::{figures, rows_fit, unfilled};
 pub(crate) use sessions::{PlannedSession, PlannedSessions, Target, WaitingTarget, sessions};
 pub(crate) use threads::{shared as shared_threads, unused as unused_threads};
+pub(crate) use tlvs::unsigned_control;
 
 /// The environment variable of a passphrase, which keeps it off the command line.
 const PASSPHRASE: &CStr = c"TWINPATH_PASSPHRASE";

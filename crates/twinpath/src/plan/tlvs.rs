@@ -1,6 +1,12 @@
 //! From `--tlv` options to the TLVs of requests.
 
-use twinpath_proto::extension::{AskedTlv, RequestChain};
+use std::time::Duration;
+
+use twinpath_metrics::ReflectorKind;
+use twinpath_proto::extension::{AskedTlv, Replies, RequestChain};
+use twinpath_proto::sender::Schedule;
+use twinpath_report::words;
+use twinpath_runtime::SenderPlan;
 use twinpath_wire::{TlvType, Tos};
 
 use crate::args::StampPackets;
@@ -28,6 +34,20 @@ pub(super) fn asked(packet: &StampPackets) -> Result<Vec<AskedTlv>, Failure> {
             "--tlv destination-node needs --ssid: replies are told by it (RFC 9503 section 3)",
         ));
     }
+    let is_unanswered = |tlv: &AskedTlv| tlv.to_string() == "return-path=no-reply";
+    match replies(&tlvs).map(|asked| asked.count) {
+        Some(0) => {
+            return Err(Failure::usage(
+                "--tlv reflected-control with a COUNT of 0 asks for no reply: use return-path=no-reply instead",
+            ));
+        }
+        Some(_) if tlvs.iter().any(is_unanswered) => {
+            return Err(Failure::usage(
+                "--tlv reflected-control and return-path=no-reply exclude each other: one asks for replies, the other for none",
+            ));
+        }
+        Some(_) | None => {}
+    }
     let needs_hmac = tlvs.len() > 1 || !have(&tlvs, TlvType::EXTRA_PADDING);
     if packet.authenticated && needs_hmac && !have(&tlvs, TlvType::HMAC) {
         tlvs.extend("hmac".parse());
@@ -37,6 +57,68 @@ pub(super) fn asked(packet: &StampPackets) -> Result<Vec<AskedTlv>, Failure> {
 
 pub(super) fn have(tlvs: &[AskedTlv], kind: TlvType) -> bool {
     tlvs.iter().any(|tlv| tlv.kind() == kind)
+}
+
+/// The replies to each request that they ask for; `None`: one, as without them.
+fn replies(tlvs: &[AskedTlv]) -> Option<Replies> {
+    tlvs.iter().find_map(AskedTlv::replies)
+}
+
+/// Has `plan` ask with these, and wait for all replies that they ask for.
+///
+/// # Errors
+/// The next request would leave before the last reply (RFC 10052 section 5; row SL-69), or a counter
+/// of replies is taken for one of requests.
+pub(super) fn apply(tlvs: Vec<AskedTlv>, plan: &mut SenderPlan) -> Result<(), Failure> {
+    let asked = replies(&tlvs);
+    plan.tlvs = tlvs;
+    let Some(Replies {
+        count, interval_ns, ..
+    }) = asked.filter(|asked| asked.count > 1)
+    else {
+        return Ok(());
+    };
+    let burst = Duration::from_nanos(interval_ns.into()) * u32::from(count - 1);
+    if plan.schedule.shortest_gap() < burst {
+        let took = words::time(burst);
+        let why = match plan.schedule {
+            Schedule::Periodic { .. } => "the next packet would leave earlier",
+            Schedule::Poisson { .. } | Schedule::Uniform { .. } | Schedule::Bursts { .. } => {
+                "packets of this --schedule may leave sooner after each other"
+            }
+        };
+        return Err(Failure::usage(format!(
+            "--tlv reflected-control: the {count} replies to a packet take {took}, and {why}"
+        ))
+        .with_remedy(Some(format!("use --interval {} or more", as_option(burst)))));
+    }
+    if plan.figures.reflector == Some(ReflectorKind::Stateful) {
+        return Err(Failure::usage(
+            "--reflector stateful and several replies to a packet exclude each other: the reflector numbers all of them",
+        ));
+    }
+    plan.figures.reflector = Some(ReflectorKind::Stateless);
+    Ok(())
+}
+
+/// A time as an option takes it, not rounded.
+fn as_option(time: Duration) -> String {
+    let ns = time.as_nanos();
+    let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
+    let mut whole = units
+        .into_iter()
+        .filter(|(unit, _)| ns.is_multiple_of(*unit));
+    let (unit, name) = whole.next().unwrap_or((1, "ns"));
+    format!("{}{name}", ns / unit)
+}
+
+/// That several replies are asked for without an HMAC (RFC 10052 section 5; row SL-66).
+pub(crate) fn unsigned_control(plan: &SenderPlan) -> Option<String> {
+    let is_signed = plan.wire.is_secured() || have(&plan.tlvs, TlvType::HMAC);
+    (have(&plan.tlvs, TlvType::REFLECTED_CONTROL) && !is_signed).then(|| {
+        "--tlv reflected-control without an HMAC: anyone can forge such requests, and a reflector should refuse them (RFC 10052 section 5); use --authenticated or --tlv hmac"
+            .to_owned()
+    })
 }
 
 /// The length of their chain.

@@ -4,8 +4,10 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use crate::authenticated::hmac;
-use crate::program::Responder;
+use crate::hosts::Hosts;
+use crate::program::{Responder, run};
 use crate::responders::last_words;
+use crate::wire::{Fields, dissected};
 
 const KEY: &str = "00112233445566778899aabbccddeeff";
 const OTHER: &str = "ffeeddccbbaa99887766554433221100";
@@ -104,4 +106,99 @@ fn a_burst_ends_with_its_responder_and_says_so() {
         (&control["copies"], &control["copies_not_sent"]),
         (&0.into(), &2.into())
     );
+}
+
+/// Octets of a field.
+fn octets(field: &str) -> Vec<u8> {
+    let octet = |at| u8::from_str_radix(&field[at..at + 2], 16).unwrap();
+    (0..field.len()).step_by(2).map(octet).collect()
+}
+
+#[test]
+fn replies_are_as_many_as_long_and_as_far_apart_as_asked_for() {
+    let Some(hosts) = Hosts::new() else { return };
+    let responder = hosts.responder(&format!(
+        ":862 --json --allow-control 10.98.0.1 --hmac-key {KEY}"
+    ));
+    let line = format!(
+        "sender 10.98.0.2:862 --stamp --ssid 7 --tlv hmac --tlv reflected-control=200:3:20ms \
+         --hmac-key {KEY} -c 4 -i 100"
+    );
+    let fields = ["frame.time_epoch", "ip.src", "udp.length", "udp.payload"];
+    let filter = ["-f", "udp port 862"];
+    let Some(seen) = dissected(&hosts, 16, &filter, &fields, &line) else {
+        return;
+    };
+    let replies: Vec<&Fields> = seen.iter().filter(|row| row[1] == "10.98.0.2").collect();
+    assert_eq!((seen.len(), replies.len()), (16, 12), "{seen:?}");
+    for (number, reply) in (0_u32..).zip(&replies) {
+        let payload = octets(&reply[3].replace(':', ""));
+        assert_eq!((reply[2].as_str(), payload.len()), ("208", 200));
+        assert_eq!(payload[..4], number.to_be_bytes(), "its own number");
+        assert_eq!(payload[24..28], (number / 3).to_be_bytes(), "the request's");
+    }
+    for three in replies.chunks(3) {
+        let at = |reply: &Fields| reply[0].parse::<f64>().unwrap();
+        let apart = at(three[2]) - at(three[0]);
+        // The stamp of the first may be late.
+        assert!(apart >= 0.03, "{apart} s from the first to the last");
+    }
+    let control = &last_words(responder)["reflected_control"];
+    assert_eq!(
+        (&control["granted"], &control["copies"]),
+        (&4.into(), &8.into())
+    );
+}
+
+#[test]
+fn the_sender_says_what_became_of_the_replies_that_it_asked_for() {
+    let responder = Responder::start(&format!(
+        "127.0.0.1:0 --json --allow-control 127.0.0.0/8 --hmac-key {KEY} --control-count 3"
+    ));
+    let asking = |ssid: u16, tlv: &str| {
+        let keys = format!("--authenticated --hmac-key {KEY}");
+        let sender = format!("sender {} --stamp {keys} -i 30 --timeout 20", responder.at);
+        run(&format!("{sender} -c 4 --json --ssid {ssid} --tlv {tlv}")).session()
+    };
+    let session = asking(1, "reflected-control=200:3:10ms");
+    let told = &session["stamp"]["reflected_control"];
+    assert_eq!(
+        (&told["copies"], &told["copies_lost"]),
+        (&8.into(), &0.into())
+    );
+    assert_eq!(session["packets"]["received"], 4);
+    assert_eq!(
+        (&session["duplication"]["copies"], &session["odd_replies"]),
+        (&0.into(), &serde_json::json!({}))
+    );
+    for key in ["departure_gap_mean_ns", "arrival_gap_max_ns"] {
+        let gap = told[key].as_i64();
+        assert!(gap >= Some(9_900_000), "{key}: {told}");
+    }
+    // The reflector numbers all of them.
+    assert_eq!(session["packets"]["lost_forward"], serde_json::Value::Null);
+    let limited = asking(2, "reflected-control=200:4:10ms");
+    let told = &limited["stamp"]["reflected_control"];
+    assert_eq!(
+        (&told["unmet"], &told["over_limit"]),
+        (&4.into(), &4.into())
+    );
+    assert_eq!(told["copies"], serde_json::Value::Null);
+    let control = &last_words(responder)["reflected_control"];
+    let counts = ["granted", "over_limit", "copies", "copies_not_sent"];
+    assert_eq!(
+        counts.map(|key| control[key].as_u64().unwrap()),
+        [4, 4, 8, 0]
+    );
+}
+
+#[test]
+fn several_replies_without_an_hmac_are_warned_of() {
+    let responder = Responder::on_loopback();
+    for (tlv, is_warned) in [("reflected-control=0:1:0ns", true), ("cos", false)] {
+        let line = format!("sender {} --stamp -c 1 --tlv {tlv}", responder.at);
+        let warning = "warning: --tlv reflected-control without an HMAC: ";
+        let done = run(&line);
+        assert_eq!(done.stderr.contains(warning), is_warned, "{}", done.stderr);
+    }
 }

@@ -133,6 +133,30 @@ fn what_cannot_be_asked_for_is_bad_usage() {
         ("--stamp --tlv hmac", "--tlv hmac needs a key"),
         ("--stamp --tlv destination-node=127.0.0.1", "needs --ssid"),
         (
+            "--stamp --tlv reflected-control=0:0:0ns",
+            "use return-path=no-reply instead",
+        ),
+        (
+            "--stamp --tlv reflected-control=0:1:0ns --tlv return-path=no-reply",
+            "exclude each other: one asks for replies",
+        ),
+        (
+            "--stamp --tlv reflected-control=0:3:1ms -i 1999us",
+            "the 3 replies to a packet take 2 ms, and the next packet would leave earlier; use --interval 2ms or more",
+        ),
+        (
+            "--stamp --tlv reflected-control=0:3:501us --schedule poisson -i 1s",
+            "use --interval 1002us or more",
+        ),
+        (
+            "--stamp --tlv reflected-control=0:3:1ms --schedule uniform:1ms-9ms",
+            "packets of this --schedule may leave sooner",
+        ),
+        (
+            "--stamp --tlv reflected-control=0:2:1ms --reflector stateful",
+            "--reflector stateful and several replies",
+        ),
+        (
             "--stamp --tlv micro-session=1 --tlv micro-session=2",
             "may be given once",
         ),

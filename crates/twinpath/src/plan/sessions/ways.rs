@@ -15,6 +15,7 @@ use crate::plan::key_file::KeysRead;
 use crate::plan::named_end::{Aim, NamedEnd};
 use crate::plan::sender::{Sending, classes, near_end, ports_suffice, wire};
 use crate::plan::targets::{self, Faults, FileTarget, Place};
+use crate::plan::tlvs;
 
 use super::{is_exact, too_many};
 
@@ -179,7 +180,7 @@ fn way<'a>(
     }
     let (wire, tlvs) = wire(&options.stamp)?;
     let mut template = sending.template(wire)?;
-    template.tlvs = tlvs;
+    tlvs::apply(tlvs, &mut template)?;
     template.stop_without_ssid = options.stamp.on_no_ssid == OnNoSsid::Stop;
     if options.schedule.seed.is_none() {
         template.seed = seed;

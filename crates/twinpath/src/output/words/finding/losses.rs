@@ -13,6 +13,9 @@ pub(super) fn line(finding: &Losses) -> String {
             NoDirection::DeclaredStateless => {
                 "the reflector is declared stateless (--reflector): losses have no direction"
             }
+            NoDirection::SeveralReplies => {
+                "each packet was answered by several replies, which the reflector numbers too: losses have no direction"
+            }
             NoDirection::NoCounter => {
                 "the reflector's numbers show no counter: losses have no direction (if it counts, use --reflector stateful)"
             }
