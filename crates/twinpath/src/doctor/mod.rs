@@ -131,6 +131,7 @@ pub(crate) fn examine(
     world: &mut dyn World,
 ) -> Vec<Checked> {
     let mut asked = vec![0; checks.len()];
+    let mut in_all = 0;
     loop {
         let mut asks: Vec<Ask> = Vec::new();
         for (check, asked) in checks.iter().zip(&mut asked) {
@@ -140,8 +141,9 @@ pub(crate) fn examine(
                 }
                 // What --dry-run says beforehand holds.
                 let cost = ask.packets();
-                if *asked + cost <= check.most() {
+                if *asked + cost <= check.most() && in_all + cost <= MOST_PACKETS {
                     *asked += cost;
+                    in_all += cost;
                     asks.push(ask);
                 }
             }

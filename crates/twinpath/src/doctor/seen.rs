@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 
-use twinpath_runtime::probe::{ConnectSeen, PingSeen, Reply, TrainSeen};
-use twinpath_wire::{LIGHT_PORT, ReplyHead, TWAMP_TEST_PORT};
+use twinpath_runtime::probe::{ConnectSeen, Departure, PingSeen, Reply, TrainSeen};
+use twinpath_wire::{LIGHT_PORT, ReplyHead, ReplyTimes, TWAMP_TEST_PORT, Wall, WireTime};
 
 use super::ask::{Answer, Ask};
 use super::train::{self, TrainKind};
+
+/// TAI - UTC in seconds, since 2017.
+const TAI_OFFSET_S: i32 = 37;
 
 /// What is to be examined.
 #[derive(Clone, Debug)]
@@ -113,6 +116,38 @@ impl Seen {
             })
     }
 
+    /// Where something reflects test packets, of all places the best: what is examined further.
+    pub(crate) fn subject(&self) -> Option<SocketAddr> {
+        let answered = self.stamp().filter(|exchange| exchange.has_ssid());
+        let answered = answered.or_else(|| self.light()).or_else(|| self.stamp());
+        answered.map(|exchange| exchange.far)
+    }
+
+    /// The subject answers STAMP as such.
+    pub(crate) fn speaks_stamp(&self) -> bool {
+        self.stamp().is_some_and(|exchange| exchange.has_ssid())
+    }
+
+    /// Not every packet to the subject was answered: silence says nothing of what it supports.
+    pub(crate) fn is_lossy(&self) -> bool {
+        let paced = self
+            .subject()
+            .and_then(|far| self.train(far, &train::PACED));
+        paced.is_none_or(|exchange| exchange.round_trips().count() < exchange.requests.len())
+    }
+
+    /// What came of such a train to the subject, as far as it was answered.
+    pub(crate) fn of_subject(&self, kind: &'static TrainKind) -> Option<Exchange<'_>> {
+        self.train(self.subject()?, kind)
+            .filter(Exchange::is_answered)
+    }
+
+    /// To send such a train to the subject, once there is one.
+    pub(crate) fn ask_subject(&self, kind: &'static TrainKind) -> Vec<Ask> {
+        let ask = |far| Ask::Train(far, kind);
+        self.subject().map(ask).into_iter().collect()
+    }
+
     /// Where TWAMP Light is answered: the first place.
     pub(crate) fn light(&self) -> Option<Exchange<'_>> {
         self.trains(&train::LIGHT).find(Exchange::is_answered)
@@ -158,12 +193,61 @@ impl<'a> Exchange<'a> {
         self.replies().next().is_some()
     }
 
+    /// The Session Identifier came back.
+    pub(crate) fn has_ssid(&self) -> bool {
+        self.replies()
+            .any(|(_, head)| head.ssid.get() == train::SSID)
+    }
+
+    /// When the request at this place left.
+    pub(crate) fn left(&self, place: usize) -> Option<Wall> {
+        match self.seen.departures.get(place)? {
+            Departure::Left(stamp) => Some(stamp.at),
+            Departure::Failed(_) => None,
+        }
+    }
+
+    /// Each request's first reply: place, departure, arrival, and what the reply says.
+    pub(crate) fn round_trips(&self) -> impl Iterator<Item = RoundTrip<'a>> + use<'a> {
+        let exchange = *self;
+        (0..self.requests.len()).filter_map(move |place| {
+            let (reply, head) = exchange.replies_to(place).next()?;
+            Some(RoundTrip {
+                t1: exchange.left(place)?,
+                t4: reply.at.at,
+                head,
+            })
+        })
+    }
+
     /// Requests that came back as they were sent.
     pub(crate) fn echoed(&self) -> usize {
         let replies = self.seen.replies.iter();
         replies
             .filter(|reply| self.requests.contains(&reply.octets))
             .count()
+    }
+}
+
+/// A request and its first reply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RoundTrip<'a> {
+    pub(crate) t1: Wall,
+    pub(crate) t4: Wall,
+    pub(crate) head: &'a ReplyHead,
+}
+
+impl RoundTrip<'_> {
+    /// T2 and T3, as the reply's Z bit says or as they can be meant.
+    pub(crate) fn times(&self) -> ReplyTimes {
+        let times = [self.head.t2, self.head.t3];
+        WireTime::read_reply(times, self.head.error.format(), self.t4, TAI_OFFSET_S)
+    }
+
+    /// T2 and T3, if both are there.
+    pub(crate) fn t2_t3(&self) -> Option<(Wall, Wall)> {
+        let times = self.times();
+        Some((times.t2?, times.t3?))
     }
 }
 

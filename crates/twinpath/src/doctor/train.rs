@@ -34,10 +34,13 @@ const LIGHT_OCTETS: usize = 41;
 /// Padding that no sender of zeros has: what is kept of it shows.
 const PADDING: u8 = 0x5a;
 
+/// Numbers begin here: a reflector that counts replies by itself shows.
+pub(crate) const FIRST: u32 = 1_000;
+
 /// TWAMP Light as short as a reply.
 pub(crate) static LIGHT: TrainKind = TrainKind {
     name: "light",
-    count: 5,
+    count: 3,
     interval: Duration::from_millis(10),
     path: PathOptions::default,
     packet: |number, now| {
@@ -50,13 +53,22 @@ pub(crate) static LIGHT: TrainKind = TrainKind {
 /// STAMP's base packet with an SSID.
 pub(crate) static STAMP: TrainKind = TrainKind {
     name: "stamp",
-    count: 5,
+    count: 3,
     interval: Duration::from_millis(10),
     path: PathOptions::default,
     packet: |number, now| (stamp(number, now, SSID), Tos(0)),
 };
 
-/// A base packet of STAMP.
+/// For all that shows in a sequence of packets.
+pub(crate) static PACED: TrainKind = TrainKind {
+    name: "paced",
+    count: 20,
+    interval: Duration::from_millis(25),
+    path: PathOptions::default,
+    packet: |number, now| (stamp(number, now, SSID), Tos(0)),
+};
+
+/// A base packet of STAMP: TWAMP Light with 30 octets of padding too.
 pub(crate) fn stamp(number: u32, now: Wall, ssid: u16) -> Vec<u8> {
     let mut octets = vec![0; StampSender::OCTETS];
     write_head(&mut octets, number, now);
@@ -68,7 +80,7 @@ pub(crate) fn stamp(number: u32, now: Wall, ssid: u16) -> Vec<u8> {
 
 fn write_head(octets: &mut [u8], number: u32, now: Wall) {
     if let Ok((head, _)) = SenderOpen::view_mut(octets) {
-        head.seq.set(number);
+        head.seq.set(FIRST.wrapping_add(number));
         head.t1 = WireTime::ntp(now);
         head.error = ErrorEstimate::new(false, TimeFormat::Ntp, Duration::from_secs(1));
     }

@@ -1,9 +1,17 @@
 //! The checks, a file each.
 
+mod clock;
+mod copies;
 mod icmp;
 mod light;
+mod marking;
+mod numbers;
+mod sizes;
 mod stamp;
 mod tcp;
+mod times;
+mod tlv;
+mod ttl;
 mod udp;
 
 use super::Check;
@@ -12,8 +20,58 @@ use super::Check;
 pub(crate) static CHECKS: &[&dyn Check] = &[
     &icmp::Icmp,
     &udp::Udp,
-    &tcp::Control,
     &tcp::Owamp,
+    &tcp::Control,
     &light::Answers,
     &stamp::Answers,
+    &tlv::OfType {
+        id: "stamp.tlv.extra-padding",
+        place: 0,
+    },
+    &tlv::OfType {
+        id: "stamp.tlv.location",
+        place: 1,
+    },
+    &tlv::OfType {
+        id: "stamp.tlv.timestamp-information",
+        place: 2,
+    },
+    &tlv::OfType {
+        id: "stamp.tlv.cos",
+        place: 3,
+    },
+    &tlv::OfType {
+        id: "stamp.tlv.direct-measurement",
+        place: 4,
+    },
+    &tlv::OfType {
+        id: "stamp.tlv.access-report",
+        place: 5,
+    },
+    &tlv::OfType {
+        id: "stamp.tlv.follow-up-telemetry",
+        place: 6,
+    },
+    &tlv::OfType {
+        id: "stamp.tlv.unknown",
+        place: 7,
+    },
+    &tlv::OfType {
+        id: "stamp.tlv.malformed",
+        place: 8,
+    },
+    &copies::OneEach,
+    &copies::Copied,
+    &numbers::Numbers,
+    &sizes::Replies,
+    &times::Format,
+    &times::Pace,
+    &times::Residence,
+    &ttl::SenderTtl,
+    &ttl::ReplyTtl,
+    &clock::Offset,
+    &clock::Claims,
+    &marking::Dscp,
+    &marking::Ecn,
+    &sizes::Mtu,
 ];
