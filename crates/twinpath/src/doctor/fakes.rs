@@ -35,6 +35,8 @@ pub(super) struct Sent {
     pub(super) octets: Vec<u8>,
     pub(super) from: SocketAddr,
     pub(super) tos: Tos,
+    /// Of the request.
+    pub(super) asked: Tos,
     pub(super) ttl: u8,
     /// Later than the others.
     pub(super) late: Duration,
@@ -148,6 +150,7 @@ impl FakeFar {
                     octets: buffer,
                     from: far,
                     tos: reflection.tos,
+                    asked: tos,
                     ttl: 255,
                     late: Duration::ZERO,
                 }]

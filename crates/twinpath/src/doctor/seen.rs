@@ -118,7 +118,7 @@ impl Seen {
 
     /// Where something reflects test packets, of all places the best: what is examined further.
     pub(crate) fn subject(&self) -> Option<SocketAddr> {
-        let answered = self.stamp().filter(|exchange| exchange.has_ssid());
+        let answered = self.stamp().filter(Exchange::has_ssid);
         let answered = answered.or_else(|| self.light()).or_else(|| self.stamp());
         answered.map(|exchange| exchange.far)
     }

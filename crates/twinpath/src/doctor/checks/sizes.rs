@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use twinpath_runtime::PathOptions;
+use twinpath_runtime::probe::{Departure, IcmpKind};
 use twinpath_wire::{Tos, Wall};
 
 use crate::doctor::seen::Exchange;
@@ -159,14 +160,12 @@ impl Check for Mtu {
             return Judged::fail("no packet with DF set is answered, and others are")
                 .advise("look for a filter that drops such packets");
         };
-        let told = exchange
-            .seen
-            .refusals
-            .iter()
-            .find_map(|refusal| match refusal.kind {
-                twinpath_runtime::probe::IcmpKind::TooBig { mtu } if mtu > 0 => Some(mtu),
-                _ => None,
-            });
+        let told = exchange.seen.refusals.iter().find_map(|refusal| {
+            let IcmpKind::TooBig { mtu } = refusal.kind else {
+                return None;
+            };
+            Some(mtu)
+        });
         let data = |judged: Judged| {
             judged
                 .with("largest_octets", largest)
@@ -188,8 +187,7 @@ impl Check for Mtu {
 
 /// This host's own interface is the limit.
 fn was_refused_here(exchange: &Exchange<'_>) -> bool {
-    let is_failed =
-        |departure: &_| matches!(departure, twinpath_runtime::probe::Departure::Failed(_));
+    let is_failed = |departure: &_| matches!(departure, Departure::Failed(_));
     exchange.seen.departures.iter().any(is_failed)
 }
 

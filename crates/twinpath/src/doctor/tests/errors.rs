@@ -1,0 +1,279 @@
+//! Far ends that err, with the check that finds it and what it says.
+
+use twinpath_wire::{Ecn, Tos};
+
+use crate::doctor::fakes::{FakeFar, Sent};
+use crate::doctor::train::FIRST;
+
+/// Check, part of its finding, far end.
+type Error = (&'static str, &'static str, FakeFar);
+
+pub(super) fn all() -> Vec<Error> {
+    [reach(), packets(), times(), clocks(), paths(), tlvs()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn reach() -> Vec<Error> {
+    let echo = FakeFar::erring(|request, mut replies| {
+        for reply in &mut replies {
+            reply.octets = request.octets.to_vec();
+        }
+        replies
+    });
+    let elsewhere = FakeFar::erring(|_, mut replies| {
+        for reply in &mut replies {
+            reply.from = "203.0.113.8:862".parse().unwrap();
+        }
+        replies
+    });
+    vec![
+        ("reach.udp", "sends packets back unchanged", echo),
+        ("reach.udp", "are answered from 203.0.113.8:862", elsewhere),
+        (
+            "reach.udp",
+            "and not with TWAMP or STAMP",
+            changed(24, &[9; 4]),
+        ),
+        (
+            "stamp.answers",
+            "another Session Identifier",
+            changed(14, &[1, 2]),
+        ),
+    ]
+}
+
+fn packets() -> Vec<Error> {
+    let twice = FakeFar::erring(|_, replies| [replies.clone(), replies].concat());
+    let odd = FakeFar::changing(|_, reply| {
+        let number = u32::from_be_bytes(*reply.first_chunk().unwrap());
+        let odd = (u32::MAX / 2).wrapping_sub(number * 7);
+        reply[..4].copy_from_slice(&odd.to_be_bytes());
+    });
+    let longer = FakeFar::changing(|request, reply| reply.resize(request.len() + 27, 0));
+    let padding = FakeFar::changing(|request, reply| reply.resize(request.len() + 4, 0));
+    vec![
+        ("test.one-reply", "more than one reply", twice),
+        (
+            "test.one-reply",
+            "of 20 packets were answered",
+            losing(|number| number % 4 == 1),
+        ),
+        (
+            "test.copied",
+            "do not copy the request's Error Estimate",
+            changed(36, &[0x3f, 0xff]),
+        ),
+        (
+            "test.numbers",
+            "all replies have the same number",
+            changed(0, &[0, 0, 0, 7]),
+        ),
+        ("test.numbers", "neither grow by one nor copy", odd),
+        ("test.reply-size", "all replies have 44 octets", cut(44)),
+        ("test.reply-size", "27 octets longer", longer),
+        ("test.reply-size", "do not have the size", padding),
+        (
+            "test.reply-size",
+            "requests of 700, 1200 octets are not answered",
+            longest(600),
+        ),
+        ("test.sender-ttl", "Sender TTL is 0", changed(40, &[0])),
+        (
+            "test.sender-ttl",
+            "replies end before the Sender TTL",
+            cut(38),
+        ),
+    ]
+}
+
+fn times() -> Vec<Error> {
+    let unix_seconds = times_changed(|time| time.wrapping_sub(2_208_988_800 << 32));
+    let microseconds = times_changed(|time| {
+        let fraction = time & 0xffff_ffff;
+        (time & !0xffff_ffff) | ((fraction * 1_000_000) >> 32)
+    });
+    let seconds = times_changed(|time| time & !0xffff_ffff);
+    let swapped = FakeFar::changing(|_, reply| {
+        let (t3, t2) = (reply[4..12].to_vec(), reply[16..24].to_vec());
+        reply[4..12].copy_from_slice(&t2);
+        reply[16..24].copy_from_slice(&t3);
+    });
+    let equal = FakeFar::changing(|_, reply| reply.copy_within(16..24, 4));
+    let half_a_second_later = FakeFar::changing(|_, reply| {
+        let t3 = u64::from_be_bytes(*reply[4..].first_chunk().unwrap()) + (1 << 31);
+        reply[4..12].copy_from_slice(&t3.to_be_bytes());
+    });
+    let ptp = FakeFar::changing(|_, reply| reply[12] |= 0x40);
+    vec![
+        (
+            "test.time-format",
+            "no receive timestamp",
+            changed(16, &[0; 8]),
+        ),
+        (
+            "test.time-format",
+            "no transmit timestamp",
+            changed(4, &[0; 8]),
+        ),
+        ("test.time-format", "and the Z bit says PTP", ptp),
+        ("test.time-format", "have another epoch", unix_seconds),
+        (
+            "test.time-unit",
+            "the fraction has another unit",
+            microseconds,
+        ),
+        (
+            "test.time-unit",
+            "all receive timestamps are the same",
+            seconds,
+        ),
+        ("test.residence", "T2 and T3 are swapped", swapped),
+        ("test.residence", "T2 and T3 are equal", equal),
+        (
+            "test.residence",
+            "than the whole round trip",
+            half_a_second_later,
+        ),
+    ]
+}
+
+fn clocks() -> Vec<Error> {
+    let ahead = || times_changed(|time| time + (2 << 32));
+    vec![
+        ("clock.offset", "the clocks are apart: 2000.000ms", ahead()),
+        (
+            "clock.claims",
+            "and the clocks are 2000.000ms apart",
+            ahead(),
+        ),
+        ("clock.claims", "a Multiplier of 0", changed(13, &[0])),
+    ]
+}
+
+fn paths() -> Vec<Error> {
+    let drops_ef = FakeFar::erring(|_, mut replies| {
+        replies.retain(|reply| reply.tos.0 != 0xb8);
+        replies
+    });
+    let remarked = remarking(|tos| if tos == 0xb8 { 0x88 } else { tos });
+    let drops_ecn = FakeFar::erring(|_, mut replies| {
+        replies.retain(|reply| reply.asked.ecn() == Ecn::NotEct);
+        replies
+    });
+    vec![
+        ("path.dscp", "come back with DSCP be", remarking(|_| 0)),
+        ("path.dscp", "ef comes back as af41", remarked),
+        (
+            "path.dscp",
+            "packets with DSCP ef are not answered",
+            drops_ef,
+        ),
+        (
+            "path.ecn",
+            "packets with ECN bits are not answered",
+            drops_ecn,
+        ),
+        ("path.mtu", "vanish without an ICMP error", longest(1_472)),
+    ]
+}
+
+fn tlvs() -> Vec<Error> {
+    let no_access_report = FakeFar::erring(|request, replies| {
+        let is_report = request.octets.get(45) == Some(&6);
+        if is_report { Vec::new() } else { replies }
+    });
+    vec![
+        (
+            "stamp.tlv.unknown",
+            "as if it was processed",
+            tlv_with(0, 0),
+        ),
+        ("stamp.tlv.malformed", "without the M flag", tlv_with(0, 0)),
+        ("stamp.tlv.cos", "replies end before it", cut(44)),
+        (
+            "stamp.tlv.location",
+            "comes back marked as malformed",
+            tlv_with(0, 0x40),
+        ),
+        (
+            "stamp.tlv.access-report",
+            "is not answered, and others are",
+            no_access_report,
+        ),
+        (
+            "stamp.tlv.timestamp-information",
+            "refused without an HMAC",
+            tlv_with(0, 0x20),
+        ),
+        (
+            "stamp.tlv.direct-measurement",
+            "another TLV comes back",
+            tlv_with(1, 99),
+        ),
+    ]
+}
+
+/// One that answers none of these numbers, from 0.
+pub(super) fn losing(is_lost: impl Fn(u32) -> bool + 'static) -> FakeFar {
+    FakeFar::erring(move |request, replies| {
+        let number = u32::from_be_bytes(*request.octets.first_chunk().unwrap());
+        if is_lost(number - FIRST) {
+            Vec::new()
+        } else {
+            replies
+        }
+    })
+}
+
+/// Longer requests vanish.
+fn longest(most: usize) -> FakeFar {
+    FakeFar::erring(move |request, replies| {
+        if request.octets.len() > most {
+            Vec::new()
+        } else {
+            replies
+        }
+    })
+}
+
+/// Replies have these octets at this offset.
+fn changed(at: usize, octets: &'static [u8]) -> FakeFar {
+    FakeFar::changing(move |_, reply| reply[at..at + octets.len()].copy_from_slice(octets))
+}
+
+/// Replies have at most so many octets.
+fn cut(octets: usize) -> FakeFar {
+    FakeFar::changing(move |_, reply| reply.truncate(octets))
+}
+
+/// The first TLV of replies has this octet at this offset.
+fn tlv_with(at: usize, octet: u8) -> FakeFar {
+    FakeFar::changing(move |_, reply| {
+        if let Some(found) = reply.get_mut(44 + at) {
+            *found = octet;
+        }
+    })
+}
+
+/// Both times of replies are others.
+fn times_changed(change: impl Fn(u64) -> u64 + 'static) -> FakeFar {
+    FakeFar::changing(move |_, reply| {
+        for at in [4, 16] {
+            let time = u64::from_be_bytes(*reply[at..].first_chunk().unwrap());
+            reply[at..at + 8].copy_from_slice(&change(time).to_be_bytes());
+        }
+    })
+}
+
+/// Replies come in another class.
+fn remarking(tos: impl Fn(u8) -> u8 + 'static) -> FakeFar {
+    FakeFar::erring(move |_, replies| {
+        let remark = |reply: Sent| Sent {
+            tos: Tos(tos(reply.tos.0)),
+            ..reply
+        };
+        replies.into_iter().map(remark).collect()
+    })
+}
