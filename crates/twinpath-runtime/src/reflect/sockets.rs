@@ -145,3 +145,29 @@ impl Sockets {
         self.drops_before + drops.map(u64::from).sum::<u64>()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use twinpath_net::SocketOptions;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_that_is_closed_is_not_taken_for_another_with_its_number() {
+        let open = || TestSocket::open(&SocketOptions::reflector("127.0.0.1:0".parse().unwrap()));
+        let mut sockets = Sockets::new().unwrap();
+        for _ in 0..2 {
+            sockets.add(open().unwrap(), false);
+        }
+        let id = |sockets: &mut Sockets, number| sockets.get_mut(number).map(|(_, state)| state.id);
+        let [first, second] = [0, 1].map(|number| id(&mut sockets, number).unwrap());
+        let near = sockets.get(1).unwrap().local();
+        sockets.close(1);
+        assert!(sockets.by_id(second).is_none());
+        sockets.add(open().unwrap(), false);
+        let third = id(&mut sockets, 1).unwrap();
+        assert!(sockets.by_id(second).is_none() && sockets.by_id(first).is_some());
+        let (socket, _) = sockets.by_id(third).unwrap();
+        assert_ne!(socket.local(), near);
+    }
+}

@@ -4,7 +4,8 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use twinpath_net::{BindError, SocketOptions};
-use twinpath_proto::reflector::ReflectorConfig;
+use twinpath_proto::extension::ControlPolicy;
+use twinpath_proto::reflector::{Access, ReflectorConfig};
 use twinpath_wire::{Delta, ReplyHead, TimeFormat};
 
 use super::*;
@@ -78,15 +79,7 @@ impl Reflector {
         sender
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
-        let advances = (0..requests).map(|_| {
-            let mut reply = [0; 60];
-            sender.recv(&mut reply).unwrap();
-            let (head, _) = ReplyHead::view(&reply).unwrap();
-            let now = clock::wall();
-            let advance = head.t3.read(TimeFormat::Ntp, now, 0) - now;
-            minutes(advance)
-        });
-        let advances = advances.collect();
+        let advances = (0..requests).map(|_| advance(&sender)).collect();
         assert_eq!(self.packets.departures.send_errors, 0);
         advances
     }
@@ -98,6 +91,15 @@ impl Reflector {
             .paths
             .measured(HOUR, DEARER, self.now);
     }
+}
+
+/// By how many minutes T3 of the next reply was advanced.
+fn advance(sender: &UdpSocket) -> i64 {
+    let mut reply = [0; 60];
+    sender.recv(&mut reply).unwrap();
+    let (head, _) = ReplyHead::view(&reply).unwrap();
+    let now = clock::wall();
+    minutes(head.t3.read(TimeFormat::Ntp, now, 0) - now)
 }
 
 /// Both families, each with the path to a sender of it measured.
@@ -201,5 +203,45 @@ fn what_was_measured_after_a_pause_is_not_used_right_behind_another_reply() {
         assert_eq!(reflector.answer(far, 1), [AS_READ], "{far}");
         reflector.measured();
         assert_eq!(reflector.answer(far, 1), [STAMPED], "{far}");
+    }
+}
+
+#[test]
+fn t3_of_further_replies_to_a_request_is_advanced() {
+    // Three, 1 ms apart.
+    const THREE: [u8; 16] = [0x80, 12, 0, 12, 0, 0, 0, 3, 0, 15, 0x42, 0x40, 0, 0, 0, 0];
+    for (far, mut reflector) in reflectors() {
+        let mut config = ReflectorConfig::default();
+        config.extensions.control = Some(ControlPolicy {
+            unauthenticated: true,
+            ..ControlPolicy::within(Access::new(&[]))
+        });
+        reflector.engine = SessionReflector::new(config);
+        let sender = UdpSocket::bind((far, 0)).unwrap();
+        sender
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let mut request = [0; 60];
+        request[13..16].copy_from_slice(&[1, 0, 7]);
+        request[44..].copy_from_slice(&THREE);
+        let Reflector {
+            socket,
+            state,
+            packets,
+            engine,
+            ..
+        } = &mut reflector;
+        sender.send_to(&request, socket.local()).unwrap();
+        packets.departures.paths.measured(HOUR, DEARER, NOW);
+        packets.reflect_batch(socket, state, engine, NOW).unwrap();
+        assert!(advance(&sender) >= PLAIN, "{far}");
+        for second in 1..=2 {
+            let due = clock::mono() + Duration::from_secs(second);
+            assert_eq!(engine.next_copy(due), Some(state.id), "{far}");
+            packets.departures.paths.measured(HOUR, DEARER, due);
+            packets.send_copy(socket, state, engine, due);
+            assert!(advance(&sender) >= PLAIN, "{far}");
+        }
+        assert_eq!(engine.counters().control.copies, 2, "{far}");
     }
 }
