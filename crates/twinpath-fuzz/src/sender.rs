@@ -31,7 +31,7 @@ pub(crate) fn sender(data: &[u8]) {
     history(data);
 }
 
-fn history(data: &[u8]) -> SenderCounters {
+fn history(data: &[u8]) -> SessionSender {
     let flags = data.first().copied().unwrap_or(0);
     let secured = secured(flags);
     let sid = Sid([7; 16]);
@@ -107,9 +107,8 @@ fn history(data: &[u8]) -> SenderCounters {
     }
     sender.stop(now);
     count(&mut sender, &mut fates);
-    let counters = sender.counters();
-    check(counters, &fates);
-    *counters
+    check(sender.counters(), &fates);
+    sender
 }
 
 fn config(flags: u8, is_secured: bool, chain: &RequestChain) -> SenderConfig {
@@ -277,12 +276,25 @@ mod tests {
                 let is_twamp = flags & 0x85 == 0x84;
                 mode == u8::from(is_twamp) + 2 * u8::from(is_stamp)
             });
-            of.map(|input| history(input))
+            of.map(|input| *history(input).counters())
                 .map(|counters| (counters.received, counters.anomalies.forged))
                 .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
         };
         let [(open, _), (twamp, _), (stamp, forged)] = [0, 1, 2].map(counted);
         assert!(open >= 4 && twamp >= 8, "{open} {twamp}");
         assert!(stamp >= 2 && forged >= 1, "{stamp} {forged}");
+    }
+
+    #[test]
+    fn tlvs_of_replies_are_used_and_refused() {
+        let inputs = corpus::of("sender");
+        let learnt = inputs.iter().filter_map(|input| {
+            let sender = history(input);
+            let other = sender.counters().anomalies.micro_session;
+            let learnt = sender.learnt()?;
+            Some([learnt.corrections.count, learnt.unverified, other])
+        });
+        let sums = learnt.fold([0; 3], |sums, one| [0, 1, 2].map(|at| sums[at] + one[at]));
+        assert!(sums.iter().all(|sum| *sum >= 2), "{sums:?}");
     }
 }
