@@ -328,10 +328,12 @@ fn check(
             blank_digest(&mut shown, base);
         }
         let beyond = shown.get(fields.min(shown.len())..).unwrap_or_default();
-        assert!(
-            !beyond.contains(&STALE),
-            "a reply shows what the buffer held before"
-        );
+        // An answer in a TLV may have that octet, as the ToS of the request; the buffer has it in a row.
+        let is_shown = match config.protocols {
+            ReflectorProtocols::TwampLight => beyond.contains(&STALE),
+            _ => beyond.windows(4).any(|octets| octets == [STALE; 4]),
+        };
+        assert!(!is_shown, "a reply shows what the buffer held before");
     }
     let reply = buffer.clone();
     let back = way_back(arrival, t3);
