@@ -240,7 +240,23 @@ impl SessionReport {
         };
         self.delays = metrics.histograms().cloned();
         self.config = config;
+        self.expect_told_dscp();
         self
+    }
+
+    /// Replies are expected with the DSCP that the far end says to have sent them with: Class of Service
+    /// may be refused.
+    pub fn expect_told_dscp(&mut self) {
+        let Some(dscp) = self.learnt.as_deref().and_then(Learnt::reply_dscp) else {
+            return;
+        };
+        self.config.tos_backward = Some(dscp.tos());
+        let seen = self.figures.dscp_backward.iter();
+        let other = seen.filter(|(other, _)| *other != dscp);
+        let count = other.map(|(_, count)| count).sum();
+        if let Some(remarked) = &mut self.figures.remarked_backward {
+            remarked.dscp = count;
+        }
     }
 
     /// Adds the estimate of the clocks from the session's series, with its findings.

@@ -4,9 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use twinpath_wire::{TlvFlags, TlvHeader, TlvMut, TlvType, TlvWriter, Tlvs, TlvsMut, Tos};
+use twinpath_wire::{Dscp, TlvFlags, TlvHeader, TlvMut, TlvType, TlvWriter, Tlvs, TlvsMut, Tos};
 
-use super::{EXTENSIONS, Extension, Observation, Replies, hmac, of, return_path};
+use super::{EXTENSIONS, Extension, Observation, Replies, class_of_service, hmac, of, return_path};
 use crate::stamp::StampKey;
 
 /// One TLV to ask with: its name, and what follows it behind `=`.
@@ -189,6 +189,11 @@ impl RequestChain {
     pub fn value(&self, kind: TlvType) -> Option<&[u8]> {
         let mut tlvs = Tlvs::new(&self.octets).map_while(Result::ok);
         Some(tlvs.find(|tlv| tlv.header.kind == kind)?.value)
+    }
+
+    /// The DSCP that replies are to have, if Class of Service asks for one.
+    pub fn reply_dscp(&self) -> Option<Dscp> {
+        class_of_service::reply_dscp(self.value(TlvType::CLASS_OF_SERVICE)?)
     }
 
     /// Whether it asks for no reply, or for replies to another address than this one.

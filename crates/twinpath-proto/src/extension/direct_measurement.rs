@@ -62,6 +62,14 @@ impl Extension for DirectMeasurement {
 
     // Of the packets between the first and the last reply: an end may or may not count the packet with
     // the TLV, so differences alone are sure (row ST-45).
+    fn facts_of(&self, value: &[u8], facts: &mut Facts) {
+        if let Ok(counts) = <[U32; 3]>::read_from_bytes(value) {
+            let keys = ["sent", "far_received", "far_sent"];
+            let counts = counts.map(|count| u64::from(count.get()).into());
+            facts.extend(keys.into_iter().zip(counts));
+        }
+    }
+
     fn facts(&self, seen: &Seen, facts: &mut Facts) {
         let counts = |octets: &[u8]| <[U32; 3]>::read_from_bytes(octets).ok();
         let (Some(first), Some(last)) = (counts(&seen.first.octets), counts(&seen.last.octets))

@@ -84,6 +84,14 @@ impl Extension for FollowUpTelemetry {
         }
     }
 
+    fn facts_of(&self, value: &[u8], facts: &mut Facts) {
+        if let Ok(value) = Value::ref_from_bytes(value)
+            && !value.at.is_unset()
+        {
+            facts.push(("previous_reply", u64::from(value.number.get()).into()));
+        }
+    }
+
     fn facts(&self, seen: &Seen, facts: &mut Facts) {
         if let Ok(value) = Value::ref_from_bytes(&seen.last.octets) {
             facts.push(("timestamp_out", method_name(value.method).into()));

@@ -237,6 +237,13 @@ impl Seen {
         }
     }
 
+    /// In one reply, processed.
+    pub(super) fn once(kind: TlvType, value: &[u8]) -> Self {
+        let mut seen = Self::of(kind);
+        seen.take(0, value, 0);
+        seen
+    }
+
     fn take(&mut self, seq: u64, value: &[u8], further_replies: u64) {
         let now = || Value {
             seq,

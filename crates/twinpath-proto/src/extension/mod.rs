@@ -22,6 +22,7 @@ mod location;
 mod micro_session;
 mod policy;
 mod reflected_control;
+mod reply_tlvs;
 mod return_path;
 mod sub_tlv;
 mod timestamp_information;
@@ -40,6 +41,7 @@ pub use host::{Host, SyncSource};
 pub use learn::{Corrections, FactValue, Facts, FollowUp, Learnt, Observation, Seen};
 pub(crate) use micro_session::ids as micro_session_ids;
 pub use policy::{ControlPolicy, DscpSet, ExtensionPolicy, LocationPolicy, MemberLink};
+pub use reply_tlvs::ReplyTlvs;
 
 /// A STAMP extension.
 pub trait Extension: Sync {
@@ -88,6 +90,11 @@ pub trait Extension: Sync {
 
     /// What the values in a session's replies say.
     fn facts(&self, _seen: &Seen, _facts: &mut Facts) {}
+
+    /// What the value in one reply says.
+    fn facts_of(&self, value: &[u8], facts: &mut Facts) {
+        self.facts(&Seen::once(self.kind(), value), facts);
+    }
 
     /// What a Session-Reflector leaves of a value of a wrong Length: all, unless the RFC has it
     /// otherwise.

@@ -13,7 +13,8 @@ use super::bursts::Bursts;
 use super::engine::SessionSender;
 use super::fate::STAMP_ERROR;
 use crate::extension::{
-    FollowUp, Learnt, Observation, RequestChain, RequestFacts, destination_node, micro_session_ids,
+    FollowUp, Learnt, Observation, ReplyTlvs, RequestChain, RequestFacts, destination_node,
+    micro_session_ids,
 };
 use crate::stamp::StampKey;
 
@@ -23,6 +24,8 @@ const FOLLOW_UP_REPLIES: usize = 16;
 const FOLLOW_UP_LATEST: Delta = Delta::from_ns(1_000_000_000);
 /// How much longer the header of a TWAMP Light reply is than that of a request.
 const LIGHT_SHIFT: usize = ReflectorOpen::OCTETS - SenderOpen::OCTETS;
+/// Replies whose TLVs wait for their samples at most: as many as samples wait.
+const MOST_RECORDS: usize = 2 * 8_192;
 /// Bounds of the wait for it.
 const FOLLOW_UP_WAIT: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 
@@ -38,6 +41,8 @@ pub(super) struct SessionTlvs {
     reflector_micro_session: Option<u16>,
     /// The node that requests name, which replies may come from (row SL-18).
     node: Option<IpAddr>,
+    /// The TLVs of the replies whose samples were not polled yet, in their order.
+    records: VecDeque<ReplyTlvs>,
     /// Replies whose departure may still be told: their own numbers, and where their samples wait.
     awaited: VecDeque<(u32, u64)>,
 }
@@ -67,6 +72,7 @@ impl SessionTlvs {
             key,
             learnt: Learnt::default(),
             bursts: Bursts::default(),
+            records: VecDeque::new(),
             awaited: VecDeque::new(),
         }
     }
@@ -78,6 +84,14 @@ impl SessionTlvs {
             reflector_micro_session: self.reflector_micro_session,
         };
         self.chain.write(seq, behind, &facts, self.key.as_ref())
+    }
+
+    /// Keeps the TLVs of a reply until its sample is polled.
+    fn record(&mut self, reply: Option<ReplyTlvs>) {
+        self.records.extend(reply);
+        if self.records.len() > MOST_RECORDS {
+            self.records.pop_front();
+        }
     }
 
     /// Whether a reply has the request's TLVs where TWAMP Light puts what is behind the first 14 octets of
@@ -151,6 +165,14 @@ impl SessionSender {
         std::iter::once(far).chain(node)
     }
 
+    /// The TLVs of the reply to request `seq`, whose sample was polled last.
+    pub fn take_reply_tlvs(&mut self, seq: u64) -> Option<ReplyTlvs> {
+        let records = &mut self.tlvs.as_mut()?.records;
+        let at = records.iter().position(|reply| reply.seq == seq)?;
+        // Those before it were polled and not taken.
+        records.drain(..=at).next_back()
+    }
+
     /// What the TLVs of replies have taught; `None`: none was asked for.
     pub fn learnt(&self) -> Option<&Learnt> {
         self.tlvs.as_ref().map(|tlvs| &tlvs.learnt)
@@ -168,12 +190,16 @@ impl SessionSender {
         let chain = octets.get(base..).filter(|_| knows_tlvs);
         tlvs.learnt.moved += u64::from(!self.guard.is_secured() && tlvs.are_moved(octets));
         let key = tlvs.key.as_ref();
+        let unverified = tlvs.learnt.unverified;
         let observation =
             tlvs.learnt
                 .read(chain.unwrap_or_default(), number.to_be_bytes(), seq, key);
         if !tlvs.is_of_micro_session(observation.micro_session) {
             self.counters.anomalies.micro_session += 1;
             return None;
+        }
+        if tlvs.learnt.unverified == unverified {
+            tlvs.record(ReplyTlvs::of(seq, chain.unwrap_or_default()));
         }
         Some(Taught {
             observation,
@@ -219,6 +245,11 @@ impl SessionSender {
             if later >= Delta::ZERO - STAMP_ERROR && later <= FOLLOW_UP_LATEST {
                 pending.sample.t3 = Some(left);
                 tlvs.learnt.corrections.record(later);
+                let seq = pending.sample.seq;
+                let mut records = tlvs.records.iter_mut();
+                if let Some(reply) = records.find(|reply| reply.seq == seq) {
+                    reply.correction = Some(later);
+                }
             }
         }
         self.end_follow_up(position);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use twinpath_metrics::{ClosedInterval, Record, Series};
 use twinpath_net::Waker;
+use twinpath_proto::extension::ReplyTlvs;
 use twinpath_proto::sender::Wire;
 use twinpath_report::SessionReport;
 use twinpath_wire::Sample;
@@ -18,8 +19,10 @@ use super::shared::LookWaker;
 use crate::error::RunError;
 
 /// What a session tells as it goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionNews {
+    /// The TLVs of a reply, whose record comes next.
+    Tlvs(Box<ReplyTlvs>),
     /// What happened: all that figures are made of.
     Record(Record),
     /// The timeout of a packet passed: it is counted lost. The record of it comes when it is known

@@ -27,6 +27,7 @@ use twinpath_metrics::{
 };
 use twinpath_net::{SocketSet, TestSocket};
 use twinpath_proto::TestGuard;
+use twinpath_proto::extension::RequestChain;
 use twinpath_proto::sender::{PayloadSize, Schedule, Wire, late_reply_wait, loss_wait};
 use twinpath_report::Finding;
 use twinpath_wire::control::Sid;
@@ -317,6 +318,8 @@ fn sizes_in_turn(plan: &SenderPlan) -> Vec<u32> {
 
 /// What is known of a session's packets in advance.
 pub(crate) fn metrics_config(plan: &SenderPlan) -> MetricsConfig {
+    let chain = RequestChain::new(&plan.tlvs, plan.tos).unwrap_or_default();
+    let asked = chain.reply_dscp();
     let mut config = MetricsConfig {
         // RFC 5357 section 4.2.1 guarantees a counter.
         reflector: match plan.wire.format.features() {
@@ -324,8 +327,8 @@ pub(crate) fn metrics_config(plan: &SenderPlan) -> MetricsConfig {
             None => ReflectorKind::Undeclared,
         },
         tos_forward: Some(plan.tos),
-        // The DSCP agreed on, else a copy; no ECN is agreed on (rows M-71, TT-44).
-        tos_backward: Some(plan.tos.dscp().tos()),
+        // The DSCP agreed on or asked for, else a copy; no ECN is agreed on (rows M-71, TT-44).
+        tos_backward: Some(asked.unwrap_or(plan.tos.dscp()).tos()),
         availability: AvailabilityRule::for_interval(plan.schedule.mean_interval()),
         sizes_in_turn: sizes_in_turn(plan),
         ..MetricsConfig::default()

@@ -193,6 +193,7 @@ impl Ended {
             traffic: None,
             ..samples
         };
+        report.expect_told_dscp();
         report.findings = finding::decide(&report);
         report.add(self.source.clone());
         report.add(self.agreement.findings.iter().cloned());

@@ -333,7 +333,18 @@ impl Session {
             if sample.fate == Fate::Received {
                 self.recent.receive(sample.seq, round_trip);
             }
+            self.tell_tlvs(sample.seq);
             self.record(Record::Sample(sample));
+        }
+    }
+
+    /// The TLVs of a reply go before its record, where they are read.
+    fn tell_tlvs(&mut self, seq: u64) {
+        let tlvs = self.engine.take_reply_tlvs(seq);
+        if let (Some(tlvs), Some(news)) = (tlvs, &mut self.news)
+            && news.slots() > 1
+        {
+            let _ = news.push(SessionNews::Tlvs(Box::new(tlvs)));
         }
     }
 

@@ -397,6 +397,7 @@ impl<'a> Pairing<'a> {
                     first_seq,
                     suspended: false,
                 },
+                tlvs: None,
             });
         }
     }
@@ -433,6 +434,7 @@ impl<'a> Pairing<'a> {
                     since: before + Delta::from_ns(apart) + sighting.shift.by,
                     now: sighting.captured(),
                 },
+                tlvs: None,
             });
         }
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use twinpath_metrics::{Record, Series, Timeline};
+use twinpath_proto::extension::ReplyTlvs;
 use twinpath_runtime::measure::SessionHandle;
 use twinpath_wire::Sample;
 
@@ -43,6 +44,9 @@ pub(super) trait Companion {
 
     /// Sessions have come to the run, which is this now.
     fn grow(&mut self, _: &Beginning<'_>) {}
+
+    /// The TLVs of the reply of which the next record is.
+    fn tlvs(&mut self, _: &ReplyTlvs) {}
 
     /// Something happened in a session.
     fn record(&mut self, _session: usize, _: &Record) {}

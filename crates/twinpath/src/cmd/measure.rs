@@ -203,8 +203,10 @@ impl<'a> Measurement<'a> {
         let mut targets = Targets::of(&planned, failed.iter().chain(&waiting));
         targets.say(log, &failed, NOT_MEASURED);
         targets.say(log, &waiting, NOT_MEASURED_YET);
+        let has_tlvs = planned.iter().any(|it| !it.plan.tlvs.is_empty());
         let mut known = Known::of(planned, run.sessions(), &failed);
-        let output = RunOutput::open(results, log, known.names(), &subject.label_keys);
+        let (names, keys) = (known.names(), &subject.label_keys);
+        let output = RunOutput::open(results, log, names, keys, has_tlvs);
         let mut output = match output.and_then(|output| output.beside(companions.write())) {
             Ok(output) => output,
             Err(error) => return unwritten(&error),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use twinpath_metrics::{ClosedInterval, Record, Series};
+use twinpath_proto::extension::ReplyTlvs;
 use twinpath_runtime::measure::{EndedSession, Progress, STOP_WAIT, SessionHandle, SessionNews};
 use twinpath_wire::Wall;
 
@@ -47,6 +48,8 @@ pub(super) struct RunObservers {
     names: Arc<[SessionName]>,
     /// A line for each packet is wanted.
     lines: bool,
+    /// The TLVs of the reply whose record comes next.
+    tlvs: Option<Box<ReplyTlvs>>,
     pub(super) companions: Companions,
     /// How long replies are waited for, where that is to be said; said once.
     timeout: Option<Duration>,
@@ -63,6 +66,7 @@ impl RunObservers {
             glance: None,
             names,
             lines,
+            tlvs: None,
             companions: Companions::default(),
             timeout: None,
             told: None,
@@ -120,6 +124,12 @@ impl RunObservers {
         self
     }
 
+    /// The TLVs of the reply of which the next record is.
+    pub(super) fn tlvs(&mut self, tlvs: Box<ReplyTlvs>) {
+        self.companions.each(|it| it.tlvs(&tlvs));
+        self.tlvs = Some(tlvs);
+    }
+
     /// What happened next in one session, from 0.
     pub(super) fn record(
         &mut self,
@@ -133,8 +143,12 @@ impl RunObservers {
             series.record(record);
         }
         self.companions.each(|it| it.record(session, record));
+        let tlvs = self.tlvs.take();
         match record {
-            Record::Sample(sample) if self.lines => output.sample(self.names.get(session), sample),
+            Record::Sample(sample) if self.lines => {
+                let tlvs = tlvs.filter(|tlvs| tlvs.seq == sample.seq);
+                output.sample(self.names.get(session), sample, tlvs.as_deref())
+            }
             Record::Begun { .. }
             | Record::Sample(_)
             | Record::NotSent { .. }
@@ -184,6 +198,7 @@ impl RunObservers {
             match handle.next_news() {
                 None => break,
                 Some(SessionNews::Record(record)) => self.record(session, &record, output)?,
+                Some(SessionNews::Tlvs(tlvs)) => self.tlvs(tlvs),
                 Some(SessionNews::Overdue(lost)) => {
                     self.companions.each(|it| it.overdue(session, &lost));
                 }

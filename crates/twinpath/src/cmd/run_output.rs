@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Stderr, Write};
 
+use twinpath_proto::extension::ReplyTlvs;
 use twinpath_report::{Identity, Note};
 use twinpath_wire::Sample;
 
@@ -103,15 +104,17 @@ enum State {
 
 impl RunOutput {
     /// On stdout, in the requested form. `names`: of several sessions. `label_keys`: of labels that
-    /// targets have, of later ones too.
+    /// targets have, of later ones too. `has_tlvs`: packets of some session have TLVs.
     pub(super) fn open(
         options: &ResultOptions,
         log: &LogOptions,
         names: &[SessionName],
         label_keys: &[String],
+        has_tlvs: bool,
     ) -> io::Result<Self> {
         let meta = Meta {
             label_keys: label_keys.to_vec(),
+            has_tlvs,
             ..Meta::here(&options.labels)
         };
         Self::of(meta, options, log, names)
@@ -210,10 +213,11 @@ impl RunOutput {
         &mut self,
         session: Option<&SessionName>,
         sample: &Sample,
+        tlvs: Option<&ReplyTlvs>,
     ) -> io::Result<()> {
         self.written = true;
         self.put(|output| {
-            output.sink.sample(session, sample)?;
+            output.sink.sample(session, sample, tlvs)?;
             if let Some(aside) = &mut output.aside {
                 // Where stderr is gone, the results are not.
                 let _ = packet_lines::write(session, sample, aside);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use twinpath_metrics::Record;
+use twinpath_proto::extension::ReplyTlvs;
 use twinpath_proto::sender::Limit;
 use twinpath_report::SessionSetup;
 use twinpath_wire::nanoseconds;
@@ -115,6 +116,16 @@ impl Companion for Saving {
             if let State::Begun(saver) = &mut self.state {
                 saver.tell(facts);
             }
+        }
+    }
+
+    fn tlvs(&mut self, tlvs: &ReplyTlvs) {
+        // A packet's record begins the file, but the run's are before.
+        if matches!(self.state, State::Waiting(_)) {
+            self.start();
+        }
+        if let State::Begun(saver) = &mut self.state {
+            saver.tlvs(tlvs);
         }
     }
 

@@ -41,6 +41,7 @@ pub(crate) mod words;
 use std::io::{self, StdoutLock, Write};
 
 use serde::Serialize;
+use twinpath_proto::extension::ReplyTlvs;
 use twinpath_report::document::SessionDocument;
 use twinpath_report::{ControlReport, FailedTarget, RefusedSession, Requested, SessionReport};
 use twinpath_runtime::host::{interface_name, stdout_was_closed};
@@ -84,11 +85,16 @@ impl Write for Stdout {
 /// Where a run's result goes, in one form.
 pub(crate) trait Sink {
     /// A packet's fate, as soon as it is known. Only if records were requested. `session`: its
-    /// name, if there are several.
+    /// name, if there are several. `tlvs`: of its reply, if any.
     ///
     /// # Errors
     /// Those of the stream; a closed pipe is `BrokenPipe`.
-    fn sample(&mut self, _session: Option<&SessionName>, _sample: &Sample) -> io::Result<()> {
+    fn sample(
+        &mut self,
+        _session: Option<&SessionName>,
+        _sample: &Sample,
+        _tlvs: Option<&ReplyTlvs>,
+    ) -> io::Result<()> {
         Ok(())
     }
 
@@ -304,6 +310,8 @@ pub(crate) struct Meta {
     pub(crate) labels: Vec<Label>,
     /// Keys of the labels that targets have, where some may come later.
     pub(crate) label_keys: Vec<String>,
+    /// Packets of some session have TLVs.
+    pub(crate) has_tlvs: bool,
     /// Figures on request.
     pub(crate) requested: Requested,
 }

@@ -1,9 +1,10 @@
 //! A record for each packet, for machines: `jsonl` and `csv` share their columns.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 
 use serde::Serialize;
+use twinpath_proto::extension::{FactValue, ReplyTlvs};
 use twinpath_wire::{Delta, Exclusion, Sample, Wall};
 
 use super::json::Document;
@@ -49,7 +50,10 @@ pub(crate) const COLUMNS: [&str; 12] = [
 
 /// Whether a label of this name would duplicate a column.
 fn is_column(name: &str, has_targets: bool) -> bool {
-    name == SESSION || COLUMNS.contains(&name) || (has_targets && TARGET.contains(&name))
+    name == SESSION
+        || name == TLVS
+        || COLUMNS.contains(&name)
+        || (has_targets && TARGET.contains(&name))
 }
 
 /// Checks that the output has room for labels: CSV has a column for each, besides its own.
@@ -86,6 +90,8 @@ pub(crate) fn keys_fit(options: &ResultOptions, keys: &[String]) -> Result<(), F
 const SESSION: &str = "session";
 /// Those of runs with several targets or paths.
 const TARGET: [&str; 4] = ["target_name", "target_address", "class", "path"];
+/// That of runs with TLVs.
+const TLVS: &str = "tlvs";
 
 impl From<&Sample> for Record {
     fn from(sample: &Sample) -> Self {
@@ -127,6 +133,17 @@ struct Line<'a> {
     class: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tlvs: Option<TlvsOfRecord>,
+}
+
+/// What the TLVs of a reply say: an object for each, whose name has underscores.
+type TlvsOfRecord = BTreeMap<String, BTreeMap<&'static str, FactValue>>;
+
+fn told(tlvs: &ReplyTlvs) -> TlvsOfRecord {
+    let named = tlvs.facts().into_iter();
+    let named = named.map(|(name, facts)| (name.replace('-', "_"), facts.into_iter().collect()));
+    named.collect()
 }
 
 /// `--output jsonl`: a line for each packet, the document as the last line.
@@ -142,7 +159,12 @@ impl<W: Write> JsonLines<W> {
 }
 
 impl<W: Write> Sink for JsonLines<W> {
-    fn sample(&mut self, session: Option<&SessionName>, sample: &Sample) -> io::Result<()> {
+    fn sample(
+        &mut self,
+        session: Option<&SessionName>,
+        sample: &Sample,
+        tlvs: Option<&ReplyTlvs>,
+    ) -> io::Result<()> {
         let excluded = sample.excluded.map(|why| match why {
             Exclusion::ClockStep => "clock_step",
             Exclusion::Implausible => "implausible",
@@ -159,6 +181,7 @@ impl<W: Write> Sink for JsonLines<W> {
                 target: target.map(TargetOfRecord::from),
                 class: session.filter(|_| target.is_some()).map(|it| &*it.class),
                 path: target.and_then(|target| target.path),
+                tlvs: tlvs.map(told),
             },
         )?;
         self.out.write_all(b"\n")
@@ -185,6 +208,7 @@ pub(crate) struct Csv<W: Write> {
     labels: Vec<Label>,
     /// Those of the labels' columns.
     keys: Vec<String>,
+    has_tlvs: bool,
 }
 
 impl<W: Write> Csv<W> {
@@ -208,21 +232,36 @@ impl<W: Write> Csv<W> {
         let session = (!names.is_empty()).then_some(SESSION);
         let has_targets = names.iter().any(|name| name.target.is_some());
         let target = TARGET.into_iter().filter(|_| has_targets);
-        let own = COLUMNS.into_iter().chain(session).chain(target);
+        let tlvs = meta.has_tlvs.then_some(TLVS);
+        let own = COLUMNS.into_iter().chain(session).chain(target).chain(tlvs);
         out.write_record(own.chain(keys.iter().map(String::as_str)))
             .map_err(io_error)?;
         out.flush()?;
-        let labels = meta.labels;
-        Ok(Self { out, labels, keys })
+        let (labels, has_tlvs) = (meta.labels, meta.has_tlvs);
+        Ok(Self {
+            out,
+            labels,
+            keys,
+            has_tlvs,
+        })
     }
 }
 
 impl<W: Write> Sink for Csv<W> {
-    fn sample(&mut self, session: Option<&SessionName>, sample: &Sample) -> io::Result<()> {
+    fn sample(
+        &mut self,
+        session: Option<&SessionName>,
+        sample: &Sample,
+        tlvs: Option<&ReplyTlvs>,
+    ) -> io::Result<()> {
         let record = Record::from(sample);
         let labels = Labels::of_session(session, &self.labels);
         let keys = self.keys.iter();
-        let labels: Vec<Option<&str>> = keys.map(|key| labels.get(key)).collect();
+        let labels = keys.map(|key| labels.get(key));
+        let tlvs = tlvs.map(|tlvs| serde_json::to_string(&told(tlvs)));
+        let tlvs = tlvs.transpose()?;
+        let tlvs = self.has_tlvs.then_some(tlvs.as_deref());
+        let labels: Vec<Option<&str>> = tlvs.into_iter().chain(labels).collect();
         let written = match session.map(|session| (session, &session.target)) {
             None => self.out.serialize((record, labels)),
             Some((session, None)) => self.out.serialize((record, session.number, labels)),
@@ -264,7 +303,7 @@ mod tests {
         let mut out = Vec::new();
         let mut sink = JsonLines::new(&mut out, fixtures::meta());
         for sample in fixtures::samples() {
-            sink.sample(None, &sample).unwrap();
+            sink.sample(None, &sample, None).unwrap();
         }
         sink.report([fixtures::quiet_path()].as_slice().into())
             .unwrap();
@@ -289,7 +328,7 @@ mod tests {
         let mut out = Vec::new();
         let mut sink = Csv::new(&mut out, fixtures::meta(), &[]).unwrap();
         for sample in fixtures::samples() {
-            sink.sample(None, &sample).unwrap();
+            sink.sample(None, &sample, None).unwrap();
         }
         sink.report([fixtures::quiet_path()].as_slice().into())
             .unwrap();
@@ -303,7 +342,7 @@ mod tests {
         let sample = fixtures::samples()[0];
         let mut out = Vec::new();
         let mut sink = Csv::new(&mut out, fixtures::meta(), &[name(1), name(2)]).unwrap();
-        sink.sample(Some(&name(2)), &sample).unwrap();
+        sink.sample(Some(&name(2)), &sample, None).unwrap();
         sink.flush().unwrap();
         drop(sink);
         let table = String::from_utf8(out).unwrap();
@@ -312,7 +351,7 @@ mod tests {
         assert!(lines[1].contains(",received,2,"), "{table}");
         let mut out = Vec::new();
         let mut sink = JsonLines::new(&mut out, Meta::default());
-        sink.sample(Some(&name(2)), &sample).unwrap();
+        sink.sample(Some(&name(2)), &sample, None).unwrap();
         let line: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(line["session"], 2);
     }
@@ -342,8 +381,8 @@ mod tests {
         let mut csv = Csv::new(&mut table, meta(), &names).unwrap();
         let mut lines = JsonLines::new(&mut out, meta());
         for name in &names {
-            csv.sample(Some(name), &sample).unwrap();
-            lines.sample(Some(name), &sample).unwrap();
+            csv.sample(Some(name), &sample, None).unwrap();
+            lines.sample(Some(name), &sample, None).unwrap();
         }
         csv.flush().unwrap();
         drop(csv);

@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, Figures};
+use twinpath_proto::extension::ReplyTlvs;
 use twinpath_proto::sender::PayloadSize;
 use twinpath_report::words::instant;
 use twinpath_report::{Note, SessionReport};
@@ -78,7 +79,12 @@ impl<W: Write> Text<W> {
 }
 
 impl<W: Write> Sink for Text<W> {
-    fn sample(&mut self, session: Option<&SessionName>, sample: &Sample) -> io::Result<()> {
+    fn sample(
+        &mut self,
+        session: Option<&SessionName>,
+        sample: &Sample,
+        _: Option<&ReplyTlvs>,
+    ) -> io::Result<()> {
         if self.lines {
             lines::write(session, sample, &mut self.out)
         } else {

@@ -162,6 +162,10 @@ fn write(column: &Column, rows: &[Row], writer: &mut SerializedColumnWriter<'_>)
             let values = rows.map(|row| of(row).map(u32::cast_signed));
             put::<Int32Type>(column, values, writer)
         }
+        Values::Octets(of) => {
+            let values = rows.map(|row| of(row).map(|octets| ByteArray::from(octets.to_vec())));
+            put::<ByteArrayType>(column, values, writer)
+        }
         Values::Word(of) => {
             let mut words: Vec<(&str, ByteArray)> = Vec::new();
             let mut shared = |word| {

@@ -2,18 +2,19 @@
 
 use std::fs::File;
 
-use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as Physical};
+use parquet::basic::{ConvertedType, LogicalType, TimeUnit};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::file::reader::{FileReader as _, Length as _, SerializedFileReader};
-use parquet::schema::types::ColumnDescriptor;
+use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 use twinpath_metrics::Record;
+use twinpath_proto::extension::ReplyTlvs;
 use twinpath_wire::{Delta, Exclusion, Fate, Sample, Stamp, Tos, Wall};
 
 use super::guard::catch_panics;
 use super::schema::{
-    self, BEGUN, CLOCK_STEP, COLUMNS, IMPLAUSIBLE, MISSED, NOT_SENT, Row, SOURCE_CHANGE, SUSPENDED,
-    Values, WIDTH, place,
+    self, BEGUN, CLOCK_STEP, COLUMNS, Column, IMPLAUSIBLE, MISSED, NOT_SENT, Row, SOURCE_CHANGE,
+    SUSPENDED, TLVS, WIDTH, place,
 };
 use super::whole::{self, Opened, VerifiedFile};
 use super::{Unreadable, checksum, pages};
@@ -40,6 +41,8 @@ pub(crate) struct Reader {
     checksums: Option<Vec<u32>>,
     /// Where each of our columns is in this file.
     places: [usize; WIDTH],
+    /// The same of those of TLVs, if it has them.
+    tlv_places: Option<[usize; TLVS.len()]>,
 }
 
 impl Reader {
@@ -58,24 +61,11 @@ impl Reader {
         let mut places = [0; WIDTH];
         let schema = file.metadata().file_metadata().schema_descr();
         for (place, column) in places.iter_mut().zip(COLUMNS) {
-            let (at, found) = (0..)
-                .zip(schema.columns())
-                .find(|(_, found)| found.name() == column.name)
-                .ok_or(Unreadable::NoColumn(column.name))?;
-            let physical = match column.values {
-                Values::Time(_) | Values::Long(_) => Physical::INT64,
-                Values::Short(..) => Physical::INT32,
-                Values::Word(_) => Physical::BYTE_ARRAY,
-            };
-            let flat = found.max_rep_level() == 0 && found.max_def_level() <= 1;
-            if found.physical_type() != physical || !flat {
-                return Err(Unreadable::OtherColumn(column.name));
-            }
-            if !in_nanoseconds(found) {
-                return Err(Unreadable::Unit(column.name));
-            }
-            *place = at;
+            *place = find(schema, &column)?.ok_or(Unreadable::NoColumn(column.name))?;
         }
+        let [tlvs, correction] = TLVS;
+        let tlv_places = find(schema, &tlvs)?.zip(find(schema, &correction)?);
+        let tlv_places = tlv_places.map(|(tlvs, correction)| [tlvs, correction]);
         let groups = file.metadata().row_groups().iter();
         let rows: u64 = groups.map(|group| group.num_rows().unsigned_abs()).sum();
         if rows > FREE_ROWS.saturating_add(octets.saturating_mul(DENSEST)) {
@@ -87,6 +77,7 @@ impl Reader {
             behind,
             checksums,
             places,
+            tlv_places,
         })
     }
 
@@ -113,13 +104,16 @@ impl Reader {
         mut take: impl FnMut(Row) -> Result<(), E>,
     ) -> Result<(), E> {
         for group in 0..self.file.num_row_groups() {
-            let (mut left, mut columns) = catch_panics(|| self.columns(group))?;
+            let (mut left, mut columns, mut tlvs) = catch_panics(|| self.columns(group))?;
             while left > 0 {
                 let rows = left.min(BATCH);
                 left -= rows;
                 catch_panics(|| columns.iter_mut().try_for_each(|cells| cells.read(rows)))?;
+                let tlvs = tlvs.as_mut().map(|cells| catch_panics(|| cells.read(rows)));
+                let mut tlvs = tlvs.transpose()?.unwrap_or_default().into_iter();
                 for row in 0..rows {
-                    take(Cursor(&columns, row).row()?)?;
+                    let tlvs = tlvs.next().flatten();
+                    take(Cursor(&columns, row).row(tlvs)?)?;
                 }
             }
         }
@@ -127,25 +121,81 @@ impl Reader {
     }
 
     /// How many rows a row group has, and its columns at their beginnings.
-    fn columns(&self, group: usize) -> Result<(usize, Vec<Cells>), Unreadable> {
+    fn columns(&self, group: usize) -> Result<(usize, Vec<Cells>, Option<TlvCells>), Unreadable> {
         if let Some(checksums) = &self.checksums {
             let sum = checksums.get(group).ok_or(Unreadable::Checksum)?;
             checksum::check(&self.whole, self.file.metadata().row_group(group), *sum)?;
         }
         let group = self.file.get_row_group(group)?;
         let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| Unreadable::Rows)?;
-        let mut columns = Vec::with_capacity(WIDTH);
-        for place in self.places {
-            let about = group
-                .metadata()
-                .columns()
-                .get(place)
-                .ok_or(Unreadable::Rows)?;
+        let reader = |place: usize| {
+            let about = group.metadata().columns().get(place);
+            let about = about.ok_or(Unreadable::Rows)?;
             pages::check_pages(&self.whole, about)?;
             let optional = about.column_descr().max_def_level() > 0;
-            columns.push(Cells::new(group.get_column_reader(place)?, optional));
+            Ok::<_, Unreadable>((group.get_column_reader(place)?, optional))
+        };
+        let mut columns = Vec::with_capacity(WIDTH);
+        for place in self.places {
+            let (reader, optional) = reader(place)?;
+            columns.push(Cells::new(reader, optional));
         }
-        Ok((rows, columns))
+        let tlvs = self.tlv_places.map(|[octets, correction]| {
+            let (correction, is_optional) = reader(correction)?;
+            Ok::<_, Unreadable>(TlvCells {
+                octets: reader(octets)?,
+                corrections: Cells::new(correction, is_optional),
+            })
+        });
+        let tlvs = tlvs.transpose()?;
+        Ok((rows, columns, tlvs))
+    }
+}
+
+/// Where a column is; `None`: the file lacks it.
+fn find(schema: &SchemaDescriptor, column: &Column) -> Result<Option<usize>, Unreadable> {
+    let found = (0..).zip(schema.columns());
+    let mut found = found.filter(|(_, found)| found.name() == column.name);
+    let Some((at, found)) = found.next() else {
+        return Ok(None);
+    };
+    let flat = found.max_rep_level() == 0 && found.max_def_level() <= 1;
+    if found.physical_type() != column.values.physical() || !flat {
+        return Err(Unreadable::OtherColumn(column.name));
+    }
+    if !in_nanoseconds(found) {
+        return Err(Unreadable::Unit(column.name));
+    }
+    Ok(Some(at))
+}
+
+/// The columns of TLVs.
+struct TlvCells {
+    octets: (ColumnReader, bool),
+    corrections: Cells,
+}
+
+impl TlvCells {
+    /// What the next rows have, without the numbers of their packets.
+    fn read(&mut self, rows: usize) -> Result<Vec<Option<ReplyTlvs>>, Unreadable> {
+        self.corrections.read(rows)?;
+        let (ColumnReader::ByteArrayColumnReader(reader), optional) = &mut self.octets else {
+            return Err(Unreadable::Rows);
+        };
+        let mut octets = Vec::with_capacity(rows);
+        read(reader, rows, *optional, &mut octets, |value| {
+            Ok(value.data().to_vec())
+        })?;
+        let pairs = octets.into_iter().zip(&self.corrections.values);
+        let all = pairs.map(|(octets, correction)| {
+            let octets = octets.unwrap_or_default();
+            if octets.len() > ReplyTlvs::MOST_OCTETS {
+                return Err(Unreadable::Rows);
+            }
+            let correction = correction.map(Delta::from_ns);
+            Ok(ReplyTlvs::from_record(0, octets, correction))
+        });
+        all.collect()
     }
 }
 
@@ -232,12 +282,12 @@ fn word_place(word: &ByteArray) -> Result<i64, Unreadable> {
 }
 
 /// Exactly `rows` values, `None` where a row has none.
-fn read<T: DataType>(
+fn read<T: DataType, V>(
     reader: &mut ColumnReaderImpl<T>,
     rows: usize,
     optional: bool,
-    into: &mut Vec<Option<i64>>,
-    value: impl Fn(&T::T) -> Result<i64, Unreadable>,
+    into: &mut Vec<Option<V>>,
+    value: impl Fn(&T::T) -> Result<V, Unreadable>,
 ) -> Result<(), Unreadable> {
     let mut found = Vec::with_capacity(rows);
     let mut levels: Vec<i16> = Vec::with_capacity(if optional { rows } else { 0 });
@@ -302,7 +352,7 @@ impl Cursor<'_> {
         Ok(Some(Stamp { at, rung }))
     }
 
-    fn row(&self) -> Result<Row, Unreadable> {
+    fn row(&self, tlvs: Option<ReplyTlvs>) -> Result<Row, Unreadable> {
         let at = || self.need(place::AT).map(Wall::from_unix_ns);
         let record = match self.word(place::KIND).ok_or(Unreadable::Missing("kind"))? {
             BEGUN => Record::Begun { at: at()? },
@@ -326,7 +376,19 @@ impl Cursor<'_> {
             word => Record::Sample(self.sample(word)?),
         };
         let session = u32::try_from(self.need(place::SESSION)?).map_err(|_| Unreadable::Rows)?;
-        Ok(Row { session, record })
+        let tlvs = match record {
+            Record::Sample(Sample { seq, .. }) => tlvs.map(|tlvs| Box::new(tlvs.numbered(seq))),
+            Record::Begun { .. }
+            | Record::NotSent { .. }
+            | Record::ClockStep { .. }
+            | Record::SourceChange { .. }
+            | Record::Missed { .. } => None,
+        };
+        Ok(Row {
+            session,
+            record,
+            tlvs,
+        })
     }
 
     fn sample(&self, fate: &str) -> Result<Sample, Unreadable> {

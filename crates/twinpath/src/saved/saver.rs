@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use twinpath_metrics::Record;
+use twinpath_proto::extension::ReplyTlvs;
 use twinpath_report::words;
 use twinpath_wire::Wall;
 
@@ -145,6 +146,7 @@ impl Opened {
             at: now,
             handed_over: Instant::now(),
             recorded: 0,
+            tlvs: None,
             missing: 0,
             facts: None,
         })
@@ -240,18 +242,28 @@ pub(crate) struct Saver {
     /// When the last batch was, or the run began.
     handed_over: Instant,
     recorded: u64,
+    /// The TLVs of the reply of which the next record is.
+    tlvs: Option<Box<ReplyTlvs>>,
     missing: u64,
     /// Facts that are to be told before the next rows.
     facts: Option<String>,
 }
 
 impl Saver {
+    /// The TLVs of the reply of which the next record is.
+    pub(crate) fn tlvs(&mut self, tlvs: &ReplyTlvs) {
+        self.tlvs = Some(Box::new(tlvs.clone()));
+    }
+
     /// Records an event of a session, numbered from 1.
     pub(crate) fn record(&mut self, session: u32, record: &Record) {
         self.recorded += 1;
+        let tlvs = self.tlvs.take();
+        let tlvs = tlvs.filter(|tlvs| matches!(record, Record::Sample(it) if it.seq == tlvs.seq));
         self.batch.push(Row {
             session,
             record: *record,
+            tlvs,
         });
         if self.batch.len() >= BATCH {
             self.hand_over();

@@ -6,15 +6,18 @@ use parquet::basic::{Compression, Encoding, LogicalType, Repetition, TimeUnit, T
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{ColumnPath, Type, TypePtr};
 use twinpath_metrics::Record;
+use twinpath_proto::extension::ReplyTlvs;
 use twinpath_wire::{Delta, Exclusion, Rung, Sample, Tos, Wall};
 
 /// One line of a raw file: something that happened, and in which session of the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     /// The session's number in its run, from 1.
     pub(crate) session: u32,
     /// What happened.
     pub(crate) record: Record,
+    /// The TLVs of the reply of which the record is.
+    pub(crate) tlvs: Option<Box<ReplyTlvs>>,
 }
 
 /// The type of a column, and its source.
@@ -29,6 +32,8 @@ pub(super) enum Values {
     Short(i8, fn(&Row) -> Option<u32>),
     /// One of a few words.
     Word(fn(&Row) -> Option<&'static str>),
+    /// Octets.
+    Octets(fn(&Row) -> Option<&[u8]>),
 }
 
 /// A column.
@@ -152,9 +157,35 @@ const DELAYS: [Column; 3] = [
     ),
 ];
 
+/// What TLVs of replies say: older files lack these columns.
+pub(super) const TLVS: [Column; 2] = [
+    optional(
+        "tlvs",
+        Values::Octets(|row| {
+            let tlvs = row.tlvs.as_deref().map(ReplyTlvs::octets);
+            tlvs.filter(|octets| !octets.is_empty())
+        }),
+    ),
+    optional(
+        "t3_correction_ns",
+        Values::Long(|row| row.tlvs.as_deref()?.correction.map(Delta::ns)),
+    ),
+];
+
 /// All columns of a new file.
 pub(super) fn written() -> impl Iterator<Item = &'static Column> {
-    COLUMNS.iter().chain(&DELAYS)
+    COLUMNS.iter().chain(&DELAYS).chain(&TLVS)
+}
+
+impl Values {
+    /// The type in the file.
+    pub(super) fn physical(self) -> Physical {
+        match self {
+            Self::Time(_) | Self::Long(_) => Physical::INT64,
+            Self::Short(..) => Physical::INT32,
+            Self::Word(_) | Self::Octets(_) => Physical::BYTE_ARRAY,
+        }
+    }
 }
 
 fn delay(row: &Row, of: fn(&Sample) -> Option<Delta>) -> Option<i64> {
@@ -290,16 +321,12 @@ pub(super) fn rung(name: &str) -> Option<Rung> {
 pub(super) fn schema() -> parquet::errors::Result<TypePtr> {
     let fields = written()
         .map(|column| {
-            let (physical, logical) = match column.values {
-                Values::Time(_) => (
-                    Physical::INT64,
-                    Some(LogicalType::timestamp(true, TimeUnit::NANOS)),
-                ),
-                Values::Long(_) => (Physical::INT64, None),
-                Values::Short(bits, _) => {
-                    (Physical::INT32, Some(LogicalType::integer(bits, false)))
-                }
-                Values::Word(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+            let physical = column.values.physical();
+            let logical = match column.values {
+                Values::Time(_) => Some(LogicalType::timestamp(true, TimeUnit::NANOS)),
+                Values::Long(_) | Values::Octets(_) => None,
+                Values::Short(bits, _) => Some(LogicalType::integer(bits, false)),
+                Values::Word(_) => Some(LogicalType::String),
             };
             let repetition = if column.always {
                 Repetition::REQUIRED

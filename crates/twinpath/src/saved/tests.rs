@@ -3,6 +3,7 @@ use std::io;
 use std::sync::Arc;
 
 use twinpath_metrics::Record;
+use twinpath_proto::extension::ReplyTlvs;
 use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
 
 use super::file::{Store, Sync, Writer};
@@ -86,8 +87,26 @@ pub(super) fn rows() -> Vec<Row> {
     ];
     (1..)
         .zip(records)
-        .map(|(session, record)| Row { session, record })
+        .map(|(session, record)| Row {
+            session,
+            record,
+            tlvs: tlvs(session, &record),
+        })
         .collect()
+}
+
+/// Two replies have some.
+fn tlvs(session: u32, record: &Record) -> Option<Box<ReplyTlvs>> {
+    let Record::Sample(sample) = record else {
+        return None;
+    };
+    let (octets, correction) = match session {
+        2 => (vec![0, 4, 0, 4, 184, 0, 0, 0], Some(Delta::from_ns(-7))),
+        7 => (Vec::new(), Some(Delta::from_ns(4_200))),
+        10 => (vec![0x80, 3, 0, 0], None),
+        _ => return None,
+    };
+    ReplyTlvs::from_record(sample.seq, octets, correction).map(Box::new)
 }
 
 fn read(path: &std::path::Path) -> Vec<Row> {
@@ -118,6 +137,7 @@ pub(super) fn row(seq: u64) -> Row {
             t1: stamp(i64::try_from(seq * 1_000_003).unwrap(), Rung::Kernel),
             ..sample
         }),
+        tlvs: None,
     }
 }
 

@@ -189,3 +189,91 @@ fn what_cannot_be_asked_for_is_bad_usage() {
         assert!(done.stderr.contains(says), "{options}: {}", done.stderr);
     }
 }
+
+/// The objects of jsonl but the document.
+fn records(text: &str) -> Vec<Value> {
+    let mut records: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    records.pop();
+    records
+}
+
+#[test]
+fn each_record_has_what_the_tlvs_of_its_reply_say() {
+    let responder = Responder::start("127.0.0.1:0 --allow-dscp af11");
+    let asked = "--tlv cos=af11 --tlv direct-measurement --tlv follow-up-telemetry --tlv return-path=203.0.113.9";
+    let line = format!(
+        "sender {} --stamp -c 4 -i 20 --timeout 20 {asked}",
+        responder.at
+    );
+    let lines = records(&run(&format!("{line} --output jsonl")).stdout);
+    assert_eq!(lines.len(), 4);
+    for (record, sent) in lines.iter().zip(1..) {
+        let tlvs = &record["tlvs"];
+        assert_eq!(tlvs["cos"]["dscp_asked"], 10, "{record}");
+        assert_eq!(tlvs["direct_measurement"]["sent"], sent);
+        assert_eq!(tlvs["direct_measurement"]["far_received"], sent);
+        assert_eq!(tlvs["return_path"], json!({ "processed": false }));
+    }
+    let follow_up = |record: &Value| record["tlvs"]["follow_up_telemetry"].clone();
+    assert_eq!(follow_up(&lines[1])["previous_reply"], 0);
+    assert!(
+        follow_up(&lines[0])["correction_ns"].is_i64(),
+        "{}",
+        lines[0]
+    );
+    // CSV has the same in a column.
+    let table = run(&format!("{line} --output csv")).stdout;
+    let mut lines = table.lines();
+    assert!(lines.next().unwrap().ends_with(",fate,tlvs"), "{table}");
+    for (row, sent) in lines.zip(1..) {
+        let counts = format!(",\"\"sent\"\":{sent}}}");
+        assert!(row.contains(&counts), "{row}");
+    }
+    // Without TLVs nothing is different.
+    let plain = format!("sender {} --stamp -c 1 --output", responder.at);
+    let line = &records(&run(&format!("{plain} jsonl")).stdout)[0];
+    assert_eq!(line.get("tlvs"), None);
+    let table = run(&format!("{plain} csv")).stdout;
+    assert!(table.lines().next().unwrap().ends_with(",fate"), "{table}");
+}
+
+#[cfg(feature = "report")]
+#[test]
+fn a_raw_file_keeps_the_tlvs_of_each_reply() {
+    let responder = Responder::start("127.0.0.1:0");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet");
+    let file = file.display();
+    let line = format!(
+        "sender {} --stamp -c 6 -i 20 --timeout 20 --tlv location --tlv direct-measurement \
+         --tlv follow-up-telemetry --save {file}",
+        responder.at
+    );
+    for form in ["jsonl", "csv"] {
+        let measured = run(&format!("{line} --output {form}"));
+        assert_eq!(measured.status, 0, "{}", measured.stderr);
+        let read = run(&format!("report {file} --output {form}")).stdout;
+        let of = |text: &str| -> Vec<String> { text.lines().take(6).map(str::to_owned).collect() };
+        assert_eq!(of(&read), of(&measured.stdout), "{form}");
+        assert!(read.contains("previous_reply"), "{read}");
+    }
+}
+
+#[test]
+fn replies_with_the_dscp_that_was_asked_for_are_not_remarked() {
+    for (allowed, options, expected) in [
+        ("--allow-dscp af11", "--tlv cos=af11", 10 << 2),
+        // Refused: they have the request's.
+        ("", "--tlv cos=af11 --dscp af21", 18 << 2),
+        ("--allow-dscp af11", "--dscp af21", 18 << 2),
+    ] {
+        let responder = Responder::start(&format!("127.0.0.1:0 {allowed}"));
+        let session = measured(&responder, options);
+        let backward = &session["marking"]["backward"];
+        assert_eq!(backward["expected_tos"], expected, "{options}: {session}");
+        assert_eq!(backward["remarked_dscp"], 0, "{options}");
+    }
+}

@@ -214,6 +214,7 @@ impl Pairing<'_> {
             record: Record::Begun {
                 at: sighting.captured(),
             },
+            tlvs: None,
         });
         self.depart(place, sighting, request);
         true

@@ -58,6 +58,7 @@ pub(super) fn row(place: usize, sample: Sample) -> Row {
     Row {
         session: number(place),
         record: Record::Sample(sample),
+        tlvs: None,
     }
 }
 

@@ -204,6 +204,9 @@ fn read(
             return Ok(());
         }
         let session = first + session;
+        if let Some(tlvs) = row.tlvs {
+            observers.tlvs(tlvs);
+        }
         observers.record(session, &row.record, output)?;
         if let Some(replay) = replays.get_mut(session) {
             replay.record(&row.record);
@@ -280,6 +283,8 @@ fn together(sources: &[Source], args: &ReportArgs) -> Meta {
         meta.host = meta.host.filter(|host| Some(host) == other.host.as_ref());
         meta.labels.retain(|label| other.labels.contains(label));
     }
+    let mut sessions = sources.iter().flat_map(|source| &source.sessions);
+    meta.has_tlvs = sessions.any(|session| session.identity.wire.tlv_octets > 0);
     for label in &args.results.labels {
         meta.labels.retain(|known| known.key != label.key);
         meta.labels.push(label.clone());
