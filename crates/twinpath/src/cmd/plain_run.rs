@@ -21,7 +21,7 @@ use crate::plan::{PlannedSession, PlannedSessions, Target, system_lookup};
 /// Sessions that are being measured.
 pub(super) struct PlainRun {
     sessions: Vec<SessionHandle>,
-    /// Their targets' names, and their classes.
+    /// Their targets' names, and their classes and paths.
     names: Vec<(String, String)>,
     /// They have one target.
     is_one_target: bool,
@@ -98,7 +98,11 @@ impl PlainRun {
                 Ok(handle) => {
                     let (sender, far) = (named(handle.sender()), named(session.plan.far));
                     info!(sender = %sender, far = %far, "sending");
-                    let class = session.class.dscp().to_string();
+                    let class = session.class.dscp();
+                    let class = match session.path {
+                        Some(path) => format!("{class} path {path}"),
+                        None => class.to_string(),
+                    };
                     self.names.push((session.target.name.clone(), class));
                     self.sessions.push(handle);
                     begun.push(session);

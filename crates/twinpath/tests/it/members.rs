@@ -20,9 +20,8 @@ impl Lag {
     /// `None` where it cannot be made; says why.
     fn new() -> Option<Self> {
         let hosts = Hosts::new()?;
-        let ends = [(&hosts.near, 'm', 1), (&hosts.far, 'n', 2)];
         let mut lines = Vec::new();
-        for (host, _, number) in ends {
+        for (host, _, number) in Self::ends(&hosts) {
             lines.push(format!(
                 "-n {host} link add bond0 type bridge mcast_snooping 0"
             ));
@@ -34,25 +33,8 @@ impl Lag {
                 "netns exec {host} sysctl -qw net.ipv6.conf.bond0.accept_dad=0"
             ));
         }
-        for link in [1, 2] {
-            let (near, far) = (&hosts.near, &hosts.far);
-            lines.push(format!(
-                "-n {near} link add m{link} type veth peer name n{link} netns {far}"
-            ));
-            for (host, end, number) in ends {
-                let port = format!("{end}{link}");
-                lines.push(format!(
-                    "-n {host} link set {port} address 02:00:00:00:0{number}:0{link}"
-                ));
-                lines.push(format!("-n {host} link set {port} master bond0"));
-                // What comes by one port does not leave by the other: there would be a loop.
-                lines.push(format!(
-                    "netns exec {host} bridge link set dev {port} isolated on"
-                ));
-                lines.push(format!("-n {host} link set {port} up"));
-            }
-        }
-        for (host, _, number) in ends {
+        lines.extend([1, 2].into_iter().flat_map(|link| Self::link(&hosts, link)));
+        for (host, _, number) in Self::ends(&hosts) {
             lines.push(format!(
                 "-n {host} link set bond0 address 02:00:00:00:0{number}:01 up"
             ));
@@ -63,20 +45,49 @@ impl Lag {
                 return None;
             }
         }
+        let lag = Self(hosts);
+        lag.wait_until_up();
+        Some(lag)
+    }
+
+    /// The hosts, what their ends of links are called, and their numbers.
+    fn ends(hosts: &Hosts) -> [(&str, char, u8); 2] {
+        [(&hosts.near, 'm', 1), (&hosts.far, 'n', 2)]
+    }
+
+    /// How one of the links is made.
+    fn link(hosts: &Hosts, link: u8) -> Vec<String> {
+        let (near, far) = (&hosts.near, &hosts.far);
+        let mut lines = vec![format!(
+            "-n {near} link add m{link} type veth peer name n{link} netns {far}"
+        )];
+        for (host, end, number) in Self::ends(hosts) {
+            let port = format!("{end}{link}");
+            lines.push(format!(
+                "-n {host} link set {port} address 02:00:00:00:0{number}:0{link}"
+            ));
+            lines.push(format!("-n {host} link set {port} master bond0"));
+            // What comes by one port does not leave by the other: there would be a loop.
+            lines.push(format!(
+                "netns exec {host} bridge link set dev {port} isolated on"
+            ));
+            lines.push(format!("-n {host} link set {port} up"));
+        }
+        lines
+    }
+
+    /// The kernel takes its time to notice that a link is up.
+    fn wait_until_up(&self) {
         let until = Instant::now() + Duration::from_secs(20);
-        for (host, end, _) in ends {
+        for (host, end, _) in Self::ends(&self.0) {
             for interface in ["bond0".to_owned(), format!("{end}1"), format!("{end}2")] {
-                // The kernel takes its time to notice that a link is up.
-                while !ip(&format!("-n {host} link show {interface}"))
-                    .unwrap()
-                    .contains("state UP")
-                {
+                let state = || ip(&format!("-n {host} link show {interface}")).unwrap();
+                while !state().contains("state UP") {
                     assert!(Instant::now() < until, "{interface} is not up");
                     std::thread::sleep(Duration::from_millis(20));
                 }
             }
         }
-        Some(Self(hosts))
     }
 
     /// A measurement of 10 packets a session, to its end.
@@ -179,6 +190,12 @@ fn the_session_of_a_member_that_is_cut_loses_alone() {
         (&packets["sent"], &packets["lost"]),
         (&json!(10), &json!(10))
     );
+    // The near end's own.
+    ip(&format!("-n {} link set m2 down", lag.0.near)).unwrap();
+    let done = lag.measure(&format!("10.97.0.2 {BOTH}"));
+    assert_eq!((done.status, received(&sessions(&done)[0])), (1, 10));
+    let said = "1 of 2 sessions could not measure; be path 2: none of 10 packets";
+    assert!(done.stderr.contains(said), "{}", done.stderr);
     // A bond would go on by the other link.
     let session = &sessions(&lag.measure("10.97.0.2:862"))[0];
     assert!(received(session) > 0, "{session}");
@@ -231,6 +248,35 @@ fn numbers_alone_are_checked_where_no_interface_is_named() {
         .run("sender 10.97.0.2 --stamp --micro-session 5 -c 1 --timeout 0.1");
     let said = "\nMicro-session ID 5: only numbers are checked, not the member link\n";
     assert!(done.stdout.contains(said), "{}", done.stdout);
+}
+
+#[test]
+fn a_member_that_is_made_again_is_used_again() {
+    let Some(lag) = Lag::new() else { return };
+    let _responder = lag.0.responder(":862 --micro-session-id 11@n1,12@n2");
+    let line = "sender 10.97.0.2 --stamp --duration 30 -i 20 --timeout 0.5 --output jsonl";
+    let mut run = lag.0.start(&format!("{line} --micro-session 2:12@m2"));
+    let answered = |lines: &str| {
+        let packet: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+        packet["seq"].as_u64().unwrap()
+    };
+    let mut last = answered(&run.wait_for("\"received\""));
+    ip(&format!("-n {} link del m2", lag.0.near)).unwrap();
+    for line in Lag::link(&lag.0, 2) {
+        ip(&line).unwrap();
+    }
+    lag.wait_until_up();
+    // Until replies come again, after many packets that had none.
+    loop {
+        let seq = answered(&run.wait_for("\"received\""));
+        if seq > last + 5 {
+            break;
+        }
+        last = seq;
+    }
+    run.signal(&["INT"]);
+    let session = &run.finish().session();
+    assert_eq!(session["interface_rebinds"], 1, "{session}");
 }
 
 #[test]

@@ -284,7 +284,11 @@ impl Member {
     /// The member was made again, with this number.
     pub(super) fn bind_again(&mut self, socket: &socket2::Socket, index: u32) -> io::Result<()> {
         bind(socket, index)?;
-        self.link = netlink::link_of(index)?;
+        // It may not be a member again yet: then it will be one of the same link.
+        match netlink::link_of(index)? {
+            itself if itself == index && self.link != self.index => {}
+            link => self.link = link,
+        }
         self.index = index;
         self.next_look = AtomicU64::new(0);
         Ok(())
