@@ -16,6 +16,8 @@ const TAI_OFFSET_S: i32 = 37;
 pub(crate) struct FarEndPlan {
     /// As the user gave it.
     pub(crate) name: String,
+    /// The same without a port, as it stands in a command line before one.
+    pub(crate) host: String,
     /// Of the name, at most some.
     pub(crate) addresses: Vec<SocketAddr>,
     /// The UDP port that was given.

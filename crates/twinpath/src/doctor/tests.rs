@@ -14,6 +14,7 @@ const FAR: &str = "203.0.113.7:0";
 fn examined(mut far: FakeFar, port: Option<u16>) -> (Vec<Checked>, Verdict) {
     let mut seen = Seen::new(FarEndPlan {
         name: "r1".to_owned(),
+        host: "r1".to_owned(),
         addresses: vec![FAR.parse().unwrap()],
         port,
     });

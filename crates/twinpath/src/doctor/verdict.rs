@@ -15,14 +15,16 @@ pub(crate) struct Verdict {
 }
 
 pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
-    let name = &seen.plan.name;
+    let (name, host) = (&seen.plan.name, &seen.plan.host);
     let is_ok = |id: &str| {
         let found = checks.iter().find(|checked| checked.id == id);
         found.is_some_and(|checked| checked.judged.status == Status::Ok)
     };
     let mut speaks = Vec::new();
     let (light, stamp) = (seen.light(), seen.stamp());
-    let stamp = stamp.filter(|_| is_ok("stamp.answers"));
+    // Without its Session Identifier it may be TWAMP Light that took the packet for its own.
+    let stamp =
+        stamp.filter(|exchange| is_ok("stamp.answers") && (exchange.has_ssid() || light.is_none()));
     let at = |default: u16, port: u16| {
         if port == default {
             String::new()
@@ -35,7 +37,7 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
         let port = stamp.far.port();
         speaks.push(format!("STAMP (UDP port {port})"));
         command = Some(format!(
-            "twinpath sender {name}{} --stamp",
+            "twinpath sender {host}{} --stamp",
             at(TWAMP_TEST_PORT, port)
         ));
     }
@@ -43,11 +45,11 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
         let port = light.far.port();
         speaks.push(format!("TWAMP Light (UDP port {port})"));
         command =
-            command.or_else(|| Some(format!("twinpath sender {name}{}", at(LIGHT_PORT, port))));
+            command.or_else(|| Some(format!("twinpath sender {host}{}", at(LIGHT_PORT, port))));
     }
     if is_ok("control.connect") {
         speaks.push("TWAMP-Control".to_owned());
-        command = command.or_else(|| Some(format!("twinpath controller {name}")));
+        command = command.or_else(|| Some(format!("twinpath controller {host}")));
     }
     let failed = checks
         .iter()

@@ -1,7 +1,5 @@
 //! What is to be examined.
 
-use std::fmt::Write as _;
-
 use super::ends::{one_host, usable};
 use super::resolve::{Family, Lookup, resolve};
 use crate::args::DoctorArgs;
@@ -22,16 +20,15 @@ pub(crate) fn doctor(args: &DoctorArgs, lookup: Lookup<'_>) -> Result<FarEndPlan
     let mut addresses = usable(each)?;
     addresses.dedup();
     addresses.truncate(MOST_ADDRESSES);
-    let mut name = args.far.host.to_string();
-    if name.contains(':') {
-        name = format!("[{name}]");
+    let mut host = args.far.host.to_string();
+    if host.contains(':') {
+        host = format!("[{host}]");
     }
-    if let Some(port) = args.far.port {
-        // A string has room for it.
-        let _written = write!(name, ":{port}");
-    }
+    let port = args.far.port;
+    let name = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
     Ok(FarEndPlan {
         name,
+        host,
         addresses,
         port: args.far.port,
     })

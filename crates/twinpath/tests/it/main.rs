@@ -25,6 +25,7 @@ mod classes;
 mod control;
 #[cfg(feature = "report")]
 mod directions;
+mod doctor;
 mod documented;
 mod endings;
 #[cfg(target_os = "linux")]
