@@ -111,21 +111,43 @@ fn losses_are_not_taken_for_what_a_far_end_does_not_support() {
     }
 }
 
+/// A greeting with these modes and this Count.
+fn greeting(modes: u32, count: u32, challenge: u8) -> Vec<u8> {
+    let mut said = vec![0; 12];
+    said.extend(modes.to_be_bytes());
+    said.extend([challenge; 32]);
+    said.extend(count.to_be_bytes());
+    said.extend([0; 12]);
+    said
+}
+
 #[test]
-fn what_listens_on_the_control_port_is_told_by_what_it_says() {
-    for (said, status) in [
-        (vec![0; 64], Status::Ok),
-        (Vec::new(), Status::Warn),
-        (b"SSH-2.0-OpenSSH_9.2p1\r\n".to_vec(), Status::Warn),
+fn what_listens_on_the_control_port_is_judged_by_what_it_says() {
+    let text = b"SSH-2.0-OpenSSH_9.2p1 and a comment that makes it as long as a greeting";
+    for (said, wrong) in [
+        (greeting(1, 1_024, 7), vec![]),
+        (greeting(0x37f, 1_024, 7), vec![]),
+        (greeting(0, 0, 0), vec!["control.modes"]),
+        (greeting(0x60, 1_024, 7), vec!["control.modes"]),
+        (greeting(0x1000_0001, 1_024, 7), vec!["control.modes"]),
+        (greeting(7, 1_000, 7), vec!["control.greeting"]),
+        (greeting(7, 1_024, 0), vec!["control.greeting"]),
+        (greeting(7, 1 << 24, 7), vec!["control.greeting"]),
+        (Vec::new(), vec!["control.connect"]),
+        (text.to_vec(), vec!["control.connect"]),
     ] {
         let far = FakeFar {
-            tcp: vec![(862, Connection::Open(said))],
+            tcp: vec![(862, Connection::Open(said.clone()))],
             ..FakeFar::honest()
         };
-        let (checks, _) = examined(far, None);
-        let control = checks
-            .iter()
-            .find(|checked| checked.id == "control.connect");
-        assert_eq!(control.unwrap().judged.status, status);
+        let (checks, verdict) = examined(far, None);
+        let found = [with(&checks, Status::Fail), with(&checks, Status::Warn)].concat();
+        assert_eq!(found, wrong, "{said:?}");
+        let speaks = verdict.sentence.contains("TWAMP-Control");
+        assert_eq!(
+            speaks,
+            wrong.first() != Some(&"control.connect"),
+            "{verdict:?}"
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod copies;
+mod greeting;
 mod icmp;
 mod light;
 mod marking;
@@ -22,6 +23,8 @@ pub(crate) static CHECKS: &[&dyn Check] = &[
     &udp::Udp,
     &tcp::Owamp,
     &tcp::Control,
+    &greeting::Offered,
+    &greeting::Form,
     &light::Answers,
     &stamp::Answers,
     &tlv::OfType {

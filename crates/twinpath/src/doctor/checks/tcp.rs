@@ -5,7 +5,7 @@ use twinpath_runtime::probe::Connection;
 use crate::doctor::seen::at_port;
 use crate::doctor::{Ask, Check, Judged, Seen};
 
-const TWAMP: u16 = 862;
+pub(super) const TWAMP: u16 = 862;
 const OWAMP: u16 = 861;
 const GREETING_OCTETS: usize = 64;
 
@@ -32,7 +32,7 @@ impl Check for Control {
             return Judged::skipped("no address");
         };
         match connection {
-            Connection::Open(said) if said.len() >= GREETING_OCTETS => {
+            Connection::Open(said) if is_greeting(said) => {
                 Judged::ok(format!("{far} takes control connections and greets"))
             }
             Connection::Open(said) if said.is_empty() => {
@@ -63,22 +63,22 @@ impl Check for Owamp {
 
     fn judge(&self, seen: &Seen) -> Judged {
         match best(seen, OWAMP) {
-            Some((far, Connection::Open(said))) if said.len() >= GREETING_OCTETS => Judged::ok(
-                format!("{far} is an OWAMP server: it measures one way, with other programs"),
-            ),
+            Some((far, Connection::Open(said))) if is_greeting(said) => Judged::ok(format!(
+                "{far} is an OWAMP server: it measures one way, with other programs"
+            )),
             _ => Judged::skipped("no OWAMP server"),
         }
     }
 }
 
-fn asks(seen: &Seen, port: u16) -> Vec<Ask> {
+pub(super) fn asks(seen: &Seen, port: u16) -> Vec<Ask> {
     seen.addresses()
         .map(|far| Ask::Connect(at_port(far, port)))
         .collect()
 }
 
 /// Of the addresses, what the one that did most did.
-fn best(seen: &Seen, port: u16) -> Option<(std::net::SocketAddr, &Connection)> {
+pub(super) fn best(seen: &Seen, port: u16) -> Option<(std::net::SocketAddr, &Connection)> {
     let rank = |connection: &Connection| match connection {
         Connection::Open(said) => 100 + said.len(),
         Connection::Refused => 3,
@@ -90,4 +90,9 @@ fn best(seen: &Seen, port: u16) -> Option<(std::net::SocketAddr, &Connection)> {
         Some((far, &seen.connection(far)?.connection))
     });
     each.max_by_key(|(_, connection)| rank(connection))
+}
+
+/// As long as a greeting, and begins with its unused octets.
+pub(super) fn is_greeting(said: &[u8]) -> bool {
+    said.len() >= GREETING_OCTETS && said.starts_with(&[0; 12])
 }

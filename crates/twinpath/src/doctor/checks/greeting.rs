@@ -1,0 +1,117 @@
+//! What a Server offers in its greeting (RFC 4656 section 3.1, RFC 5357 section 3.1).
+
+use std::net::SocketAddr;
+
+use twinpath_runtime::probe::Connection;
+use twinpath_wire::control::{Modes, ServerGreeting};
+
+use super::tcp::{TWAMP, asks, best, is_greeting};
+use crate::doctor::{Ask, Check, Judged, Seen};
+
+/// The least Count of RFC 4656.
+const LEAST_COUNT: u32 = 1_024;
+/// PBKDF2 with more is a second and longer of a router's processor.
+const HIGH_COUNT: u32 = 1 << 20;
+
+/// Its modes.
+pub(super) struct Offered;
+/// Its Count, and what must be random or zero.
+pub(super) struct Form;
+
+impl Check for Offered {
+    fn id(&self) -> &'static str {
+        "control.modes"
+    }
+
+    fn most(&self) -> usize {
+        4
+    }
+
+    fn asks(&self, seen: &Seen) -> Vec<Ask> {
+        asks(seen, TWAMP)
+    }
+
+    fn judge(&self, seen: &Seen) -> Judged {
+        let Some((far, greeting)) = greeting(seen) else {
+            return Judged::skipped("no TWAMP server");
+        };
+        let modes = Modes::from_bits(greeting.modes.get());
+        let data = |judged: Judged| judged.with("modes", modes.bits());
+        if modes.is_empty() {
+            return data(
+                Judged::fail(format!("{far} offers no mode: it does not serve this host"))
+                    .advise("allow this host in the server's list of clients"),
+            );
+        }
+        if modes.and(Modes::SECURITY).is_empty() {
+            return data(
+                Judged::fail(format!(
+                    "{far} offers features and no security mode: {modes}"
+                ))
+                .advise("no session can be agreed on: report it to the vendor"),
+            );
+        }
+        let unknown = modes.bits() & !(Modes::SECURITY.bits() | Modes::FEATURES.bits());
+        let judged = if unknown == 0 {
+            Judged::ok(format!("the server offers: {modes}"))
+        } else {
+            Judged::warn(format!("the server offers: {modes}"))
+                .advise("twinpath does not choose them; report it to the vendor")
+        };
+        data(judged)
+    }
+}
+
+impl Check for Form {
+    fn id(&self) -> &'static str {
+        "control.greeting"
+    }
+
+    fn most(&self) -> usize {
+        4
+    }
+
+    fn asks(&self, seen: &Seen) -> Vec<Ask> {
+        asks(seen, TWAMP)
+    }
+
+    fn judge(&self, seen: &Seen) -> Judged {
+        let Some((_, greeting)) = greeting(seen) else {
+            return Judged::skipped("no TWAMP server");
+        };
+        let modes = Modes::from_bits(greeting.modes.get());
+        let count = greeting.count.get();
+        let data = |judged: Judged| judged.with("count", count);
+        let is_secured = !modes.and(Modes::SECURED).is_empty();
+        if is_secured && greeting.challenge == [0; 16] {
+            return data(
+                Judged::fail("the Challenge of the greeting is zero: who recorded a login can repeat it")
+                    .advise("do not use the secured modes of this server; report it to the vendor (RFC 4656 section 3.1)"),
+            );
+        }
+        if is_secured && (count < LEAST_COUNT || !count.is_power_of_two()) {
+            return data(
+                Judged::warn(format!("the Count of the greeting is {count}: RFC 4656 wants a power of 2 from {LEAST_COUNT} on"))
+                    .advise("passphrases are easier to guess; report it to the vendor"),
+            );
+        }
+        if is_secured && count > HIGH_COUNT {
+            return data(
+                Judged::warn(format!(
+                    "the Count of the greeting is {count}: each login takes long"
+                ))
+                .advise("give the controller --max-pbkdf2-count, or lower the Count of the server"),
+            );
+        }
+        data(Judged::ok("the greeting is as RFC 4656 has it"))
+    }
+}
+
+fn greeting(seen: &Seen) -> Option<(SocketAddr, &ServerGreeting)> {
+    let (far, connection) = best(seen, TWAMP)?;
+    let Connection::Open(said) = connection else {
+        return None;
+    };
+    let greeting = ServerGreeting::view(said.get(..ServerGreeting::OCTETS)?).ok()?;
+    is_greeting(said).then_some((far, greeting))
+}
