@@ -6,7 +6,10 @@ use std::str::FromStr;
 
 use twinpath_wire::{Dscp, TlvFlags, TlvHeader, TlvMut, TlvType, TlvWriter, Tlvs, TlvsMut, Tos};
 
-use super::{EXTENSIONS, Extension, Observation, Replies, class_of_service, hmac, of, return_path};
+use super::{
+    EXTENSIONS, Extension, Observation, Replies, Retransmission, class_of_service, hmac, of,
+    return_path,
+};
 use crate::stamp::StampKey;
 
 /// One TLV to ask with: its name, and what follows it behind `=`.
@@ -124,6 +127,7 @@ impl Eq for AskedTlv {}
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestChain {
     octets: Box<[u8]>,
+    retransmission: Option<Retransmission>,
 }
 
 /// What differs from request to request.
@@ -172,7 +176,18 @@ impl RequestChain {
             };
             room.copy_from_slice(&value);
         }
-        Ok(Self { octets: chain })
+        let retransmission = asked
+            .iter()
+            .find_map(|tlv| tlv.extension.retransmission(tlv.text.as_deref()));
+        Ok(Self {
+            octets: chain,
+            retransmission,
+        })
+    }
+
+    /// How its packets are repeated until a reply confirms them.
+    pub(crate) fn retransmission(&self) -> Option<Retransmission> {
+        self.retransmission
     }
 
     /// Its length.

@@ -20,6 +20,9 @@ pub struct Learnt {
     /// Replies with the request's TLVs 27 octets further on, as TWAMP Light moves padding.
     #[serde(skip_serializing_if = "is_zero")]
     pub moved: u64,
+    /// Packets that were sent because no reply had the Access Report.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub retransmitted: u64,
     /// T3 that were corrected by Follow-Up Telemetry.
     pub corrections: Corrections,
     /// By type, in the order of their first appearance.
@@ -214,6 +217,13 @@ impl Learnt {
         observation
     }
 
+    /// Replies in which the far end had processed a TLV of this type.
+    pub(crate) fn processed(&self, kind: TlvType) -> u64 {
+        let mut tlvs = self.tlvs.iter();
+        tlvs.find(|seen| seen.kind == kind)
+            .map_or(0, |seen| seen.processed)
+    }
+
     fn seen(&mut self, kind: TlvType) -> Option<&mut Seen> {
         if self.tlvs.iter().all(|seen| seen.kind != kind) {
             self.tlvs.push(Seen::of(kind));
@@ -306,6 +316,10 @@ impl Learnt {
                 None => all.push((name, vec![(key, value)])),
             }
         };
+        if self.retransmitted > 0 {
+            let count = self.retransmitted.into();
+            add(TlvType::ACCESS_REPORT, "retransmitted", count);
+        }
         if self.unverified > 0 {
             add(TlvType::HMAC, "unverified", self.unverified.into());
         }

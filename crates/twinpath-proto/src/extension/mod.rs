@@ -27,6 +27,8 @@ mod return_path;
 mod sub_tlv;
 mod timestamp_information;
 
+use std::time::Duration;
+
 use twinpath_wire::{TlvFlags, TlvType, Tos};
 
 use crate::reflector::Ignored;
@@ -77,6 +79,11 @@ pub trait Extension: Sync {
     /// what it takes. The packet is sent with `tos`.
     fn ask(&self, text: Option<&str>, tos: Tos) -> Option<Vec<u8>>;
 
+    /// How requests that ask with this are repeated; `None`: they are not.
+    fn retransmission(&self, _text: Option<&str>) -> Option<Retransmission> {
+        None
+    }
+
     /// What [`Self::ask`] takes, in words.
     fn takes_text(&self) -> &'static str {
         "no value"
@@ -99,6 +106,15 @@ pub trait Extension: Sync {
     /// What a Session-Reflector leaves of a value of a wrong Length: all, unless the RFC has it
     /// otherwise.
     fn reset(&self, _value: &mut [u8]) {}
+}
+
+/// When and how often a request is repeated that no reply confirms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retransmission {
+    /// After the last packet.
+    pub after: Duration,
+    /// At most.
+    pub count: u32,
 }
 
 /// What became of a TLV at a Session-Reflector, and so its flags in the reply.

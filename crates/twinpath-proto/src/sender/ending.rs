@@ -21,6 +21,9 @@ impl SessionSender {
     /// Stops sending. Replies to packets already sent are awaited as at any other end.
     pub fn stop_sending(&mut self) {
         self.slots.stop();
+        if let Some(report) = self.report_timer() {
+            report.end();
+        }
         self.cut_short = true;
     }
 
@@ -88,7 +91,7 @@ impl SessionSender {
     /// Until when late replies and copies are awaited, once all packets are sent and answered or
     /// counted lost (ignoring samples that wait for timestamps). `None` before that.
     pub(super) fn observed_until(&self) -> Option<Mono> {
-        if self.slots.next_due().is_some() || !self.in_flight.all_closed() {
+        if self.next_departure().is_some() || !self.in_flight.all_closed() {
             return None;
         }
         let Some(last) = self.last_departure.filter(|_| !self.stopped) else {

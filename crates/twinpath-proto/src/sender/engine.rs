@@ -180,7 +180,7 @@ impl SessionSender {
             self.counters.slots_left_out = self.counters.slots_skipped;
         }
         self.counters.largest_burst = self.slots.largest_burst();
-        let due = due?;
+        let due = due.or_else(|| self.take_retransmission(now))?;
         let seq = self.in_flight.next();
         self.in_flight.push(Slot::Prepared { since: now });
         self.answered.enter(seq, self.in_flight.span(), now);
@@ -394,7 +394,7 @@ impl SessionSender {
         [
             undelivered.then_some(self.now),
             end,
-            self.slots.next_due(),
+            self.next_departure(),
             self.outbox.first_waiting().map(|(_, until)| until),
             self.in_flight.deadline(self.loss_wait()),
             self.linger.deadline(self.late_reply_wait()),
@@ -406,7 +406,7 @@ impl SessionSender {
 
     /// The time of the next transmission; `None`: all packets were handed out.
     pub fn next_due(&self) -> Option<Mono> {
-        self.slots.next_due()
+        self.next_departure()
     }
 
     /// The counts so far.
@@ -432,6 +432,9 @@ impl SessionSender {
             self.counters.sent += 1;
             self.finished = self.finished.max(seq + 1);
             self.last_departure = Some(now.mono);
+            if let Some(report) = self.report_timer() {
+                report.arm(now.mono);
+            }
             let (earliest, latest) = self.t1_span.unwrap_or((now.wall, now.wall));
             self.t1_span = Some((earliest.min(now.wall), latest.max(now.wall)));
         }

@@ -30,6 +30,7 @@ mod outbox;
 mod pattern;
 mod payload;
 mod replies;
+mod retransmission;
 mod schedule;
 mod slots;
 mod tlvs;

@@ -12,6 +12,7 @@ use twinpath_wire::{
 use super::bursts::Bursts;
 use super::engine::SessionSender;
 use super::fate::STAMP_ERROR;
+use super::retransmission::ReportTimer;
 use crate::extension::{
     FollowUp, Learnt, Observation, ReplyTlvs, RequestChain, RequestFacts, destination_node,
     micro_session_ids,
@@ -41,6 +42,7 @@ pub(super) struct SessionTlvs {
     reflector_micro_session: Option<u16>,
     /// The node that requests name, which replies may come from (row SL-18).
     node: Option<IpAddr>,
+    pub(super) report: Option<ReportTimer>,
     /// The TLVs of the replies whose samples were not polled yet, in their order.
     records: VecDeque<ReplyTlvs>,
     /// Replies whose departure may still be told: their own numbers, and where their samples wait.
@@ -68,6 +70,7 @@ impl SessionTlvs {
             node: chain
                 .value(TlvType::DESTINATION_NODE_ADDRESS)
                 .and_then(destination_node::address),
+            report: chain.retransmission().map(ReportTimer::new),
             chain,
             key,
             learnt: Learnt::default(),
@@ -165,6 +168,28 @@ impl SessionSender {
         std::iter::once(far).chain(node)
     }
 
+    /// The timer of the Access Report, where replies come.
+    pub(super) fn report_timer(&mut self) -> Option<&mut ReportTimer> {
+        let tlvs = self.tlvs.as_mut().filter(|_| !self.awaits_none)?;
+        tlvs.report.as_mut()
+    }
+
+    /// When a packet is sent next, whether it is scheduled or sent again.
+    pub(super) fn next_departure(&self) -> Option<Mono> {
+        let report = self.tlvs.as_ref().and_then(|tlvs| tlvs.report.as_ref());
+        let again = report.and_then(ReportTimer::due);
+        self.slots.next_due().into_iter().chain(again).min()
+    }
+
+    /// If a packet is due because no reply had the Access Report, when it was.
+    pub(super) fn take_retransmission(&mut self, now: Mono) -> Option<Mono> {
+        let due = self.report_timer()?.take(now)?;
+        if let Some(tlvs) = &mut self.tlvs {
+            tlvs.learnt.retransmitted += 1;
+        }
+        Some(due)
+    }
+
     /// The TLVs of the reply to request `seq`, whose sample was polled last.
     pub fn take_reply_tlvs(&mut self, seq: u64) -> Option<ReplyTlvs> {
         let records = &mut self.tlvs.as_mut()?.records;
@@ -197,6 +222,11 @@ impl SessionSender {
         if !tlvs.is_of_micro_session(observation.micro_session) {
             self.counters.anomalies.micro_session += 1;
             return None;
+        }
+        if let Some(report) = &mut tlvs.report
+            && tlvs.learnt.processed(TlvType::ACCESS_REPORT) > 0
+        {
+            report.end();
         }
         if tlvs.learnt.unverified == unverified {
             tlvs.record(ReplyTlvs::of(seq, chain.unwrap_or_default()));

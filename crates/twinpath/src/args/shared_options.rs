@@ -125,8 +125,9 @@ pub(crate) struct StampPackets {
     pub(crate) micro_session: Vec<MicroSession>,
 
     /// Ask with a STAMP TLV (RFC 8972, 9503, 9534, 10052); repeatable: cos[=DSCP], location,
-    /// timestamp-information, direct-measurement, follow-up-telemetry, access-report=ID:CODE,
-    /// destination-node=ADDR, return-path=same-link|ADDR, micro-session=N[:M],
+    /// timestamp-information, direct-measurement, follow-up-telemetry,
+    /// access-report=ID:CODE[:TIMER:COUNT], destination-node=ADDR,
+    /// return-path=no-reply|same-link|ADDR, micro-session=N[:M],
     /// reflected-control=OCTETS:COUNT:INTERVAL, extra-padding[=N], hmac
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) tlv: Vec<AskedTlv>,

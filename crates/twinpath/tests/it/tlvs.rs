@@ -277,3 +277,32 @@ fn replies_with_the_dscp_that_was_asked_for_are_not_remarked() {
         assert_eq!(backward["remarked_dscp"], 0, "{options}");
     }
 }
+
+#[test]
+fn an_access_report_that_no_reply_confirms_is_sent_again() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let done = run(&format!(
+        "sender {} --stamp -c 1 --timeout 0.1 --tlv access-report=1:2:50ms:3 --json",
+        silent.local_addr().unwrap()
+    ));
+    assert_eq!(done.status, 3, "{}", done.stderr);
+    let session = done.session();
+    assert_eq!(session["packets"]["sent"], 4, "{session}");
+    assert_eq!(session["stamp"]["access_report"]["retransmitted"], 3);
+    silent.set_nonblocking(true).unwrap();
+    let mut packet = [0; 100];
+    for seq in 0..4 {
+        let octets = silent.recv(&mut packet).unwrap();
+        assert_eq!(packet[3], seq);
+        assert_eq!(packet[44..octets], [0x80, 6, 0, 4, 0x10, 2, 0, 0]);
+    }
+    // One that is confirmed is not.
+    let responder = Responder::start("127.0.0.1:0");
+    let done = run(&format!(
+        "sender {} --stamp -c 1 --timeout 20 --tlv access-report=1:2:2s:3 --json",
+        responder.at
+    ));
+    let session = done.session();
+    assert_eq!(session["packets"]["sent"], 1, "{session}");
+    assert_eq!(session["stamp"]["access_report"]["return_code"], 2);
+}

@@ -467,3 +467,56 @@ fn records_have_whole_tlvs_within_their_bound_and_say_what_was_not_processed() {
     assert_eq!(rig.samples().len(), 1);
     assert_eq!(rig.sender.take_reply_tlvs(0), None);
 }
+
+#[test]
+fn an_access_report_is_sent_again_until_a_reply_has_it_or_often_enough() {
+    for (asked, times) in [
+        ("access-report=2:7", vec![3_000, 6_000, 9_000, 12_000]),
+        ("access-report=2:7:500ms:2", vec![500, 1_000]),
+        ("access-report=2:7:1s:1", vec![1_000]),
+        ("access-report=2:7:2:0", vec![]),
+    ] {
+        let mut rig = asking(&[asked], 1);
+        rig.send_count(1);
+        let mut sent = Vec::new();
+        for at in (10..20_000).step_by(10) {
+            rig.sender.handle_timeout(ms(at));
+            if rig.send(ms(at)) > 0 {
+                sent.push(at);
+            }
+        }
+        assert_eq!(sent, times, "{asked}");
+        let report = rig.requests[0][44..].to_vec();
+        assert_eq!(report, [0x80, 6, 0, 4, 0x20, 7, 0, 0]);
+        assert!(rig.requests.iter().all(|request| request[44..] == report));
+        assert_eq!(rig.sender.counters().sent, 1 + times.len() as u64);
+        let learnt = rig.sender.learnt().unwrap();
+        assert_eq!(learnt.retransmitted, times.len() as u64);
+        while rig.sender.poll_sample().is_some() {}
+        assert_eq!(rig.sender.poll_timeout(), None, "{asked}: it is over");
+    }
+}
+
+#[test]
+fn a_reply_with_the_access_report_ends_its_timer_and_one_that_did_not_process_it_does_not() {
+    for (tlv, ends) in [
+        ("0006000420070000", true),
+        ("8006000420070000", false),
+        ("4006000420070000", false),
+        ("2006000420070000", false),
+        ("", false),
+    ] {
+        let mut rig = asking(&["access-report=2:7"], 1);
+        rig.send_count(1);
+        let octets = reply(&rig, 0, [ms(10), ms(11)], &octets(tlv));
+        handle(&mut rig, &octets, ms(20));
+        rig.sender.handle_timeout(ms(3_000));
+        assert_eq!(rig.send(ms(3_000)), usize::from(!ends), "{tlv}");
+    }
+    // Packets that are due before it carry the report, and nothing is sent after a stop.
+    let mut rig = asking(&["access-report=2:7:150ms:4"], 3);
+    rig.send_count(3);
+    assert_eq!(rig.sender.learnt().unwrap().retransmitted, 0);
+    rig.sender.stop_sending();
+    assert_eq!(rig.send(ms(5_000)), 0);
+}
