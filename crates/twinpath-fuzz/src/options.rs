@@ -6,26 +6,28 @@ use twinpath::inside;
 
 use crate::input::Input;
 
-const COMMANDS: [&str; 6] = [
+const COMMANDS: [&str; 7] = [
     "sender",
     "responder",
     "controller",
     "controlclient",
     "server",
     "report",
+    "check",
 ];
 /// What a command needs beside options.
-const NEEDS: [&[&str]; 6] = [
+const NEEDS: [&[&str]; 7] = [
     &["192.0.2.9"],
     &[],
     &["192.0.2.9"],
     &["192.0.2.8", "192.0.2.9"],
     &[],
     &["file"],
+    &["192.0.2.9"],
 ];
 
 /// The options of each command.
-pub(crate) static OPTIONS: LazyLock<[Vec<String>; 6]> =
+pub(crate) static OPTIONS: LazyLock<[Vec<String>; 7]> =
     LazyLock::new(|| COMMANDS.map(inside::options));
 
 /// Octet 0: the command. Then lines: an octet for the option (the last of them: none, the line is an

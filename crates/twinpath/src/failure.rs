@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use twinpath_report::words::is_plain;
 
+use crate::output::check::State;
 use crate::output::ends::with_zones;
 use crate::output::units::shortened;
 use crate::output::words::error::Remedy;
@@ -23,6 +24,8 @@ pub(crate) enum Exit {
     Usage,
     /// Measured, and every packet was lost.
     AllLost,
+    /// Of `check`: the state of a monitoring plug-in.
+    Checked(State),
 }
 
 impl Exit {
@@ -33,6 +36,7 @@ impl Exit {
             Self::CouldNot => 1,
             Self::Usage => 2,
             Self::AllLost => 3,
+            Self::Checked(state) => state.status(),
         }
     }
 }

@@ -55,6 +55,15 @@ pub fn plan(line: &[String]) -> Result<(), String> {
         }
         Command::Responder(args) => plan::responder(&args, &lookup).map(drop),
         #[cfg(feature = "control")]
+        Command::Check(args) if args.is_controlled() => args.into_controller().and_then(|args| {
+            plan::controllers(&args, plan::EnvironmentPassphrase::default(), &lookup).map(drop)
+        }),
+        Command::Check(args) => {
+            let mut args = args.into_sender();
+            args.targets.targets = None;
+            plan::sessions(&args, &lookup, |_, _| {}).map(drop)
+        }
+        #[cfg(feature = "control")]
         Command::Control(command) => match command {
             ControlCommand::Controller(args) => {
                 plan::controllers(&args, plan::EnvironmentPassphrase::default(), &lookup).map(drop)

@@ -54,7 +54,15 @@ pub fn run() -> ExitCode {
             let printed = printed.and_then(|()| output::stdout().flush());
             printed.map_or_else(|error| cmd::unwritten(&error), |()| Ok(Exit::Done))
         }
-        Err(error) => Err(usage::failure(&error, command().as_deref())),
+        Err(error) => {
+            let command = command();
+            let failure = usage::failure(&error, command.as_deref());
+            if command.as_deref() == Some("check") {
+                Ok(cmd::unchecked(&failure))
+            } else {
+                Err(failure)
+            }
+        }
     };
     let exit = match done {
         Ok(exit) => exit,

@@ -89,7 +89,7 @@ pub(crate) fn end(exit: Exit) -> Exit {
     };
     print_to_stderr(&format!("twinpath: {failure}"));
     match exit {
-        Exit::Usage => exit,
+        Exit::Usage | Exit::Checked(_) => exit,
         Exit::Done | Exit::CouldNot | Exit::AllLost => failure.exit,
     }
 }

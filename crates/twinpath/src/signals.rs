@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals as Heard;
 use signal_hook::low_level::{exit, unregister};
 use signal_hook::{SigId, flag};
@@ -65,6 +65,16 @@ impl Signals {
             hung_up: Arc::default(),
             progress: Arc::default(),
         })
+    }
+
+    /// No signal asks, but this flag does.
+    pub(crate) fn by_flag(requested: Arc<AtomicBool>) -> Self {
+        Self {
+            requested,
+            hung_up: Arc::default(),
+            progress: Arc::default(),
+            ends: Vec::new(),
+        }
     }
 
     /// A terminal that hangs up (SIGHUP) asks for the early end as well, and is no first signal: one
@@ -127,6 +137,31 @@ impl Signals {
     pub(crate) fn stop_requested(&self) -> bool {
         self.requested.load(Ordering::Acquire) || self.hung_up.load(Ordering::Acquire)
     }
+}
+
+/// Each signal that asks a program to end comes here, by its name, and does nothing else. SIGHUP does
+/// not under `nohup`.
+///
+/// # Errors
+/// The system's, if it has no room for a handler or a thread.
+pub(crate) fn take_ends(ended_by: impl Fn(&'static str) + Send + 'static) -> Result<(), Failure> {
+    let mut signals = vec![
+        (SIGINT, "SIGINT"),
+        (SIGTERM, "SIGTERM"),
+        (SIGALRM, "SIGALRM"),
+    ];
+    if !twinpath_runtime::host::ignores_hangup() {
+        signals.push((SIGHUP, "SIGHUP"));
+    }
+    let mut heard = Heard::new(signals.iter().map(|(signal, _)| signal)).map_err(no_handler)?;
+    let take = move || {
+        for heard in heard.forever() {
+            let name = signals.iter().find(|(signal, _)| *signal == heard);
+            ended_by(name.map_or("a signal", |(_, name)| name));
+        }
+    };
+    let thread = thread::Builder::new().name("signals".to_owned());
+    thread.spawn(take).map(drop).map_err(no_handler)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as errors are mapped")]

@@ -14,9 +14,10 @@ use super::{
     StampOptions, SummaryOptions, Time, TosOctet, dscp, listed_dscp, threads,
 };
 
-use keys::{Iterations, listed_mode, mode};
+use keys::{Iterations, listed_mode};
 
 pub(crate) use keys::{KeyFileOptions, KeyOptions};
+pub(super) use keys::{key_id, mode};
 
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -14,13 +14,25 @@ use super::value::quantity::{
 use super::{Advice, FIGURES, OutputFormat};
 
 /// Which figures a report has beside the usual ones.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = FIGURES)]
 pub(crate) struct FigureArgs {
     /// Count delays in bins: edges as 1ms,2ms,5ms, N bins as lin:LO:HI:N or log:LO:HI:N, or auto
     #[arg(long, value_name = "EDGES")]
     pub(crate) bins: Option<Bins>,
 
+    /// Also report percentiles that count a lost packet as infinite delay
+    #[arg(long)]
+    pub(crate) percentiles_with_loss: bool,
+
+    #[command(flatten)]
+    pub(crate) terms: FigureTerms,
+}
+
+/// On which terms figures are computed.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = FIGURES)]
+pub(crate) struct FigureTerms {
     /// Estimate call quality with this codec; JSON always has it [JSON default: g711]
     #[arg(long, value_name = "CODEC")]
     pub(crate) voice: Option<VoiceCodec>,
@@ -28,10 +40,6 @@ pub(crate) struct FigureArgs {
     /// De-jitter buffer of the call: milliseconds, or with a unit [default: 40]
     #[arg(long, value_name = "MS", requires = "voice")]
     pub(crate) jitter_buffer: Option<Milliseconds>,
-
-    /// Also report percentiles that count a lost packet as infinite delay
-    #[arg(long)]
-    pub(crate) percentiles_with_loss: bool,
 
     /// Loss distance up to which losses count as noticeable (RFC 3357) [default: 99]
     #[arg(long, value_name = "N", value_parser = at_least_one::<u64>)]
@@ -51,14 +59,15 @@ pub(crate) struct FigureArgs {
 impl FigureArgs {
     /// For the report.
     pub(crate) fn requested(&self) -> Requested {
-        let codec = self.voice.map(Codec::from).unwrap_or_default();
+        let terms = &self.terms;
+        let codec = terms.voice.map(Codec::from).unwrap_or_default();
         let mut voice = VoiceParameters::of(codec);
-        if let Some(buffer) = self.jitter_buffer {
+        if let Some(buffer) = terms.jitter_buffer {
             voice.buffer_ms = buffer.0.as_secs_f64() * 1e3;
         }
         Requested {
             voice,
-            voice_asked: self.voice.is_some(),
+            voice_asked: terms.voice.is_some(),
             with_loss: self.percentiles_with_loss,
             automatic_bins: matches!(self.bins, Some(Bins::Automatic)),
             ..Requested::default()
@@ -68,19 +77,20 @@ impl FigureArgs {
     /// The options of which `form` shows nothing. It is never --reflector, by which packets are judged.
     pub(crate) fn unshown(&self, form: OutputFormat) -> Vec<&'static str> {
         let is_csv = form == OutputFormat::Csv;
+        let terms = &self.terms;
         [
             ("--bins", self.bins.is_some() && !form.has_rows()),
-            ("--voice", self.voice.is_some() && is_csv),
-            ("--jitter-buffer", self.jitter_buffer.is_some() && is_csv),
+            ("--voice", terms.voice.is_some() && is_csv),
+            ("--jitter-buffer", terms.jitter_buffer.is_some() && is_csv),
             (
                 "--percentiles-with-loss",
                 self.percentiles_with_loss && is_csv,
             ),
             (
                 "--loss-noticeable",
-                self.loss_noticeable.is_some() && is_csv,
+                terms.loss_noticeable.is_some() && is_csv,
             ),
-            ("--unavailable", self.unavailable.is_some() && is_csv),
+            ("--unavailable", terms.unavailable.is_some() && is_csv),
         ]
         .into_iter()
         .filter_map(|(option, unshown)| unshown.then_some(option))

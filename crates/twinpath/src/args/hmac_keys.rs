@@ -9,6 +9,9 @@ use clap::Args;
 
 use super::SESSIONS;
 
+/// The options that name files of keys, of which a command may have several.
+pub(super) const KEY_FILES: &str = "key-files";
+
 /// The key of one end, or a file of them.
 #[derive(Debug, Args)]
 #[command(next_help_heading = SESSIONS)]
@@ -20,11 +23,11 @@ pub(crate) struct HmacKeyOptions {
 
     /// File of keys of authenticated STAMP, one per line: "HEX", "ssid N HEX" or "prefix CIDR HEX",
     /// # for comments; must not be accessible to others (chmod 600)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = KEY_FILES)]
     pub(crate) hmac_key_file: Option<PathBuf>,
 
     /// Accept a key file that others can read or change
-    #[arg(long, requires = "hmac_key_file")]
+    #[arg(long, requires = KEY_FILES)]
     pub(crate) insecure_key_file: bool,
 }
 

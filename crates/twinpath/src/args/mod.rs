@@ -1,5 +1,6 @@
 //! Parsing of the command line. Nothing is resolved, bound or opened here.
 
+mod check;
 #[cfg(feature = "control")]
 mod control;
 mod doctor;
@@ -24,6 +25,7 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory as _, Error, FromArgMatches as _, Parser, Subcommand};
 use twinpath_wire::Dscp;
 
+pub(crate) use check::{CheckArgs, CheckOptions};
 #[cfg(feature = "control")]
 pub(crate) use control::{
     ControlClientArgs, ControlCommand, ControlOptions, ControllerArgs, KeyOptions, ServerArgs,
@@ -31,7 +33,7 @@ pub(crate) use control::{
 };
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use extensions::ExtensionOptions;
-pub(crate) use figures::FigureArgs;
+pub(crate) use figures::{FigureArgs, FigureTerms};
 pub(crate) use hmac_keys::HmacKeyOptions;
 #[cfg(feature = "live")]
 pub(crate) use live::LiveOptions;
@@ -43,9 +45,12 @@ pub(crate) use shared_options::{
     Answers, Filling, IpOptions, LogOptions, OnNoSsid, OutputFormat, PacketOptions, ResultOptions,
     RunOptions, ScheduleOptions, SenderMarking, StampOptions, StampPackets, SummaryOptions,
 };
-pub(crate) use targets::{GivenOptions, MOST_SESSIONS, SessionOptions, TargetOptions};
+pub(crate) use targets::{
+    GivenOptions, MOST_SESSIONS, SessionOptions, TargetOptions, UsualSchedule,
+};
 #[cfg(feature = "report")]
 pub(crate) use value::Rotate;
+pub(crate) use value::{Alert, AlertRange, Beyond, NamedFigure, TimeUnit};
 pub(crate) use value::{
     Count, FarEnd, Host, Interval, Label, Member, MicroSession, NearEnd, OrEndless, PaddingSize,
     Pattern, Ports, Prefix, ReplyPadding, Ssid, Ssids, Time, TosOctet, Ttl, doubt, dscp_for_host,
@@ -102,12 +107,18 @@ impl Cli {
         let mut command = Self::command();
         let words = negative_values::joined(&command, words);
         let mut matches = command.try_get_matches_from_mut(words)?;
-        let given = matches
-            .subcommand_matches("sender")
-            .map(SessionOptions::given);
+        let given = |command, usual| {
+            let matches = matches.subcommand_matches(command)?;
+            Some(SessionOptions::given(matches, usual))
+        };
+        let given_to_sender = given("sender", UsualSchedule::default());
+        let given_to_check = given("check", CheckArgs::USUAL);
         let cli = Self::from_arg_matches_mut(&mut matches);
         let mut cli = cli.map_err(|error| error.format(&mut command))?;
-        if let (Command::Sender(args), Some(given)) = (&mut cli.command, given) {
+        if let (Command::Sender(args), Some(given)) = (&mut cli.command, given_to_sender) {
+            args.given = given;
+        }
+        if let (Command::Check(args), Some(given)) = (&mut cli.command, given_to_check) {
             args.given = given;
         }
         Ok(cli)
@@ -142,6 +153,8 @@ pub(crate) enum Command {
     #[cfg(feature = "control")]
     #[command(flatten)]
     Control(ControlCommand),
+    /// Measure as a monitoring plug-in: one line with performance data, exit status 0 to 3
+    Check(Box<CheckArgs>),
     /// Re-render, merge or compare raw files and packet captures
     #[cfg(feature = "report")]
     Report(Box<ReportArgs>),

@@ -8,7 +8,7 @@ use super::Advice;
 use super::shared_options::OUTPUT;
 
 /// Which pictures of a run to draw.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = OUTPUT)]
 pub(crate) struct PictureOptions {
     /// Draw the finished run: delay and loss over time, their distribution, one-way variation
@@ -52,9 +52,10 @@ pub(crate) enum GraphForm {
 }
 
 /// Colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PictureTheme {
     // The reader's.
+    #[default]
     Auto,
     // Dark on white.
     Light,

@@ -9,7 +9,7 @@ use super::value::quantity::{above_zero, at_least_one};
 use super::{LogOptions, ResultOptions, Rotate, Time};
 
 /// Where a run is saved.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = OUTPUT)]
 pub(crate) struct SavingOptions {
     /// Save every packet as Parquet, for twinpath report and other tools; an existing file is

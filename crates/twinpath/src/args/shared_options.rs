@@ -10,7 +10,7 @@ use twinpath_wire::Dscp;
 use super::value::{listed_dscp, quantity};
 use super::{
     Count, FigureArgs, HmacKeyOptions, Interval, Label, MicroSession, OrEndless, PaddingSize,
-    Pattern, Ssid, Time, TosOctet, Ttl,
+    Pattern, Ssid, Time, TosOctet, Ttl, UsualSchedule,
 };
 use crate::failure::Failure;
 
@@ -69,6 +69,15 @@ pub(crate) struct ScheduleOptions {
     /// Busy-wait before each departure: more precise, uses a core
     #[arg(long)]
     pub(crate) spin: bool,
+}
+
+impl ScheduleOptions {
+    /// The usual interval, where none is given and the pattern needs one.
+    pub(super) fn fill_interval(&mut self, usual: UsualSchedule) {
+        if matches!(self.schedule, Pattern::Periodic | Pattern::Poisson) {
+            self.interval.get_or_insert(Interval(usual.interval));
+        }
+    }
 }
 
 /// What a Session-Sender's packets are.
@@ -212,7 +221,7 @@ pub(crate) struct StampOptions {
 }
 
 /// What comes of a measurement.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = OUTPUT)]
 pub(crate) struct ResultOptions {
     /// Format of the result
@@ -270,7 +279,7 @@ impl ResultOptions {
 }
 
 /// What is logged during a run, and where.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = OUTPUT)]
 pub(crate) struct LogOptions {
     /// Print only the result; on stderr, only errors
@@ -296,7 +305,7 @@ impl LogOptions {
 }
 
 /// What a measurement makes of its packets, and where that goes.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) results: ResultOptions,
@@ -344,9 +353,10 @@ impl RunOptions {
 }
 
 /// Forms of a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputFormat {
     // A table for people.
+    #[default]
     Text,
     // One JSON document.
     Json,

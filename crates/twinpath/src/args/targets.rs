@@ -1,6 +1,7 @@
 //! Which far ends `sender` measures, and how each of them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command};
@@ -75,22 +76,56 @@ pub(crate) struct SessionOptions {
     pub(crate) stamps: StampOptions,
 }
 
-/// Options that a command line itself has, without those that it leaves at their defaults: the long name
-/// and the value, which a switch has not.
-pub(crate) type GivenOptions = Vec<(String, Option<String>)>;
+/// Options that a command line itself has, without those that it leaves at their defaults.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GivenOptions {
+    /// The long name and the value, which a switch has not.
+    pub(crate) typed: Vec<(String, Option<String>)>,
+    /// The defaults of its command.
+    pub(crate) usual: UsualSchedule,
+}
+
+/// What a command sends unless it is told otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UsualSchedule {
+    /// `--count`.
+    pub(crate) count: &'static str,
+    /// `--timeout`, in seconds.
+    pub(crate) timeout: &'static str,
+    /// Where the departure pattern has its times from `--interval`.
+    pub(crate) interval: Duration,
+}
+
+impl Default for UsualSchedule {
+    fn default() -> Self {
+        Self {
+            count: "100",
+            timeout: "2",
+            interval: Duration::from_millis(100),
+        }
+    }
+}
 
 impl SessionOptions {
     /// These options alone, without the name of a program before them.
-    pub(crate) fn command() -> Command {
+    pub(crate) fn command(usual: UsualSchedule) -> Command {
         let command = Command::new("target")
             .no_binary_name(true)
             .disable_help_flag(true);
         Self::augment_args(command)
+            .mut_arg("count", |arg| arg.default_value(usual.count))
+            .mut_arg("timeout", |arg| arg.default_value(usual.timeout))
+    }
+
+    /// With what is usual in place of what was not given.
+    pub(crate) fn or_usual(mut self, usual: UsualSchedule) -> Self {
+        self.schedule.fill_interval(usual);
+        self
     }
 
     /// Which of them are on a command line.
-    pub(super) fn given(matches: &ArgMatches) -> GivenOptions {
-        let command = Self::command();
+    pub(super) fn given(matches: &ArgMatches, usual: UsualSchedule) -> GivenOptions {
+        let command = Self::command(usual);
         let given = command.get_arguments().filter_map(|arg| {
             let id = arg.get_id().as_str();
             let typed = matches.value_source(id) == Some(ValueSource::CommandLine);
@@ -99,7 +134,10 @@ impl SessionOptions {
             let raw: Vec<_> = raw.map(|value| value.to_string_lossy()).collect();
             Some((long, arg.get_action().takes_values().then(|| raw.join(","))))
         });
-        given.collect()
+        GivenOptions {
+            typed: given.collect(),
+            usual,
+        }
     }
 }
 

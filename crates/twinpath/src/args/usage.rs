@@ -132,6 +132,11 @@ fn unknown_argument(
     if argument == "--port" || argument == "-p" {
         return format!("{argument}: the port goes after the address: HOST:PORT");
     }
+    if command == Some("check")
+        && let Some(name) = plugin_option(argument)
+    {
+        return format!("{argument}: did you mean {name}?");
+    }
     if argument == "--output" && command.is_some_and(|command| has(command, "--json")) {
         return format!(
             "--output: no such option; the result is text: use --json for JSON ({help})"
@@ -155,6 +160,16 @@ fn unknown_argument(
     {
         Some(name) => format!("{argument}: did you mean {name}?"),
         None => format!("{argument}: no such option ({help})"),
+    }
+}
+
+/// What other plug-ins call otherwise.
+fn plugin_option(argument: &str) -> Option<&'static str> {
+    match argument {
+        "--warning" | "-w" => Some("--warn"),
+        "--critical" => Some("--crit"),
+        "--host" | "--hostname" | "-H" => Some("FAR, without an option"),
+        _ => None,
     }
 }
 
@@ -192,6 +207,7 @@ fn missing(names: &[String], help: &str) -> String {
     match names.join(", ").as_str() {
         "--voice" => "--jitter-buffer needs --voice: add --voice CODEC, such as g711".to_owned(),
         "--save" => "--rotate needs --save: add --save FILE, such as run.parquet".to_owned(),
+        "--control" => "--mode, --keys, --key-id and --nat need --control: add it".to_owned(),
         far @ "FAR[:PORT]" => format!("{far} is missing: give it, --to or --targets ({help})"),
         names => format!("{names} is missing ({help})"),
     }

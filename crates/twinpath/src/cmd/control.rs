@@ -9,7 +9,7 @@ use crate::args::ControlCommand;
 use crate::failure::{Exit, Failure};
 use crate::plan::EnvironmentPassphrase;
 
-pub(super) use controller::ControlledRun;
+pub(super) use controller::{ControlledRun, measured, planned};
 
 pub(super) fn run(command: &ControlCommand, given: EnvironmentPassphrase) -> Result<Exit, Failure> {
     match command {

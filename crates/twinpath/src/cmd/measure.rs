@@ -27,7 +27,9 @@ use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::names::Differing;
 use crate::output::progress::{self, ProgressLine, together};
-use crate::output::{Outcome, Reports, Written, WrittenFile, packets, print_to_stderr, words};
+use crate::output::{
+    Outcome, Reports, Sink, Written, WrittenFile, packets, print_to_stderr, words,
+};
 use crate::plan::{self, PlannedSession};
 use crate::signals::Signals;
 
@@ -141,6 +143,8 @@ pub(super) struct Measurement<'a> {
     options: &'a RunOptions,
     companions: Companions,
     pub(super) signals: Signals,
+    /// What takes its reports in place of an output.
+    sink: Option<Box<dyn Sink>>,
 }
 
 /// Makes sure that no file is named twice, those that are `read` included, and begins to log.
@@ -161,7 +165,22 @@ impl<'a> Measurement<'a> {
             signals: Signals::listen()?
                 .with_hangups()?
                 .with_progress_requests()?,
+            sink: None,
         })
+    }
+
+    /// Its reports go into this alone, and these signals end it.
+    pub(super) fn into_sink(
+        options: &'a RunOptions,
+        sink: Box<dyn Sink>,
+        signals: Signals,
+    ) -> Self {
+        Self {
+            options,
+            companions: Companions::default(),
+            signals,
+            sink: Some(sink),
+        }
     }
 
     /// Has these of `all` sessions keep and tell what its observers need.
@@ -192,6 +211,7 @@ impl<'a> Measurement<'a> {
             options,
             mut companions,
             mut signals,
+            sink,
         } = self;
         let (results, log) = (&options.results, &options.log);
         let Started {
@@ -206,7 +226,10 @@ impl<'a> Measurement<'a> {
         let has_tlvs = planned.iter().any(|it| !it.plan.tlvs.is_empty());
         let mut known = Known::of(planned, run.sessions(), &failed);
         let (names, keys) = (known.names(), &subject.label_keys);
-        let output = RunOutput::open(results, log, names, keys, has_tlvs);
+        let output = match sink {
+            Some(sink) => Ok(RunOutput::into_sink(sink)),
+            None => RunOutput::open(results, log, names, keys, has_tlvs),
+        };
         let mut output = match output.and_then(|output| output.beside(companions.write())) {
             Ok(output) => output,
             Err(error) => return unwritten(&error),

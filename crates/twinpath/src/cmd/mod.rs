@@ -1,8 +1,10 @@
 //! The commands: arguments to a plan, a run, its output, the exit status. A file each.
 
+mod check;
 mod companions;
 #[cfg(feature = "control")]
 mod control;
+mod deadline;
 mod doctor;
 mod dscptable;
 mod ended_sessions;
@@ -52,6 +54,10 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Responder(args) => responder::run(&args),
         #[cfg(feature = "control")]
         Command::Control(command) => control::run(&command, given),
+        #[cfg(feature = "control")]
+        Command::Check(args) => Ok(check::run(*args, given)),
+        #[cfg(not(feature = "control"))]
+        Command::Check(args) => Ok(check::run(*args)),
         #[cfg(feature = "report")]
         Command::Report(args) => report::run(&args),
         Command::Doctor(args) => doctor::run(&args),
@@ -59,6 +65,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Selftest(args) => selftest::run(&args),
     }
 }
+
+pub(crate) use check::unchecked;
 
 /// `twinpath report`, on another stream than stdout.
 ///

@@ -120,6 +120,17 @@ impl RunOutput {
         Self::of(meta, options, log, names)
     }
 
+    /// Into this, and nowhere else.
+    pub(super) fn into_sink(sink: Box<dyn Sink>) -> Self {
+        Self {
+            sink,
+            aside: None,
+            warnings: None,
+            written: false,
+            state: State::Alone,
+        }
+    }
+
     /// The same for what was measured elsewhere.
     pub(super) fn of(
         meta: Meta,

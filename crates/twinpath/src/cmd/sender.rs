@@ -18,27 +18,12 @@ use crate::plan::{self, PlannedSessions};
 pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     let keys = args.session.stamp.keys.read_files();
     measure::begin(&args.run, &[args.targets.read_files(), keys].concat())?;
-    let mut looking_up = ProgressLine::on_stderr(args.run.log.quiet);
-    let mut planned = plan::sessions(args, &plan::system_lookup, |done, all| {
-        looking_up.show(&format!("{done} of {all} names looked up"));
-    })?;
-    drop(looking_up);
+    let mut planned = planned(args, &plan::system_lookup)?;
     let far = only_far_end(args);
     if far.is_none() || args.session.paths.is_some() {
         packets::labels_fit(&args.run.results, true)?;
         packets::keys_fit(&args.run.results, &planned.label_keys)?;
     }
-    if let Some(far) = far {
-        remark(&args.run.log, doubt(Some(&far.host), far.port));
-    }
-    if let Some(first) = planned.sessions.first() {
-        let said = plan::unfilled(&args.session.packet, &first.plan);
-        remark(&args.run.log, said);
-        warn(args.run.log.quiet, plan::unsigned_control(&first.plan));
-    }
-    let plans = planned.all().map(|session| &session.plan);
-    let said = plan::unused_threads(plans, args.targets.threads);
-    remark(&args.run.log, said);
     if far.is_some()
         && let [session] = planned.sessions.as_mut_slice()
         && args.run.results.form() == OutputFormat::Csv
@@ -57,13 +42,38 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     })
 }
 
+/// What is measured, with remarks on it.
+pub(super) fn planned(
+    args: &SenderArgs,
+    lookup: plan::Lookup<'_>,
+) -> Result<PlannedSessions, Failure> {
+    let mut looking_up = ProgressLine::on_stderr(args.run.log.quiet);
+    let planned = plan::sessions(args, lookup, |done, all| {
+        looking_up.show(&format!("{done} of {all} names looked up"));
+    })?;
+    drop(looking_up);
+    if let Some(far) = only_far_end(args) {
+        remark(&args.run.log, doubt(Some(&far.host), far.port));
+    }
+    if let Some(first) = planned.sessions.first() {
+        let said = plan::unfilled(&args.session.packet, &first.plan);
+        remark(&args.run.log, said);
+        warn(args.run.log.quiet, plan::unsigned_control(&first.plan));
+    }
+    let plans = planned.all().map(|session| &session.plan);
+    let said = plan::unused_threads(plans, args.targets.threads);
+    remark(&args.run.log, said);
+    Ok(planned)
+}
+
 /// The far end, where it is the only one.
-fn only_far_end(args: &SenderArgs) -> Option<&FarEnd> {
+pub(super) fn only_far_end(args: &SenderArgs) -> Option<&FarEnd> {
     let others = !args.targets.to.is_empty() || args.targets.targets.is_some();
     args.far.as_ref().filter(|_| !others)
 }
 
-fn subject(planned: &PlannedSessions, has_one_far_end: bool) -> Subject {
+/// What the run is about.
+pub(super) fn subject(planned: &PlannedSessions, has_one_far_end: bool) -> Subject {
     let first = planned.sessions.first();
     let far = match first {
         Some(first) if has_one_far_end => named(first.plan.far),

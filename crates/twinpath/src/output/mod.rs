@@ -1,6 +1,7 @@
 //! What a run prints, one module per format. Results go to stdout, everything else to stderr.
 
 pub(crate) mod captures;
+pub(crate) mod check;
 pub(crate) mod classes;
 pub(crate) mod clocks;
 #[cfg(feature = "control")]

@@ -174,7 +174,7 @@ fn page(report: &SessionReport, meta: &Meta, style: Style, out: &mut impl Write)
 }
 
 /// Chosen by the round trip, because one-way figures may include hours of clock offset.
-fn table_unit(figures: &Figures) -> Unit {
+pub(super) fn table_unit(figures: &Figures) -> Unit {
     let deciding = [&figures.round_trip, &figures.forward, &figures.backward];
     deciding
         .into_iter()

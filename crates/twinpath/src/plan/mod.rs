@@ -28,7 +28,7 @@ pub(crate) use doctor::doctor;
 pub(crate) use ends::other_addresses;
 pub(crate) use key_file::{key_file, stamp_keys};
 pub(crate) use named_end::{Ends, NamedEnd};
-pub(crate) use resolve::system_lookup;
+pub(crate) use resolve::{Lookup, system_lookup};
 pub(crate) use responder::responder;
 pub(crate) use sender::{figures, rows_fit, unfilled};
 pub(crate) use sessions::{PlannedSession, PlannedSessions, Target, WaitingTarget, sessions};

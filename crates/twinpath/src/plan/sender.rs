@@ -14,7 +14,7 @@ use twinpath_wire::{Dscp, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TlvType, Tos};
 use crate::args::{
     FigureArgs, Filling, IpOptions, Label, NearEnd, OnNoSsid, OrEndless, PacketOptions,
     PaddingSize, Pattern, Ports, ResultOptions, ScheduleOptions, SenderArgs, SessionOptions,
-    StampOptions, StampPackets, TosOctet,
+    StampOptions, StampPackets, TosOctet, UsualSchedule,
 };
 use crate::failure::Failure;
 
@@ -25,8 +25,6 @@ use super::tlvs;
 const NEAR_PORT: u16 = 20_000;
 /// The most classes: as many as there are code points.
 const MOST_CLASSES: usize = 64;
-/// Between packets, unless told otherwise.
-const INTERVAL: Duration = Duration::from_millis(100);
 /// The most packets in flight: more would need gigabytes.
 const MOST_IN_FLIGHT: u128 = 4_000_000;
 
@@ -172,9 +170,9 @@ pub(crate) fn unfilled(asked: &PacketOptions, plan: &SenderPlan) -> Option<Strin
 pub(crate) fn figures(args: &FigureArgs) -> FigureOptions {
     FigureOptions {
         bins: args.edges(),
-        noticeable_distance: args.loss_noticeable,
-        reflector: args.reflector.map(Into::into),
-        unavailable: args.unavailable.map(Into::into),
+        noticeable_distance: args.terms.loss_noticeable,
+        reflector: args.terms.reflector.map(Into::into),
+        unavailable: args.terms.unavailable.map(Into::into),
     }
 }
 
@@ -184,7 +182,8 @@ pub(super) fn random_seed() -> u64 {
 }
 
 fn schedule(options: &ScheduleOptions) -> Result<Schedule, Failure> {
-    let interval = options.interval.map_or(INTERVAL, |interval| interval.0);
+    let usual = || UsualSchedule::default().interval;
+    let interval = options.interval.map_or_else(usual, |interval| interval.0);
     let schedule = match options.schedule {
         Pattern::Periodic => return Ok(Schedule::Periodic { interval }),
         Pattern::Poisson => return Ok(Schedule::Poisson { mean: interval }),

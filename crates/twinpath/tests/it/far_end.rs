@@ -34,6 +34,19 @@ impl FarEnd {
         })
     }
 
+    /// Of TWAMP Light, that answers all but every `nth` packet.
+    pub(crate) fn losing(nth: u32) -> Self {
+        Self::answering(move |request| {
+            let t2 = now();
+            let seq = u32::from_be_bytes(request[..4].try_into().unwrap());
+            if seq % nth == 0 {
+                // No reply of the protocol.
+                return Vec::new();
+            }
+            reply(request, |_| [t2, now()].map(ntp))
+        })
+    }
+
     /// `reply`: what goes back for a request.
     pub(crate) fn answering(reply: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> Self {
         let socket = far_socket(Ipv4Addr::LOCALHOST);

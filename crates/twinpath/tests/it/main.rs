@@ -21,6 +21,7 @@ mod authenticated_sender;
 mod bursts;
 #[cfg(feature = "report")]
 mod capture_reports;
+mod checks;
 mod classes;
 mod control;
 #[cfg(feature = "report")]
@@ -38,6 +39,8 @@ mod hangups;
 mod hints;
 mod hostile;
 mod hosts;
+#[cfg(target_os = "linux")]
+mod icinga;
 mod interfaces;
 mod intervals;
 mod keys;

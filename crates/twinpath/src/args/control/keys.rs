@@ -81,7 +81,7 @@ pub(super) fn iterations(text: &str) -> Result<u32, Advice> {
 }
 
 /// The name of a key.
-pub(super) fn key_id(text: &str) -> Result<KeyId, Advice> {
+pub(in crate::args) fn key_id(text: &str) -> Result<KeyId, Advice> {
     if text
         .chars()
         .any(|c| c.is_control() || matches!(c, ' ' | '\t'))
@@ -100,7 +100,7 @@ pub(super) fn listed_mode(text: &str) -> Result<SecurityMode, Advice> {
 }
 
 /// A security mode.
-pub(super) fn mode(text: &str) -> Result<SecurityMode, Advice> {
+pub(in crate::args) fn mode(text: &str) -> Result<SecurityMode, Advice> {
     let modes = [
         SecurityMode::Unauthenticated,
         SecurityMode::Authenticated,

@@ -57,6 +57,25 @@ fn every_option_takes_a_value_that_begins_with_a_minus_sign_for_its_own() {
 
 /// Wrong command lines.
 const SLIPS: &[&str] = &[
+    "check",
+    "check ::1 --warn",
+    "check ::1 --warn loss",
+    "check ::1 --warn lss=1%",
+    "check ::1 --crit rtt.p95=50",
+    "check ::1 -w loss=1%",
+    "check -H ::1",
+    "check ::1 --warn loss=1%, rtt_p95=5ms",
+    "check ::1 --crit loss=5%:1%",
+    "check ::1 --mode mixed",
+    "check ::1 --keys k",
+    "check ::1 --nat",
+    "check ::1 --control --to ::2",
+    "check ::1 --control --stamp",
+    "check ::1 --json",
+    "check ::1 --quiet",
+    "check ::1 --deadline 0",
+    "check ::1 --warning loss=1%",
+    "chek ::1",
     "",
     "sendr",
     "frobnicate",
@@ -212,10 +231,11 @@ fn the_command_line_is_consistent() {
 }
 
 /// What the values of options are called that have no bounds.
-const WORDS: [&str; 20] = [
+const WORDS: [&str; 21] = [
     "CODEC",
     "EDGES",
     "FAR[:PORT]",
+    "FIGURE=RANGE,..",
     "FILE",
     "FILE.svg|.png",
     "FILE|-",
@@ -240,7 +260,7 @@ fn every_option_of_a_number_or_a_time_answers_what_is_beyond_its_bounds_in_the_s
     let mut seen = 0;
     for command in Cli::command().get_subcommands() {
         let far = match command.get_name() {
-            "sender" | "controller" => "::1 ",
+            "sender" | "controller" | "check" => "::1 ",
             "controlclient" => "::1 ::1 ",
             "report" => "FILE ",
             _ => "",

@@ -1,6 +1,7 @@
 //! Values of options as they are written on a command line: one type with `FromStr` for each kind.
 
 mod address;
+mod alert;
 mod header;
 mod micro_session;
 pub(super) mod quantity;
@@ -9,6 +10,7 @@ mod rotate;
 mod schedule;
 
 pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
+pub(crate) use alert::{Alert, AlertRange, Beyond, NamedFigure, TimeUnit};
 pub(crate) use header::{Label, Ssid, Ssids, TosOctet, Ttl, dscp_for_host};
 pub(super) use header::{dscp, listed_dscp};
 pub(crate) use micro_session::{Member, MicroSession};

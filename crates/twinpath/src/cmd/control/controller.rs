@@ -30,7 +30,18 @@ pub(super) fn run(args: &ControllerArgs, given: EnvironmentPassphrase) -> Result
     if args.paths.is_some() {
         packets::labels_fit(&args.run.results, true)?;
     }
-    let plans = plan::controllers(args, given, &plan::system_lookup)?;
+    let plans = planned(args, given, &plan::system_lookup)?;
+    measured(args, plans, Measurement::open(&args.run)?)
+}
+
+/// What is agreed on with each address of the server, with remarks on it.
+pub(in crate::cmd) fn planned(
+    args: &ControllerArgs,
+    given: EnvironmentPassphrase,
+    lookup: plan::Lookup<'_>,
+) -> Result<Vec<PlannedControl>, Failure> {
+    let log = &args.run.log;
+    let plans = plan::controllers(args, given, lookup)?;
     remark(log, doubt(Some(&args.server.host), args.server.port));
     if let Some(first) = plans.first() {
         let session = first.sessions.first();
@@ -42,7 +53,16 @@ pub(super) fn run(args: &ControllerArgs, given: EnvironmentPassphrase) -> Result
         let plans = first.sessions.iter().map(|session| &session.plan);
         remark(log, plan::unused_threads(plans, args.threads));
     }
-    let measurement = Measurement::open(&args.run)?;
+    Ok(plans)
+}
+
+/// From the connection to the first address that takes it to the exit status.
+pub(in crate::cmd) fn measured(
+    args: &ControllerArgs,
+    plans: Vec<PlannedControl>,
+    measurement: Measurement<'_>,
+) -> Result<Exit, Failure> {
+    let log = &args.run.log;
     let mut planned = reached(plans, |plan| &mut plan.control, log, &measurement.signals)?;
     let all = planned.sessions.len();
     measurement.prepare(planned.sessions.iter_mut(), all);

@@ -20,7 +20,9 @@ impl EnvironmentPassphrase {
     /// has no other thread yet.
     pub(crate) fn take_for(command: &Command) -> Self {
         let taken = keys::from_environment(PASSPHRASE).transpose();
-        Self(taken.filter(|_| matches!(command, Command::Control(_))))
+        let is_check = matches!(command, Command::Check(args) if args.is_controlled());
+        let has_use = is_check || matches!(command, Command::Control(_));
+        Self(taken.filter(|_| has_use))
     }
 
     /// That a client has no use for it, and why.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::error::ErrorKind;
 use clap::{Command, FromArgMatches as _};
 
-use crate::args::{GivenOptions, SessionOptions, usage};
+use crate::args::{GivenOptions, SessionOptions, UsualSchedule, usage};
 
 /// What a key is set to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub(super) struct OptionReader {
     /// Keys that exclude each other.
     exclusive: Vec<(String, String)>,
     read: HashMap<Vec<String>, Arc<SessionOptions>>,
+    usual: UsualSchedule,
 }
 
 /// Why keys are no options.
@@ -37,8 +38,8 @@ pub(super) struct Unread {
 }
 
 impl OptionReader {
-    pub(super) fn new() -> Self {
-        let mut command = SessionOptions::command();
+    pub(super) fn new(usual: UsualSchedule) -> Self {
+        let mut command = SessionOptions::command(usual);
         command.build();
         let long = |arg: &clap::Arg| arg.get_long().map(str::to_owned);
         let exclusive = command.get_arguments().flat_map(|arg| {
@@ -53,6 +54,7 @@ impl OptionReader {
             command,
             exclusive,
             read: HashMap::new(),
+            usual,
         }
     }
 
@@ -94,7 +96,7 @@ impl OptionReader {
             let options = matches.and_then(|matches| SessionOptions::from_arg_matches(&matches));
             let error = match options {
                 Ok(options) if faults.is_empty() => {
-                    let options = Arc::new(options);
+                    let options = Arc::new(options.or_usual(self.usual));
                     self.read.insert(words, Arc::clone(&options));
                     return Ok(options);
                 }
@@ -158,7 +160,7 @@ fn unread(error: &clap::Error, settings: &Layer) -> (Option<String>, String) {
 
 /// What the command line says itself.
 pub(super) fn of_command_line(given: &GivenOptions) -> Layer {
-    let settings = given.iter().map(|(key, value)| {
+    let settings = given.typed.iter().map(|(key, value)| {
         let setting = match value {
             None => Setting::Switch(true),
             Some(value) => Setting::Value(value.clone()),

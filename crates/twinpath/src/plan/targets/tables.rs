@@ -34,7 +34,7 @@ pub(super) fn parse(
     // What follows a fault of this kind may be understood wrongly.
     faults.none()?;
     let mut reading = Reading {
-        options: OptionReader::new(),
+        options: OptionReader::new(given.usual),
         given: of_command_line(given),
         defaults: Keys::default(),
         faults: Faults::of(file),

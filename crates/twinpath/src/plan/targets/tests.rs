@@ -12,7 +12,7 @@ fn lines(text: impl Into<Vec<u8>>) -> Result<Vec<FileTarget>, Failure> {
 }
 
 fn tables(text: &str) -> Result<Vec<FileTarget>, Failure> {
-    tables::parse(text, &"mesh.toml".into(), &GivenOptions::new())
+    tables::parse(text, &"mesh.toml".into(), &GivenOptions::default())
 }
 
 /// What is said of a file, a line for each fault.
@@ -301,7 +301,7 @@ fn each_fault_of_a_table_is_a_line_with_its_number() {
 
 #[test]
 fn every_option_of_a_session_is_a_key() {
-    let keys = settings::OptionReader::new();
+    let keys = settings::OptionReader::new(GivenOptions::default().usual);
     let keys: Vec<String> = keys.keys().map(str::to_owned).collect();
     for key in [
         "count",
@@ -326,7 +326,7 @@ fn every_option_of_a_session_is_a_key() {
 fn what_is_not_a_file_of_text_is_refused_by_its_name() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
-    let given = GivenOptions::new();
+    let given = GivenOptions::default();
     let failure = read(directory.path(), &given).unwrap_err().to_string();
     assert!(failure.contains("it is a directory"), "{failure}");
     let failure = read(&path("none"), &given).unwrap_err();

@@ -13,6 +13,8 @@
 ))]
 mod agreeing;
 #[cfg(feature = "control")]
+mod check;
+#[cfg(feature = "control")]
 mod control;
 #[cfg(all(
     feature = "control",
