@@ -106,6 +106,7 @@ fn policy(input: &mut Input<'_>) -> ExtensionPolicy {
             allowed.filter_map(|dscp| Dscp::new(dscp).ok()).collect()
         },
         return_addresses: Access::only(&prefixes[1..]),
+        segments: Access::default(),
         control: (flags & 16 != 0).then(|| ControlPolicy {
             unauthenticated: dscp & 1 != 0,
             octets_per_s: 1_000_000,

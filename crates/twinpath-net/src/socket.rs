@@ -1,7 +1,7 @@
 //! The test socket: UDP with timestamps and the fields of the IP header.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -294,6 +294,20 @@ impl TestSocket {
     /// The system's error, if it is not supported.
     pub fn steer_by_source(&self, sockets: u32) -> io::Result<()> {
         each!(self, socket => socket.steer_by_source(sockets))
+    }
+
+    /// Has what is sent from now on visit these segments, in this order, before its destination (IPv6, a
+    /// routing header of type 4, RFC 8754); none: no more.
+    ///
+    /// # Errors
+    /// The system's error, if it does not support it.
+    pub fn set_segments(&self, segments: &[Ipv6Addr]) -> io::Result<()> {
+        match &self.inner {
+            #[cfg(linux_sockets)]
+            Inner::Stamped(socket) => socket.set_segments(segments),
+            Inner::Plain(_) if segments.is_empty() => Ok(()),
+            Inner::Plain(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// Takes events from the error queue, transmit timestamps and ICMP errors, by one system call: at

@@ -6,6 +6,7 @@ use twinpath_wire::{Arrival, Dscp, Mono, Stamp, TimeFormat, WireTime};
 
 use super::host::Host;
 use super::policy::ExtensionPolicy;
+use super::segments::Segments;
 
 /// One request at a Session-Reflector.
 pub struct Exchange<'a> {
@@ -35,6 +36,8 @@ pub struct Exchange<'a> {
     pub copy_room: usize,
     /// What the reply must be like.
     pub effects: Effects,
+    /// What it must visit, if its effects say so.
+    pub segments: Segments,
     /// Of the whole request.
     pub(super) request: RequestShape,
 }
@@ -80,6 +83,8 @@ pub struct Effects {
     pub destination: Option<IpAddr>,
     /// It must leave by the interface that the request came in on.
     pub same_link: bool,
+    /// It must visit the segments that the exchange has.
+    pub over_segments: bool,
     /// When it left must be known for the next reply's Follow-Up Telemetry.
     pub wants_sent_time: bool,
     /// More replies than one, or one of another size.
@@ -148,7 +153,7 @@ impl Effects {
 
     /// It does not go the way of an ordinary reply, and the system may refuse that.
     pub fn has_way(&self) -> bool {
-        self.source.is_some() || self.destination.is_some() || self.same_link
+        self.source.is_some() || self.destination.is_some() || self.same_link || self.over_segments
     }
 
     /// Where the reply to a request goes.
@@ -192,6 +197,7 @@ impl<'a> Exchange<'a> {
             is_authentic: false,
             copy_room: usize::MAX,
             effects: Effects::default(),
+            segments: Segments::default(),
             request: RequestShape::default(),
         }
     }

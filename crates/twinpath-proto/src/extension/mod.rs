@@ -24,6 +24,7 @@ mod policy;
 mod reflected_control;
 mod reply_tlvs;
 mod return_path;
+mod segments;
 mod sub_tlv;
 mod timestamp_information;
 
@@ -44,6 +45,7 @@ pub use learn::{Corrections, FactValue, Facts, FollowUp, Learnt, Observation, Se
 pub(crate) use micro_session::ids as micro_session_ids;
 pub use policy::{ControlPolicy, DscpSet, ExtensionPolicy, LocationPolicy, MemberLink};
 pub use reply_tlvs::ReplyTlvs;
+pub use segments::Segments;
 
 /// A STAMP extension.
 pub trait Extension: Sync {

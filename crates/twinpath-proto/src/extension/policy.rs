@@ -18,6 +18,8 @@ pub struct ExtensionPolicy {
     pub dscp: DscpSet,
     /// Addresses other than the request's source to which a reply may be asked to go (row SL-6).
     pub return_addresses: Access,
+    /// Segments that a reply may be asked to visit (SRv6; row SL-28).
+    pub segments: Access,
     /// Reflected Test Packet Control; `None`: disabled (row SL-9).
     pub control: Option<ControlPolicy>,
     /// Micro-session IDs of this end's member links (RFC 9534), each once; empty: none is configured.

@@ -3,13 +3,14 @@
 //! Sub-TLVs: 1 Control Code 4, 2 Return Address 4 or 16, 3 SR-MPLS label stack 4 n, 4 SRv6 segment
 //! list 16 n.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use twinpath_wire::{Tlv, TlvHeader, TlvType, TlvWriter, Tlvs, Tos};
 
 use super::chain::is_first;
 use super::destination_node::{address, octets};
 use super::learn::{Facts, Seen};
+use super::segments::Segments;
 use super::sub_tlv::{self, Sub};
 use super::{Exchange, Extension, Outcome};
 use crate::reflector::Ignored;
@@ -50,6 +51,44 @@ pub(super) fn goes_elsewhere(value: &[u8], near: IpAddr) -> bool {
     asks_no_reply(value) || to.is_some_and(|to| to.to_canonical() != near.to_canonical())
 }
 
+/// The way of a reply.
+#[derive(Clone, Copy, Default)]
+struct Way {
+    same_link: bool,
+    to: Option<IpAddr>,
+    segments: Option<Segments>,
+}
+
+impl Way {
+    /// What is asked for; `None`: it cannot be had whole (rows SL-4, SL-28).
+    fn asked(value: &[u8], exchange: &Exchange<'_>) -> Option<Self> {
+        let first = |kind| {
+            let mut subs = Tlvs::new(value).map_while(Result::ok);
+            subs.find(|sub| sub.header.kind == kind)
+        };
+        if first(CONTROL_CODE).is_some() {
+            return (exchange.arrival.interface != 0).then_some(Self {
+                same_link: true,
+                ..Self::default()
+            });
+        }
+        let to = first(RETURN_ADDRESS).map(|sub| address(sub.value));
+        let segments = first(SRV6).map(|sub| Segments::of(sub.value));
+        let way = Self {
+            same_link: false,
+            to: to.flatten(),
+            segments: segments.flatten(),
+        };
+        let is_whole =
+            way.to.is_some() == to.is_some() && way.segments.is_some() == segments.is_some();
+        let may_return = way.to.is_none_or(|to| may_return(exchange, to));
+        let may_visit = way
+            .segments
+            .is_none_or(|segments| may_visit(exchange, &segments));
+        (is_whole && may_return && may_visit).then_some(way)
+    }
+}
+
 impl Extension for ReturnPath {
     fn kind(&self) -> TlvType {
         TlvType::RETURN_PATH
@@ -75,48 +114,42 @@ impl Extension for ReturnPath {
         if control == Some(false) {
             return Err(Ignored::NoReplyWanted);
         }
-        let mut is_used = false;
+        let way = Way::asked(value, exchange);
+        let can_be_used = way.is_some();
         let mut seen = 0;
-        let mut same_link = None;
-        let mut to = None;
+        let mut is_used = false;
         let is_whole = sub_tlv::each(value, |sub| {
             let octets = sub.value.len();
-            let (is_wellformed, can_be_used) = match sub.header.kind {
-                CONTROL_CODE => (octets == 4, exchange.arrival.interface != 0),
-                RETURN_ADDRESS => {
-                    let asked = address(sub.value);
-                    (
-                        asked.is_some(),
-                        asked.is_some_and(|to| may_return(exchange, to)),
-                    )
-                }
-                // Segment routing needs a network that has it: not done.
-                SR_MPLS => (octets > 0 && octets.is_multiple_of(4), false),
-                SRV6 => (octets > 0 && octets.is_multiple_of(16), false),
+            let is_wellformed = match sub.header.kind {
+                CONTROL_CODE => octets == 4,
+                RETURN_ADDRESS => address(sub.value).is_some(),
+                SR_MPLS => octets > 0 && octets.is_multiple_of(4),
+                SRV6 => octets > 0 && octets.is_multiple_of(16),
                 _ => return Sub::NotUsed,
             };
             if !is_wellformed {
                 return Sub::Malformed;
             }
-            let is_address = sub.header.kind == RETURN_ADDRESS;
-            let counts = is_first(sub.header.kind, &mut seen);
-            // A Control Code excludes the others; the first of a kind counts (rows SL-4, SL-22).
-            if !counts || is_used || (is_address && control.is_some()) || !can_be_used {
+            let is_first = is_first(sub.header.kind, &mut seen);
+            // A Control Code excludes the others; the first of a kind counts (rows SL-4, SL-22). Label
+            // stacks need a network that has them: not done.
+            let is_excluded = control.is_some() != (sub.header.kind == CONTROL_CODE);
+            if !is_first || is_excluded || !can_be_used || sub.header.kind == SR_MPLS {
                 return Sub::NotUsed;
             }
             is_used = true;
-            if is_address {
-                to = address(sub.value);
-            } else {
-                same_link = Some(true);
-            }
             Sub::Used
         });
-        if !is_whole || !is_used {
+        let Some(way) = way.filter(|_| is_whole && is_used) else {
             return Ok(Outcome::NotUsed);
+        };
+        let from = exchange.arrival.from.ip();
+        exchange.effects.same_link = way.same_link;
+        exchange.effects.destination = way.to.filter(|to| *to != from);
+        if let Some(segments) = way.segments {
+            exchange.effects.over_segments = true;
+            exchange.segments = segments;
         }
-        exchange.effects.same_link = same_link.is_some();
-        exchange.effects.destination = to.filter(|to| *to != exchange.arrival.from.ip());
         Ok(Outcome::Used)
     }
 
@@ -124,7 +157,10 @@ impl Extension for ReturnPath {
         let (kind, octets) = match text? {
             "no-reply" => (CONTROL_CODE, vec![0; 4]),
             "same-link" => (CONTROL_CODE, REPLY_REQUEST.to_be_bytes().to_vec()),
-            address => (RETURN_ADDRESS, octets(address.parse().ok()?)),
+            text => match text.strip_prefix("srv6:") {
+                Some(list) => (SRV6, segment_list(list)?),
+                None => (RETURN_ADDRESS, octets(text.parse().ok()?)),
+            },
         };
         let mut value = vec![0; TlvHeader::OCTETS + octets.len()];
         let mut writer = TlvWriter::new(&mut value);
@@ -143,8 +179,25 @@ impl Extension for ReturnPath {
     }
 
     fn takes_text(&self) -> &'static str {
-        "no-reply, same-link, or the address that replies must go to"
+        "no-reply, same-link, the address that replies must go to, or the segments that they must visit (srv6:SID,SID)"
     }
+}
+
+/// The segment list of SIDs between commas.
+fn segment_list(text: &str) -> Option<Vec<u8>> {
+    let sids = text.split(',').map(|sid| sid.parse::<Ipv6Addr>().ok());
+    let list: Option<Vec<[u8; 16]>> = sids.map(|sid| Some(sid?.octets())).collect();
+    let list = list?.concat();
+    Segments::of(&list)?;
+    Some(list)
+}
+
+/// Whether a reply may visit these. Several replies to a request do not (rows SL-28, SL-64).
+fn may_visit(exchange: &Exchange<'_>, segments: &Segments) -> bool {
+    let mut sids = segments.sids().iter();
+    exchange.arrival.from.is_ipv6()
+        && !exchange.request.asks_replies
+        && sids.all(|sid| !sid.is_multicast() && exchange.policy.segments.permits((*sid).into()))
 }
 
 /// Whether a reply may go there (rows SL-6, SL-26).

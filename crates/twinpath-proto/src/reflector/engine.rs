@@ -1,7 +1,7 @@
 //! The Session-Reflector: from a request and the facts of its arrival to a reply, in place
 //! (RFC 5357 section 4.2, RFC 8762 section 4.3).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use twinpath_wire::{
@@ -119,6 +119,13 @@ impl SessionReflector {
         if let Some(sessions) = &mut self.unnegotiated {
             sessions.extended.sent(token, at);
         }
+    }
+
+    /// What the reply that was made last must visit on its way, if its effects say so (RFC 9503 section
+    /// 4.1.3.2).
+    pub fn segments(&self) -> &[Ipv6Addr] {
+        let sessions = self.unnegotiated.as_ref();
+        sessions.map_or(&[], |sessions| sessions.extended.segments.sids())
     }
 
     /// A reply could not leave in the way that its request asks for: it becomes an ordinary one, and its

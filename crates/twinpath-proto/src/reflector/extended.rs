@@ -11,8 +11,8 @@ use super::form::Form;
 use super::lru::SlotId;
 use super::reply::Reflection;
 use crate::extension::{
-    Answer, Effects, Exchange, ExtensionPolicy, Host, MemberLink, SentReply, SessionState,
-    micro_session_ids, reflect, renew,
+    Answer, Effects, Exchange, ExtensionPolicy, Host, MemberLink, Segments, SentReply,
+    SessionState, micro_session_ids, reflect, renew,
 };
 use crate::stamp::StampKey;
 
@@ -28,6 +28,8 @@ pub(super) struct Extended {
     policy: ExtensionPolicy,
     host: Arc<Host>,
     tai_offset_s: i32,
+    /// What the last reply that must visit segments must visit.
+    pub(super) segments: Segments,
     /// State of the sessions that need it, by their slot: at most one for each.
     states: HashMap<u32, (SlotId, SessionState)>,
 }
@@ -52,6 +54,7 @@ impl Extended {
             policy,
             host: Arc::default(),
             tai_offset_s,
+            segments: Segments::default(),
             states: HashMap::new(),
         }
     }
@@ -91,6 +94,9 @@ impl Extended {
             &mut exchange,
         );
         let effects = exchange.effects;
+        if effects.over_segments {
+            self.segments = exchange.segments;
+        }
         let is_used = known.is_some() || exchange.uses_state;
         // A packet that is discarded leaves nothing in its session.
         let is_kept = is_used && matches!(answer, Ok(_) | Err(Ignored::NoReplyWanted));

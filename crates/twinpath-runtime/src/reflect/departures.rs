@@ -145,8 +145,15 @@ impl Departures {
                 socket.send(reply, &out).ok().map(|key| (t3, key))
             };
         let effects = leaving.reflection.effects;
-        let way = state.way(&effects, leaving.out, now);
+        let mut way = state.way(&effects, leaving.out, now);
+        if effects.over_segments && socket.set_segments(engine.segments()).is_err() {
+            way = None;
+        }
         let mut sent = way.and_then(|out| seal_and_send(engine, &leaving, reply, out));
+        if effects.over_segments {
+            // It cannot fail: nothing is asked for.
+            let _cleared = socket.set_segments(&[]);
+        }
         if sent.is_none() && effects.has_way() {
             engine.withdraw_way(&mut leaving.reflection, reply, arrival.from.ip());
             let Reflection { tos, effects, .. } = leaving.reflection;

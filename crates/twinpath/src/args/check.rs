@@ -223,18 +223,16 @@ impl CheckOptions {
             terms,
             ..FigureArgs::default()
         };
-        RunOptions {
-            results: ResultOptions {
-                figures,
-                ..ResultOptions::default()
-            },
-            log: LogOptions {
-                quiet: !self.verbose && !self.debug,
-                debug: self.debug,
-                logfile: None,
-            },
-            ..RunOptions::default()
-        }
+        let results = ResultOptions {
+            figures,
+            ..ResultOptions::default()
+        };
+        let log = LogOptions {
+            quiet: !self.verbose && !self.debug,
+            debug: self.debug,
+            logfile: None,
+        };
+        RunOptions::without_files(results, log)
     }
 }
 

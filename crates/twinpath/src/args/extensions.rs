@@ -25,6 +25,11 @@ pub(crate) struct ExtensionOptions {
     #[arg(long, value_name = "PREFIX")]
     pub(crate) allow_return_address: Vec<Prefix>,
 
+    /// Send replies over the segments that senders ask for, where all are in this prefix (Return Path
+    /// with an SRv6 segment list; repeatable) [default: none]
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) srv6_return: Vec<Prefix>,
+
     #[command(flatten)]
     pub(crate) control: ControlOptions,
 
@@ -40,7 +45,7 @@ pub(crate) struct ExtensionOptions {
 
     /// Process no TLV: copy them into replies as they are
     #[arg(long, conflicts_with_all = [
-        "allow_dscp", "allow_return_address", "allow_control", "micro_session_id", "location",
+        "allow_dscp", "allow_return_address", "srv6_return", "allow_control", "micro_session_id", "location",
         "require_hmac", "accept_unverified_tlvs",
     ])]
     pub(crate) no_tlv: bool,
@@ -117,6 +122,7 @@ impl ExtensionOptions {
             },
             dscp: self.allow_dscp.iter().copied().collect::<DscpSet>(),
             return_addresses: only(&self.allow_return_address),
+            segments: only(&self.srv6_return),
             control: self.control.policy(),
             micro_sessions: self.numbers().collect(),
             ..ExtensionPolicy::default()
@@ -147,6 +153,7 @@ impl ExtensionOptions {
                 !self.allow_return_address.is_empty(),
                 "--allow-return-address",
             ),
+            (!self.srv6_return.is_empty(), "--srv6-return"),
             (!self.control.allow_control.is_empty(), "--allow-control"),
             (!self.micro_session_id.is_empty(), "--micro-session-id"),
             (self.location != Told::All, "--location"),

@@ -136,7 +136,7 @@ pub(crate) struct StampPackets {
     /// Ask with a STAMP TLV (RFC 8972, 9503, 9534, 10052); repeatable: cos[=DSCP], location,
     /// timestamp-information, direct-measurement, follow-up-telemetry,
     /// access-report=ID:CODE[:TIMER:COUNT], destination-node=ADDR,
-    /// return-path=no-reply|same-link|ADDR, micro-session=N[:M],
+    /// return-path=no-reply|same-link|ADDR|srv6:SID,.., micro-session=N[:M],
     /// reflected-control=OCTETS:COUNT:INTERVAL, extra-padding[=N], hmac
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) tlv: Vec<AskedTlv>,
@@ -323,6 +323,20 @@ pub(crate) struct RunOptions {
 }
 
 impl RunOptions {
+    /// With nothing that is watched, drawn or saved.
+    pub(crate) fn without_files(results: ResultOptions, log: LogOptions) -> Self {
+        Self {
+            results,
+            #[cfg(feature = "live")]
+            live: super::LiveOptions::default(),
+            #[cfg(feature = "pictures")]
+            pictures: super::PictureOptions::default(),
+            #[cfg(feature = "report")]
+            saving: super::SavingOptions::default(),
+            log,
+        }
+    }
+
     /// A note that no output of the run has the requested figures.
     pub(crate) fn unshown_figures(&self) -> Option<String> {
         let elsewhere = [

@@ -119,6 +119,10 @@ fn bounds(args: &ResponderArgs) -> Option<String> {
         let allowed = prefixes(&extensions.allow_return_address);
         bounds.push(format!("replies also to other addresses in {allowed}"));
     }
+    if !extensions.srv6_return.is_empty() {
+        let allowed = prefixes(&extensions.srv6_return);
+        bounds.push(format!("replies also over segments in {allowed}"));
+    }
     let control = &extensions.control;
     if !control.allow_control.is_empty() {
         let allowed = prefixes(&control.allow_control);

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::hosts::{Hosts, ip};
-use crate::program::{Responder, finish};
+use crate::program::{Responder, Running, finish};
 use crate::responders::last_words;
 
 /// Sends a STAMP request with a TLV, and prints of the reply: the address and the interface that it came
@@ -208,6 +208,68 @@ fn a_reply_goes_to_another_address_where_that_is_allowed() {
         assert_eq!(ask(&hosts, near, "10.98.0.2", tlv), seen, "{options}");
         assert_eq!(last_words(responder)["ways_refused"], 0);
     }
+}
+
+/// Prints what of a packet with a routing header comes to an interface: destination and header.
+/// Argument: the interface.
+const SNIFF: &str = "
+import socket, sys
+raw = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x86dd))
+raw.bind((sys.argv[1], 0))
+raw.settimeout(20)
+print('ready', flush=True)
+while True:
+    packet = raw.recv(2000)
+    if packet[6] == 43:
+        size = 8 + 8 * packet[41]
+        print(socket.inet_ntop(socket.AF_INET6, packet[24:40]), packet[40:40 + size].hex(), flush=True)
+        break
+";
+
+#[test]
+fn a_reply_visits_the_segments_that_are_asked_for_where_that_is_allowed() {
+    let Some(hosts) = two_links() else { return };
+    let near = &hosts.near;
+    for line in [
+        format!("netns exec {near} sysctl -qw net.ipv6.conf.all.seg6_enabled=1"),
+        format!("netns exec {near} sysctl -qw net.ipv6.conf.v0.seg6_enabled=1"),
+        format!("-n {near} addr add fd98::a/64 dev v0 nodad"),
+        format!("-n {near} addr add fd98::b/64 dev v0 nodad"),
+    ] {
+        ip(&line).unwrap_or_else(|why| panic!("ip {line}: {why}"));
+    }
+    let [a, b, sender] = ["a", "b", "1"].map(|last| format!("{:0>32}", format!("fd98{last:0>28}")));
+    let tlv = format!("800a002480040020{a}{b}");
+    let mut python = Command::new("python3");
+    python.args(["-c", SNIFF, "v0"]);
+    let mut sniffer = Running::spawn(Hosts::on(near, &python));
+    sniffer.wait_for("ready");
+    for (options, seen) in [
+        (
+            "--srv6-return fd98::/64",
+            tlv.replacen("800a", "000a", 1).replacen("8004", "0004", 1),
+        ),
+        ("--srv6-return fd97::/64", tlv.clone()),
+        ("", tlv.clone()),
+    ] {
+        let responder = responder(&hosts, options);
+        let expected = format!("fd98::1 v0 fd98::2 {seen}");
+        assert_eq!(
+            ask(&hosts, "fd98::1", "fd98::2", &tlv),
+            expected,
+            "{options}"
+        );
+        // The next one goes the ordinary way.
+        let ordinary = ask(&hosts, "fd98::1", "fd98::2", "80020004 00000000");
+        assert!(
+            ordinary.starts_with("fd98::1 v0 fd98::2 0002"),
+            "{ordinary}"
+        );
+        assert_eq!(last_words(responder)["ways_refused"], 0);
+    }
+    let routed = sniffer.finish().stdout;
+    let header = format!("fd98::a 1106040202000000{sender}{b}{a}");
+    assert!(routed.contains(&header), "{routed}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub(crate) mod netlink;
 mod options;
 mod phc;
 mod phc2sys;
+mod segments;
 pub(crate) mod sending;
 pub(crate) mod socket;
 mod steering;

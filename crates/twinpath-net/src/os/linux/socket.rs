@@ -1,7 +1,7 @@
 //! The socket with kernel timestamps: a UDP socket or, over a member of a link, a packet socket.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -13,7 +13,7 @@ use super::member::Member;
 use super::options::{bound, buffers, ip_options};
 use super::phc::Phc;
 use super::system::NAME_KEY;
-use super::{clock, error_queue, steering, system};
+use super::{clock, error_queue, segments, steering, system};
 use crate::batch::RecvBatch;
 use crate::error::BindError;
 use crate::hardware::NoHardware;
@@ -168,6 +168,10 @@ impl Socket {
             }
         }
         Ok(())
+    }
+
+    pub(crate) fn set_segments(&self, sids: &[Ipv6Addr]) -> io::Result<()> {
+        segments::set(self.fd(), sids)
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {

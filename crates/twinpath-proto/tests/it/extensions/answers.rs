@@ -31,7 +31,7 @@ const ELSEWHERE: [&str; 12] = [
 type Prepare = fn(&mut Rig);
 
 /// The fields with one reply each, and what a policy or a packet must be like for it.
-const FIELDS: [(&str, Prepare); 6] = [
+const FIELDS: [(&str, Prepare); 7] = [
     ("reply", |_| ()),
     ("reply_stateful", |_| ()),
     ("reply_permitted", |rig| {
@@ -40,6 +40,10 @@ const FIELDS: [(&str, Prepare); 6] = [
     }),
     ("reply_refused", |rig| {
         rig.policy.return_addresses = Access::default();
+    }),
+    ("reply_used", |rig| {
+        let prefix = "2001:db8::/32".parse().unwrap();
+        rig.policy.segments = Access::only(&[prefix]);
     }),
     ("reply_stateless", |rig| rig.session = None),
     ("reply_unusable", |rig| rig.arrival.interface = 0),
@@ -98,6 +102,7 @@ fn is_answered(rig: &mut Rig, name: &str, field: &str, case: &Value) {
     let link = ["return_path_same_link", "return_path_control_and_address"];
     let is_by_link = link.contains(&name) && field != "reply_unusable";
     assert_eq!(effects.same_link, is_by_link, "{name}");
+    assert_eq!(effects.over_segments, field == "reply_used", "{name}");
 }
 
 /// Holds all replies to one request.

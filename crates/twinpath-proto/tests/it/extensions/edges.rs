@@ -90,6 +90,42 @@ fn the_first_return_address_counts_though_it_is_refused() {
 }
 
 #[test]
+fn a_segment_list_and_a_return_address_are_used_together_or_not_at_all() {
+    let sid = |last: u8| [0x20, 1, 0xd, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, last];
+    let list = [&[0x80, 4, 0, 32][..], &sid(10), &sid(11)].concat();
+    let to = |last: u8| [&[0x80, 2, 0, 16][..], &sid(last)].concat();
+    let mut rig = Rig::new().over_ipv6();
+    rig.policy.segments = Access::only(&["2001:db8:1::/112".parse().unwrap()]);
+    rig.policy.return_addresses = Access::only(&["2001:db8:1::5/128".parse().unwrap()]);
+    for (last, is_used) in [(5, true), (6, false)] {
+        let both = request(&[&[0x80, 10, 0, 56], &list, &to(last)]);
+        let (reply, effects) = rig.answer(&both, &both).unwrap();
+        let flag = if is_used { 0 } else { 0x80 };
+        assert_eq!([reply[44], reply[48], reply[84]], [flag; 3]);
+        assert_eq!(effects.over_segments, is_used);
+        assert_eq!(effects.destination.is_some(), is_used);
+    }
+    // Another network's segment; more of them than are taken; over IPv4.
+    let foreign = [&[0x80, 4, 0, 32][..], &sid(10), &[0xfd; 16]].concat();
+    let long = [&[0x80, 4, 0, 176][..], &sid(10).repeat(11)].concat();
+    let mut v4 = Rig::new();
+    v4.policy.segments = rig.policy.segments.clone();
+    for (rig, list) in [(&mut rig, &foreign), (&mut v4, &list)] {
+        let head = [0x80, 10, 0, u8::try_from(list.len()).unwrap()];
+        let asked = request(&[&head, list]);
+        let (reply, effects) = rig.answer(&asked, &asked).unwrap();
+        assert_eq!([reply[44], reply[48]], [0x80; 2]);
+        assert!(!effects.over_segments);
+    }
+    let asked = request(&[&[0x80, 10, 0, 180], &long]);
+    let (reply, effects) = rig.answer(&asked, &asked).unwrap();
+    assert_eq!(
+        (reply[44], reply[48], effects.over_segments),
+        (0x80, 0x80, false)
+    );
+}
+
+#[test]
 fn a_control_code_of_a_wrong_length_does_not_make_way_for_another() {
     let codes = [
         0x80, 10, 0, 14, 0x80, 1, 0, 2, 0, 0, 0x80, 1, 0, 4, 0, 0, 0, 0,

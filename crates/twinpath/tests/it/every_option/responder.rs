@@ -325,7 +325,7 @@ fn output() -> Vec<Row> {
 }
 
 /// Options whose effect another test holds, by its name in this binary.
-const ELSEWHERE: [(&str, &str, &str); 7] = [
+const ELSEWHERE: [(&str, &str, &str); 8] = [
     (
         "--raw-t3",
         "raw_t3_is_said_to_be_sent_as_it_was_read",
@@ -359,6 +359,11 @@ const ELSEWHERE: [(&str, &str, &str); 7] = [
     (
         "--allow-return-address",
         "a_reply_goes_to_another_address_where_that_is_allowed",
+        WAYS,
+    ),
+    (
+        "--srv6-return",
+        "a_reply_visits_the_segments_that_are_asked_for_where_that_is_allowed",
         WAYS,
     ),
 ];
