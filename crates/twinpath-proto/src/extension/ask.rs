@@ -8,7 +8,7 @@ use twinpath_wire::{Dscp, TlvFlags, TlvHeader, TlvMut, TlvType, TlvWriter, Tlvs,
 
 use super::{
     EXTENSIONS, Extension, Observation, Replies, Retransmission, class_of_service, hmac, of,
-    return_path,
+    reflected_control, return_path,
 };
 use crate::stamp::StampKey;
 
@@ -204,6 +204,11 @@ impl RequestChain {
     pub fn value(&self, kind: TlvType) -> Option<&[u8]> {
         let mut tlvs = Tlvs::new(&self.octets).map_while(Result::ok);
         Some(tlvs.find(|tlv| tlv.header.kind == kind)?.value)
+    }
+
+    /// The replies that it asks for; `None`: one, as without it.
+    pub fn replies(&self) -> Option<Replies> {
+        reflected_control::asked(self.value(TlvType::REFLECTED_CONTROL)?)
     }
 
     /// The DSCP that replies are to have, if Class of Service asks for one.

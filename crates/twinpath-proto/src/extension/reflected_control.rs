@@ -45,6 +45,16 @@ pub(super) fn asks_replies(value: &[u8]) -> bool {
     Fields::ref_from_prefix(value).is_ok_and(|(fields, _)| fields.count.get() > 0)
 }
 
+/// The replies that a value asks for.
+pub(super) fn asked(value: &[u8]) -> Option<Replies> {
+    let (fields, _) = Fields::ref_from_prefix(value).ok()?;
+    Some(Replies {
+        count: fields.count.get(),
+        interval_ns: fields.interval_ns.get(),
+        octets: fields.octets.get().into(),
+    })
+}
+
 impl Extension for ReflectedControl {
     fn kind(&self) -> TlvType {
         TlvType::REFLECTED_CONTROL
@@ -127,13 +137,7 @@ impl Extension for ReflectedControl {
     }
 
     fn observe(&self, value: &[u8], observation: &mut Observation) {
-        if let Ok((fields, _)) = Fields::ref_from_prefix(value) {
-            observation.replies = Some(Replies {
-                count: fields.count.get(),
-                interval_ns: fields.interval_ns.get(),
-                octets: fields.octets.get().into(),
-            });
-        }
+        observation.replies = asked(value);
     }
 
     fn facts(&self, seen: &Seen, facts: &mut Facts) {
@@ -241,11 +245,19 @@ fn grant(fields: Fields, exchange: &mut Exchange<'_>) -> Outcome {
     } else {
         (ControlAnswer::OverLimit, Outcome::Unmet)
     };
+    // A single reply is no longer than its request where the budget does not have the rest of it.
+    let is_paid = is_within
+        || octets == least
+        || exchange
+            .policy
+            .control
+            .as_ref()
+            .is_some_and(|limits| limits.budget.take(octets as u64, limits, exchange.now));
     exchange.effects.control = Some(answer);
     exchange.effects.replies = Some(Replies {
         count: if is_within { count } else { 1 },
         interval_ns,
-        octets,
+        octets: if is_paid { octets } else { least },
     });
     outcome
 }

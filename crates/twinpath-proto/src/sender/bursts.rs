@@ -74,7 +74,11 @@ impl SessionSender {
         t3: Option<Wall>,
         arrival: &Arrival,
     ) {
-        let (Some(tlvs), Some(asked)) = (&mut self.tlvs, told.replies) else {
+        let Some(tlvs) = &mut self.tlvs else {
+            return;
+        };
+        // What was asked for, whatever the reply says that it was.
+        let Some(asked) = tlvs.asked_replies().filter(|_| told.replies.is_some()) else {
             return;
         };
         let left = tlvs

@@ -14,8 +14,8 @@ use super::engine::SessionSender;
 use super::fate::STAMP_ERROR;
 use super::retransmission::ReportTimer;
 use crate::extension::{
-    FollowUp, Learnt, Observation, ReplyTlvs, RequestChain, RequestFacts, destination_node,
-    micro_session_ids,
+    FollowUp, Learnt, Observation, Replies, ReplyTlvs, RequestChain, RequestFacts,
+    destination_node, micro_session_ids,
 };
 use crate::stamp::StampKey;
 
@@ -111,6 +111,11 @@ impl SessionTlvs {
         let header = self.chain.first_header();
         let known = moved.get(..header.len()).unwrap_or(moved);
         *before == BEFORE && known.len() >= 2 && header.starts_with(known)
+    }
+
+    /// The replies that each request asks for.
+    pub(super) fn asked_replies(&self) -> Option<Replies> {
+        self.chain.replies()
     }
 
     /// Whether replies may have another length than their requests.

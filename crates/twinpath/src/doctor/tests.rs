@@ -47,6 +47,9 @@ fn nothing_is_wrong_with_a_far_end_that_does_all_as_it_must() {
     assert_eq!(with(&checks, Status::Fail), [""; 0]);
     assert_eq!(with(&checks, Status::Warn), [""; 0]);
     assert_eq!(with(&checks, Status::Unknown), [""; 0]);
+    let supported = |checked: &&Checked| checked.judged.data.get("supported") == Some(&true.into());
+    // All but those that no far end supports.
+    assert_eq!(checks.iter().filter(supported).count(), 7);
     assert_eq!(verdict.exit, Exit::Done);
     assert_eq!(
         verdict.command.as_deref(),
@@ -78,6 +81,38 @@ fn a_far_end_that_does_not_answer_is_described_by_what_came_back() {
         assert!(udp.judged.finding.starts_with(finding), "{udp:?}");
         assert_eq!((verdict.exit, verdict.command), (Exit::CouldNot, None));
     }
+}
+
+#[test]
+fn a_port_that_is_silent_is_not_said_to_be_closed() {
+    let far = FakeFar {
+        ports: vec![862],
+        ..FakeFar::erring(|_, _| Vec::new())
+    };
+    let (checks, _) = examined(far, None);
+    let udp = checks
+        .iter()
+        .find(|checked| checked.id == "reach.udp")
+        .unwrap();
+    let finding = &udp.judged.finding;
+    assert!(
+        finding.starts_with("no answer from 203.0.113.7:862:"),
+        "{finding}"
+    );
+    assert!(!finding.contains("20001"), "{finding}");
+}
+
+#[test]
+fn a_server_needs_no_reflector_beside_it() {
+    let far = FakeFar {
+        ports: Vec::new(),
+        tcp: vec![(862, Connection::Open(greeting(1, 1_024, 7)))],
+        ..FakeFar::honest()
+    };
+    let (checks, verdict) = examined(far, None);
+    assert_eq!(with(&checks, Status::Fail), [""; 0]);
+    assert_eq!(verdict.exit, Exit::Done);
+    assert_eq!(verdict.command.as_deref(), Some("twinpath controller r1"));
 }
 
 #[test]

@@ -332,6 +332,28 @@ fn all_sessions_share_one_budget_of_octets() {
 }
 
 #[test]
+fn single_replies_that_are_longer_than_their_requests_are_within_the_budget_too() {
+    // As long as the MTU, and longer.
+    for octets in [1_472_u16, u16::MAX] {
+        let mut far = Far::limited(|control| {
+            (control.octets, control.octets_per_s) = (5_000, 1_000);
+        });
+        let mut one = THREE;
+        one[4..6].copy_from_slice(&octets.to_be_bytes());
+        one[7] = 1;
+        let mut longer = 0;
+        for port in 0..20 {
+            far.arrival.from.set_port(40_000 + port);
+            let reply = far.ask(START, &open(0, &one));
+            longer += reply.len() - 60;
+            let is_met = octets == 1_472 && port < 3;
+            assert_eq!(reply[44] == 0, is_met, "{octets} {port}");
+        }
+        assert_eq!(longer, 3 * (1_472 - 60), "{octets}");
+    }
+}
+
+#[test]
 fn bursts_beyond_the_table_are_over_the_limit() {
     // By their number, and by the octets of their replies.
     for (octets, bursts) in [(60, 256), (60_000, 17)] {

@@ -78,6 +78,18 @@ fn replies_that_were_asked_for_are_no_duplicates_and_what_the_network_copies_is_
 }
 
 #[test]
+fn what_a_reply_says_of_further_replies_is_not_waited_for() {
+    let mut garbled = control(0);
+    garbled[4..12].fill(0xff);
+    for (asked, expected) in [("cos", 0), ("reflected-control=101:3:1ms", 2)] {
+        let mut rig = asking(&[asked], 2);
+        rig.send_count(1);
+        come(&mut rig, 7, [ms(11), ms(20)], &garbled, 104);
+        assert_eq!(copies(&rig).expected, expected, "{asked}");
+    }
+}
+
+#[test]
 fn gaps_are_those_of_neighbours_at_departure_and_arrival() {
     let mut rig = sent(&[]);
     for (number, t3, t4) in [

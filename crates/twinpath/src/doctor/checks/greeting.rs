@@ -107,6 +107,11 @@ impl Check for Form {
     }
 }
 
+/// A TWAMP server greets.
+pub(super) fn greets(seen: &Seen) -> bool {
+    greeting(seen).is_some()
+}
+
 fn greeting(seen: &Seen) -> Option<(SocketAddr, &ServerGreeting)> {
     let (far, connection) = best(seen, TWAMP)?;
     let Connection::Open(said) = connection else {

@@ -1,5 +1,6 @@
 //! How long replies are, and which sizes pass without fragments (RFC 6038 section 4.2.1, RFC 8762 section 4.3).
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_runtime::PathOptions;
@@ -16,8 +17,9 @@ const PAYLOADS: [usize; 5] = [44, 60, 200, 700, 1_200];
 const PACKETS: [usize; 12] = [
     576, 1_280, 1_400, 1_420, 1_450, 1_472, 1_480, 1_492, 1_500, 4_000, 8_000, 9_000,
 ];
-/// IPv6 and UDP.
-const HEADERS: usize = 48;
+/// IP and UDP.
+const HEADERS_V4: usize = 28;
+const HEADERS_V6: usize = 48;
 
 static SIZES: TrainKind = TrainKind {
     name: "sizes",
@@ -30,20 +32,42 @@ static SIZES: TrainKind = TrainKind {
     },
 };
 
-/// Each is a packet of IPv6; of IPv4 it is 20 octets shorter.
-static UNFRAGMENTED: TrainKind = TrainKind {
-    name: "unfragmented",
+static UNFRAGMENTED_V4: TrainKind = TrainKind {
+    name: "unfragmented-v4",
+    packet: |number, now| {
+        let octets = of(&PACKETS, number) - HEADERS_V4;
+        (padded(number, now, octets), Tos(0))
+    },
+    ..UNFRAGMENTED
+};
+
+static UNFRAGMENTED_V6: TrainKind = TrainKind {
+    name: "unfragmented-v6",
+    packet: |number, now| {
+        let octets = of(&PACKETS, number) - HEADERS_V6;
+        (padded(number, now, octets), Tos(0))
+    },
+    ..UNFRAGMENTED
+};
+
+const UNFRAGMENTED: TrainKind = TrainKind {
+    name: "",
     count: 2 * PACKETS.len(),
     interval: Duration::from_millis(5),
     path: || PathOptions {
         dont_fragment: true,
         ..PathOptions::default()
     },
-    packet: |number, now| {
-        let octets = of(&PACKETS, number) - HEADERS;
-        (padded(number, now, octets), Tos(0))
-    },
+    packet: |_, _| (Vec::new(), Tos(0)),
 };
+
+fn unfragmented(far: SocketAddr) -> &'static TrainKind {
+    if far.is_ipv4() {
+        &UNFRAGMENTED_V4
+    } else {
+        &UNFRAGMENTED_V6
+    }
+}
 
 fn of(all: &[usize], number: u32) -> usize {
     let place = usize::try_from(number).unwrap_or(0) % all.len();
@@ -129,17 +153,17 @@ impl Check for Mtu {
     }
 
     fn asks(&self, seen: &Seen) -> Vec<Ask> {
-        seen.ask_subject(&UNFRAGMENTED)
+        let ask = |far| Ask::Train(far, unfragmented(far));
+        seen.subject().map(ask).into_iter().collect()
     }
 
     fn judge(&self, seen: &Seen) -> Judged {
         let Some(exchange) = seen
             .subject()
-            .and_then(|far| seen.train(far, &UNFRAGMENTED))
+            .and_then(|far| seen.train(far, unfragmented(far)))
         else {
             return Judged::skipped("no replies");
         };
-        let shorter = if exchange.far.is_ipv4() { 20 } else { 0 };
         let passed = |place: usize| {
             [place, place + PACKETS.len()]
                 .into_iter()
@@ -148,9 +172,9 @@ impl Check for Mtu {
         let (mut largest, mut smallest_lost) = (None, None);
         for (place, octets) in PACKETS.into_iter().enumerate() {
             if passed(place) {
-                largest = Some(octets - shorter);
+                largest = Some(octets);
             } else if smallest_lost.is_none() {
-                smallest_lost = Some(octets - shorter);
+                smallest_lost = Some(octets);
             }
         }
         if smallest_lost.is_some() && seen.is_lossy() {
@@ -179,7 +203,7 @@ impl Check for Mtu {
                 data(Judged::warn(format!("packets with DF pass up to {largest} octets, and those of {lost} vanish without an ICMP error"))
                     .advise("a router drops them silently (a PMTU black hole), or filters ICMP: TCP suffers too"))
             }
-            Some(lost) => data(Judged::ok(format!("packets with DF pass up to {largest} octets, not {lost}"))),
+            Some(lost) => data(Judged::ok(format!("packets with DF pass up to {largest} octets; of the sizes tried, {lost} is the next"))),
             None => data(Judged::ok(format!("packets with DF pass up to {largest} octets, the largest tried"))),
         }
     }

@@ -38,7 +38,14 @@ fn with_tlv(number: u32, now: Wall) -> Vec<u8> {
     if let Some((kind, octets, _)) = asked {
         packet.resize(packet.len() + 4 + octets, 0);
         if let Some(chain) = packet.get_mut(StampSender::OCTETS..) {
-            TlvWriter::new(chain).push(*kind, *octets);
+            let mut writer = TlvWriter::new(chain);
+            let value = writer.push(*kind, *octets);
+            // The least that a report has: an Access ID and a Return Code of 1.
+            if *kind == TlvType::ACCESS_REPORT
+                && let Some([access_id, code, ..]) = value
+            {
+                (*access_id, *code) = (1 << 4, 1);
+            }
         }
     }
     packet

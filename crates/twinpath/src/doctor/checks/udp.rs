@@ -19,11 +19,11 @@ enum Port {
     Echoes,
     /// Something that is no reply.
     Other,
-    Closed,
+    Silent,
     Prohibited,
+    Closed,
     Unreachable,
     NotSent,
-    Silent,
 }
 
 impl Check for Udp {
@@ -52,7 +52,16 @@ impl Check for Udp {
             .iter()
             .map(|(far, port)| serde_json::json!({"port": far.to_string(), "state": port.name()}))
             .collect();
-        let all = names(ports.iter().map(|(far, _)| *far));
+        let alike = ports.iter().filter(|(_, port)| *port == best);
+        let all = names(alike.map(|(far, _)| *far));
+        let is_served = super::greeting::greets(seen);
+        if is_served && matches!(best, Port::Closed | Port::Silent) {
+            return Judged::skipped(format!(
+                "no reflector but that of the TWAMP server: {} {all}",
+                best.name()
+            ))
+            .with("ports", listed);
+        }
         let judged = match best {
             Port::Reflects => Judged::ok(format!("{far} reflects test packets")),
             Port::Elsewhere(from) => Judged::warn(format!("packets to {far} are answered from {from}: NAT, or a host with several addresses"))
