@@ -148,6 +148,17 @@ fn all_packets_lost_is_critical_whatever_the_lists_say() {
 }
 
 #[test]
+fn packets_that_want_no_reply_are_not_lost() {
+    let responder = Responder::on_loopback();
+    let line = format!(
+        "{} {SHORT} --stamp --tlv return-path=no-reply --crit loss=1%",
+        responder.at
+    );
+    let (text, _) = checked(&line, "UNKNOWN");
+    assert!(text.starts_with("replies are not to come here"), "{text}");
+}
+
+#[test]
 fn what_could_not_be_measured_is_unknown() {
     let responder = Responder::on_loopback();
     let far = responder.at;

@@ -104,7 +104,9 @@ fn port(seen: &Seen, far: SocketAddr) -> Option<Port> {
     let both = [&LIGHT, &STAMP]
         .into_iter()
         .filter_map(|kind| seen.train(far, kind));
-    both.map(|exchange| of_exchange(&exchange)).min()
+    // A host limits its ICMP errors: silence beside one says nothing.
+    both.map(|exchange| of_exchange(&exchange))
+        .min_by_key(|port| (*port == Port::Silent, *port))
 }
 
 fn of_exchange(exchange: &Exchange<'_>) -> Port {

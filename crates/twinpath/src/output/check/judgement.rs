@@ -131,7 +131,7 @@ impl Judgement {
         is_late: bool,
     ) -> Self {
         let counters = &report.counters;
-        let is_silent = counters.sent > 0 && counters.received == 0;
+        let is_silent = counters.sent > 0 && counters.received == 0 && counters.unawaited == 0;
         let of_run = of_run(report, is_late);
         let mut values = Vec::with_capacity(figures.len());
         let mut of_figures = Vec::with_capacity(figures.len());
@@ -195,7 +195,10 @@ pub(super) fn note(note: &Note) -> String {
 fn of_run(report: &SessionReport, is_late: bool) -> Vec<(State, String)> {
     let counters = &report.counters;
     let mut said = Vec::new();
-    if counters.sent > 0 && counters.received == 0 {
+    if counters.unawaited > 0 {
+        let line = "replies are not to come here: the figures are at the far end";
+        said.push((State::Unknown, line.to_owned()));
+    } else if counters.sent > 0 && counters.received == 0 {
         let lost = count(counters.sent, "packet", "packets");
         let why = report.findings.iter().find_map(silence);
         let why = why.map_or_else(String::new, |why| format!(", {why}"));
