@@ -29,6 +29,15 @@ pub(crate) enum Answer {
 }
 
 impl Ask {
+    /// What is asked, wherever.
+    pub(crate) fn kind(&self) -> String {
+        match self {
+            Self::Ping(_) => "icmp".to_owned(),
+            Self::Connect(far) => format!("tcp-{}", far.port()),
+            Self::Train(_, kind) => kind.name.to_owned(),
+        }
+    }
+
     /// What it costs at most.
     pub(crate) fn packets(&self) -> usize {
         match self {

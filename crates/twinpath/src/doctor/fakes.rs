@@ -95,7 +95,7 @@ impl FakeFar {
         let mut seen = TrainSeen::default();
         for number in 0..u32::try_from(kind.count).unwrap() {
             let at = START + Delta::from_duration(kind.interval * number);
-            let (octets, tos) = (kind.packet)(number, at);
+            let (octets, tos) = (kind.packet)(far, number, at);
             seen.departures.push(Departure::Left(stamp(at)));
             if self.ports.contains(&far.port()) {
                 let replies = self.replies(far, &octets, tos, at + Delta::from_duration(WAY));

@@ -13,31 +13,44 @@ mod seen;
 mod train;
 mod verdict;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub(crate) use ask::{Answer, Ask};
 pub(crate) use checks::CHECKS;
 pub(crate) use network::Network;
-pub(crate) use seen::{Exchange, FarEndPlan, Seen};
+pub(crate) use seen::{Exchange, FarEndPlan, MOST_ADDRESSES, MOST_PLACES, Seen};
 pub(crate) use verdict::{Verdict, verdict};
-
-/// Packets and connections of all checks together, at most.
-pub(crate) const MOST_PACKETS: usize = 400;
 
 /// Something that is found out about a far end.
 pub(crate) trait Check: Sync {
     /// Its name in JSON, for good: `subject.aspect`.
     fn id(&self) -> &'static str;
 
-    /// What it asks at most: packets, ICMP Echos and TCP connections.
-    fn most(&self) -> usize;
+    /// What it asks at most, by [`Ask::kind`]: packets, ICMP Echos and TCP connections. What several checks
+    /// ask is asked once.
+    fn costs(&self) -> Vec<Cost>;
 
     /// What it needs to know beyond `seen`. It is asked again with the answers, until it needs no more.
     fn asks(&self, seen: &Seen) -> Vec<Ask>;
 
     /// What `seen` says.
     fn judge(&self, seen: &Seen) -> Judged;
+}
+
+/// A kind of question, and its packets at most.
+pub(crate) type Cost = (String, usize);
+
+/// What these checks ask at most, all together.
+pub(crate) fn costs(checks: &[&dyn Check]) -> BTreeMap<String, usize> {
+    let mut all = BTreeMap::new();
+    for (kind, most) in checks.iter().flat_map(|check| check.costs()) {
+        let known = all.entry(kind).or_insert(0);
+        *known = most.max(*known);
+    }
+    all
 }
 
 /// How a check ended.
@@ -130,22 +143,19 @@ pub(crate) fn examine(
     seen: &mut Seen,
     world: &mut dyn World,
 ) -> Vec<Checked> {
-    let mut asked = vec![0; checks.len()];
-    let mut in_all = 0;
+    let mut left = costs(checks);
     loop {
         let mut asks: Vec<Ask> = Vec::new();
-        for (check, asked) in checks.iter().zip(&mut asked) {
-            for ask in check.asks(seen) {
-                if seen.has(&ask) || asks.contains(&ask) {
-                    continue;
-                }
-                // What --dry-run says beforehand holds.
-                let cost = ask.packets();
-                if *asked + cost <= check.most() && in_all + cost <= MOST_PACKETS {
-                    *asked += cost;
-                    in_all += cost;
-                    asks.push(ask);
-                }
+        for ask in checks.iter().flat_map(|check| check.asks(seen)) {
+            if seen.has(&ask) || asks.contains(&ask) {
+                continue;
+            }
+            // What --dry-run says beforehand holds.
+            if let Some(left) = left.get_mut(&ask.kind())
+                && let Some(rest) = left.checked_sub(ask.packets())
+            {
+                *left = rest;
+                asks.push(ask);
             }
         }
         if asks.is_empty() {

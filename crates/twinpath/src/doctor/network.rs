@@ -73,7 +73,7 @@ fn train(ask: &Ask) -> Option<Train> {
     };
     let count = u32::try_from(kind.count).unwrap_or(u32::MAX);
     let packets = (0..count).map(|number| {
-        let (octets, tos) = (kind.packet)(number, wall());
+        let (octets, tos) = (kind.packet)(*far, number, wall());
         TrainPacket { octets, tos }
     });
     Some(Train {

@@ -11,6 +11,10 @@ use super::train::{self, TrainKind};
 /// TAI - UTC in seconds, since 2017.
 const TAI_OFFSET_S: i32 = 37;
 
+/// Addresses of a name that are examined, and UDP ports of all of them.
+pub(crate) const MOST_ADDRESSES: usize = 4;
+pub(crate) const MOST_PLACES: usize = 2 * MOST_ADDRESSES;
+
 /// What is to be examined.
 #[derive(Clone, Debug)]
 pub(crate) struct FarEndPlan {

@@ -19,7 +19,7 @@ fn examined(mut far: FakeFar, port: Option<u16>) -> (Vec<Checked>, Verdict) {
         port,
     });
     let checks = examine(CHECKS, &mut seen, &mut far);
-    let most: usize = CHECKS.iter().map(|check| check.most()).sum();
+    let most: usize = costs(CHECKS).values().sum();
     assert!(far.asked <= most, "{} asked, {most} announced", far.asked);
     let verdict = verdict(&seen, &checks);
     (checks, verdict)
@@ -39,6 +39,12 @@ fn names_are_each_of_one_check() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), CHECKS.len());
+}
+
+#[test]
+fn all_checks_together_ask_little() {
+    let most: usize = costs(CHECKS).values().sum();
+    assert!((100..=400).contains(&most), "{most}");
 }
 
 #[test]

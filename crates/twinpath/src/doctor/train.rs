@@ -1,5 +1,6 @@
 //! Datagrams that checks send, by kind.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_runtime::PathOptions;
@@ -14,8 +15,8 @@ pub(crate) struct TrainKind {
     pub(crate) count: usize,
     pub(crate) interval: Duration,
     pub(crate) path: fn() -> PathOptions,
-    /// The packet of this number, with this time.
-    pub(crate) packet: fn(u32, Wall) -> (Vec<u8>, Tos),
+    /// The packet to `far` with this number and this time.
+    pub(crate) packet: fn(SocketAddr, u32, Wall) -> (Vec<u8>, Tos),
 }
 
 impl PartialEq for TrainKind {
@@ -43,7 +44,7 @@ pub(crate) static LIGHT: TrainKind = TrainKind {
     count: 3,
     interval: Duration::from_millis(10),
     path: PathOptions::default,
-    packet: |number, now| {
+    packet: |_, number, now| {
         let mut octets = vec![PADDING; LIGHT_OCTETS];
         write_head(&mut octets, number, now);
         (octets, Tos(0))
@@ -56,7 +57,7 @@ pub(crate) static STAMP: TrainKind = TrainKind {
     count: 3,
     interval: Duration::from_millis(10),
     path: PathOptions::default,
-    packet: |number, now| (stamp(number, now, SSID), Tos(0)),
+    packet: |_, number, now| (stamp(number, now, SSID), Tos(0)),
 };
 
 /// For all that shows in a sequence of packets.
@@ -65,7 +66,7 @@ pub(crate) static PACED: TrainKind = TrainKind {
     count: 20,
     interval: Duration::from_millis(25),
     path: PathOptions::default,
-    packet: |number, now| (stamp(number, now, SSID), Tos(0)),
+    packet: |_, number, now| (stamp(number, now, SSID), Tos(0)),
 };
 
 /// A base packet of STAMP: TWAMP Light with 30 octets of padding too.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::style::Style;
 use super::units::{count, wrapped_to};
-use crate::doctor::{Check, Checked, FarEndPlan, MOST_PACKETS, Seen, Status, Verdict};
+use crate::doctor::{Check, Checked, FarEndPlan, Seen, Status, Verdict, costs};
 
 const SCHEMA: &str = "twinpath-doctor-1";
 const WIDTH: usize = 80;
@@ -85,12 +85,11 @@ pub(crate) fn dry_run(
     json: bool,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let each = checks.iter().map(|check| (check.id(), check.most()));
-    let all: usize = each
-        .clone()
-        .map(|(_, most)| most)
-        .sum::<usize>()
-        .min(MOST_PACKETS);
+    let each = checks.iter().map(|check| {
+        let most: usize = check.costs().iter().map(|(_, most)| most).sum();
+        (check.id(), most)
+    });
+    let all: usize = costs(checks).values().sum();
     if json {
         let checks: serde_json::Map<_, _> = each
             .map(|(id, most)| (id.to_owned(), most.into()))
@@ -103,12 +102,12 @@ pub(crate) fn dry_run(
     } else {
         writeln!(out, "Sends to {} at most:", far.name)?;
         for (id, most) in each {
-            writeln!(out, "  {id:30} {}", count(most as u64, "packet", "packets"))?;
+            writeln!(out, "  {id:32} {}", count(most as u64, "packet", "packets"))?;
         }
-        writeln!(
-            out,
-            "All together at most {all} packets, ICMP Echos and TCP connections; what several checks ask is sent once."
-        )?;
+        let line = format!(
+            "All together at most {all} packets, ICMP Echos and TCP connections: what several checks ask is sent once."
+        );
+        writeln!(out, "{}", wrapped_to(&line, 0, WIDTH))?;
     }
     out.flush()
 }

@@ -3,11 +3,8 @@
 use super::ends::{one_host, usable};
 use super::resolve::{Family, Lookup, resolve};
 use crate::args::DoctorArgs;
-use crate::doctor::FarEndPlan;
+use crate::doctor::{FarEndPlan, MOST_ADDRESSES};
 use crate::failure::Failure;
-
-/// Addresses of one name that are examined.
-const MOST_ADDRESSES: usize = 4;
 
 /// The far end and its addresses.
 ///

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use twinpath_runtime::probe::Connection;
 use twinpath_wire::control::{Modes, ServerGreeting};
 
-use super::tcp::{TWAMP, asks, best, is_greeting};
-use crate::doctor::{Ask, Check, Judged, Seen};
+use super::tcp::{OfPort, TWAMP, best, is_greeting};
+use crate::doctor::{Judged, Seen};
 
 /// The least Count of RFC 4656.
 const LEAST_COUNT: u32 = 1_024;
@@ -14,97 +14,78 @@ const LEAST_COUNT: u32 = 1_024;
 const HIGH_COUNT: u32 = 1 << 20;
 
 /// Its modes.
-pub(super) struct Offered;
-/// Its Count, and what must be random or zero.
-pub(super) struct Form;
+pub(super) static OFFERED: OfPort = OfPort {
+    id: "control.modes",
+    port: TWAMP,
+    judge: offered,
+};
 
-impl Check for Offered {
-    fn id(&self) -> &'static str {
-        "control.modes"
+fn offered(seen: &Seen) -> Judged {
+    let Some((far, greeting)) = greeting(seen) else {
+        return Judged::skipped("no TWAMP server");
+    };
+    let modes = Modes::from_bits(greeting.modes.get());
+    let data = |judged: Judged| judged.with("modes", modes.bits());
+    if modes.is_empty() {
+        return data(
+            Judged::fail(format!("{far} offers no mode: it does not serve this host"))
+                .advise("allow this host in the server's list of clients"),
+        );
     }
-
-    fn most(&self) -> usize {
-        4
+    if modes.and(Modes::SECURITY).is_empty() {
+        return data(
+            Judged::fail(format!(
+                "{far} offers features and no security mode: {modes}"
+            ))
+            .advise("no session can be agreed on: report it to the vendor"),
+        );
     }
-
-    fn asks(&self, seen: &Seen) -> Vec<Ask> {
-        asks(seen, TWAMP)
-    }
-
-    fn judge(&self, seen: &Seen) -> Judged {
-        let Some((far, greeting)) = greeting(seen) else {
-            return Judged::skipped("no TWAMP server");
-        };
-        let modes = Modes::from_bits(greeting.modes.get());
-        let data = |judged: Judged| judged.with("modes", modes.bits());
-        if modes.is_empty() {
-            return data(
-                Judged::fail(format!("{far} offers no mode: it does not serve this host"))
-                    .advise("allow this host in the server's list of clients"),
-            );
-        }
-        if modes.and(Modes::SECURITY).is_empty() {
-            return data(
-                Judged::fail(format!(
-                    "{far} offers features and no security mode: {modes}"
-                ))
-                .advise("no session can be agreed on: report it to the vendor"),
-            );
-        }
-        let unknown = modes.bits() & !(Modes::SECURITY.bits() | Modes::FEATURES.bits());
-        let judged = if unknown == 0 {
-            Judged::ok(format!("the server offers: {modes}"))
-        } else {
-            Judged::warn(format!("the server offers: {modes}"))
-                .advise("twinpath does not choose them; report it to the vendor")
-        };
-        data(judged)
-    }
+    let unknown = modes.bits() & !(Modes::SECURITY.bits() | Modes::FEATURES.bits());
+    let judged = if unknown == 0 {
+        Judged::ok(format!("the server offers: {modes}"))
+    } else {
+        Judged::warn(format!("the server offers: {modes}"))
+            .advise("twinpath does not choose them; report it to the vendor")
+    };
+    data(judged)
 }
 
-impl Check for Form {
-    fn id(&self) -> &'static str {
-        "control.greeting"
-    }
+/// Its Count, and what must be random or zero.
+pub(super) static FORM: OfPort = OfPort {
+    id: "control.greeting",
+    port: TWAMP,
+    judge: form,
+};
 
-    fn most(&self) -> usize {
-        4
+fn form(seen: &Seen) -> Judged {
+    let Some((_, greeting)) = greeting(seen) else {
+        return Judged::skipped("no TWAMP server");
+    };
+    let modes = Modes::from_bits(greeting.modes.get());
+    let count = greeting.count.get();
+    let data = |judged: Judged| judged.with("count", count);
+    let is_secured = !modes.and(Modes::SECURED).is_empty();
+    if is_secured && greeting.challenge == [0; 16] {
+        return data(
+            Judged::fail("the Challenge of the greeting is zero: who recorded a login can repeat it")
+                .advise("do not use the secured modes of this server; report it to the vendor (RFC 4656 section 3.1)"),
+        );
     }
-
-    fn asks(&self, seen: &Seen) -> Vec<Ask> {
-        asks(seen, TWAMP)
+    if is_secured && (count < LEAST_COUNT || !count.is_power_of_two()) {
+        return data(
+            Judged::warn(format!("the Count of the greeting is {count}: RFC 4656 wants a power of 2 from {LEAST_COUNT} on"))
+                .advise("passphrases are easier to guess; report it to the vendor"),
+        );
     }
-
-    fn judge(&self, seen: &Seen) -> Judged {
-        let Some((_, greeting)) = greeting(seen) else {
-            return Judged::skipped("no TWAMP server");
-        };
-        let modes = Modes::from_bits(greeting.modes.get());
-        let count = greeting.count.get();
-        let data = |judged: Judged| judged.with("count", count);
-        let is_secured = !modes.and(Modes::SECURED).is_empty();
-        if is_secured && greeting.challenge == [0; 16] {
-            return data(
-                Judged::fail("the Challenge of the greeting is zero: who recorded a login can repeat it")
-                    .advise("do not use the secured modes of this server; report it to the vendor (RFC 4656 section 3.1)"),
-            );
-        }
-        if is_secured && (count < LEAST_COUNT || !count.is_power_of_two()) {
-            return data(
-                Judged::warn(format!("the Count of the greeting is {count}: RFC 4656 wants a power of 2 from {LEAST_COUNT} on"))
-                    .advise("passphrases are easier to guess; report it to the vendor"),
-            );
-        }
-        if is_secured && count > HIGH_COUNT {
-            return data(
-                Judged::warn(format!(
-                    "the Count of the greeting is {count}: each login takes long"
-                ))
-                .advise("give the controller --max-pbkdf2-count, or lower the Count of the server"),
-            );
-        }
-        data(Judged::ok("the greeting is as RFC 4656 has it"))
+    if is_secured && count > HIGH_COUNT {
+        return data(
+            Judged::warn(format!(
+                "the Count of the greeting is {count}: each login takes long"
+            ))
+            .advise("give the controller --max-pbkdf2-count, or lower the Count of the server"),
+        );
     }
+    data(Judged::ok("the greeting is as RFC 4656 has it"))
 }
 
 /// A TWAMP server greets.

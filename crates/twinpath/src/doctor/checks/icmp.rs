@@ -2,7 +2,7 @@
 
 use twinpath_runtime::probe::PingSeen;
 
-use crate::doctor::{Ask, Check, Judged, Seen};
+use crate::doctor::{Ask, Check, Cost, Judged, MOST_ADDRESSES, Seen};
 use crate::output::units;
 
 pub(super) struct Icmp;
@@ -12,8 +12,8 @@ impl Check for Icmp {
         "reach.icmp"
     }
 
-    fn most(&self) -> usize {
-        4
+    fn costs(&self) -> Vec<Cost> {
+        vec![("icmp".to_owned(), MOST_ADDRESSES)]
     }
 
     fn asks(&self, seen: &Seen) -> Vec<Ask> {
@@ -30,7 +30,8 @@ impl Check for Icmp {
             PingSeen::Silent | PingSeen::NotPermitted | PingSeen::Failed(_) => None,
         });
         if let Some((far, took)) = answered.next() {
-            let finding = format!("{far} answers ICMP Echo in {}", units::took(took));
+            let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+            let finding = format!("{far} answers ICMP Echo in {}", units::span(took));
             return Judged::ok(finding);
         }
         if all.is_empty() {

@@ -1,7 +1,8 @@
 //! Whether TWAMP Light is answered (RFC 5357 Appendix I).
 
+use super::udp::at_places;
 use crate::doctor::train::LIGHT;
-use crate::doctor::{Ask, Check, Judged, Seen};
+use crate::doctor::{Ask, Check, Cost, Judged, Seen};
 
 pub(super) struct Answers;
 
@@ -10,8 +11,8 @@ impl Check for Answers {
         "light.answers"
     }
 
-    fn most(&self) -> usize {
-        8 * LIGHT.count
+    fn costs(&self) -> Vec<Cost> {
+        at_places(&LIGHT)
     }
 
     fn asks(&self, seen: &Seen) -> Vec<Ask> {

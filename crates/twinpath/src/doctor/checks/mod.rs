@@ -7,6 +7,7 @@ mod icmp;
 mod light;
 mod marking;
 mod numbers;
+mod of_train;
 mod sizes;
 mod stamp;
 mod tcp;
@@ -21,10 +22,10 @@ use super::Check;
 pub(crate) static CHECKS: &[&dyn Check] = &[
     &icmp::Icmp,
     &udp::Udp,
-    &tcp::Owamp,
-    &tcp::Control,
-    &greeting::Offered,
-    &greeting::Form,
+    &tcp::OWAMP_SERVER,
+    &tcp::CONTROL,
+    &greeting::OFFERED,
+    &greeting::FORM,
     &light::Answers,
     &stamp::Answers,
     &tlv::OfType {
@@ -63,18 +64,18 @@ pub(crate) static CHECKS: &[&dyn Check] = &[
         id: "stamp.tlv.malformed",
         place: 8,
     },
-    &copies::OneEach,
-    &copies::Copied,
-    &numbers::Numbers,
-    &sizes::Replies,
-    &times::Format,
-    &times::Pace,
-    &times::Residence,
-    &ttl::SenderTtl,
-    &ttl::ReplyTtl,
-    &clock::Offset,
-    &clock::Claims,
-    &marking::Dscp,
-    &marking::Ecn,
-    &sizes::Mtu,
+    &copies::ONE_EACH,
+    &copies::COPIED,
+    &numbers::NUMBERS,
+    &sizes::REPLIES,
+    &times::FORMAT,
+    &times::UNIT,
+    &times::RESIDENCE,
+    &ttl::SENDER_TTL,
+    &ttl::REPLY_TTL,
+    &clock::OFFSET,
+    &clock::CLAIMS,
+    &marking::DSCP,
+    &marking::ECN,
+    &sizes::MTU,
 ];

@@ -1,7 +1,8 @@
 //! Whether STAMP is answered as STAMP (RFC 8762, RFC 8972 section 3).
 
+use super::udp::at_places;
 use crate::doctor::train::{SSID, STAMP};
-use crate::doctor::{Ask, Check, Judged, Seen};
+use crate::doctor::{Ask, Check, Cost, Judged, Seen};
 
 pub(super) struct Answers;
 
@@ -10,8 +11,8 @@ impl Check for Answers {
         "stamp.answers"
     }
 
-    fn most(&self) -> usize {
-        8 * STAMP.count
+    fn costs(&self) -> Vec<Cost> {
+        at_places(&STAMP)
     }
 
     fn asks(&self, seen: &Seen) -> Vec<Ask> {

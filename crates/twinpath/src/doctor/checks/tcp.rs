@@ -3,78 +3,79 @@
 use twinpath_runtime::probe::Connection;
 
 use crate::doctor::seen::at_port;
-use crate::doctor::{Ask, Check, Judged, Seen};
+use crate::doctor::{Ask, Check, Cost, Judged, MOST_ADDRESSES, Seen};
 
 pub(super) const TWAMP: u16 = 862;
 const OWAMP: u16 = 861;
 const GREETING_OCTETS: usize = 64;
 
+/// A check of what listens on a TCP port.
+pub(super) struct OfPort {
+    pub(super) id: &'static str,
+    pub(super) port: u16,
+    pub(super) judge: fn(&Seen) -> Judged,
+}
+
+impl Check for OfPort {
+    fn id(&self) -> &'static str {
+        self.id
+    }
+
+    fn costs(&self) -> Vec<Cost> {
+        vec![(format!("tcp-{}", self.port), MOST_ADDRESSES)]
+    }
+
+    fn asks(&self, seen: &Seen) -> Vec<Ask> {
+        let ask = |far| Ask::Connect(at_port(far, self.port));
+        seen.addresses().map(ask).collect()
+    }
+
+    fn judge(&self, seen: &Seen) -> Judged {
+        (self.judge)(seen)
+    }
+}
+
 /// TWAMP-Control's port.
-pub(super) struct Control;
+pub(super) static CONTROL: OfPort = OfPort {
+    id: "control.connect",
+    port: TWAMP,
+    judge: control,
+};
+
+fn control(seen: &Seen) -> Judged {
+    let Some((far, connection)) = best(seen, TWAMP) else {
+        return Judged::skipped("no address");
+    };
+    match connection {
+        Connection::Open(said) if is_greeting(said) => {
+            Judged::ok(format!("{far} takes control connections and greets"))
+        }
+        Connection::Open(said) if said.is_empty() => {
+            Judged::warn(format!("{far} takes connections and says nothing"))
+                .advise("a TWAMP server may be there that does not serve this address: see its log and its list of clients")
+        }
+        Connection::Open(_) => Judged::warn(format!("{far} is another service's: it says no TWAMP greeting")),
+        Connection::Refused => Judged::skipped(format!("no TWAMP server: nothing listens on TCP port {TWAMP}")),
+        Connection::Silent => Judged::unknown(format!("no answer from TCP port {TWAMP}: filtered, or no host has that address"))
+            .advise(format!("if there is a TWAMP server, open TCP port {TWAMP} to this host")),
+        Connection::Failed(kind) => Judged::unknown(format!("no connection to {far}: {kind}")),
+    }
+}
+
 /// OWAMP-Control's port.
-pub(super) struct Owamp;
+pub(super) static OWAMP_SERVER: OfPort = OfPort {
+    id: "reach.owamp",
+    port: OWAMP,
+    judge: owamp,
+};
 
-impl Check for Control {
-    fn id(&self) -> &'static str {
-        "control.connect"
+fn owamp(seen: &Seen) -> Judged {
+    match best(seen, OWAMP) {
+        Some((far, Connection::Open(said))) if is_greeting(said) => Judged::ok(format!(
+            "{far} is an OWAMP server: it measures one way, with other programs"
+        )),
+        _ => Judged::skipped("no OWAMP server"),
     }
-
-    fn most(&self) -> usize {
-        4
-    }
-
-    fn asks(&self, seen: &Seen) -> Vec<Ask> {
-        asks(seen, TWAMP)
-    }
-
-    fn judge(&self, seen: &Seen) -> Judged {
-        let Some((far, connection)) = best(seen, TWAMP) else {
-            return Judged::skipped("no address");
-        };
-        match connection {
-            Connection::Open(said) if is_greeting(said) => {
-                Judged::ok(format!("{far} takes control connections and greets"))
-            }
-            Connection::Open(said) if said.is_empty() => {
-                Judged::warn(format!("{far} takes connections and says nothing"))
-                    .advise("a TWAMP server may be there that does not serve this address: see its log and its list of clients")
-            }
-            Connection::Open(_) => Judged::warn(format!("{far} is another service's: it says no TWAMP greeting")),
-            Connection::Refused => Judged::skipped(format!("no TWAMP server: nothing listens on TCP port {TWAMP}")),
-            Connection::Silent => Judged::unknown(format!("no answer from TCP port {TWAMP}: filtered, or no host has that address"))
-                .advise(format!("if there is a TWAMP server, open TCP port {TWAMP} to this host")),
-            Connection::Failed(kind) => Judged::unknown(format!("no connection to {far}: {kind}")),
-        }
-    }
-}
-
-impl Check for Owamp {
-    fn id(&self) -> &'static str {
-        "reach.owamp"
-    }
-
-    fn most(&self) -> usize {
-        4
-    }
-
-    fn asks(&self, seen: &Seen) -> Vec<Ask> {
-        asks(seen, OWAMP)
-    }
-
-    fn judge(&self, seen: &Seen) -> Judged {
-        match best(seen, OWAMP) {
-            Some((far, Connection::Open(said))) if is_greeting(said) => Judged::ok(format!(
-                "{far} is an OWAMP server: it measures one way, with other programs"
-            )),
-            _ => Judged::skipped("no OWAMP server"),
-        }
-    }
-}
-
-pub(super) fn asks(seen: &Seen, port: u16) -> Vec<Ask> {
-    seen.addresses()
-        .map(|far| Ask::Connect(at_port(far, port)))
-        .collect()
 }
 
 /// Of the addresses, what the one that did most did.

@@ -3,9 +3,9 @@
 
 use twinpath_wire::TimeFormat;
 
-use crate::doctor::seen::Exchange;
+use super::of_train::OfTrain;
 use crate::doctor::train::PACED;
-use crate::doctor::{Ask, Check, Judged, Seen};
+use crate::doctor::{Exchange, Judged, Seen};
 use crate::output::units;
 
 const DAY_NS: u64 = 86_400 * 1_000_000_000;
@@ -13,179 +13,153 @@ const DAY_NS: u64 = 86_400 * 1_000_000_000;
 const LEAST_PACE: i64 = 2;
 
 /// Format and epoch.
-pub(super) struct Format;
-/// Seconds as long as seconds.
-pub(super) struct Pace;
-/// T3 - T2.
-pub(super) struct Residence;
+pub(super) static FORMAT: OfTrain = OfTrain {
+    id: "test.time-format",
+    kind: &PACED,
+    judges_silence: false,
+    judge: format,
+};
 
-impl Check for Format {
-    fn id(&self) -> &'static str {
-        "test.time-format"
-    }
-
-    fn most(&self) -> usize {
-        PACED.count
-    }
-
-    fn asks(&self, seen: &Seen) -> Vec<Ask> {
-        seen.ask_subject(&PACED)
-    }
-
-    fn judge(&self, seen: &Seen) -> Judged {
-        let Some(exchange) = seen.of_subject(&PACED) else {
-            return Judged::skipped("no replies");
+fn format(_: &Seen, exchange: &Exchange<'_>) -> Judged {
+    let Some(trip) = exchange.round_trips().next() else {
+        return Judged::skipped("no replies");
+    };
+    let named = trip.head.error.format();
+    let name = |format| match format {
+        TimeFormat::Ntp => "NTP",
+        TimeFormat::Ptp => "PTP",
+    };
+    let data = |judged: Judged| judged.with("format", name(named));
+    if trip.head.t2.is_unset() || trip.head.t3.is_unset() {
+        let what = if trip.head.t2.is_unset() {
+            "receive"
+        } else {
+            "transmit"
         };
-        let Some(trip) = exchange.round_trips().next() else {
-            return Judged::skipped("no replies");
-        };
-        let named = trip.head.error.format();
-        let name = |format| match format {
-            TimeFormat::Ntp => "NTP",
-            TimeFormat::Ptp => "PTP",
-        };
-        let data = |judged: Judged| judged.with("format", name(named));
-        if trip.head.t2.is_unset() || trip.head.t3.is_unset() {
-            let what = if trip.head.t2.is_unset() {
-                "receive"
-            } else {
-                "transmit"
-            };
-            return data(
-                Judged::fail(format!("replies have no {what} timestamp: it is zero"))
-                    .advise("measure the round trip only; the time in the reflector is part of it"),
-            );
-        }
-        // One alone may look like another format by chance.
-        let away = exchange.round_trips().map(|trip| {
-            let times = trip.times();
-            times.t2.map_or(0, |t2| (t2 - trip.t4).abs_ns())
-        });
-        let away = away.max().unwrap_or(0);
-        if away > DAY_NS {
-            let days = away / DAY_NS;
-            return data(Judged::fail(format!("the reflector's clock is {days} days away, or its timestamps have another epoch"))
-                .advise("set its clock; if it is right, report the epoch to the vendor"));
-        }
-        if exchange.round_trips().all(|trip| trip.times().z_wrong) {
-            let other = match named {
-                TimeFormat::Ntp => TimeFormat::Ptp,
-                TimeFormat::Ptp => TimeFormat::Ntp,
-            };
-            return data(Judged::fail(format!("timestamps are in {} format, and the Z bit says {}", name(other), name(named)))
-                .advise("twinpath reads them as they are meant; report it to the vendor (RFC 8186 section 2.3)"));
-        }
-        data(Judged::ok(format!(
-            "timestamps are in {} format, as the Z bit says",
-            name(named)
-        )))
+        return data(
+            Judged::fail(format!("replies have no {what} timestamp: it is zero"))
+                .advise("measure the round trip only; the time in the reflector is part of it"),
+        );
     }
-}
-
-impl Check for Pace {
-    fn id(&self) -> &'static str {
-        "test.time-unit"
-    }
-
-    fn most(&self) -> usize {
-        PACED.count
-    }
-
-    fn asks(&self, seen: &Seen) -> Vec<Ask> {
-        seen.ask_subject(&PACED)
-    }
-
-    fn judge(&self, seen: &Seen) -> Judged {
-        let Some(exchange) = seen.of_subject(&PACED) else {
-            return Judged::skipped("no replies");
-        };
-        let (Some(first), Some(last)) =
-            (exchange.round_trips().next(), exchange.round_trips().last())
-        else {
-            return Judged::skipped("no replies");
-        };
-        let (Some((first_t2, _)), Some((last_t2, _))) = (first.t2_t3(), last.t2_t3()) else {
-            return Judged::skipped("replies have no receive timestamp");
-        };
-        let (here_ns, there_ns) = ((last.t1 - first.t1).ns(), (last_t2 - first_t2).ns());
-        let longest_ns = longest_round_trip_ns(&exchange);
-        if here_ns <= 4 * longest_ns {
-            return Judged::unknown(
-                "the round trip is too long to tell the unit of timestamps from so few packets",
-            );
-        }
-        let judged = if there_ns == 0 {
-            Judged::fail("all receive timestamps are the same")
-        } else if there_ns.abs() < here_ns / LEAST_PACE {
-            let of = |part: i64| units::span(part.unsigned_abs());
+    // One alone may look like another format by chance.
+    let away = exchange.round_trips().map(|trip| {
+        let times = trip.times();
+        times.t2.map_or(0, |t2| (t2 - trip.t4).abs_ns())
+    });
+    let away = away.max().unwrap_or(0);
+    if away > DAY_NS {
+        let days = away / DAY_NS;
+        return data(
             Judged::fail(format!(
-                "timestamps advance by {} in {}: the fraction has another unit than the standard's",
-                of(there_ns),
-                of(here_ns)
+                "the reflector's clock is {days} days away, or its timestamps have another epoch"
             ))
-        } else if there_ns > here_ns * LEAST_PACE || there_ns < 0 {
-            Judged::fail(
-                "timestamps jump: the clock was set, or the fraction has another unit than the standard's",
-            )
-        } else {
-            return Judged::ok("timestamps advance as time does");
-        };
-        judged.advise("no one-way figure and no time in the reflector can be trusted: report it to the vendor")
+            .advise("set its clock; if it is right, report the epoch to the vendor"),
+        );
     }
+    if exchange.round_trips().all(|trip| trip.times().z_wrong) {
+        let other = match named {
+            TimeFormat::Ntp => TimeFormat::Ptp,
+            TimeFormat::Ptp => TimeFormat::Ntp,
+        };
+        return data(Judged::fail(format!("timestamps are in {} format, and the Z bit says {}", name(other), name(named)))
+            .advise("twinpath reads them as they are meant; report it to the vendor (RFC 8186 section 2.3)"));
+    }
+    data(Judged::ok(format!(
+        "timestamps are in {} format, as the Z bit says",
+        name(named)
+    )))
 }
 
-impl Check for Residence {
-    fn id(&self) -> &'static str {
-        "test.residence"
-    }
+/// Seconds as long as seconds.
+pub(super) static UNIT: OfTrain = OfTrain {
+    id: "test.time-unit",
+    kind: &PACED,
+    judges_silence: false,
+    judge: unit,
+};
 
-    fn most(&self) -> usize {
-        PACED.count
+fn unit(_: &Seen, exchange: &Exchange<'_>) -> Judged {
+    let (Some(first), Some(last)) = (exchange.round_trips().next(), exchange.round_trips().last())
+    else {
+        return Judged::skipped("no replies");
+    };
+    let (Some((first_t2, _)), Some((last_t2, _))) = (first.t2_t3(), last.t2_t3()) else {
+        return Judged::skipped("replies have no receive timestamp");
+    };
+    let (here_ns, there_ns) = ((last.t1 - first.t1).ns(), (last_t2 - first_t2).ns());
+    let longest_ns = longest_round_trip_ns(exchange);
+    if here_ns <= 4 * longest_ns {
+        return Judged::unknown(
+            "the round trip is too long to tell the unit of timestamps from so few packets",
+        );
     }
+    let judged = if there_ns == 0 {
+        Judged::fail("all receive timestamps are the same")
+    } else if there_ns.abs() < here_ns / LEAST_PACE {
+        let of = |part: i64| units::span(part.unsigned_abs());
+        Judged::fail(format!(
+            "timestamps advance by {} in {}: the fraction has another unit than the standard's",
+            of(there_ns),
+            of(here_ns)
+        ))
+    } else if there_ns > here_ns * LEAST_PACE || there_ns < 0 {
+        Judged::fail(
+            "timestamps jump: the clock was set, or the fraction has another unit than the standard's",
+        )
+    } else {
+        return Judged::ok("timestamps advance as time does");
+    };
+    judged.advise(
+        "no one-way figure and no time in the reflector can be trusted: report it to the vendor",
+    )
+}
 
-    fn asks(&self, seen: &Seen) -> Vec<Ask> {
-        seen.ask_subject(&PACED)
-    }
+/// T3 - T2.
+pub(super) static RESIDENCE: OfTrain = OfTrain {
+    id: "test.residence",
+    kind: &PACED,
+    judges_silence: false,
+    judge: residence,
+};
 
-    fn judge(&self, seen: &Seen) -> Judged {
-        let Some(exchange) = seen.of_subject(&PACED) else {
-            return Judged::skipped("no replies");
-        };
-        let mut each: Vec<i64> = exchange
-            .round_trips()
-            .filter_map(|trip| trip.t2_t3())
-            .map(|(t2, t3)| (t3 - t2).ns())
-            .collect();
-        each.sort_unstable();
-        let Some(median) = each.get(each.len() / 2).copied() else {
-            return Judged::skipped("replies do not have both timestamps");
-        };
-        let negative = each.iter().filter(|residence| **residence < 0).count();
-        let too_long = exchange.round_trips().filter(|trip| {
-            let there = trip.t2_t3().map_or(0, |(t2, t3)| (t3 - t2).ns());
-            there > (trip.t4 - trip.t1).ns()
-        });
-        let too_long = too_long.count();
-        let judged = if negative * 2 > each.len() {
-            Judged::fail("replies leave before their requests arrive: T2 and T3 are swapped")
-                .advise("one-way figures have the wrong sign: report it to the vendor")
-        } else if negative > 0 {
-            Judged::fail(format!("{negative} of {} replies leave before their requests arrive: the clock was set, or its two readings are not of one clock", each.len()))
-                .advise("look at the reflector's clock")
-        } else if too_long > 0 {
-            Judged::fail(format!("{too_long} of {} replies say a longer time in the reflector than the whole round trip", each.len()))
-                .advise("twinpath does not use such times; report it to the vendor")
-        } else if median == 0 {
-            Judged::warn("T2 and T3 are equal: the time in the reflector is not told, and is part of each round trip")
-                .advise("compare round trips of this far end with those of the same kind only")
-        } else {
-            Judged::ok(format!(
-                "a packet is {} in the reflector (median)",
-                units::span(median.unsigned_abs())
-            ))
-        };
-        judged.with("median_ns", median)
-    }
+fn residence(_: &Seen, exchange: &Exchange<'_>) -> Judged {
+    let mut each: Vec<i64> = exchange
+        .round_trips()
+        .filter_map(|trip| trip.t2_t3())
+        .map(|(t2, t3)| (t3 - t2).ns())
+        .collect();
+    each.sort_unstable();
+    let Some(median) = each.get(each.len() / 2).copied() else {
+        return Judged::skipped("replies do not have both timestamps");
+    };
+    let negative = each.iter().filter(|residence| **residence < 0).count();
+    let too_long = exchange.round_trips().filter(|trip| {
+        let there = trip.t2_t3().map_or(0, |(t2, t3)| (t3 - t2).ns());
+        there > (trip.t4 - trip.t1).ns()
+    });
+    let too_long = too_long.count();
+    let judged = if negative * 2 > each.len() {
+        Judged::fail("replies leave before their requests arrive: T2 and T3 are swapped")
+            .advise("one-way figures have the wrong sign: report it to the vendor")
+    } else if negative > 0 {
+        Judged::fail(format!("{negative} of {} replies leave before their requests arrive: the clock was set, or its two readings are not of one clock", each.len()))
+            .advise("look at the reflector's clock")
+    } else if too_long > 0 {
+        Judged::fail(format!(
+            "{too_long} of {} replies say a longer time in the reflector than the whole round trip",
+            each.len()
+        ))
+        .advise("twinpath does not use such times; report it to the vendor")
+    } else if median == 0 {
+        Judged::warn("T2 and T3 are equal: the time in the reflector is not told, and is part of each round trip")
+            .advise("compare round trips of this far end with those of the same kind only")
+    } else {
+        Judged::ok(format!(
+            "a packet is {} in the reflector (median)",
+            units::span(median.unsigned_abs())
+        ))
+    };
+    judged.with("median_ns", median)
 }
 
 fn longest_round_trip_ns(exchange: &Exchange<'_>) -> i64 {

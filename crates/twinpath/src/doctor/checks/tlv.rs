@@ -6,7 +6,7 @@ use twinpath_runtime::PathOptions;
 use twinpath_wire::{StampSender, Tlv, TlvFlags, TlvType, TlvWriter, Tlvs, Tos, Wall};
 
 use crate::doctor::train::{SSID, TrainKind, stamp};
-use crate::doctor::{Ask, Check, Judged, Seen};
+use crate::doctor::{Ask, Check, Cost, Judged, Seen};
 
 /// Type, octets of its value, name: two packets for each, in this order.
 const ASKED: [(TlvType, usize, &str); 9] = [
@@ -28,7 +28,7 @@ static TLVS: TrainKind = TrainKind {
     count: 2 * ASKED.len(),
     interval: Duration::from_millis(10),
     path: PathOptions::default,
-    packet: |number, now| (with_tlv(number, now), Tos(0)),
+    packet: |_, number, now| (with_tlv(number, now), Tos(0)),
 };
 
 fn with_tlv(number: u32, now: Wall) -> Vec<u8> {
@@ -74,8 +74,8 @@ impl Check for OfType {
         self.id
     }
 
-    fn most(&self) -> usize {
-        TLVS.count
+    fn costs(&self) -> Vec<Cost> {
+        vec![(TLVS.name.to_owned(), TLVS.count)]
     }
 
     fn asks(&self, seen: &Seen) -> Vec<Ask> {

@@ -1,83 +1,59 @@
 //! TTL or Hop Limit, each way (RFC 5357 section 4.2.1, RFC 8762 section 4.3).
 
+use super::of_train::OfTrain;
 use crate::doctor::train::PACED;
-use crate::doctor::{Ask, Check, Judged, Seen};
-
-/// What the reflector says of the TTL of requests.
-pub(super) struct SenderTtl;
-/// That of replies.
-pub(super) struct ReplyTtl;
+use crate::doctor::{Exchange, Judged, Seen};
 
 /// The values that hosts begin with.
 const FIRST: [u8; 4] = [32, 64, 128, 255];
 
-impl Check for SenderTtl {
-    fn id(&self) -> &'static str {
-        "test.sender-ttl"
-    }
+/// What the reflector says of the TTL of requests.
+pub(super) static SENDER_TTL: OfTrain = OfTrain {
+    id: "test.sender-ttl",
+    kind: &PACED,
+    judges_silence: false,
+    judge: sender_ttl,
+};
 
-    fn most(&self) -> usize {
-        PACED.count
-    }
-
-    fn asks(&self, seen: &Seen) -> Vec<Ask> {
-        seen.ask_subject(&PACED)
-    }
-
-    fn judge(&self, seen: &Seen) -> Judged {
-        let Some(exchange) = seen.of_subject(&PACED) else {
-            return Judged::skipped("no replies");
-        };
-        let Some(ttl) = exchange
-            .replies()
-            .find_map(|(reply, _)| reply.octets.get(40))
-        else {
-            return Judged::warn("replies end before the Sender TTL: the reflector truncates them")
-                .advise("send packets of at least 41 octets (--padding 27)");
-        };
-        let judged = match ttl {
-            0 => Judged::warn("Sender TTL is 0: the reflector does not know the TTL of requests")
-                .advise("hops towards it cannot be counted; nothing else suffers"),
-            255 => Judged::ok(
-                "requests arrive with TTL 255: no router between, or the reflector does not know it",
-            ),
-            ttl => Judged::ok(format!(
-                "requests arrive with TTL {ttl}: {} hops",
-                255 - ttl
-            )),
-        };
-        judged.with("ttl", *ttl)
-    }
+fn sender_ttl(_: &Seen, exchange: &Exchange<'_>) -> Judged {
+    let Some(ttl) = exchange
+        .replies()
+        .find_map(|(reply, _)| reply.octets.get(40))
+    else {
+        return Judged::warn("replies end before the Sender TTL: the reflector truncates them")
+            .advise("send packets of at least 41 octets (--padding 27)");
+    };
+    let judged = match ttl {
+        0 => Judged::warn("Sender TTL is 0: the reflector does not know the TTL of requests")
+            .advise("hops towards it cannot be counted; nothing else suffers"),
+        255 => Judged::ok(
+            "requests arrive with TTL 255: no router between, or the reflector does not know it",
+        ),
+        ttl => Judged::ok(format!(
+            "requests arrive with TTL {ttl}: {} hops",
+            255 - ttl
+        )),
+    };
+    judged.with("ttl", *ttl)
 }
 
-impl Check for ReplyTtl {
-    fn id(&self) -> &'static str {
-        "test.reply-ttl"
-    }
+/// That of replies.
+pub(super) static REPLY_TTL: OfTrain = OfTrain {
+    id: "test.reply-ttl",
+    kind: &PACED,
+    judges_silence: false,
+    judge: reply_ttl,
+};
 
-    fn most(&self) -> usize {
-        PACED.count
-    }
-
-    fn asks(&self, seen: &Seen) -> Vec<Ask> {
-        seen.ask_subject(&PACED)
-    }
-
-    fn judge(&self, seen: &Seen) -> Judged {
-        let Some(exchange) = seen.of_subject(&PACED) else {
-            return Judged::skipped("no replies");
-        };
-        let Some(ttl) = exchange.replies().find_map(|(reply, _)| reply.ttl) else {
-            return Judged::skipped("this system does not tell the TTL of packets");
-        };
-        let first = FIRST.into_iter().find(|first| *first >= ttl).unwrap_or(255);
-        let finding = if first == 255 {
-            format!("replies arrive with TTL {ttl}: {} hops", 255 - ttl)
-        } else {
-            format!(
-                "replies arrive with TTL {ttl}: they seem to leave with {first} rather than 255"
-            )
-        };
-        Judged::ok(finding).with("ttl", ttl)
-    }
+fn reply_ttl(_: &Seen, exchange: &Exchange<'_>) -> Judged {
+    let Some(ttl) = exchange.replies().find_map(|(reply, _)| reply.ttl) else {
+        return Judged::skipped("this system does not tell the TTL of packets");
+    };
+    let first = FIRST.into_iter().find(|first| *first >= ttl).unwrap_or(255);
+    let finding = if first == 255 {
+        format!("replies arrive with TTL {ttl}: {} hops", 255 - ttl)
+    } else {
+        format!("replies arrive with TTL {ttl}: they seem to leave with {first} rather than 255")
+    };
+    Judged::ok(finding).with("ttl", ttl)
 }

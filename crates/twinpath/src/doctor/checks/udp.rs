@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use twinpath_runtime::probe::IcmpKind;
 
 use crate::doctor::seen::at_port;
-use crate::doctor::train::{LIGHT, STAMP};
-use crate::doctor::{Ask, Check, Exchange, Judged, Seen};
+use crate::doctor::train::{LIGHT, STAMP, TrainKind};
+use crate::doctor::{Ask, Check, Cost, Exchange, Judged, MOST_PLACES, Seen};
 
 pub(super) struct Udp;
 
@@ -31,8 +31,8 @@ impl Check for Udp {
         "reach.udp"
     }
 
-    fn most(&self) -> usize {
-        8 * (LIGHT.count + STAMP.count)
+    fn costs(&self) -> Vec<Cost> {
+        [at_places(&LIGHT), at_places(&STAMP)].concat()
     }
 
     fn asks(&self, seen: &Seen) -> Vec<Ask> {
@@ -98,6 +98,11 @@ impl Port {
             Self::Silent => "silent",
         }
     }
+}
+
+/// What it costs to send them to every port of every address.
+pub(super) fn at_places(kind: &TrainKind) -> Vec<Cost> {
+    vec![(kind.name.to_owned(), MOST_PLACES * kind.count)]
 }
 
 fn port(seen: &Seen, far: SocketAddr) -> Option<Port> {
