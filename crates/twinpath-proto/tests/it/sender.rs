@@ -8,6 +8,7 @@ mod fates;
 mod memory;
 mod negotiated;
 mod odd_replies;
+mod record_tlvs;
 mod requests;
 mod rig;
 mod sessions;

@@ -1,38 +1,36 @@
 //! Requests that a well-behaved sender does not send, and replies that no reflector of ours sends.
 
-use std::sync::Arc;
-
-use twinpath_proto::extension::{Learnt, MemberLink};
-use twinpath_proto::reflector::{Access, Ignored, ReflectorConfig, SessionReflector};
+use twinpath_proto::extension::Learnt;
+use twinpath_proto::reflector::{Access, Ignored};
 use twinpath_proto::stamp::StampKey;
-use twinpath_wire::{Dscp, Mono, Tos};
+use twinpath_wire::{Dscp, Tos};
 
 use super::hex;
-use super::rig::{MICRO_SESSION, Rig};
+use super::rig::Rig;
 use crate::stamp::known_key;
 
 /// An open request with these TLVs behind its base packet.
-fn request(tlvs: &[&[u8]]) -> Vec<u8> {
+pub(super) fn request(tlvs: &[&[u8]]) -> Vec<u8> {
     [&[0; 44], tlvs.concat().as_slice()].concat()
 }
 
 /// An HMAC TLV for these behind a packet with number 0.
-fn hmac(key: &StampKey, before: &[&[u8]]) -> Vec<u8> {
+pub(super) fn hmac(key: &StampKey, before: &[&[u8]]) -> Vec<u8> {
     let digest = key.sign(&[&[0; 4], &before.concat()]);
     [[0x80, 8, 0, 16].as_slice(), &digest].concat()
 }
 
 /// The TLVs of the reply.
-fn tlvs(rig: &mut Rig, request: &[u8]) -> Vec<u8> {
+pub(super) fn tlvs(rig: &mut Rig, request: &[u8]) -> Vec<u8> {
     let (reply, _) = rig.answer(request, request).unwrap();
     reply[44..].to_vec()
 }
 
-const COS: [u8; 8] = [0x80, 4, 0, 4, 10 << 2, 0, 0, 0];
+pub(super) const COS: [u8; 8] = [0x80, 4, 0, 4, 10 << 2, 0, 0, 0];
 const COS_ANSWERED: [u8; 8] = [0, 4, 0, 4, 10 << 2, 0, 0, 0];
 /// Replies of 200 octets, three, 1 ms apart.
-const CONTROL: [u8; 16] = [0x80, 12, 0, 12, 0, 200, 0, 3, 0, 15, 0x42, 0x40, 0, 0, 0, 0];
-const NO_REPLY: [u8; 12] = [0x80, 10, 0, 8, 0x80, 1, 0, 4, 0, 0, 0, 0];
+pub(super) const CONTROL: [u8; 16] = [0x80, 12, 0, 12, 0, 200, 0, 3, 0, 15, 0x42, 0x40, 0, 0, 0, 0];
+pub(super) const NO_REPLY: [u8; 12] = [0x80, 10, 0, 8, 0x80, 1, 0, 4, 0, 0, 0, 0];
 
 #[test]
 fn an_hmac_tlv_is_made_for_the_reply_though_what_follows_it_is_broken() {
@@ -288,21 +286,6 @@ fn a_dscp_that_is_not_allowed_is_given_only_to_what_arrived_with_it() {
 }
 
 #[test]
-fn the_first_micro_session_and_the_first_node_count() {
-    let mut rig = Rig::new();
-    rig.policy.micro_sessions = vec![MICRO_SESSION];
-    let ids = [0x80, 11, 0, 4, 0, 3, 0, 0];
-    let other = [0x80, 11, 0, 4, 0, 4, 0, 6];
-    let node = [0x80, 9, 0, 4, 192, 0, 2, 77];
-    let own = [0x80, 9, 0, 4, 192, 0, 2, 2];
-    let request = request(&[&ids, &other, &node, &own]);
-    let (reply, effects) = rig.answer(&request, &request).unwrap();
-    assert_eq!(reply[44..52], [0, 11, 0, 4, 0, 3, 0, 5]);
-    assert_eq!(reply[52..], request[52..]);
-    assert_eq!(effects.source, None);
-}
-
-#[test]
 fn a_sender_s_mac_is_told_if_it_is_a_neighbour_on_the_link_of_its_packet() {
     let ask = request(&[&[0x80, 2, 0, 16, 0, 0, 0, 0, 0x80, 1, 0, 8], &[0; 8]]);
     let mut rig = Rig::new();
@@ -346,153 +329,6 @@ fn a_reply_goes_to_no_address_that_must_not_have_one() {
     // One of the other family.
     let v6 = [[0x80, 10, 0, 20, 0x80, 2, 0, 16].as_slice(), &[0x20; 16]].concat();
     assert_eq!(tlvs(&mut rig, &request(&[&v6]))[0], 0x80);
-}
-
-#[test]
-fn a_packet_that_is_discarded_is_not_of_the_session() {
-    let mut config = ReflectorConfig::default();
-    config.extensions.micro_sessions = vec![MICRO_SESSION];
-    let mut reflector = SessionReflector::new(config);
-    reflector.set_host(Arc::default());
-    let arrival = Rig::new().arrival;
-    let counting = [0x80, 5, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
-    let mut ask = |id| {
-        let mut buffer = request(&[&[0x80, 11, 0, 4, 0, 3, 0, id], &counting]);
-        buffer[15] = 9;
-        let octets = buffer.len();
-        let now = Mono::from_ns(1_000_000_000);
-        reflector
-            .reflect(now, &mut buffer, octets, &arrival)
-            .map(|_| (buffer[3], buffer[63], buffer[67]))
-    };
-    assert_eq!(ask(5), Ok((0, 1, 1)));
-    assert_eq!(ask(6), Err(Ignored::MicroSession));
-    assert_eq!(ask(0), Ok((1, 2, 2)));
-}
-
-#[test]
-fn a_packet_that_is_discarded_does_not_move_the_mark_of_its_session() {
-    let mut config = ReflectorConfig {
-        extensions: Rig::new().allowing_control().policy,
-        ..ReflectorConfig::default()
-    };
-    config.extensions.micro_sessions = vec![MICRO_SESSION];
-    let mut reflector = SessionReflector::new(config);
-    let arrival = Rig::new().arrival;
-    let mut ask = |seq: u8, id| {
-        let mut buffer = request(&[&CONTROL, &[0x80, 11, 0, 4, 0, 3, 0, id]]);
-        (buffer[3], buffer[15]) = (seq, 9);
-        let octets = buffer.len();
-        buffer.resize(512, 0);
-        let now = Mono::from_ns(1_000_000_000);
-        let reflection = reflector.reflect(now, &mut buffer, octets, &arrival)?;
-        Ok(reflection.effects.replies.map(|replies| replies.count))
-    };
-    for (seq, id, copies) in [
-        (4, 6, Err(Ignored::MicroSession)),
-        (4, 5, Ok(Some(3))),
-        (9, 6, Err(Ignored::MicroSession)),
-        (5, 5, Ok(Some(3))),
-        (5, 5, Ok(None)),
-    ] {
-        assert_eq!(ask(seq, id), copies, "{seq}, {id}");
-    }
-}
-
-#[test]
-fn a_micro_session_needs_no_state() {
-    let mut rig = Rig::new();
-    (rig.session, rig.policy.micro_sessions) = (None, vec![MICRO_SESSION]);
-    let reply = tlvs(&mut rig, &request(&[&[0x80, 11, 0, 4, 0, 3, 0, 5]]));
-    assert_eq!(reply, [0, 11, 0, 4, 0, 3, 0, 5]);
-    let other = request(&[&[0x80, 11, 0, 4, 0, 3, 0, 6]]);
-    assert_eq!(
-        rig.answer(&other, &other).err(),
-        Some(Ignored::MicroSession)
-    );
-}
-
-#[test]
-fn micro_sessions_with_the_same_addresses_ports_and_ssid_have_numbers_of_their_own() {
-    let numbers = |is_configured: bool| {
-        let mut config = ReflectorConfig::default();
-        let links = is_configured.then_some(MICRO_SESSION);
-        config.extensions.micro_sessions.extend(links);
-        let mut reflector = SessionReflector::new(config);
-        let arrival = Rig::new().arrival;
-        let mut seq = 0_u8;
-        [3, 4, 3, 4, 4, 0, 3].map(|sender| {
-            let mut buffer = request(&[&[0x80, 11, 0, 4, 0, sender, 0, 5]]);
-            (buffer[3], seq) = (seq, seq + 1);
-            let octets = if sender == 0 { 44 } else { buffer.len() };
-            buffer.resize(112, 0);
-            let now = Mono::from_ns(1_000_000_000);
-            let reply = reflector.reflect(now, &mut buffer, octets, &arrival);
-            assert!(reply.is_ok(), "{reply:?}");
-            buffer[3]
-        })
-    };
-    assert_eq!(numbers(true), [0, 0, 1, 1, 2, 0, 2]);
-    // Without micro sessions the TLV is not used, for this either.
-    assert_eq!(numbers(false)[..5], [0, 1, 2, 3, 4]);
-}
-
-#[test]
-fn a_member_link_s_id_is_right_on_its_interface_alone() {
-    let link = |id, interface| MemberLink { id, interface };
-    let mut rig = Rig::new();
-    let mut asked = |links: &[MemberLink], arrived, asked: u8| {
-        rig.policy.micro_sessions = links.to_vec();
-        rig.arrival.interface = arrived;
-        let request = request(&[&[0x80, 11, 0, 4, 0, 3, 0, asked]]);
-        let answer = rig.answer(&request, &request).ok();
-        answer.map(|(reply, _)| (reply[44], reply[51]))
-    };
-    let both = [link(5, Some(7)), link(6, Some(8))];
-    for (arrived, id, answer) in [
-        (7, 5, Some((0, 5))),
-        (8, 6, Some((0, 6))),
-        (8, 5, None),
-        (7, 6, None),
-        (9, 5, None),
-        (7, 4, None),
-        // Not known to the sender: the link that it came by.
-        (7, 0, Some((0, 5))),
-        (8, 0, Some((0, 6))),
-        (9, 0, Some((0x80, 0))),
-    ] {
-        assert_eq!(asked(&both, arrived, id), answer, "{arrived} {id}");
-    }
-    // Numbers alone: any interface will do, and of several none is known to be meant.
-    let numbers = [link(5, None), link(6, None)];
-    for (id, answer) in [(5, Some((0, 5))), (6, Some((0, 6))), (0, Some((0x80, 0)))] {
-        assert_eq!(asked(&numbers, 7, id), answer, "{id}");
-    }
-    let mixed = [link(6, None), link(5, Some(7))];
-    assert_eq!(asked(&mixed, 7, 0), Some((0, 5)));
-    assert_eq!(asked(&mixed, 8, 0), Some((0, 6)));
-}
-
-#[test]
-fn a_request_for_a_member_link_is_for_the_socket_on_it() {
-    let link = |id, interface| MemberLink { id, interface };
-    let is_of_member = |links: &[MemberLink], no_tlv: bool, tlv: &[u8]| {
-        let mut config = ReflectorConfig::default();
-        config.extensions.micro_sessions = links.to_vec();
-        config.extensions.copies_only = no_tlv;
-        SessionReflector::new(config).is_of_member(&request(&[&COS, tlv]))
-    };
-    let micro = |id| [0x80, 11, 0, 4, 0, 3, 0, id];
-    let links = [link(5, Some(7)), link(6, None)];
-    for (id, is_of) in [(5, true), (0, true), (6, false), (9, false)] {
-        assert_eq!(is_of_member(&links, false, &micro(id)), is_of, "{id}");
-    }
-    assert!(!is_of_member(&links, true, &micro(5)));
-    assert!(!is_of_member(&links[1..], false, &micro(0)));
-    assert!(!is_of_member(&links, false, &[]));
-    assert!(!is_of_member(&links, false, &[0x80, 11, 0, 2, 0, 3]));
-    let reflector = SessionReflector::new(ReflectorConfig::default());
-    assert!(!reflector.is_of_member(&[]));
 }
 
 #[test]

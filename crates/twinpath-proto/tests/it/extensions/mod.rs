@@ -9,6 +9,7 @@ mod copies;
 mod drafts;
 mod edges;
 mod engine;
+mod micro_sessions;
 mod rig;
 
 use std::net::IpAddr;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_proto::extension::{AskedTlv, FactValue, ReplyTlvs, RequestChain};
+use twinpath_proto::extension::{AskedTlv, FactValue, RequestChain};
 use twinpath_proto::sender::{Limit, PayloadSize, SenderConfig, SessionSender, Wire};
 use twinpath_wire::{Delta, Fate, Mono, Sample, Tos};
 
@@ -11,7 +11,7 @@ use crate::stamp::{known_answers, known_key, octets};
 
 const SSID: u16 = 4242;
 
-fn chain(tlvs: &[&str]) -> RequestChain {
+pub(super) fn chain(tlvs: &[&str]) -> RequestChain {
     let asked: Vec<AskedTlv> = tlvs.iter().map(|tlv| tlv.parse().unwrap()).collect();
     RequestChain::new(&asked, Tos(0)).unwrap()
 }
@@ -165,7 +165,8 @@ pub(super) fn left(number: u32, at: Mono) -> Vec<u8> {
     [&[0, 7, 0, 16], &number[..], &ntp(wall(at)), &[2, 0, 0, 0]].concat()
 }
 
-const NOTHING_TOLD: [u8; 20] = [0, 7, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+pub(super) const NOTHING_TOLD: [u8; 20] =
+    [0, 7, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 fn t3(sample: &Sample) -> Delta {
     sample.t3.unwrap() - wall(ms(0))
@@ -361,111 +362,6 @@ fn tlvs_that_twamp_light_moved_as_padding_are_recognized() {
         assert_eq!(rig.sender.learnt().unwrap().moved, u64::from(is_seen));
         assert_eq!(rig.samples().len(), 2);
     }
-}
-
-#[test]
-fn the_tlvs_of_each_reply_come_with_its_sample_and_the_correction_of_t3_too() {
-    let mut rig = asking(&["follow-up-telemetry", "cos"], 4);
-    rig.send_count(3);
-    let cos = octets("000400042e900000");
-    let first = [&NOTHING_TOLD[..], &cos].concat();
-    let replies = [
-        reply(&rig, 0, [ms(210), ms(211)], &first),
-        reply(&rig, 1, [ms(212), ms(213)], &left(0, us(211_004))),
-        // Padding is not kept.
-        reply(
-            &rig,
-            2,
-            [ms(214), ms(215)],
-            &[&left(1, us(213_005))[..], &[0, 1, 0, 2, 9, 9]].concat(),
-        ),
-    ];
-    for (octets, at) in replies.iter().zip([220, 230, 240]) {
-        handle(&mut rig, octets, ms(at));
-    }
-    let copy = reply(&rig, 2, [ms(214), ms(215)], &[]);
-    handle(&mut rig, &copy, ms(241));
-    rig.sender.set_expects_tx_stamps(false);
-    let mut told = Vec::new();
-    while let Some(sample) = rig.sender.poll_sample() {
-        let tlvs = rig.sender.take_reply_tlvs(sample.seq);
-        told.push((sample.seq, sample.fate, tlvs));
-    }
-    let known = |seq, octets: &[u8], later: Option<i64>| {
-        ReplyTlvs::from_record(seq, octets.to_vec(), later.map(Delta::from_ns))
-    };
-    let expected = [
-        (0, Fate::Received, known(0, &first, Some(4_000))),
-        (
-            1,
-            Fate::Received,
-            known(1, &left(0, us(211_004)), Some(5_000)),
-        ),
-        (2, Fate::Received, known(2, &left(1, us(213_005)), None)),
-        (2, Fate::Duplicate, None),
-    ];
-    assert_eq!(told, expected);
-    let facts = told[0].2.as_ref().unwrap().facts();
-    let number = FactValue::Number;
-    assert_eq!(
-        facts,
-        [
-            (
-                "follow-up-telemetry",
-                vec![("correction_ns", number(4_000))]
-            ),
-            (
-                "cos",
-                vec![
-                    ("dscp_asked", number(11)),
-                    ("dscp_arrived", number(41)),
-                    ("ecn_arrived", number(0)),
-                    ("refused", FactValue::Flag(false)),
-                ]
-            ),
-        ]
-    );
-    let facts = told[1].2.as_ref().unwrap().facts();
-    let expected = vec![
-        ("previous_reply", number(0)),
-        ("correction_ns", number(5_000)),
-    ];
-    assert_eq!(facts, [("follow-up-telemetry", expected)]);
-}
-
-#[test]
-fn records_have_whole_tlvs_within_their_bound_and_say_what_was_not_processed() {
-    let cos = octets("000400042e900000");
-    let long = [&[0, 2, 2, 0][..], &[7; 512], &cos].concat();
-    // What does not fit ends it: later ones would seem to be all.
-    assert_eq!(ReplyTlvs::of(0, &long), None);
-    let both = [&cos[..], &long].concat();
-    assert_eq!(ReplyTlvs::of(0, &both).unwrap().octets(), cos);
-    assert_eq!(ReplyTlvs::of(0, &[]), None);
-    let chain = octets("8004000400000000400500010000050000");
-    let kept = ReplyTlvs::of(3, &chain).unwrap();
-    let flag = |name| vec![(name, FactValue::Flag(name == "malformed"))];
-    let expected = [
-        ("cos", flag("processed")),
-        ("direct-measurement", flag("malformed")),
-    ];
-    assert_eq!(kept.facts(), expected);
-    let counts = octets("0005000c000000090000000800000007");
-    let facts = ReplyTlvs::of(3, &counts).unwrap().facts();
-    let number = FactValue::Number;
-    let counts = vec![
-        ("sent", number(9)),
-        ("far_received", number(8)),
-        ("far_sent", number(7)),
-    ];
-    assert_eq!(facts, [("direct-measurement", counts)]);
-    // A reply without the HMAC that must be there teaches nothing.
-    let mut rig = asking(&["cos", "hmac"], 2);
-    rig.send_count(1);
-    let octets = reply(&rig, 0, [ms(10), ms(11)], &cos);
-    handle(&mut rig, &octets, ms(20));
-    assert_eq!(rig.samples().len(), 1);
-    assert_eq!(rig.sender.take_reply_tlvs(0), None);
 }
 
 #[test]
