@@ -112,9 +112,13 @@ impl Answer {
 /// The way that a reply's TLVs promise could not be had: they have U, and the HMAC TLV its new digest (row
 /// SL-29).
 pub(crate) fn withdraw_way(reply: &mut [u8], base: usize, key: Option<&StampKey>) {
-    rewrite(reply, base, key, |TlvMut { header, .. }| {
+    rewrite(reply, base, key, |TlvMut { header, value }| {
         if let TlvType::DESTINATION_NODE_ADDRESS | TlvType::RETURN_PATH = header.kind {
             header.flags = TlvFlags::UNRECOGNIZED;
+        }
+        if header.kind == TlvType::RETURN_PATH {
+            // It was used, so all of its sub-TLVs are well-formed.
+            sub_tlv::each(value, |_| sub_tlv::Sub::NotUsed);
         }
     });
 }

@@ -196,7 +196,7 @@ fn segment_list(text: &str) -> Option<Vec<u8>> {
 fn may_visit(exchange: &Exchange<'_>, segments: &Segments) -> bool {
     let mut sids = segments.sids().iter();
     exchange.arrival.from.is_ipv6()
-        && !exchange.request.asks_replies
+        && !(exchange.request.asks_replies && exchange.allows_control())
         && sids.all(|sid| !sid.is_multicast() && exchange.policy.segments.permits((*sid).into()))
 }
 

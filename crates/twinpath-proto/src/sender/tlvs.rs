@@ -219,22 +219,25 @@ impl SessionSender {
         let knows_tlvs = reply.head.ssid.get() == self.config.wire.format.ssid().unwrap_or(0);
         let chain = octets.get(base..).filter(|_| knows_tlvs);
         tlvs.learnt.moved += u64::from(!self.guard.is_secured() && tlvs.are_moved(octets));
+        let (chain, number) = (chain.unwrap_or_default(), number.to_be_bytes());
+        // A reply that is discarded teaches nothing.
+        if tlvs.micro_session.is_some() {
+            let told = Learnt::observe(chain, number, tlvs.key.as_ref());
+            if !tlvs.is_of_micro_session(told.micro_session) {
+                self.counters.anomalies.micro_session += 1;
+                return None;
+            }
+        }
         let key = tlvs.key.as_ref();
         let unverified = tlvs.learnt.unverified;
-        let observation =
-            tlvs.learnt
-                .read(chain.unwrap_or_default(), number.to_be_bytes(), seq, key);
-        if !tlvs.is_of_micro_session(observation.micro_session) {
-            self.counters.anomalies.micro_session += 1;
-            return None;
-        }
+        let observation = tlvs.learnt.read(chain, number, seq, key);
         if let Some(report) = &mut tlvs.report
             && tlvs.learnt.processed(TlvType::ACCESS_REPORT) > 0
         {
             report.end();
         }
         if tlvs.learnt.unverified == unverified {
-            tlvs.record(ReplyTlvs::of(seq, chain.unwrap_or_default()));
+            tlvs.record(ReplyTlvs::of(seq, chain));
         }
         Some(Taught {
             observation,

@@ -116,7 +116,7 @@ impl Deadline {
         }
     }
 
-    /// Makes sure that there is time for these sessions, and ends them when there is none left.
+    /// Makes sure that there is time for these sessions, and ends them when their time is over.
     ///
     /// # Errors
     /// They take longer, or do not end.

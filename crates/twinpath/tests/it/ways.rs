@@ -313,7 +313,7 @@ fn a_reply_that_cannot_leave_by_its_link_takes_the_ordinary_way_and_says_so() {
         let seen = ask(&hosts, "fd98::1", far, "800a00088001000400000001");
         assert_eq!(
             seen,
-            format!("fd98::1 v0 {far} 800a00080001000400000001"),
+            format!("fd98::1 v0 {far} 800a00088001000400000001"),
             "{options}"
         );
         assert_eq!(last_words(responder)["ways_refused"], 1);

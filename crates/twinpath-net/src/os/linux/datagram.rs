@@ -39,7 +39,7 @@ impl Headers {
         }
         let sum = pseudo(from.0, to.ip(), udp_octets).add(&udp).add(payload);
         udp[6..].copy_from_slice(&match sum.checksum() {
-            // 0 says that there is none.
+            // 0 stands for no checksum.
             0 => [0xff; 2],
             checksum => checksum.to_be_bytes(),
         });

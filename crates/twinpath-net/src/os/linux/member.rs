@@ -58,7 +58,7 @@ pub(super) struct Member {
     /// The far end, of which the kernel knows the MAC address; `None`: a neighbour's is that of its frames.
     far: Option<IpAddr>,
     next_look: AtomicU64,
-    /// The UDP socket that has the port and is told of ICMP errors, unless another owner keeps it.
+    /// The UDP socket that has the port and gets ICMP errors, unless another owner keeps it.
     port: Option<Arc<TestSocket>>,
 }
 

@@ -464,7 +464,8 @@ fn replies_that_cannot_go_their_way_all_go_the_ordinary_one() {
     far.reflector
         .add_copies(START, &reflection, &reply, &far.arrival, SOCKET);
     let copy = far.copy(START + MS).unwrap();
-    assert_eq!([copy[44], copy[60]], [0, 0x80]);
+    // U in the TLV and in its sub-TLV, as where it was refused at once.
+    assert_eq!([copy[44], copy[60], copy[64]], [0, 0x80, 0x80]);
     assert_eq!(copy[44..], reply[44..]);
 }
 

@@ -103,6 +103,16 @@ fn a_segment_list_and_a_return_address_are_used_together_or_not_at_all() {
         assert_eq!(effects.over_segments, is_used);
         assert_eq!(effects.destination.is_some(), is_used);
     }
+    // A type 12 that is not enabled is as an unknown one; of several replies none visits segments.
+    let with_control = request(&[&[0x80, 10, 0, 36], &list, &CONTROL]);
+    let (_, effects) = rig.answer(&with_control, &with_control).unwrap();
+    assert!(effects.over_segments);
+    let mut multiplied = Rig::new().over_ipv6().allowing_control();
+    multiplied.policy.segments = rig.policy.segments.clone();
+    let control = multiplied.policy.control.as_mut().unwrap();
+    control.allow = Access::only(&["::/0".parse().unwrap()]);
+    let (_, effects) = multiplied.answer(&with_control, &with_control).unwrap();
+    assert!(!effects.over_segments);
     // Another network's segment; more of them than are taken; over IPv4.
     let foreign = [&[0x80, 4, 0, 32][..], &sid(10), &[0xfd; 16]].concat();
     let long = [&[0x80, 4, 0, 176][..], &sid(10).repeat(11)].concat();

@@ -138,6 +138,8 @@ fn replies_of_another_micro_session_are_not_measured() {
             assert_eq!(rig.samples().len(), usize::from(accepted), "{verdict}");
             let discarded = rig.sender.counters().anomalies.micro_session;
             assert_eq!(discarded, u64::from(!accepted), "{verdict}");
+            let taught = rig.sender.learnt().unwrap().replies;
+            assert_eq!(taught, 1 + u64::from(accepted), "{verdict}");
         }
     }
 }

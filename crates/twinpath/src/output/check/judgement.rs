@@ -238,7 +238,7 @@ fn silence(finding: &Finding) -> Option<String> {
     (is_of_silence && finding.is_warning()).then(|| finding.key().replace('-', " "))
 }
 
-/// A figure's value, or why there is none.
+/// A figure's value, or why it is not known.
 #[expect(
     clippy::cast_precision_loss,
     reason = "no figure of a run of seconds is that large"

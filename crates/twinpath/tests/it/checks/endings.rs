@@ -7,7 +7,7 @@ fn the_deadline_ends_a_check_whatever_it_waits_for() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let deaf = listener.local_addr().unwrap();
     let begun = Instant::now();
-    // A server that greets nobody.
+    // A server that sends no greeting.
     if cfg!(feature = "control") {
         let (text, _) = checked(&format!("{deaf} --control -c 2 --deadline 2"), "UNKNOWN");
         assert!(
