@@ -105,6 +105,8 @@ pub struct RecvBatch {
     pub(crate) slots: Slots,
     pub(crate) received: Box<[usize]>,
     pub(crate) arrivals: Box<[Arrival]>,
+    /// Slots whose datagrams came in fragments, and octets of the largest fragment.
+    pub(crate) fragmented: Vec<(usize, u32)>,
     #[cfg(linux_sockets)]
     pub(crate) headers: Headers,
 }
@@ -134,7 +136,16 @@ impl RecvBatch {
             slots: Slots::new(slots, slot_octets),
             received: vec![0; slots].into_boxed_slice(),
             arrivals: vec![NOTHING; slots].into_boxed_slice(),
+            fragmented: Vec::new(),
         }
+    }
+
+    /// Octets of the largest fragment, with its IP header, that the `index`th datagram of the last call came
+    /// in. `None`: it came whole, or the socket does not report it
+    /// ([`report_fragments`](crate::TestSocket::report_fragments)).
+    pub fn fragment_octets(&self, index: usize) -> Option<u32> {
+        let mut fragmented = self.fragmented.iter();
+        fragmented.find_map(|(slot, octets)| (*slot == index).then_some(*octets))
     }
 
     /// The most datagrams received at once.

@@ -310,6 +310,18 @@ impl TestSocket {
         }
     }
 
+    /// Reports of each datagram whether it came in fragments ([`RecvBatch::fragment_octets`]).
+    ///
+    /// # Errors
+    /// The system's error, if it does not support it.
+    pub fn report_fragments(&self) -> io::Result<()> {
+        match &self.inner {
+            #[cfg(linux_sockets)]
+            Inner::Stamped(socket) => socket.report_fragments(),
+            Inner::Plain(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     /// Takes events from the error queue, transmit timestamps and ICMP errors, by one system call: at
     /// most [`EVENTS_AT_ONCE`]. Returns how many there were.
     pub fn take_events(&self, tell: &mut dyn FnMut(QueueEvent)) -> usize {

@@ -79,6 +79,9 @@ pub struct Reply {
     pub ttl: Option<u8>,
     /// ToS or Traffic Class octet on arrival.
     pub tos: Option<Tos>,
+    /// Octets of the largest fragment that it came in, with its IP header; `None`: it came whole, or the
+    /// system does not say.
+    pub fragment_octets: Option<u32>,
 }
 
 /// An ICMP error about a packet of a train.
@@ -114,9 +117,12 @@ pub fn run_trains(
         let mut options = SocketOptions::sender(SocketAddr::new(any, 0), train.far);
         options.path = train.path.clone();
         match TestSocket::open(&options) {
-            Ok(socket) => set
-                .insert(place, socket)
-                .map_err(StartError::system("a descriptor to wait by"))?,
+            Ok(socket) => {
+                // Where it is not supported, replies seem to come whole.
+                let _unsupported = socket.report_fragments();
+                set.insert(place, socket)
+                    .map_err(StartError::system("a descriptor to wait by"))?;
+            }
             Err(error) => running.failed = Some(error),
         }
     }
@@ -195,6 +201,7 @@ impl Running {
         // An error that is pending there comes by the error queue too.
         while let Ok(count @ 1..) = socket.receive(batch) {
             for slot in 0..count {
+                let fragment_octets = batch.fragment_octets(slot);
                 if let Some((octets, received, arrival)) = batch.packet(slot)
                     && let Some(octets) = octets.get(..received)
                 {
@@ -208,6 +215,7 @@ impl Running {
                         octets: octets.to_vec(),
                         ttl: arrival.ttl,
                         tos: arrival.tos,
+                        fragment_octets,
                     });
                 }
             }

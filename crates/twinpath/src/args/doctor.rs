@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::{FarEnd, LogOptions};
+use super::value::quantity;
+use super::{Advice, FarEnd, LogOptions};
 
 /// `twinpath doctor`.
 #[derive(Debug, Args)]
@@ -11,6 +12,7 @@ Examples:
   twinpath doctor r1                what r1 speaks, and what is wrong with it
   twinpath doctor 192.0.2.1:50000   a reflector on a port of its own
   twinpath doctor r1 --dry-run      what would be sent, without sending it
+  twinpath doctor r1 --stress 20000 and the rate that it answers, up to 20000 packets a second
 
 Exit status: 0 something answers and no check failed, 1 nothing answers, 2 bad usage,
 3 a check failed")]
@@ -31,6 +33,11 @@ pub(crate) struct DoctorArgs {
     #[arg(short = '6', long)]
     pub(crate) ipv6: bool,
 
+    /// Also find the rate from which the far end drops packets or answers late, up to this many packets a
+    /// second: steps of two seconds, whose rate doubles until one has losses twice
+    #[arg(long, value_name = "RATE", value_parser = stress_pps)]
+    pub(crate) stress: Option<u32>,
+
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -41,4 +48,9 @@ pub(crate) struct DoctorArgs {
 
     #[command(flatten)]
     pub(crate) log: LogOptions,
+}
+
+/// More is no test of a reflector, but of the path.
+fn stress_pps(text: &str) -> Result<u32, Advice> {
+    quantity::number(text, 1..=1_000_000)
 }

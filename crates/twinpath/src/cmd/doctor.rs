@@ -6,11 +6,12 @@ use tracing::Level;
 
 use super::unwritten;
 use crate::args::DoctorArgs;
+use crate::doctor::stress::{self, Stress};
 use crate::doctor::{CHECKS, Network, Seen, examine, verdict};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::style::Style;
-use crate::output::{doctor, stdout};
+use crate::output::{doctor, print_to_stderr, stdout};
 use crate::plan;
 use crate::signals::Signals;
 
@@ -20,12 +21,20 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     let far = plan::doctor(args, &plan::system_lookup)?;
     let mut out = stdout();
     if args.dry_run {
-        let written = doctor::dry_run(CHECKS, &far, args.json, &mut out);
+        let stress = args.stress.map(Stress::up_to);
+        let written = doctor::dry_run(CHECKS, &far, stress, args.json, &mut out);
         return written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done));
     }
     let mut seen = Seen::new(far);
     let stopped = || signals.stop_requested();
-    let checks = examine(CHECKS, &mut seen, &mut Network { stopped: &stopped });
+    let mut network = Network { stopped: &stopped };
+    if let Some(top_pps) = args.stress
+        && !args.log.quiet
+    {
+        print_to_stderr(&doctor::announced(Stress::up_to(top_pps)));
+    }
+    let mut checks = examine(CHECKS, &mut seen, &mut network);
+    checks.push(stress::run(args.stress, &seen, &mut network));
     let verdict = verdict(&seen, &checks);
     let written = if args.json {
         doctor::json(&seen, &checks, &verdict, &mut out)

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
-use twinpath_runtime::probe::{ConnectSeen, PingSeen, TrainSeen};
+use twinpath_runtime::probe::{ConnectSeen, HostSeen, Load, LoadSeen, PingSeen, TrainSeen};
+use twinpath_wire::{Tos, Wall};
 
+use super::ladder::Ladder;
 use super::train::TrainKind;
 
 /// A question.
@@ -15,6 +17,12 @@ pub(crate) enum Ask {
     Connect(SocketAddr),
     /// Datagrams.
     Train(SocketAddr, &'static TrainKind),
+    /// Datagrams of several sizes.
+    Ladder(SocketAddr, Ladder),
+    /// Packets at a steady rate.
+    Load(SocketAddr, Load),
+    /// What this host has towards there: nothing is sent.
+    Host(SocketAddr),
 }
 
 /// Its answer.
@@ -24,7 +32,11 @@ pub(crate) enum Answer {
     Ping(PingSeen),
     /// To [`Ask::Connect`].
     Connect(ConnectSeen),
-    /// To [`Ask::Train`]: the requests, and what came of them; `Err`: no socket, and why.
+    /// To [`Ask::Host`].
+    Host(HostSeen),
+    /// To [`Ask::Load`]; `Err`: nothing was sent, and why.
+    Load(Result<LoadSeen, String>),
+    /// To [`Ask::Train`] and [`Ask::Ladder`]: the requests, and what came of them; `Err`: no socket, and why.
     Train(Vec<Vec<u8>>, Result<TrainSeen, String>),
 }
 
@@ -35,6 +47,9 @@ impl Ask {
             Self::Ping(_) => "icmp".to_owned(),
             Self::Connect(far) => format!("tcp-{}", far.port()),
             Self::Train(_, kind) => kind.name.to_owned(),
+            Self::Ladder(_, ladder) => ladder.name().to_owned(),
+            Self::Load(..) => "load".to_owned(),
+            Self::Host(_) => "host".to_owned(),
         }
     }
 
@@ -43,6 +58,18 @@ impl Ask {
         match self {
             Self::Ping(_) | Self::Connect(_) => 1,
             Self::Train(_, kind) => kind.count,
+            Self::Ladder(_, ladder) => ladder.count(),
+            Self::Load(_, load) => usize::try_from(load.packets).unwrap_or(usize::MAX),
+            Self::Host(_) => 0,
+        }
+    }
+
+    /// The datagram with this number and this time, and its ToS octet; `None`: it sends none.
+    pub(crate) fn packet(&self, far: SocketAddr, number: u32, now: Wall) -> Option<(Vec<u8>, Tos)> {
+        match self {
+            Self::Train(_, kind) => Some((kind.packet)(far, number, now)),
+            Self::Ladder(_, ladder) => Some((ladder.packet(far, number, now), Tos(0))),
+            Self::Ping(_) | Self::Connect(_) | Self::Load(..) | Self::Host(_) => None,
         }
     }
 }

@@ -1,28 +1,37 @@
 //! Far ends in memory: one that does all as the standards demand, and any that errs in a defined way.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use twinpath_proto::extension::{Host, SyncSource};
 use twinpath_proto::reflector::{ReflectorConfig, SessionReflector};
+use twinpath_report::ClockState;
+use twinpath_runtime::SendError;
 use twinpath_runtime::probe::{
-    ConnectSeen, Connection, Departure, IcmpKind, PingSeen, Refusal, Reply, TrainSeen,
+    ConnectSeen, Connection, Departure, HostSeen, IcmpKind, Load, LoadSeen, PingSeen, Refusal,
+    Reply, TrainSeen,
 };
 use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Stamp, TimeFormat, Tos, Wall};
 
-use super::train::TrainKind;
 use super::{Answer, Ask, World};
 
-/// When the first packet of each train leaves.
+/// When the first train begins.
 const START: Wall = Wall::from_unix_ns(1_795_392_000_000_000_000);
 /// Each way takes so long.
 const WAY: Duration = Duration::from_millis(5);
 /// And the reflector needs so much.
 const RESIDENCE: Duration = Duration::from_micros(20);
+/// From the beginning of a train to that of the next.
+const BETWEEN: Duration = Duration::from_secs(1);
 /// Routers on each way.
 const HOPS: u8 = 3;
 
 /// What becomes of a request at a far end: the replies, ready but for the way back.
 pub(super) type Answering = Box<dyn FnMut(&Request<'_>, Vec<Sent>) -> Vec<Sent>>;
+
+/// What comes of a load.
+pub(super) type Loaded = Box<dyn FnMut(&Load) -> LoadSeen>;
 
 /// A request on arrival.
 pub(super) struct Request<'a> {
@@ -56,19 +65,93 @@ pub(super) struct FakeFar {
     pub(super) errs: Answering,
     /// Packets and connections so far.
     pub(super) asked: usize,
+    /// What comes of a load.
+    pub(super) loaded: Loaded,
+    /// Sizes that pass.
+    pub(super) link: Link,
+    /// When the next train begins.
+    pub(super) now: Wall,
+}
+
+/// Sizes of IP packets that pass, in octets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    /// This host's interface.
+    pub(super) interface: usize,
+    /// The narrowest link of the way out, and that of the way back.
+    pub(super) out: usize,
+    pub(super) back: usize,
+    /// A router of the way out reports what is too big.
+    pub(super) is_reported: bool,
+    /// Too large replies come in fragments; else they are lost.
+    pub(super) fragments_back: bool,
+    /// Fragments of requests pass.
+    pub(super) fragments_out: bool,
+}
+
+impl Link {
+    pub(super) const USUAL: Self = Self {
+        interface: 1_500,
+        out: 1_500,
+        back: 1_500,
+        is_reported: true,
+        fragments_back: true,
+        fragments_out: true,
+    };
+
+    /// Whether a request of this size arrives.
+    fn lets_out(self, size: usize, is_whole: bool, seen: &mut TrainSeen) -> bool {
+        if size <= self.interface.min(self.out) {
+            return true;
+        }
+        if !is_whole {
+            return self.fragments_out;
+        }
+        if size <= self.interface && self.is_reported {
+            let kind = IcmpKind::TooBig {
+                mtu: u32::try_from(self.out).unwrap(),
+            };
+            let from = Some("198.51.100.254".parse().unwrap());
+            seen.refusals.push(Refusal { kind, from });
+        }
+        false
+    }
+
+    /// A reply as it arrives, if it does.
+    fn back(self, far: SocketAddr, reply: Sent, at: Wall) -> Option<Reply> {
+        let size = reply.octets.len() + super::ladder::headers(far);
+        let is_larger = size > self.back;
+        (self.fragments_back || !is_larger).then(|| Reply {
+            at: stamp(at),
+            from: reply.from,
+            octets: reply.octets,
+            ttl: Some(reply.ttl - HOPS),
+            tos: Some(reply.tos),
+            fragment_octets: is_larger.then(|| u32::try_from(self.back).unwrap()),
+        })
+    }
 }
 
 impl FakeFar {
+    /// When its first train begins, as an NTP timestamp.
+    pub(super) const BEGINNING: u64 = (1_795_392_000 + 2_208_988_800) << 32;
+
     /// One that does all as the standards demand.
     pub(super) fn honest() -> Self {
+        let mut reflector = SessionReflector::new(ReflectorConfig::default());
+        let host = Host::new([], Vec::new(), [], SyncSource::Ntp);
+        reflector.set_host(Arc::new(host));
         Self {
             ping: PingSeen::Answered(WAY * 2),
             tcp: Vec::new(),
             ports: vec![862],
             closed: Some(IcmpKind::PortUnreachable),
-            reflector: SessionReflector::new(ReflectorConfig::default()),
+            reflector,
             errs: Box::new(|_, replies| replies),
             asked: 0,
+            loaded: Box::new(|_| LoadSeen::default()),
+            link: Link::USUAL,
+            now: START,
         }
     }
 
@@ -90,28 +173,41 @@ impl FakeFar {
         })
     }
 
-    fn train(&mut self, far: SocketAddr, kind: &'static TrainKind) -> Answer {
+    fn train(&mut self, far: SocketAddr, ask: &Ask) -> Answer {
+        let interval = match ask {
+            Ask::Train(_, kind) => kind.interval,
+            Ask::Ping(_) | Ask::Connect(_) | Ask::Ladder(..) | Ask::Load(..) | Ask::Host(_) => {
+                super::ladder::INTERVAL
+            }
+        };
         let mut requests = Vec::new();
         let mut seen = TrainSeen::default();
-        for number in 0..u32::try_from(kind.count).unwrap() {
-            let at = START + Delta::from_duration(kind.interval * number);
-            let (octets, tos) = (kind.packet)(far, number, at);
-            seen.departures.push(Departure::Left(stamp(at)));
-            if self.ports.contains(&far.port()) {
-                let replies = self.replies(far, &octets, tos, at + Delta::from_duration(WAY));
-                seen.replies.extend(replies.into_iter().map(|reply| Reply {
-                    at: stamp(at + Delta::from_duration(WAY * 2 + RESIDENCE + reply.late)),
-                    from: reply.from,
-                    octets: reply.octets,
-                    ttl: Some(reply.ttl - HOPS),
-                    tos: Some(reply.tos),
-                }));
-            } else if let Some(kind) = self.closed {
-                let from = Some(far.ip());
-                seen.refusals.push(Refusal { kind, from });
+        for number in 0..u32::try_from(ask.packets()).unwrap() {
+            let at = self.now + Delta::from_duration(interval * number);
+            let (octets, tos) = ask.packet(far, number, at).unwrap();
+            let size = octets.len() + super::ladder::headers(far);
+            let is_whole = matches!(ask, Ask::Ladder(_, ladder) if ladder.is_whole);
+            seen.departures
+                .push(if size > self.link.interface && is_whole {
+                    Departure::Failed(SendError::TooLarge)
+                } else {
+                    Departure::Left(stamp(at))
+                });
+            if self.link.lets_out(size, is_whole, &mut seen) {
+                if self.ports.contains(&far.port()) {
+                    let replies = self.replies(far, &octets, tos, at + Delta::from_duration(WAY));
+                    for reply in replies {
+                        let arrival = at + Delta::from_duration(WAY * 2 + RESIDENCE + reply.late);
+                        seen.replies.extend(self.link.back(far, reply, arrival));
+                    }
+                } else if let Some(kind) = self.closed {
+                    let from = Some(far.ip());
+                    seen.refusals.push(Refusal { kind, from });
+                }
             }
             requests.push(octets);
         }
+        self.now = self.now + Delta::from_duration(BETWEEN);
         Answer::Train(requests, Ok(seen))
     }
 
@@ -179,7 +275,15 @@ impl World for FakeFar {
                         connection: known.map_or(Connection::Refused, |(_, seen)| seen.clone()),
                     })
                 }
-                Ask::Train(far, kind) => self.train(*far, kind),
+                Ask::Host(_) => Answer::Host(HostSeen {
+                    interface_mtu: u32::try_from(self.link.interface).ok(),
+                    clock: ClockState {
+                        synchronized: true,
+                        error_ns: Some(1_000_000),
+                    },
+                }),
+                Ask::Load(_, load) => Answer::Load(Ok((self.loaded)(load))),
+                Ask::Train(far, _) | Ask::Ladder(far, _) => self.train(*far, ask),
             }
         });
         answers.collect()

@@ -8,8 +8,10 @@ mod ask;
 mod checks;
 #[cfg(test)]
 mod fakes;
+mod ladder;
 mod network;
 mod seen;
+pub(crate) mod stress;
 mod train;
 mod verdict;
 
@@ -21,7 +23,7 @@ use serde_json::{Map, Value};
 pub(crate) use ask::{Answer, Ask};
 pub(crate) use checks::CHECKS;
 pub(crate) use network::Network;
-pub(crate) use seen::{Exchange, FarEndPlan, MOST_ADDRESSES, MOST_PLACES, Seen};
+pub(crate) use seen::{Exchange, FarEndPlan, MOST_ADDRESSES, MOST_PLACES, RoundTrip, Seen};
 pub(crate) use verdict::{Verdict, verdict};
 
 /// Something that is found out about a far end.

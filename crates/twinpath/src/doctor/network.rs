@@ -6,7 +6,7 @@ use std::time::Duration;
 use twinpath_runtime::probe::{self, Train, TrainPacket};
 use twinpath_runtime::wall;
 
-use super::{Answer, Ask, World};
+use super::{Answer, Ask, World, ladder};
 
 /// How long a far end has to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -24,11 +24,13 @@ impl World for Network<'_> {
         }
         let pings = list(asks, |ask| match ask {
             Ask::Ping(far) => Some(*far),
-            Ask::Connect(_) | Ask::Train(..) => None,
+            Ask::Connect(_) | Ask::Train(..) | Ask::Ladder(..) | Ask::Load(..) | Ask::Host(_) => {
+                None
+            }
         });
         let connects = list(asks, |ask| match ask {
             Ask::Connect(far) => Some(*far),
-            Ask::Ping(_) | Ask::Train(..) => None,
+            Ask::Ping(_) | Ask::Train(..) | Ask::Ladder(..) | Ask::Load(..) | Ask::Host(_) => None,
         });
         let trains: Vec<Train> = asks.iter().filter_map(train).collect();
         // Side by side: what is silent costs the wait once.
@@ -52,7 +54,12 @@ impl World for Network<'_> {
             Some(match ask {
                 Ask::Ping(_) => Answer::Ping(pings.next()?),
                 Ask::Connect(_) => Answer::Connect(connects.next()?),
-                Ask::Train(..) => {
+                Ask::Host(far) => Answer::Host(probe::host(*far)),
+                Ask::Load(far, load) => {
+                    let seen = probe::load(*far, load, self.stopped);
+                    Answer::Load(seen.map_err(|error| error.to_string()))
+                }
+                Ask::Train(..) | Ask::Ladder(..) => {
                     let requests = trains.next()?.packets.into_iter();
                     let requests = requests.map(|packet| packet.octets).collect();
                     Answer::Train(requests, seen.next()?.map_err(|error| error.to_string()))
@@ -68,19 +75,26 @@ fn list(asks: &[Ask], of: impl Fn(&Ask) -> Option<SocketAddr>) -> Vec<SocketAddr
 }
 
 fn train(ask: &Ask) -> Option<Train> {
-    let Ask::Train(far, kind) = ask else {
-        return None;
+    let (far, count) = match ask {
+        Ask::Train(far, _) | Ask::Ladder(far, _) => (*far, ask.packets()),
+        Ask::Ping(_) | Ask::Connect(_) | Ask::Load(..) | Ask::Host(_) => return None,
     };
-    let count = u32::try_from(kind.count).unwrap_or(u32::MAX);
-    let packets = (0..count).map(|number| {
-        let (octets, tos) = (kind.packet)(*far, number, wall());
-        TrainPacket { octets, tos }
-    });
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    let packet = |number| {
+        let (octets, tos) = ask.packet(far, number, wall())?;
+        Some(TrainPacket { octets, tos })
+    };
+    let packets = (0..count).filter_map(packet).collect();
+    let (path, interval, patience) = match ask {
+        Ask::Ladder(_, ladder) => (ladder.path(), ladder::INTERVAL, ladder.patience()),
+        Ask::Train(_, kind) => ((kind.path)(), kind.interval, PATIENCE),
+        Ask::Ping(_) | Ask::Connect(_) | Ask::Load(..) | Ask::Host(_) => return None,
+    };
     Some(Train {
-        far: *far,
-        path: (kind.path)(),
-        packets: packets.collect(),
-        interval: kind.interval,
-        patience: PATIENCE,
+        far,
+        path,
+        packets,
+        interval,
+        patience,
     })
 }

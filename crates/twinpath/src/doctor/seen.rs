@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
-use twinpath_runtime::probe::{ConnectSeen, Departure, PingSeen, Reply, TrainSeen};
+use twinpath_runtime::probe::{ConnectSeen, Departure, HostSeen, PingSeen, Reply, TrainSeen};
 use twinpath_wire::{LIGHT_PORT, ReplyHead, ReplyTimes, TWAMP_TEST_PORT, Wall, WireTime};
 
 use super::ask::{Answer, Ask};
+use super::ladder::Ladder;
 use super::train::{self, TrainKind};
 
 /// TAI - UTC in seconds, since 2017.
@@ -120,6 +121,70 @@ impl Seen {
                 }
                 _ => None,
             })
+    }
+
+    /// What this host has towards `far`; `None`: it was not asked.
+    pub(crate) fn host(&self, far: SocketAddr) -> Option<HostSeen> {
+        self.answers
+            .iter()
+            .find_map(|(ask, answer)| match (ask, answer) {
+                (Ask::Host(asked), Answer::Host(seen)) if *asked == far => Some(*seen),
+                _ => None,
+            })
+    }
+
+    /// What came of ladders to `far`, in their order.
+    pub(crate) fn ladders(
+        &self,
+        far: SocketAddr,
+    ) -> impl Iterator<Item = (&Ladder, Exchange<'_>)> + '_ {
+        self.answers
+            .iter()
+            .filter_map(move |(ask, answer)| match (ask, answer) {
+                (Ask::Ladder(to, ladder), Answer::Train(requests, Ok(seen))) if *to == far => {
+                    Some((
+                        ladder,
+                        Exchange {
+                            far,
+                            requests,
+                            seen,
+                        },
+                    ))
+                }
+                _ => None,
+            })
+    }
+
+    /// All round trips with the subject, by their departures.
+    pub(crate) fn round_trips(&self) -> Vec<RoundTrip<'_>> {
+        let Some(subject) = self.subject() else {
+            return Vec::new();
+        };
+        let all = self.answers.iter().filter_map(|(ask, answer)| {
+            let (Ask::Train(far, _) | Ask::Ladder(far, _), Answer::Train(requests, Ok(seen))) =
+                (ask, answer)
+            else {
+                return None;
+            };
+            let far = *far;
+            (far == subject).then_some(Exchange {
+                far,
+                requests,
+                seen,
+            })
+        });
+        let mut trips: Vec<_> = all.flat_map(|exchange| exchange.round_trips()).collect();
+        trips.sort_by_key(|trip| trip.t1);
+        trips
+    }
+
+    /// How long replies of the subject are worth waiting for once it is known, in milliseconds: several
+    /// round trips, and a second at most.
+    pub(crate) fn patience_ms(&self) -> u16 {
+        let trips = self.round_trips();
+        let longest = trips.iter().map(|trip| (trip.t4 - trip.t1).ns()).max();
+        let ms = longest.unwrap_or(i64::MAX) / 1_000_000;
+        u16::try_from(ms.saturating_mul(4).saturating_add(250).min(1_000)).unwrap_or(1_000)
     }
 
     /// Where something reflects test packets, of all places the best: what is examined further.

@@ -7,6 +7,7 @@ use super::*;
 use crate::failure::Exit;
 
 mod errors;
+mod sizes;
 
 const FAR: &str = "203.0.113.7:0";
 
@@ -52,7 +53,8 @@ fn nothing_is_wrong_with_a_far_end_that_does_all_as_it_must() {
     let (checks, verdict) = examined(FakeFar::honest(), None);
     assert_eq!(with(&checks, Status::Fail), [""; 0]);
     assert_eq!(with(&checks, Status::Warn), [""; 0]);
-    assert_eq!(with(&checks, Status::Unknown), [""; 0]);
+    // Round trips of 10 ms tell no skew in seconds.
+    assert_eq!(with(&checks, Status::Unknown), ["clock.skew"]);
     let supported = |checked: &&Checked| checked.judged.data.get("supported") == Some(&true.into());
     // All but those that no far end supports.
     assert_eq!(checks.iter().filter(supported).count(), 7);
@@ -190,5 +192,41 @@ fn what_listens_on_the_control_port_is_judged_by_what_it_says() {
             wrong.first() != Some(&"control.connect"),
             "{verdict:?}"
         );
+    }
+}
+
+#[test]
+fn a_closed_port_is_found_although_its_host_limits_icmp_errors() {
+    // The errors of the first packets are those that the host does not send.
+    let mut limited = Limited {
+        far: FakeFar {
+            ports: Vec::new(),
+            ..FakeFar::honest()
+        },
+        rounds: 0,
+    };
+    let mut seen = Seen::new(FarEndPlan {
+        name: "r1".to_owned(),
+        host: "r1".to_owned(),
+        addresses: vec![FAR.parse().unwrap()],
+        port: None,
+    });
+    let checks = examine(CHECKS, &mut seen, &mut limited);
+    let udp = checks.iter().find(|checked| checked.id == "reach.udp");
+    let finding = &udp.unwrap().judged.finding;
+    assert!(finding.starts_with("nothing listens on"), "{finding}");
+}
+
+/// A far end without ICMP errors in the first round.
+struct Limited {
+    far: FakeFar,
+    rounds: usize,
+}
+
+impl World for Limited {
+    fn ask(&mut self, asks: &[Ask]) -> Vec<Answer> {
+        self.rounds += 1;
+        self.far.closed = (self.rounds > 1).then_some(IcmpKind::PortUnreachable);
+        self.far.ask(asks)
     }
 }

@@ -51,6 +51,13 @@ pub(crate) static LIGHT: TrainKind = TrainKind {
     },
 };
 
+/// One more, to a port that was silent: a host that limits its ICMP errors may send one now.
+pub(crate) static AGAIN: TrainKind = TrainKind {
+    name: "again",
+    count: 1,
+    ..LIGHT
+};
+
 /// STAMP's base packet with an SSID.
 pub(crate) static STAMP: TrainKind = TrainKind {
     name: "stamp",

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::style::Style;
 use super::units::{count, wrapped_to};
+use crate::doctor::stress::Stress;
 use crate::doctor::{Check, Checked, FarEndPlan, Seen, Status, Verdict, costs};
 
 const SCHEMA: &str = "twinpath-doctor-1";
@@ -82,6 +83,7 @@ pub(crate) fn text(
 pub(crate) fn dry_run(
     checks: &[&dyn Check],
     far: &FarEndPlan,
+    stress: Option<Stress>,
     json: bool,
     out: &mut impl Write,
 ) -> io::Result<()> {
@@ -94,8 +96,16 @@ pub(crate) fn dry_run(
         let checks: serde_json::Map<_, _> = each
             .map(|(id, most)| (id.to_owned(), most.into()))
             .collect();
+        let stress = stress.map(|stress| {
+            serde_json::json!({
+                "rate_pps": stress.top_pps,
+                "most_packets": stress.most_packets(),
+                "longest_s": stress.longest().as_secs(),
+            })
+        });
         let document = serde_json::json!({
             "schema": SCHEMA, "far": far.name, "most_packets": all, "checks": checks,
+            "stress": stress,
         });
         serde_json::to_writer_pretty(&mut *out, &document)?;
         writeln!(out)?;
@@ -108,8 +118,21 @@ pub(crate) fn dry_run(
             "All together at most {all} packets, ICMP Echos and TCP connections: what several checks ask is sent once."
         );
         writeln!(out, "{}", wrapped_to(&line, 0, WIDTH))?;
+        if let Some(stress) = stress {
+            writeln!(out, "{}", wrapped_to(&announced(stress), 0, WIDTH))?;
+        }
     }
     out.flush()
+}
+
+/// What `--stress` sends at most.
+pub(crate) fn announced(stress: Stress) -> String {
+    format!(
+        "--stress sends up to {} packets a second to a far end that answers: at most {} packets more, in {} s.",
+        stress.top_pps,
+        stress.most_packets(),
+        stress.longest().as_secs()
+    )
 }
 
 fn status(status: Status) -> &'static str {

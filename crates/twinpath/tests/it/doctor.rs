@@ -1,5 +1,8 @@
 //! `twinpath doctor` against real far ends.
 
+#[cfg(target_os = "linux")]
+mod paths;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -120,4 +123,41 @@ fn a_firewall_and_a_silent_address_are_told_apart() {
         let (_, found) = &checks(&done)["reach.udp"];
         assert!(found.contains(finding), "{far}: {found}");
     }
+}
+
+#[test]
+fn a_limit_on_the_rate_of_replies_is_found_and_said_beforehand() {
+    let responder = Responder::start("127.0.0.1:0 --json --max-rate 400");
+    let line = format!("doctor {} --stress 1600 --json", responder.at);
+    let dry = run(&format!("{line} --dry-run")).document();
+    let most = dry["most_packets"].as_u64().unwrap();
+    let most_stress = dry["stress"]["most_packets"].as_u64().unwrap();
+    let done = run(&line);
+    assert!(
+        done.stderr
+            .contains(&format!("at most {most_stress} packets")),
+        "{}",
+        done.stderr
+    );
+    let document = done.document();
+    let checks = document["checks"].as_array().unwrap();
+    let rate = checks
+        .iter()
+        .find(|check| check["id"] == "limits.rate")
+        .unwrap();
+    let of = |key: &str| rate["data"][key].as_u64().unwrap_or(0);
+    // 200 and 400 a second are answered whatever this host does beside; 800 are twice the limit.
+    let (answered, failed) = (of("answered_pps"), of("failed_pps"));
+    assert!((200..=600).contains(&answered), "{rate}");
+    assert!(failed > answered && failed <= 800, "{rate}");
+    assert!(
+        rate["finding"].as_str().unwrap().contains("; drops from "),
+        "{rate}"
+    );
+    let words = last_words(responder);
+    let took = words["reflected"].as_u64().unwrap() + words["rate_limited"].as_u64().unwrap_or(0);
+    assert!(
+        took <= most + most_stress,
+        "{took} of {most} and {most_stress}"
+    );
 }

@@ -75,6 +75,8 @@ mod responders;
 #[cfg(feature = "report")]
 mod rotated;
 mod rough;
+#[cfg(target_os = "linux")]
+mod routed;
 #[cfg(feature = "report")]
 mod saved;
 mod schedules;

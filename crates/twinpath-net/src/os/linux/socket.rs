@@ -206,6 +206,7 @@ impl Socket {
     }
 
     pub(crate) fn receive(&self, batch: &mut RecvBatch, local: SocketAddr) -> io::Result<usize> {
+        batch.fragmented.clear();
         let count = self.receive_messages(batch)?;
         if count == 0 {
             if let Some(member) = &self.member {
@@ -219,6 +220,7 @@ impl Socket {
             received,
             arrivals,
             slots,
+            fragmented,
         } = batch;
         let told = received.iter_mut().zip(arrivals.iter_mut());
         for (slot, (message, (octets, arrival))) in headers.received(count).zip(told).enumerate() {
@@ -234,6 +236,9 @@ impl Socket {
                     rung: Rung::User,
                 }
             });
+            if let Some(octets) = told.fragment_octets {
+                fragmented.push((slot, octets));
+            }
             if let Some(member) = &self.member {
                 (*octets, *arrival) = member.arrival(at, &message, slots, slot);
                 continue;
@@ -277,6 +282,15 @@ impl Socket {
         Ok(0)
     }
 
+    pub(crate) fn report_fragments(&self) -> io::Result<()> {
+        let (level, name) = if self.v6 {
+            (libc::SOL_IPV6, libc::IPV6_RECVFRAGSIZE)
+        } else {
+            (libc::SOL_IP, libc::IP_RECVFRAGSIZE)
+        };
+        system::set_int(self.fd(), level, name, 1)
+    }
+
     pub(crate) fn steer_by_source(&self, sockets: u32) -> io::Result<()> {
         steering::by_source(self.fd(), self.v6, sockets)
     }
@@ -316,6 +330,7 @@ struct FromControl {
     ttl: Option<u8>,
     tos: Option<Tos>,
     to: Option<(IpAddr, u32)>,
+    fragment_octets: Option<u32>,
 }
 
 impl FromControl {
@@ -333,6 +348,9 @@ impl FromControl {
             }
             (libc::SOL_IP, libc::IP_PKTINFO) | (libc::SOL_IPV6, libc::IPV6_PKTINFO) => {
                 self.to = message.packet_info();
+            }
+            (libc::SOL_IP, libc::IP_RECVFRAGSIZE) | (libc::SOL_IPV6, libc::IPV6_RECVFRAGSIZE) => {
+                self.fragment_octets = message.int().and_then(|octets| u32::try_from(octets).ok());
             }
             _ => {}
         }

@@ -2,10 +2,12 @@
 
 mod clock;
 mod copies;
+mod drift;
 mod greeting;
 mod icmp;
 mod light;
 mod marking;
+mod mtu;
 mod numbers;
 mod of_train;
 mod sizes;
@@ -74,8 +76,11 @@ pub(crate) static CHECKS: &[&dyn Check] = &[
     &ttl::SENDER_TTL,
     &ttl::REPLY_TTL,
     &clock::OFFSET,
-    &clock::CLAIMS,
+    &clock::Claims,
+    &drift::SKEW,
+    &drift::STEPS,
     &marking::DSCP,
     &marking::ECN,
-    &sizes::MTU,
+    &mtu::Unfragmented,
+    &mtu::Fragments,
 ];

@@ -1,24 +1,17 @@
-//! How long replies are, and which sizes pass without fragments (RFC 6038 section 4.2.1, RFC 8762 section 4.3).
+//! How long replies are (RFC 6038 section 4.2.1, RFC 8762 section 4.3).
 
 use std::time::Duration;
 
 use twinpath_runtime::PathOptions;
-use twinpath_runtime::probe::{Departure, IcmpKind};
-use twinpath_wire::{Tos, Wall};
+use twinpath_wire::Tos;
 
 use super::of_train::OfTrain;
-use crate::doctor::train::{FIRST, TrainKind, stamp};
+use crate::doctor::ladder::padded;
+use crate::doctor::train::{FIRST, TrainKind};
 use crate::doctor::{Exchange, Judged, Seen};
 
 /// Octets of UDP payload, each twice.
 const PAYLOADS: [usize; 5] = [44, 60, 200, 700, 1_200];
-/// Octets of IP packets, from a fragment of IPv4 to a jumbo frame.
-const PACKETS: [usize; 12] = [
-    576, 1_280, 1_400, 1_420, 1_450, 1_472, 1_480, 1_492, 1_500, 4_000, 8_000, 9_000,
-];
-/// IP and UDP.
-const HEADERS_V4: usize = 28;
-const HEADERS_V6: usize = 48;
 
 static SIZES: TrainKind = TrainKind {
     name: "sizes",
@@ -31,35 +24,9 @@ static SIZES: TrainKind = TrainKind {
     },
 };
 
-static UNFRAGMENTED: TrainKind = TrainKind {
-    name: "unfragmented",
-    count: 2 * PACKETS.len(),
-    interval: Duration::from_millis(5),
-    path: || PathOptions {
-        dont_fragment: true,
-        ..PathOptions::default()
-    },
-    packet: |far, number, now| {
-        let headers = if far.is_ipv4() {
-            HEADERS_V4
-        } else {
-            HEADERS_V6
-        };
-        let octets = of(&PACKETS, number) - headers;
-        (padded(number, now, octets), Tos(0))
-    },
-};
-
 fn of(all: &[usize], number: u32) -> usize {
     let place = usize::try_from(number).unwrap_or(0) % all.len();
     all.get(place).copied().unwrap_or(0)
-}
-
-/// STAMP's base packet without a Session Identifier, with zeros to this length: TWAMP Light too.
-fn padded(number: u32, now: Wall, octets: usize) -> Vec<u8> {
-    let mut packet = stamp(number, now, 0);
-    packet.resize(octets.max(packet.len()), 0);
-    packet
 }
 
 /// Length of replies.
@@ -108,65 +75,6 @@ fn replies(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
             .advise("compare sizes before both ways are compared")
     };
     judged.with("request_and_reply_octets", data)
-}
-
-/// The largest packet that passes whole.
-pub(super) static MTU: OfTrain = OfTrain {
-    id: "path.mtu",
-    kind: &UNFRAGMENTED,
-    judges_silence: true,
-    judge: mtu,
-};
-
-fn mtu(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
-    let passed = |place: usize| {
-        [place, place + PACKETS.len()]
-            .into_iter()
-            .any(|place| exchange.replies_to(place).next().is_some())
-    };
-    let (mut largest, mut smallest_lost) = (None, None);
-    for (place, octets) in PACKETS.into_iter().enumerate() {
-        if passed(place) {
-            largest = Some(octets);
-        } else if smallest_lost.is_none() {
-            smallest_lost = Some(octets);
-        }
-    }
-    if smallest_lost.is_some() && seen.is_lossy() {
-        return Judged::unknown("packets are lost whatever their size");
-    }
-    let Some(largest) = largest else {
-        return Judged::fail("no packet with DF set is answered, and others are")
-            .advise("look for a filter that drops such packets");
-    };
-    let told = exchange.seen.refusals.iter().find_map(|refusal| {
-        let IcmpKind::TooBig { mtu } = refusal.kind else {
-            return None;
-        };
-        Some(mtu)
-    });
-    let data = |judged: Judged| {
-        judged
-            .with("largest_octets", largest)
-            .with("told_mtu", told)
-    };
-    match smallest_lost {
-        Some(lost) if lost < largest => {
-            data(Judged::warn(format!("a packet of {lost} octets with DF is lost, and one of {largest} is answered: losses, or sizes that are filtered")))
-        }
-        Some(lost) if told.is_none() && !was_refused_here(exchange) => {
-            data(Judged::warn(format!("packets with DF pass up to {largest} octets, and those of {lost} vanish without an ICMP error"))
-                .advise("a router drops them silently (a PMTU black hole), or filters ICMP: TCP suffers too"))
-        }
-        Some(lost) => data(Judged::ok(format!("packets with DF pass up to {largest} octets; of the sizes tried, {lost} is the next"))),
-        None => data(Judged::ok(format!("packets with DF pass up to {largest} octets, the largest tried"))),
-    }
-}
-
-/// This host's own interface is the limit.
-fn was_refused_here(exchange: &Exchange<'_>) -> bool {
-    let is_failed = |departure: &_| matches!(departure, Departure::Failed(_));
-    exchange.seen.departures.iter().any(is_failed)
 }
 
 /// Octets of the reply to a request of this length.

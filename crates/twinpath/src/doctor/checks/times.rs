@@ -5,10 +5,15 @@ use twinpath_wire::TimeFormat;
 
 use super::of_train::OfTrain;
 use crate::doctor::train::PACED;
-use crate::doctor::{Exchange, Judged, Seen};
+use crate::doctor::{Exchange, Judged, RoundTrip, Seen};
 use crate::output::units;
 
 const DAY_NS: u64 = 86_400 * 1_000_000_000;
+/// From 1900 to 1970, and from 1970 to 1980-01-06.
+const NTP_TO_UNIX_S: u64 = 2_208_988_800;
+const GPS_TO_UNIX_S: u64 = 315_964_800;
+/// A clock that counts less, ten years, was never set.
+const NEVER_SET_S: u64 = 10 * 366 * 86_400;
 /// Of the real distance of two arrivals, what their T2 must at least show: less is another unit.
 const LEAST_PACE: i64 = 2;
 
@@ -44,17 +49,12 @@ fn format(_: &Seen, exchange: &Exchange<'_>) -> Judged {
     // One alone may look like another format by chance.
     let away = exchange.round_trips().map(|trip| {
         let times = trip.times();
-        times.t2.map_or(0, |t2| (t2 - trip.t4).abs_ns())
+        (times.t2.map_or(0, |t2| (t2 - trip.t4).abs_ns()), trip)
     });
-    let away = away.max().unwrap_or(0);
-    if away > DAY_NS {
-        let days = away / DAY_NS;
-        return data(
-            Judged::fail(format!(
-                "the reflector's clock is {days} days away, or its timestamps have another epoch"
-            ))
-            .advise("set its clock; if it is right, report the epoch to the vendor"),
-        );
+    if let Some((away_ns, trip)) = away.max_by_key(|(away_ns, _)| *away_ns)
+        && away_ns > DAY_NS
+    {
+        return data(other_epoch(away_ns, &trip));
     }
     if exchange.round_trips().all(|trip| trip.times().z_wrong) {
         let other = match named {
@@ -70,6 +70,41 @@ fn format(_: &Seen, exchange: &Exchange<'_>) -> Judged {
     )))
 }
 
+/// More than a day from this host's clock: what the seconds count from, if it shows.
+fn other_epoch(away_ns: u64, trip: &RoundTrip<'_>) -> Judged {
+    let seconds = trip.head.t2.bits() >> 32;
+    let unix = (trip.t4.unix_ns() / 1_000_000_000).unsigned_abs();
+    let is_near = |epoch: u64, past: u64| {
+        let expected = unix.wrapping_add(epoch).wrapping_sub(past) & 0xffff_ffff;
+        expected.abs_diff(seconds) < DAY_NS / 1_000_000_000
+    };
+    let counts = if is_near(0, 0) {
+        Some("seconds since 1970, not since 1900 as NTP timestamps do")
+    } else if is_near(NTP_TO_UNIX_S, 0) {
+        Some("seconds since 1900, not since 1970 as PTP timestamps do")
+    } else if is_near(0, GPS_TO_UNIX_S) {
+        Some("seconds since 1980, as GPS receivers do")
+    } else {
+        None
+    };
+    if let Some(counts) = counts {
+        return Judged::fail(format!("the reflector's timestamps count {counts}"))
+            .advise("measure the round trip only: report the epoch to the vendor");
+    }
+    if seconds < NEVER_SET_S {
+        let finding = format!(
+            "the reflector's timestamps are {} days from their epoch: its clock was never set, or counts from its start",
+            seconds / 86_400
+        );
+        return Judged::fail(finding).advise("set its clock, by NTP or PTP");
+    }
+    Judged::fail(format!(
+        "the reflector's clock is {} days away, or its timestamps have another epoch",
+        away_ns / DAY_NS
+    ))
+    .advise("set its clock; if it is right, report the epoch to the vendor")
+}
+
 /// Seconds as long as seconds.
 pub(super) static UNIT: OfTrain = OfTrain {
     id: "test.time-unit",
@@ -79,39 +114,61 @@ pub(super) static UNIT: OfTrain = OfTrain {
 };
 
 fn unit(_: &Seen, exchange: &Exchange<'_>) -> Judged {
+    match pace(exchange) {
+        Pace::Absent => Judged::skipped("replies have no receive timestamp"),
+        Pace::TooFewReplies => Judged::unknown(
+            "the round trip is too long to tell the unit of timestamps from so few packets",
+        ),
+        Pace::Right => Judged::ok("timestamps advance as time does"),
+        Pace::Wrong(finding) => Judged::fail(finding).advise(
+            "no one-way figure and no time in the reflector can be trusted: report it to the vendor",
+        ),
+    }
+}
+
+/// How T2 advances beside this host's clock.
+enum Pace {
+    Absent,
+    TooFewReplies,
+    Right,
+    /// And how it errs.
+    Wrong(String),
+}
+
+fn pace(exchange: &Exchange<'_>) -> Pace {
     let (Some(first), Some(last)) = (exchange.round_trips().next(), exchange.round_trips().last())
     else {
-        return Judged::skipped("no replies");
+        return Pace::Absent;
     };
     let (Some((first_t2, _)), Some((last_t2, _))) = (first.t2_t3(), last.t2_t3()) else {
-        return Judged::skipped("replies have no receive timestamp");
+        return Pace::Absent;
     };
     let (here_ns, there_ns) = ((last.t1 - first.t1).ns(), (last_t2 - first_t2).ns());
-    let longest_ns = longest_round_trip_ns(exchange);
-    if here_ns <= 4 * longest_ns {
-        return Judged::unknown(
-            "the round trip is too long to tell the unit of timestamps from so few packets",
-        );
+    if here_ns <= 4 * longest_round_trip_ns(exchange) {
+        return Pace::TooFewReplies;
     }
-    let judged = if there_ns == 0 {
-        Judged::fail("all receive timestamps are the same")
+    if there_ns == 0 {
+        Pace::Wrong("all receive timestamps are the same".to_owned())
     } else if there_ns.abs() < here_ns / LEAST_PACE {
         let of = |part: i64| units::span(part.unsigned_abs());
-        Judged::fail(format!(
+        Pace::Wrong(format!(
             "timestamps advance by {} in {}: the fraction has another unit than the standard's",
             of(there_ns),
             of(here_ns)
         ))
     } else if there_ns > here_ns * LEAST_PACE || there_ns < 0 {
-        Judged::fail(
-            "timestamps jump: the clock was set, or the fraction has another unit than the standard's",
+        Pace::Wrong(
+            "timestamps jump: the clock was set, or the fraction has another unit than the standard's"
+                .to_owned(),
         )
     } else {
-        return Judged::ok("timestamps advance as time does");
-    };
-    judged.advise(
-        "no one-way figure and no time in the reflector can be trusted: report it to the vendor",
-    )
+        Pace::Right
+    }
+}
+
+/// Timestamps advance as time does, as far as it can be told.
+pub(super) fn advance(exchange: &Exchange<'_>) -> bool {
+    matches!(pace(exchange), Pace::Right | Pace::TooFewReplies)
 }
 
 /// T3 - T2.

@@ -146,6 +146,21 @@ impl Check for OfType {
     }
 }
 
+/// What the reflector says of its clock: source of synchronization and method of timestamps on arrival, then
+/// those on departure. `None`: it does not.
+pub(super) fn timestamp_information(seen: &Seen) -> Option<[u8; 4]> {
+    let place = ASKED
+        .iter()
+        .position(|(kind, ..)| *kind == TlvType::TIMESTAMP_INFORMATION)?;
+    let exchange = seen.of_subject(&TLVS)?;
+    let mut both = [place, place + ASKED.len()].into_iter();
+    let (reply, _) = both.find_map(|place| exchange.replies_to(place).next())?;
+    let chain = reply.octets.get(StampSender::OCTETS..)?;
+    let Tlv { header, value } = Tlvs::new(chain).next()?.ok()?;
+    let is_answered = header.kind == TlvType::TIMESTAMP_INFORMATION && header.flags.0 == 0;
+    value.first_chunk().copied().filter(|_| is_answered)
+}
+
 fn back(chain: &[u8], kind: TlvType) -> Back {
     match Tlvs::new(chain).next() {
         None => Back::CutOff,

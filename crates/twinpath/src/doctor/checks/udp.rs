@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use twinpath_runtime::probe::IcmpKind;
 
 use crate::doctor::seen::at_port;
-use crate::doctor::train::{LIGHT, STAMP, TrainKind};
+use crate::doctor::train::{AGAIN, LIGHT, STAMP, TrainKind};
 use crate::doctor::{Ask, Check, Cost, Exchange, Judged, MOST_PLACES, Seen};
 
 pub(super) struct Udp;
@@ -32,12 +32,19 @@ impl Check for Udp {
     }
 
     fn costs(&self) -> Vec<Cost> {
-        [at_places(&LIGHT), at_places(&STAMP)].concat()
+        [at_places(&LIGHT), at_places(&STAMP), at_places(&AGAIN)].concat()
     }
 
     fn asks(&self, seen: &Seen) -> Vec<Ask> {
-        let of = |far| [Ask::Train(far, &LIGHT), Ask::Train(far, &STAMP)];
-        seen.places().into_iter().flat_map(of).collect()
+        let places = seen.places();
+        let of = |far: &SocketAddr| [Ask::Train(*far, &LIGHT), Ask::Train(*far, &STAMP)];
+        let mut asks: Vec<Ask> = places.iter().flat_map(of).collect();
+        if seen.subject().is_none() {
+            let is_silent = |far: &&SocketAddr| port(seen, **far) == Some(Port::Silent);
+            let silent = places.iter().filter(is_silent);
+            asks.extend(silent.map(|far| Ask::Train(*far, &AGAIN)));
+        }
+        asks
     }
 
     fn judge(&self, seen: &Seen) -> Judged {
@@ -106,11 +113,11 @@ pub(super) fn at_places(kind: &TrainKind) -> Vec<Cost> {
 }
 
 fn port(seen: &Seen, far: SocketAddr) -> Option<Port> {
-    let both = [&LIGHT, &STAMP]
+    let all = [&LIGHT, &STAMP, &AGAIN]
         .into_iter()
         .filter_map(|kind| seen.train(far, kind));
     // A host limits its ICMP errors: silence beside one says nothing.
-    both.map(|exchange| of_exchange(&exchange))
+    all.map(|exchange| of_exchange(&exchange))
         .min_by_key(|port| (*port == Port::Silent, *port))
 }
 

@@ -90,6 +90,9 @@ fn packets() -> Vec<Error> {
 
 fn times() -> Vec<Error> {
     let unix_seconds = times_changed(|time| time.wrapping_sub(2_208_988_800 << 32));
+    let gps_seconds = times_changed(|time| time.wrapping_sub((2_208_988_800 + 315_964_800) << 32));
+    let since_start = times_changed(|time| (time & 0x000f_ffff_ffff_ffff) | (1 << 47));
+    let years_ago = times_changed(|time| time.wrapping_sub(200_000_000 << 32));
     let microseconds = times_changed(|time| {
         let fraction = time & 0xffff_ffff;
         (time & !0xffff_ffff) | ((fraction * 1_000_000) >> 32)
@@ -118,7 +121,10 @@ fn times() -> Vec<Error> {
             changed(4, &[0; 8]),
         ),
         ("test.time-format", "and the Z bit says PTP", ptp),
-        ("test.time-format", "have another epoch", unix_seconds),
+        ("test.time-format", "count seconds since 1970", unix_seconds),
+        ("test.time-format", "count seconds since 1980", gps_seconds),
+        ("test.time-format", "its clock was never set", since_start),
+        ("test.time-format", "days away", years_ago),
         (
             "test.time-unit",
             "the fraction has another unit",
@@ -141,7 +147,45 @@ fn times() -> Vec<Error> {
 
 fn clocks() -> Vec<Error> {
     let ahead = || times_changed(|time| time + (2 << 32));
+    let tai = times_changed(|time| time + (37 << 32));
+    let gps = times_changed(|time| time + (18 << 32));
+    let behind = times_changed(|time| time - (37 << 32));
+    // By four thousandths, from when this fake far end begins.
+    let fast = times_changed(|time| time + (time - FakeFar::BEGINNING) / 250);
+    let set = |by: i64| {
+        let mut replies = 0_u32;
+        FakeFar::erring(move |_, mut all| {
+            for reply in &mut all {
+                replies += 1;
+                if replies > 62 {
+                    add(&mut reply.octets, by << 32);
+                }
+            }
+            all
+        })
+    };
+    let freely = FakeFar::changing(|_, reply| {
+        // Type 3, Timestamp Information.
+        if reply.get(45) == Some(&3) {
+            reply[48] = 5;
+        }
+    });
     vec![
+        (
+            "clock.offset",
+            "ahead (within 5.000ms): the difference of TAI and UTC",
+            tai,
+        ),
+        (
+            "clock.offset",
+            "behind (within 5.000ms): the difference of TAI and UTC",
+            behind,
+        ),
+        ("clock.offset", "the difference of GPS time and UTC", gps),
+        ("clock.skew", "runs faster than this host's, by", fast),
+        ("clock.steps", "went forwards by 1", set(2)),
+        ("clock.steps", "went backwards by 1", set(-2)),
+        ("clock.claims", "that it runs freely", freely),
         ("clock.offset", "the clocks are apart: 2000.000ms", ahead()),
         (
             "clock.claims",
@@ -175,7 +219,6 @@ fn paths() -> Vec<Error> {
             "packets with ECN bits are not answered",
             drops_ecn,
         ),
-        ("path.mtu", "vanish without an ICMP error", longest(1_472)),
     ]
 }
 
@@ -255,6 +298,15 @@ fn tlv_with(at: usize, octet: u8) -> FakeFar {
             *found = octet;
         }
     })
+}
+
+/// Adds to both times of a reply.
+fn add(reply: &mut [u8], by: i64) {
+    for at in [4, 16] {
+        let time = u64::from_be_bytes(*reply[at..].first_chunk().unwrap());
+        let time = time.wrapping_add_signed(by);
+        reply[at..at + 8].copy_from_slice(&time.to_be_bytes());
+    }
 }
 
 /// Both times of replies are others.

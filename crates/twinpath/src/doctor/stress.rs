@@ -1,0 +1,363 @@
+//! The rate at which a far end begins to drop packets or to answer late (`--stress`).
+//!
+//! Steps of two seconds: the rate doubles up to the highest, until a step has losses or late answers twice. A rate
+//! limit has a reserve for bursts, and the failed step has spent it: so the highest rate that was answered is tried
+//! once more, then some between. What this host did not send says nothing of the far end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+use twinpath_runtime::probe::{Load, LoadSeen};
+
+use super::train::SSID;
+use super::{Answer, Ask, Checked, Judged, Seen, World};
+use crate::output::units;
+
+const ID: &str = "limits.rate";
+/// The first step has no higher rate.
+const FIRST_PPS: u32 = 200;
+/// How long packets of a step leave.
+const STEP_S: u32 = 2;
+/// Steps between the last rate without and the first with losses.
+const CLOSER: usize = 2;
+/// Second tries while the rate doubles, and steps after a rate has failed, at most.
+const SECOND_TRIES: usize = 2;
+const LATER_STEPS: usize = 8;
+/// A step with a greater share of losses has too many, in percent.
+const LOSS_PERCENT: u64 = 1;
+/// Of the rate, in percent, at which this host must send at least.
+const OWN_PERCENT: u32 = 90;
+/// Answers are late that take so many times as long as at the first rate, and longer by so much.
+const LATE_TIMES: i64 = 4;
+const LATE_NS: i64 = 5_000_000;
+
+/// Steps up to a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stress {
+    /// Packets a second.
+    pub(crate) top_pps: u32,
+    /// How long replies are waited for after each step.
+    pub(crate) patience: Duration,
+}
+
+/// A step and what came of it.
+#[derive(Clone, Debug)]
+struct Step {
+    rate_pps: u32,
+    seen: LoadSeen,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Answered,
+    /// Packets were lost.
+    Drops,
+    /// Answers took much longer than at the first rate.
+    Late,
+    /// This host did not send at that rate, or dropped replies.
+    Own,
+}
+
+/// What the steps so far have shown.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// Rates that were answered; `true`: after another had failed.
+    answered: BTreeMap<u32, bool>,
+    /// The lowest rate that was not, and why.
+    failed: Option<(u32, FailedBy)>,
+    /// To be tried again.
+    again_pps: Option<u32>,
+    second_tries: usize,
+    later_steps: usize,
+    /// Rates tried between the two, or the answered one again.
+    closer: usize,
+}
+
+/// Why a rate failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FailedBy {
+    Drops,
+    Late,
+    Own,
+}
+
+impl Stress {
+    /// Up to this rate, before anything is known of the far end.
+    pub(crate) fn up_to(top_pps: u32) -> Self {
+        Self {
+            top_pps,
+            patience: Duration::from_secs(1),
+        }
+    }
+
+    /// Packets at most.
+    pub(crate) fn most_packets(self) -> u64 {
+        self.most_rates().map(|rate| u64::from(packets(rate))).sum()
+    }
+
+    /// How long all of it takes at most.
+    pub(crate) fn longest(self) -> Duration {
+        let step = Duration::from_secs(STEP_S.into()) + self.patience;
+        self.most_rates().map(|_| step).sum()
+    }
+
+    /// The rates of all steps, if there are as many as there can be.
+    fn most_rates(self) -> impl Iterator<Item = u32> {
+        let further = std::iter::repeat_n(self.top_pps, SECOND_TRIES + LATER_STEPS);
+        self.doubling().chain(further)
+    }
+
+    /// Rates that double up to the highest.
+    fn doubling(self) -> impl Iterator<Item = u32> {
+        let top_pps = self.top_pps.max(1);
+        let halvings = (0..u32::BITS).find(|halvings| top_pps >> halvings <= FIRST_PPS);
+        let halvings = (0..=halvings.unwrap_or(0)).rev();
+        halvings.map(move |halvings| top_pps.div_ceil(1 << halvings))
+    }
+
+    /// The rate of the next step; `None`: there is no more to find out.
+    fn next(self, steps: &[Step]) -> Option<u32> {
+        let Some(last) = steps.last() else {
+            return self.doubling().next();
+        };
+        let known = Known::of(steps);
+        let Some((failed, _)) = known.failed else {
+            return known
+                .again_pps
+                .or_else(|| self.doubling().find(|rate| *rate > last.rate_pps));
+        };
+        if known.later_steps >= LATER_STEPS {
+            return None;
+        }
+        let (answered, is_confirmed) = known.answered()?;
+        if known.again_pps.is_some() {
+            known.again_pps
+        } else if !is_confirmed {
+            Some(answered)
+        } else {
+            let between = answered + (failed - answered) / 2;
+            (known.closer < CLOSER && between > answered).then_some(between)
+        }
+    }
+}
+
+impl Known {
+    fn of(steps: &[Step]) -> Self {
+        let mut known = Self::default();
+        for step in steps {
+            let rate = step.rate_pps;
+            let is_again = known.again_pps.take() == Some(rate);
+            let is_later = known.failed.is_some();
+            known.later_steps += usize::from(is_later);
+            let is_between = known.failed.is_some_and(|(failed, _)| rate < failed)
+                && !known.answered.contains_key(&rate);
+            known.closer += usize::from(is_between && !is_again);
+            let failed_by = match outcome(step, steps.first()) {
+                Outcome::Answered => {
+                    known.answered.insert(rate, is_later);
+                    continue;
+                }
+                Outcome::Drops => FailedBy::Drops,
+                Outcome::Late => FailedBy::Late,
+                Outcome::Own => FailedBy::Own,
+            };
+            if is_again || known.second_tries == SECOND_TRIES && !is_later {
+                known.failed = Some((rate, failed_by));
+                known.answered.retain(|answered, _| *answered < rate);
+            } else {
+                known.second_tries += usize::from(!is_later);
+                known.again_pps = Some(rate);
+            }
+        }
+        known
+    }
+
+    /// The highest rate that was answered, and whether it was after another had failed.
+    fn answered(&self) -> Option<(u32, bool)> {
+        let (rate, is_later) = self.answered.last_key_value()?;
+        Some((*rate, *is_later))
+    }
+}
+
+/// Finds the rate, by steps up to `top_pps`; `None`: it was not asked for.
+pub(crate) fn run(top_pps: Option<u32>, seen: &Seen, world: &mut dyn World) -> Checked {
+    let checked = |judged| Checked { id: ID, judged };
+    let Some(top_pps) = top_pps else {
+        return checked(Judged::skipped("only with --stress"));
+    };
+    let Some(far) = seen.subject() else {
+        return checked(Judged::skipped("no replies"));
+    };
+    let stress = Stress {
+        top_pps,
+        patience: Duration::from_millis(seen.patience_ms().into()),
+    };
+    let ssid = seen.speaks_stamp().then_some(SSID);
+    let mut steps: Vec<Step> = Vec::new();
+    let mut error = None;
+    while let Some(rate_pps) = stress.next(&steps) {
+        let load = Load {
+            rate_pps,
+            packets: packets(rate_pps),
+            ssid,
+            timeout: stress.patience,
+        };
+        match world.ask(&[Ask::Load(far, load)]).pop() {
+            Some(Answer::Load(Ok(seen))) => steps.push(Step { rate_pps, seen }),
+            Some(Answer::Load(Err(why))) => {
+                error = Some(why);
+                break;
+            }
+            _ => break,
+        }
+    }
+    checked(judge(stress, &steps, error))
+}
+
+fn judge(stress: Stress, steps: &[Step], error: Option<String>) -> Judged {
+    let Some(last) = steps.last() else {
+        return Judged::unknown(error.unwrap_or_else(|| "it was stopped".to_owned()));
+    };
+    let known = Known::of(steps);
+    let is_complete = stress.next(steps).is_none();
+    let answered = known.answered().and_then(|(rate, _)| last_at(steps, rate));
+    let answered = answered.map(|step| {
+        format!(
+            "the far end answers {}/s for {STEP_S} s{}",
+            achieved(step),
+            lossless(step)
+        )
+    });
+    let judged = match (answered, known.failed) {
+        _ if !is_complete => Judged::unknown(error.unwrap_or_else(|| "it was stopped".to_owned())),
+        (Some(answered), None) => Judged::ok(answered),
+        (answered, Some((rate, FailedBy::Own))) => {
+            let so_far = answered.map_or_else(String::new, |answered| format!("{answered}; "));
+            Judged::unknown(format!(
+                "{so_far}this host {} at {rate}/s, so the far end is not known there",
+                own_limit(last_at(steps, rate).unwrap_or(last))
+            ))
+            .advise("measure from a host with less to do, or with a lower rate")
+        }
+        (Some(answered), Some((rate, failed_by))) => {
+            let begins = match failed_by {
+                FailedBy::Drops => "drops",
+                FailedBy::Late | FailedBy::Own => "answers late",
+            };
+            let how = how(last_at(steps, rate).unwrap_or(last), failed_by);
+            Judged::warn(format!("{answered}; {begins} from {rate}/s ({how})")).advise(format!(
+                "stay below {rate} packets a second, of all senders together"
+            ))
+        }
+        (None, Some((rate, failed_by))) => Judged::unknown(format!(
+            "{} at {rate}/s already: no rate without was found",
+            how(last, failed_by)
+        )),
+        (None, None) => Judged::unknown("no rate was answered"),
+    };
+    let each: Vec<_> = steps
+        .iter()
+        .map(|step| {
+            json!({
+                "rate_pps": step.rate_pps,
+                "achieved_pps": step.seen.achieved_pps,
+                "sent": step.seen.sent,
+                "answered": step.seen.answered,
+                "lost": step.seen.lost,
+                "lost_forward": step.seen.lost_by_direction.map(|(forward, _)| forward),
+                "lost_backward": step.seen.lost_by_direction.map(|(_, backward)| backward),
+                "median_ns": step.seen.answer_ns,
+                "outcome": outcome(step, steps.first()).name(),
+            })
+        })
+        .collect();
+    judged
+        .with("answered_pps", known.answered().map(|(rate, _)| rate))
+        .with("failed_pps", known.failed.map(|(rate, _)| rate))
+        .with("steps", each)
+}
+
+/// At which rate packets of a step left, as far as it shows.
+fn achieved(step: &Step) -> String {
+    match step.seen.achieved_pps {
+        Some(achieved) if achieved < 0.99 * f64::from(step.rate_pps) => units::rate(achieved),
+        _ => step.rate_pps.to_string(),
+    }
+}
+
+/// How much was lost at a rate that was answered.
+fn lossless(step: &Step) -> String {
+    match step.seen.lost {
+        0 => " without loss".to_owned(),
+        lost => format!(" ({} lost)", units::percent(lost, step.seen.sent)),
+    }
+}
+
+/// What a failed step shows.
+fn how(step: &Step, failed_by: FailedBy) -> String {
+    match failed_by {
+        FailedBy::Drops => format!("{} lost", units::percent(step.seen.lost, step.seen.sent)),
+        FailedBy::Late | FailedBy::Own => format!(
+            "{} to answer (median)",
+            units::delay(step.seen.answer_ns.unwrap_or(0))
+        ),
+    }
+}
+
+fn own_limit(step: &Step) -> String {
+    let seen = &step.seen;
+    if seen.dropped_here > 0 {
+        format!("dropped {} replies", seen.dropped_here)
+    } else {
+        let sent = seen.achieved_pps.map_or_else(String::new, units::rate);
+        format!("sent {sent}/s")
+    }
+}
+
+fn last_at(steps: &[Step], rate_pps: u32) -> Option<&Step> {
+    steps.iter().rfind(|step| step.rate_pps == rate_pps)
+}
+
+fn packets(rate_pps: u32) -> u32 {
+    rate_pps.saturating_mul(STEP_S)
+}
+
+fn outcome(step: &Step, first: Option<&Step>) -> Outcome {
+    let seen = &step.seen;
+    if seen.dropped_here > 0 {
+        return Outcome::Own;
+    }
+    let least_pps = f64::from(step.rate_pps) * f64::from(OWN_PERCENT) / 100.0;
+    let is_slow = seen.achieved_pps.is_some_and(|pps| pps < least_pps);
+    if seen.not_sent > 0 || is_slow || seen.sent == 0 {
+        return Outcome::Own;
+    }
+    if seen.lost * 100 > seen.sent * LOSS_PERCENT {
+        return Outcome::Drops;
+    }
+    let usual_ns = first.and_then(|first| first.seen.answer_ns);
+    match (seen.answer_ns, usual_ns) {
+        (Some(now), Some(usual))
+            if now > usual.saturating_mul(LATE_TIMES) && now - usual > LATE_NS =>
+        {
+            Outcome::Late
+        }
+        _ => Outcome::Answered,
+    }
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Drops => "drops",
+            Self::Late => "late",
+            Self::Own => "own-limit",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

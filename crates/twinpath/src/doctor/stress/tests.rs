@@ -1,0 +1,200 @@
+//! Steps against far ends with a limit.
+
+use super::super::fakes::FakeFar;
+use super::super::{CHECKS, FarEndPlan, Status, examine};
+use super::*;
+
+/// What is said of a far end, and the rates that were tried.
+fn stressed(
+    top_pps: u32,
+    mut loaded: impl FnMut(&Load) -> LoadSeen + 'static,
+) -> (Judged, Vec<u64>) {
+    let mut far = FakeFar {
+        loaded: Box::new(move |load| loaded(load)),
+        ..FakeFar::honest()
+    };
+    let mut seen = Seen::new(FarEndPlan {
+        name: "r1".to_owned(),
+        host: "r1".to_owned(),
+        addresses: vec!["203.0.113.7:0".parse().unwrap()],
+        port: None,
+    });
+    examine(CHECKS, &mut seen, &mut far);
+    let before = far.asked;
+    let judged = run(Some(top_pps), &seen, &mut far).judged;
+    let most = Stress::up_to(top_pps).most_packets();
+    let asked = (far.asked - before) as u64;
+    assert!(asked <= most, "{asked} of {most}");
+    let steps = judged.data["steps"].as_array().unwrap();
+    let rates = steps.iter().map(|step| step["rate_pps"].as_u64().unwrap());
+    (judged.clone(), rates.collect())
+}
+
+/// All packets leave, and so many of a second are answered.
+fn limited(most_pps: u32) -> impl Fn(&Load) -> LoadSeen {
+    move |load| {
+        let over = load.rate_pps.saturating_sub(most_pps);
+        let lost = u64::from(load.packets) * u64::from(over) / u64::from(load.rate_pps);
+        LoadSeen {
+            sent: load.packets.into(),
+            achieved_pps: Some(load.rate_pps.into()),
+            answered: u64::from(load.packets) - lost,
+            lost,
+            answer_ns: Some(200_000),
+            ..LoadSeen::default()
+        }
+    }
+}
+
+#[test]
+fn a_far_end_without_a_limit_answers_the_highest_rate() {
+    let (judged, rates) = stressed(40_000, limited(u32::MAX));
+    assert_eq!(judged.status, Status::Ok);
+    assert_eq!(
+        judged.finding,
+        "the far end answers 40000/s for 2 s without loss"
+    );
+    assert_eq!(
+        rates,
+        [157, 313, 625, 1_250, 2_500, 5_000, 10_000, 20_000, 40_000]
+    );
+}
+
+#[test]
+fn the_rate_of_a_limit_lies_between_what_is_said() {
+    for limit in [200, 700, 1_000, 3_333, 22_000, 39_000] {
+        let (judged, _) = stressed(40_000, limited(limit));
+        assert_eq!(judged.status, Status::Warn, "{judged:?}");
+        let of = |key: &str| judged.data[key].as_u64().unwrap();
+        let limit = u64::from(limit);
+        // A loss of one in a hundred is none that shows.
+        let (answered, failed) = (of("answered_pps"), of("failed_pps"));
+        assert!(answered * 99 / 100 <= limit && limit < failed, "{judged:?}");
+        assert!(failed * 10 <= answered * 13, "{judged:?}");
+    }
+    let (judged, rates) = stressed(40_000, limited(22_000));
+    let said = "20000/s for 2 s without loss; drops from 25000/s (12.00% lost)";
+    assert!(judged.finding.contains(said), "{judged:?}");
+    let later = [40_000, 40_000, 20_000, 30_000, 30_000, 25_000, 25_000];
+    assert_eq!(rates[8..], later);
+}
+
+/// As [`limited`], with a reserve for as many packets as are answered in a second, which fills while nothing
+/// comes.
+fn limited_with_reserve(most_pps: u32) -> impl FnMut(&Load) -> LoadSeen {
+    let mut reserve = most_pps;
+    move |load| {
+        let answered = load.packets.min(reserve + 2 * most_pps);
+        let spent = (reserve + 2 * most_pps - answered).min(most_pps);
+        // A third of a second passes from step to step.
+        reserve = most_pps.min(spent + most_pps / 3);
+        let lost = load.packets - answered;
+        LoadSeen {
+            sent: load.packets.into(),
+            achieved_pps: Some(load.rate_pps.into()),
+            answered: answered.into(),
+            lost: lost.into(),
+            answer_ns: Some(200_000),
+            ..LoadSeen::default()
+        }
+    }
+}
+
+#[test]
+fn a_reserve_for_bursts_does_not_pass_for_the_rate() {
+    for limit in [200, 450, 2_600, 15_000, 19_000] {
+        let (judged, _) = stressed(40_000, limited_with_reserve(limit));
+        let of = |key: &str| judged.data[key].as_u64().unwrap();
+        let limit = u64::from(limit);
+        let (answered, failed) = (of("answered_pps"), of("failed_pps"));
+        // A reserve of a second lets half as much more pass for two.
+        assert!(
+            answered <= limit * 3 / 2 && limit < failed,
+            "{limit}: {judged:?}"
+        );
+    }
+}
+
+#[test]
+fn late_answers_are_a_limit_too() {
+    let late = |load: &Load| LoadSeen {
+        answer_ns: Some(if load.rate_pps > 5_000 {
+            80_000_000
+        } else {
+            200_000
+        }),
+        ..limited(u32::MAX)(load)
+    };
+    let (judged, _) = stressed(10_000, late);
+    let said = "5000/s for 2 s without loss; answers late from 6250/s (80.000ms";
+    assert!(judged.finding.contains(said), "{judged:?}");
+}
+
+#[test]
+fn a_loss_that_does_not_happen_again_is_no_limit() {
+    let mut once = false;
+    let hiccup = move |load: &Load| {
+        let is_now = load.rate_pps == 5_000 && !once;
+        once |= is_now;
+        limited(if is_now { 1_000 } else { u32::MAX })(load)
+    };
+    let (judged, rates) = stressed(10_000, hiccup);
+    assert_eq!(
+        judged.finding,
+        "the far end answers 10000/s for 2 s without loss"
+    );
+    assert_eq!(rates, [157, 313, 625, 1_250, 2_500, 5_000, 5_000, 10_000]);
+}
+
+#[test]
+fn what_this_host_does_not_send_or_drops_is_no_limit_of_the_far_end() {
+    let slow = |load: &Load| LoadSeen {
+        achieved_pps: Some(f64::from(load.rate_pps).min(7_000.0)),
+        ..limited(u32::MAX)(load)
+    };
+    let full = |load: &Load| LoadSeen {
+        not_sent: u64::from(load.rate_pps > 7_000),
+        ..limited(u32::MAX)(load)
+    };
+    let deaf = |load: &Load| LoadSeen {
+        dropped_here: load.rate_pps.saturating_sub(7_000).into(),
+        ..limited(7_000)(load)
+    };
+    let all: [super::super::fakes::Loaded; 3] = [Box::new(slow), Box::new(full), Box::new(deaf)];
+    for loaded in all {
+        let (judged, _) = stressed(40_000, loaded);
+        assert_eq!(judged.status, Status::Unknown, "{judged:?}");
+        let is_own = judged
+            .finding
+            .contains("/s for 2 s without loss; this host ");
+        assert!(is_own, "{judged:?}");
+        let answered = judged.data["answered_pps"].as_u64().unwrap();
+        assert!((5_000..8_000).contains(&answered), "{judged:?}");
+    }
+}
+
+#[test]
+fn a_path_that_loses_packets_at_any_rate_has_no_limit() {
+    let lossy = |load: &Load| LoadSeen {
+        lost: u64::from(load.packets) / 10,
+        ..limited(u32::MAX)(load)
+    };
+    let (judged, rates) = stressed(40_000, lossy);
+    assert_eq!(judged.status, Status::Unknown);
+    assert!(
+        judged.finding.contains("lost at 157/s already"),
+        "{judged:?}"
+    );
+    assert_eq!(rates, [157, 157]);
+}
+
+#[test]
+fn any_rate_has_steps_that_are_bounded_in_packets_and_time() {
+    for top in [1, 2, 49, 50, 51, 99, 1_000, 1_001, 40_000, 1_000_000] {
+        let stress = Stress::up_to(top);
+        assert!(stress.most_packets() <= 24 * u64::from(top) + 40, "{top}");
+        assert!(stress.longest() <= Duration::from_secs(90), "{top}");
+        stressed(top, limited(u32::MAX));
+        stressed(top, limited(top / 2));
+    }
+}
