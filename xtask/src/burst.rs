@@ -54,6 +54,7 @@ pub(crate) fn burst(
         from: None,
         tos: None,
         interface: 0,
+        mac: None,
         stamp: true,
     };
     let mut batch = SendBatch::new(SLOTS, octets);

@@ -174,6 +174,7 @@ fn exchange(sender: &mut SessionSender, seq: u64, session: u32) -> Result<Sample
         ttl: Some(61),
         tos: Some(Tos(0xb8)),
         interface: 2,
+        mac: None,
         truncated: false,
     };
     sender.handle_reply(arrived + Duration::from_micros(9), &reply, &arrival);

@@ -63,6 +63,7 @@ pub(crate) fn extensions(input: &[u8]) {
         ttl: Some(64),
         tos: (flags & 16 != 0).then_some(Tos(input.octet())),
         interface: if flags & 32 == 0 { 7 } else { 0 },
+        mac: None,
         truncated: false,
     };
     let first = input.u32();

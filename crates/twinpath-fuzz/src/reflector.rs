@@ -455,6 +455,7 @@ fn datagram(input: &[u8], at: Wall) -> Option<(Arrival, Duration, &[u8], &[u8])>
         ttl: (ttl != 0).then_some(ttl),
         tos: Some(Tos(tos)),
         interface: 0,
+        mac: None,
         truncated: false,
     };
     Some((

@@ -94,6 +94,7 @@ fn history(data: &[u8]) -> SessionSender {
             ttl: None,
             tos: None,
             interface: 0,
+            mac: None,
             truncated: octets & 2 == 2,
         };
         sender.handle_reply(now, &datagram, &arrival);

@@ -123,6 +123,7 @@ const NOTHING: Arrival = Arrival {
     ttl: None,
     tos: None,
     interface: 0,
+    mac: None,
     truncated: false,
 };
 

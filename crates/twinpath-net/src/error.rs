@@ -157,6 +157,9 @@ pub enum SendError {
     /// No route, or the interface is down.
     #[error("network unreachable")]
     Unreachable,
+    /// Over a member of a link: the kernel has not found the far end there.
+    #[error("the far end's MAC address is not known")]
+    NoNeighbour,
     /// A local packet filter refused it.
     #[error("refused by a local packet filter")]
     Filtered,

@@ -9,7 +9,7 @@ pub use crate::os::host::{
     raise_descriptor_limit, stdout_was_closed, take_variable,
 };
 pub use crate::os::interfaces::{InterfaceChanges, interfaces};
-pub use crate::os::neighbours;
+pub use crate::os::{link_of, members_of, neighbours};
 
 /// What this host's interfaces have, as the system lists it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

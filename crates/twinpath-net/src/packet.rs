@@ -16,6 +16,9 @@ pub struct Outbound {
     /// Outgoing interface, whatever routes say; 0: the system's choice. Over IPv6, Linux may prefer the
     /// interface of a route where `from` or the socket has an address.
     pub interface: u32,
+    /// EUI-48 address of the next hop, where a reflector's socket over a member sends to; other sockets
+    /// find theirs.
+    pub mac: Option<[u8; 6]>,
     /// Request a transmit timestamp of this packet.
     pub stamp: bool,
 }
@@ -28,6 +31,7 @@ impl Outbound {
             from: None,
             tos: None,
             interface: 0,
+            mac: None,
             stamp: true,
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::batch::{self, RecvBatch, SendBatch};
 use crate::error::{BindError, SendError};
 use crate::hardware::NoHardware;
+use crate::next_hop::NextHops;
 use crate::options::{SocketOptions, StampChoice};
 use crate::os::Source;
 use crate::packet::{Outbound, QueueEvent};
@@ -100,9 +101,9 @@ impl TestSocket {
 
     /// Another socket with the same options and the port of this one, over one member of a link alone (a
     /// bond, a team, a bridge), whatever member the link would choose. It gets the datagrams that come by
-    /// the member too. Packets are not fragmented. A sender's has one address, and sends to its far end
-    /// alone; a reflector's gets those to any address where this socket is bound to any, also
-    /// packets that are to be forwarded, and sends to those that it has received from.
+    /// the member too. Packets are not fragmented. A sender's has one address, and sends to
+    /// its [next hops](Self::next_hops); a reflector's gets those to any address where this socket is
+    /// bound to any, also packets that are to be forwarded, and sends to [`Outbound::mac`].
     ///
     /// # Errors
     /// [`BindError`]: no such interface, or no privilege.
@@ -126,6 +127,16 @@ impl TestSocket {
         Err(BindError::of_member(member)(
             io::ErrorKind::Unsupported.into(),
         ))
+    }
+
+    /// Of a sender's socket over a member: where it sends to. A packet to a far end without a next hop
+    /// does not leave ([`SendError::NoNeighbour`]).
+    pub fn next_hops(&self) -> Option<&Arc<NextHops>> {
+        match &self.inner {
+            #[cfg(linux_sockets)]
+            Inner::Stamped(socket) => socket.next_hops(),
+            Inner::Plain(_) => None,
+        }
     }
 
     /// Has a socket over a member keep the socket that it shares its port with, which receives

@@ -417,6 +417,7 @@ fn arrival(session: u32) -> Arrival {
         ttl: Some(64),
         tos: Some(Dscp::EF.tos()),
         interface: 2,
+        mac: None,
         truncated: false,
     }
 }

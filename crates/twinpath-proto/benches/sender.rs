@@ -74,6 +74,7 @@ impl Loop {
             ttl: Some(61),
             tos: None,
             interface: 1,
+            mac: None,
             truncated: false,
         };
         let mut this = Self {

@@ -55,6 +55,7 @@ pub fn survey() -> Result<HostSurvey, StartError> {
         from: None,
         tos: None,
         interface: 0,
+        mac: None,
         stamp: true,
     };
     for _ in 0..PROBES {

@@ -14,6 +14,7 @@ mod link;
 pub mod measure;
 #[cfg(feature = "control")]
 mod names;
+mod neighbours;
 mod plan;
 pub mod probe;
 #[cfg(feature = "control")]

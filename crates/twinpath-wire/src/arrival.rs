@@ -22,6 +22,8 @@ pub struct Arrival {
     pub tos: Option<Tos>,
     /// Index of the receiving interface; 0 if the system does not report it.
     pub interface: u32,
+    /// EUI-48 address that its frame came from; `None` if the socket does not report it.
+    pub mac: Option<[u8; 6]>,
     /// The datagram was longer than the buffer, so its end is missing.
     pub truncated: bool,
 }

@@ -16,13 +16,17 @@ pub(crate) mod linux;
 pub(crate) mod portable;
 
 #[cfg(linux_sockets)]
-pub use linux::netlink::neighbours;
+pub(crate) use linux::netlink::neighbour;
+#[cfg(linux_sockets)]
+pub use linux::netlink::{link_of, members_of, neighbours};
 #[cfg(linux_sockets)]
 pub(crate) use linux::{clock, host, host::interface_mtu, interfaces, stream, wait};
 pub(crate) use portable::bind_device;
 #[cfg(not(unix))]
 pub(crate) use portable::host::addresses;
 #[cfg(not(linux_sockets))]
-pub use portable::interfaces::neighbours;
+pub(crate) use portable::interfaces::neighbour;
+#[cfg(not(linux_sockets))]
+pub use portable::interfaces::{link_of, members_of, neighbours};
 #[cfg(not(linux_sockets))]
 pub(crate) use portable::{host, host::interface_mtu, interfaces, stream, time as clock, wait};

@@ -51,6 +51,7 @@ fn port_unreachable_is_reported_and_the_next_packets_still_leave() {
             from: None,
             tos: None,
             interface: 0,
+            mac: None,
             stamp: false,
         };
         let mut kinds = Vec::new();
@@ -93,6 +94,7 @@ fn a_packet_over_the_mtu_with_df_is_refused() {
         from: None,
         tos: None,
         interface: 0,
+        mac: None,
         stamp: false,
     };
     assert_eq!(near.send(&vec![0; 65_508], &out), Err(SendError::TooLarge));

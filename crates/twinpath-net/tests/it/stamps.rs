@@ -13,6 +13,7 @@ fn to(to: std::net::SocketAddr) -> Outbound {
         from: None,
         tos: None,
         interface: 0,
+        mac: None,
         stamp: false,
     }
 }

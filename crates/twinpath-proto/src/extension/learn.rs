@@ -174,12 +174,9 @@ impl Learnt {
             let Some(extension) = of(header.kind) else {
                 continue;
             };
-            // Of several of a type, the first.
-            let bit = 1 << header.kind.0;
-            if met & bit != 0 {
+            if !is_first(&mut met, header.kind) {
                 continue;
             }
-            met |= bit;
             let is_malformed =
                 header.flags.has(TlvFlags::MALFORMED) || !extension.takes(value.len());
             let Some(seen) = self.seen(header.kind) else {
@@ -205,8 +202,10 @@ impl Learnt {
     pub fn observe(chain: &[u8], number: [u8; 4], key: Option<&StampKey>) -> Observation {
         let mut observation = Observation::default();
         if is_verified(chain, number, key) {
+            let mut met = 0_u16;
             for Tlv { header, value } in Tlvs::new(chain).map_while(Result::ok) {
                 if let Some(extension) = of(header.kind)
+                    && is_first(&mut met, header.kind)
                     && header.flags == TlvFlags(0)
                     && extension.takes(value.len())
                 {
@@ -354,6 +353,14 @@ mod type_number {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<TlvType, D::Error> {
         u8::deserialize(from).map(TlvType)
     }
+}
+
+/// Of several TLVs of a known type the first counts. `met`: a bit for each type so far.
+fn is_first(met: &mut u16, kind: TlvType) -> bool {
+    let bit = 1 << kind.0;
+    let is_first = *met & bit == 0;
+    *met |= bit;
+    is_first
 }
 
 /// Whether no TLV says that the request's HMAC was wrong and, with a key, the reply's own is right and

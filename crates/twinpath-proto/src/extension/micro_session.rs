@@ -22,6 +22,21 @@ pub(crate) fn ids(chain: &[u8]) -> Option<[u16; 2]> {
     Some(ids.map(U16::get))
 }
 
+/// The link of a request that came by none that has an interface: of the others, the one that is asked
+/// for. Where the sender does not know it yet, the only one, or of several the one with the sender's own
+/// number; `None`: this end does not know it either.
+fn by_number(own: &[MemberLink], sender: u16, asked: u16) -> Result<Option<&MemberLink>, Ignored> {
+    let mut others = own.iter().filter(|link| link.interface.is_none());
+    match (asked, others.clone().count()) {
+        (0, 1) => Ok(others.next()),
+        (0, _) => Ok(others.find(|link| link.id == sender)),
+        (asked, _) => {
+            let found = others.find(|link| link.id == asked);
+            found.map(Some).ok_or(Ignored::MicroSession)
+        }
+    }
+}
+
 impl Extension for MicroSession {
     fn kind(&self) -> TlvType {
         TlvType::MICRO_SESSION_ID
@@ -41,27 +56,19 @@ impl Extension for MicroSession {
 
     fn reflect(&self, value: &mut [u8], exchange: &mut Exchange<'_>) -> Result<Outcome, Ignored> {
         let own = &exchange.policy.micro_sessions;
-        let Ok([_, reflector]) = <[U16; 2]>::mut_from_bytes(value) else {
+        let Ok([sender, reflector]) = <[U16; 2]>::mut_from_bytes(value) else {
             return Ok(Outcome::NotUsed);
         };
         if own.is_empty() {
             return Ok(Outcome::NotUsed);
         }
         let interface = exchange.arrival.interface;
-        let by = |link: &&MemberLink| link.interface == Some(interface);
-        let unbound = || own.iter().filter(|link| link.interface.is_none());
-        let link = match reflector.get() {
-            // The sender does not know it yet (row SL-39): of several without an interface, this end
-            // does not either.
-            0 => own.iter().find(by).or_else(|| match unbound().count() {
-                1 => unbound().next(),
-                _ => None,
-            }),
-            asked => {
-                let mut asked = own.iter().filter(|link| link.id == asked);
-                let link = asked.find(|link| by(link) || link.interface.is_none());
-                Some(link.ok_or(Ignored::MicroSession)?)
-            }
+        let by_interface = |link: &&MemberLink| link.interface == Some(interface);
+        let link = match own.iter().find(by_interface) {
+            // It came by this link and no other (rows SL-8, SL-39).
+            Some(link) if [0, link.id].contains(&reflector.get()) => Some(link),
+            Some(_) => return Err(Ignored::MicroSession),
+            None => by_number(own, sender.get(), reflector.get())?,
         };
         let Some(link) = link else {
             return Ok(Outcome::NotUsed);

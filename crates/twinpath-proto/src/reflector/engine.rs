@@ -138,13 +138,14 @@ impl SessionReflector {
         self.counters.ways_refused += 1;
     }
 
-    /// Whether a request is of a micro-session whose member link is known by its interface
-    /// ([`MemberLink`]): then it is for the socket on that link, and else for no such socket.
+    /// Whether a request is of a micro-session, where some member link is known by its interface
+    /// ([`MemberLink`]): then it is for the socket on the member that it came by, and else for no such
+    /// socket.
     ///
     /// [`MemberLink`]: crate::extension::MemberLink
-    pub fn is_of_member(&self, request: &[u8]) -> bool {
+    pub fn is_of_micro_session(&self, request: &[u8]) -> bool {
         let sessions = self.unnegotiated.as_ref();
-        sessions.is_some_and(|sessions| sessions.is_of_member(request))
+        sessions.is_some_and(|sessions| sessions.is_of_micro_session(request))
     }
 
     /// What is known of this host, for what extensions say of it.

@@ -11,8 +11,8 @@ use super::form::Form;
 use super::lru::SlotId;
 use super::reply::Reflection;
 use crate::extension::{
-    Answer, Effects, Exchange, ExtensionPolicy, Host, MemberLink, Segments, SentReply,
-    SessionState, micro_session_ids, reflect, renew,
+    Answer, Effects, Exchange, ExtensionPolicy, Host, Segments, SentReply, SessionState,
+    micro_session_ids, reflect, renew,
 };
 use crate::stamp::StampKey;
 
@@ -114,21 +114,15 @@ impl Extended {
         ids.map_or(0, |[sender, _]| sender)
     }
 
-    /// Member links that are known by their interfaces.
-    fn members(&self) -> impl Iterator<Item = &MemberLink> {
-        let links = self.policy.micro_sessions.iter();
-        links.filter(|link| link.interface.is_some())
-    }
-
+    /// Whether a member link is known by its interface.
     pub(super) fn has_members(&self) -> bool {
-        self.members().next().is_some()
+        let mut links = self.policy.micro_sessions.iter();
+        links.any(|link| link.interface.is_some())
     }
 
-    /// Whether a request asks for one of them, or for any.
-    pub(super) fn is_of_member(&self, request: &[u8], form: Form) -> bool {
-        let ids = self.micro_session_ids(request, form);
-        let mut members = self.members();
-        ids.is_some_and(|[_, asked]| members.any(|link| asked == 0 || asked == link.id))
+    /// Whether a request has Micro-session IDs.
+    pub(super) fn is_of_micro_session(&self, request: &[u8], form: Form) -> bool {
+        self.micro_session_ids(request, form).is_some()
     }
 
     fn micro_session_ids(&self, request: &[u8], form: Form) -> Option<[u16; 2]> {

@@ -237,6 +237,7 @@ mod tests {
                 ttl: Some(answer.sender_ttl),
                 tos: None,
                 interface: 0,
+                mac: None,
                 truncated: false,
             };
             let fields = Fields {

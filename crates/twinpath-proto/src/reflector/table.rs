@@ -205,6 +205,7 @@ mod tests {
             ttl: None,
             tos: None,
             interface: 0,
+            mac: None,
             truncated: false,
         };
         SessionKey::new(&arrival, Class::TwampLight.into(), 0)

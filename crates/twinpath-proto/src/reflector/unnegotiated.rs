@@ -60,9 +60,10 @@ impl Unnegotiated {
         Class::of(self.protocols, request).into()
     }
 
-    /// See [`super::SessionReflector::is_of_member`].
-    pub(super) fn is_of_member(&self, request: &[u8]) -> bool {
-        self.extended.has_members() && self.extended.is_of_member(request, self.form(request))
+    /// See [`super::SessionReflector::is_of_micro_session`].
+    pub(super) fn is_of_micro_session(&self, request: &[u8]) -> bool {
+        let extended = &self.extended;
+        extended.has_members() && extended.is_of_micro_session(request, self.form(request))
     }
 
     /// Whether sessions whose packets look so are answered (row ST-17).

@@ -156,6 +156,20 @@ impl SessionSender {
         }
     }
 
+    /// Whether a reply has the IDs of this micro-session, if it is one (rows SL-40, SL-41).
+    pub(super) fn is_of_micro_session(&mut self, reply: &Reply, octets: &[u8]) -> bool {
+        let base = self.tlvs_at();
+        let ssid = self.config.wire.format.ssid().unwrap_or(0);
+        let Some(tlvs) = self.tlvs.as_mut().filter(|it| it.micro_session.is_some()) else {
+            return true;
+        };
+        // A reflector that does not know SSIDs does not know TLVs: what is there is padding.
+        let chain = octets.get(base..).filter(|_| reply.head.ssid.get() == ssid);
+        let number = reply.head.seq.get().to_be_bytes();
+        let told = Learnt::observe(chain.unwrap_or_default(), number, tlvs.key.as_ref());
+        tlvs.is_of_micro_session(told.micro_session)
+    }
+
     /// Whether octets that are no reply to this session are one to the session of another member link,
     /// by the Sender Micro-session ID (row SL-40).
     pub(super) fn is_of_other_micro_session(&self, octets: &[u8]) -> bool {
@@ -211,6 +225,7 @@ impl SessionSender {
     /// Reads the TLVs of a first reply; `None`: it is not for this micro-session, and is not measured.
     pub(super) fn read_tlvs(&mut self, seq: u64, reply: &Reply, octets: &[u8]) -> Option<Taught> {
         let base = self.tlvs_at();
+        let is_of_micro_session = self.is_of_micro_session(reply, octets);
         let Some(tlvs) = &mut self.tlvs else {
             return Some(Taught::default());
         };
@@ -221,12 +236,9 @@ impl SessionSender {
         tlvs.learnt.moved += u64::from(!self.guard.is_secured() && tlvs.are_moved(octets));
         let (chain, number) = (chain.unwrap_or_default(), number.to_be_bytes());
         // A reply that is discarded teaches nothing.
-        if tlvs.micro_session.is_some() {
-            let told = Learnt::observe(chain, number, tlvs.key.as_ref());
-            if !tlvs.is_of_micro_session(told.micro_session) {
-                self.counters.anomalies.micro_session += 1;
-                return None;
-            }
+        if !is_of_micro_session {
+            self.counters.anomalies.micro_session += 1;
+            return None;
         }
         let key = tlvs.key.as_ref();
         let unverified = tlvs.learnt.unverified;

@@ -48,6 +48,7 @@ fn reason_in(line: &str) -> Option<SendError> {
         SendError::NoBuffers,
         SendError::TooLarge,
         SendError::Unreachable,
+        SendError::NoNeighbour,
         SendError::Filtered,
         SendError::Prohibited,
         SendError::BadSource,

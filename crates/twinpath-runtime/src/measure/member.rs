@@ -1,11 +1,14 @@
 //! The sockets of micro-sessions (RFC 9534): one on each member link, all at the same port.
 
 use std::fmt;
+use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use twinpath_net::{BindError, TestSocket};
+use twinpath_net::{BindError, NextHop, TestSocket, host, interface};
 
 use crate::error::StartError;
+use crate::neighbours;
 
 /// The member of a link by which a session's packets leave and its replies come.
 #[derive(Clone)]
@@ -28,9 +31,27 @@ impl Member {
         })
     }
 
-    /// A socket on it. `open`: a UDP socket, if no other member's session has one.
+    /// The next hop to a far end on its link, looked for from now on.
+    pub(super) fn next_hop(&self, far: IpAddr) -> Result<Arc<NextHop>, StartError> {
+        let link = self.link().map_err(|source| BindError::Interface {
+            name: self.interface.clone(),
+            source,
+        })?;
+        Ok(neighbours::next_hop(&link, far))
+    }
+
+    /// The bond, team or bridge that it is a member of, or itself.
+    pub(super) fn link(&self) -> io::Result<String> {
+        let missing = || io::Error::from(io::ErrorKind::NotFound);
+        let index = interface::index_of(&self.interface).ok_or_else(missing)?;
+        interface::name_of(host::link_of(index)?).ok_or_else(missing)
+    }
+
+    /// A socket on it, that sends to this far end. `open`: a UDP socket, if no other member's session has
+    /// one.
     pub(super) fn socket(
         &self,
+        far: IpAddr,
         open: impl FnOnce() -> Result<TestSocket, StartError>,
     ) -> Result<TestSocket, StartError> {
         let mut shared = self.port.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,6 +60,9 @@ impl Member {
             None => Arc::new(open()?),
         };
         let mut socket = port.over_member(&self.interface)?;
+        if let Some(hops) = socket.next_hops() {
+            hops.insert(self.next_hop(far)?);
+        }
         *shared = Arc::downgrade(&port);
         socket.keep(port).map_err(|source| BindError::Member {
             name: self.interface.clone(),

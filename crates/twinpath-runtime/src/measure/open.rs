@@ -58,7 +58,7 @@ fn fits(
 /// Opens and binds. `next`: where the search for a free port of a range begins.
 pub(super) fn socket(plan: &SenderPlan, next: Option<u16>) -> Result<TestSocket, StartError> {
     match &plan.member {
-        Some(member) => member.socket(|| udp_socket(plan, next)),
+        Some(member) => member.socket(plan.far.ip(), || udp_socket(plan, next)),
         None => udp_socket(plan, next),
     }
 }

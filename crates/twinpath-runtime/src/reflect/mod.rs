@@ -2,6 +2,7 @@
 
 mod departures;
 mod host_watch;
+mod member_links;
 mod one_way;
 mod outbound;
 mod packets;
@@ -13,6 +14,7 @@ mod threads;
 mod transmit_latency;
 mod worker;
 
+pub(crate) use member_links::MemberLinks;
 pub use one_way::{OneWayReport, OneWaySession};
 use packets::{Packets, SocketState};
 pub use report::ReflectorReport;

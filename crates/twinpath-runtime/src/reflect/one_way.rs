@@ -285,6 +285,7 @@ mod tests {
                 ttl: Some(64),
                 tos: None,
                 interface: 2,
+                mac: None,
                 truncated: false,
             };
             let now = Mono::from_ns(u64::try_from(arrived).unwrap());

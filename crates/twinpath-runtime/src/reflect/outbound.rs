@@ -22,8 +22,9 @@ pub(super) fn outbound(
     let asked = effects.source.filter(|asked| arrival.to != Some(*asked));
     let from = asked.or(own);
     let is_bound_to_link = from.is_some_and(is_link_local);
+    let to = effects.to(arrival);
     Outbound {
-        to: effects.to(arrival),
+        to,
         from,
         tos: Some(tos),
         interface: if effects.same_link || is_bound_to_link {
@@ -31,6 +32,8 @@ pub(super) fn outbound(
         } else {
             0
         },
+        // Back to where the request itself came from: what other frames say of that address does not count.
+        mac: arrival.mac.filter(|_| to.ip() == arrival.from.ip()),
         stamp: false,
     }
 }

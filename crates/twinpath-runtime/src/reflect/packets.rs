@@ -12,6 +12,7 @@ use twinpath_wire::{Arrival, Mono};
 
 use crate::interfaces::FollowedInterface;
 
+use super::MemberLinks;
 use super::Snapshot;
 use super::departures::{Departures, Leaving};
 use super::one_way::{OneWayReport, OneWaySessions};
@@ -36,6 +37,8 @@ pub(super) struct SocketState {
     pub(super) wildcard: bool,
     /// It gets what comes by one member of a link, which a UDP socket gets as well.
     is_over_member: bool,
+    /// The links whose members have sockets like that.
+    member_links: MemberLinks,
     pub(super) near: IpAddr,
     pub(super) awaited: PendingStamps,
     /// The interface that it was bound to at first, by which all replies leave: not one of a VRF.
@@ -49,12 +52,18 @@ pub(super) struct SocketState {
 
 impl SocketState {
     /// `follows`: it stays with its interface, should that be made again.
-    pub(super) fn of(socket: &TestSocket, id: u64, follows: bool) -> Self {
+    pub(super) fn of(
+        socket: &TestSocket,
+        id: u64,
+        follows: bool,
+        member_links: &MemberLinks,
+    ) -> Self {
         let device = socket.device().filter(|_| follows);
         Self {
             id,
             wildcard: socket.local().ip().is_unspecified() || socket.is_over_member(),
             is_over_member: socket.is_over_member(),
+            member_links: member_links.clone(),
             near: socket.local().ip(),
             awaited: PendingStamps::new(),
             link: socket.device().map(|device| device.index),
@@ -91,18 +100,20 @@ impl SocketState {
 
     /// Whether a request is answered by this socket, and not by the other one that gets it as well.
     fn takes(
-        &self,
+        &mut self,
         engine: &SessionReflector,
         host: &Host,
         request: &[u8],
         arrival: &Arrival,
+        now: Mono,
     ) -> bool {
-        if engine.is_of_member(request) != self.is_over_member {
-            return false;
+        let is_micro = engine.is_of_micro_session(request);
+        if !self.is_over_member {
+            return !(is_micro && self.member_links.have(arrival.interface, now));
         }
         // What is to be forwarded comes by a member too.
-        !self.is_over_member
-            || arrival.to.is_some_and(|to| {
+        is_micro
+            && arrival.to.is_some_and(|to| {
                 let mut own = arrival.from;
                 own.set_ip(to);
                 host.has(own)
@@ -196,7 +207,7 @@ impl Packets {
                 break;
             };
             let request = octets.get(..received).unwrap_or_default();
-            if !state.takes(engine, self.departures.host.host(), request, arrival) {
+            if !state.takes(engine, self.departures.host.host(), request, arrival, now) {
                 continue;
             }
             self.rungs.record(arrival.at.rung);

@@ -198,6 +198,7 @@ pub(super) mod tests {
             ttl: None,
             tos: None,
             interface,
+            mac: None,
             truncated: false,
         }
     }

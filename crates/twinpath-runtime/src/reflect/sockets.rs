@@ -5,7 +5,7 @@ use std::io;
 use twinpath_net::{SocketSet, TestSocket, Waker};
 use twinpath_wire::Mono;
 
-use super::SocketState;
+use super::{MemberLinks, SocketState};
 use crate::interfaces::LOOK_EVERY;
 
 /// The sockets of a thread, at small numbers, and what it knows of each. They come and go while it runs.
@@ -13,6 +13,7 @@ use crate::interfaces::LOOK_EVERY;
 pub(crate) struct Sockets {
     set: SocketSet,
     states: Vec<Option<SocketState>>,
+    member_links: MemberLinks,
     waker: Waker,
     /// One is bound to an interface, which may be made again.
     follows: bool,
@@ -29,11 +30,18 @@ pub(crate) struct Sockets {
 const NUMBER_BITS: u32 = 32;
 
 impl Sockets {
+    /// None so far.
     pub(crate) fn new() -> io::Result<Self> {
+        Self::beside(MemberLinks::default())
+    }
+
+    /// None so far, where members of these links have sockets, of this thread or another.
+    pub(crate) fn beside(member_links: MemberLinks) -> io::Result<Self> {
         let (set, waker) = SocketSet::new()?;
         Ok(Self {
             set,
             states: Vec::new(),
+            member_links,
             waker,
             follows: false,
             follow_due: Mono::from_ns(0),
@@ -48,7 +56,7 @@ impl Sockets {
     pub(crate) fn insert(&mut self, index: usize, socket: TestSocket, follows: bool) {
         self.opened += 1;
         let id = self.opened << NUMBER_BITS | index as u64;
-        let state = SocketState::of(&socket, id, follows);
+        let state = SocketState::of(&socket, id, follows, &self.member_links);
         self.follows |= state.follows();
         // What cannot be watched is not there: who looks for it gets the failure.
         if self.set.insert(index, socket).is_ok() {

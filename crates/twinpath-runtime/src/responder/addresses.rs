@@ -8,7 +8,7 @@ use twinpath_wire::Mono;
 
 use super::listen;
 use crate::ResponderPlan;
-use crate::reflect::Sockets;
+use crate::reflect::{MemberLinks, Sockets};
 
 /// How often the addresses are listed.
 const LIST_EVERY: Duration = Duration::from_secs(1);
@@ -23,6 +23,7 @@ pub(super) struct FollowAddresses {
 pub(super) fn begin(
     plan: &ResponderPlan,
     group: Vec<TestSocket>,
+    member_links: MemberLinks,
 ) -> io::Result<(Sockets, FollowAddresses)> {
     let port = group.first().map_or(0, |socket| socket.local().port());
     let plan_for_new = listen::is_each_address(plan).then(|| {
@@ -34,7 +35,7 @@ pub(super) fn begin(
         plan: plan_for_new,
         list_due: clock::mono() + LIST_EVERY,
     };
-    let mut sockets = Sockets::new()?;
+    let mut sockets = Sockets::beside(member_links)?;
     for socket in group {
         sockets.add(socket, addresses.stays_with_interface());
     }

@@ -1,8 +1,11 @@
 //! Opening the sockets: one group a thread, all before the first is read.
 
+use std::io;
 use std::net::SocketAddr;
 
-use twinpath_net::{BindError, Role, SocketOptions, TestSocket, reports_destination};
+use twinpath_net::{
+    BindError, Role, SocketOptions, TestSocket, host, interface, reports_destination,
+};
 use twinpath_proto::extension::MemberLink;
 
 use crate::ResponderPlan;
@@ -39,24 +42,58 @@ pub(super) fn open(plan: &ResponderPlan) -> Result<Vec<Vec<TestSocket>>, StartEr
     Ok(groups)
 }
 
-/// A socket on each member link for each of these, whose packets come by all links; and what the reflector
-/// knows of the links.
-pub(super) fn members(
-    plan: &ResponderPlan,
-    sockets: &[TestSocket],
-) -> Result<(Vec<TestSocket>, Vec<MemberLink>), StartError> {
-    let (mut over_members, mut links) = (Vec::new(), Vec::new());
+/// What there is for member links of LAGs (RFC 9534).
+#[derive(Default)]
+pub(super) struct Members {
+    pub(super) sockets: Vec<TestSocket>,
+    /// The members that have IDs.
+    pub(super) links: Vec<MemberLink>,
+    /// The links that they belong to, by name.
+    pub(super) names: Vec<String>,
+}
+
+/// A socket on each member link for each of these, whose packets come by all links. Other members of the
+/// same links have some too: what comes by them is then known to come by no member that has an ID.
+pub(super) fn members(plan: &ResponderPlan, sockets: &[TestSocket]) -> Result<Members, StartError> {
+    let mut members = Members::default();
     for (id, interface) in &plan.members {
         let all = sockets.iter().map(|socket| socket.over_member(interface));
         let all = all.collect::<Result<Vec<_>, _>>()?;
         let device = all.first().and_then(TestSocket::device);
-        links.push(MemberLink {
+        members.links.push(MemberLink {
             id: *id,
             interface: device.map(|device| device.index),
         });
-        over_members.extend(all);
+        members.sockets.extend(all);
     }
-    Ok((over_members, links))
+    let with_ids: Vec<u32> = members.links.iter().filter_map(|it| it.interface).collect();
+    let listed = StartError::system("the members of a link");
+    let (others, names) = others_of_links(&with_ids).map_err(listed)?;
+    members.names = names;
+    for interface in others {
+        for socket in sockets {
+            members.sockets.push(socket.over_member(&interface)?);
+        }
+    }
+    Ok(members)
+}
+
+/// The names of further members of the links that these interfaces are members of, and those of the links.
+fn others_of_links(members: &[u32]) -> io::Result<(Vec<String>, Vec<String>)> {
+    let (mut others, mut links) = (Vec::new(), Vec::new());
+    for member in members {
+        let link = host::link_of(*member)?;
+        let Some(name) = interface::name_of(link).filter(|name| !links.contains(name)) else {
+            continue;
+        };
+        links.push(name);
+        if link != *member {
+            let all = host::members_of(link)?.into_iter();
+            let all = all.filter(|other| !members.contains(other));
+            others.extend(all.filter_map(interface::name_of));
+        }
+    }
+    Ok((others, links))
 }
 
 /// The first thread's sockets, on the addresses that were given.
@@ -114,7 +151,7 @@ pub(super) fn own_addresses(plan: &ResponderPlan) -> Vec<SocketAddr> {
     let mut all = Vec::new();
     for near in &plan.near {
         if near.ip().is_unspecified() {
-            let own = twinpath_net::host::own_addresses(near.port()).unwrap_or_default();
+            let own = host::own_addresses(near.port()).unwrap_or_default();
             all.extend(
                 own.into_iter()
                     .filter(|own| own.is_ipv4() == near.is_ipv4()),

@@ -14,10 +14,11 @@ use twinpath_proto::stamp::StampKeys;
 use twinpath_wire::Mono;
 
 use duties::ResponderDuties;
+use listen::Members;
 
 use crate::ResponderPlan;
 use crate::error::{RunError, StartError};
-use crate::reflect::{ReflectorReport, ReflectorThread};
+use crate::reflect::{MemberLinks, ReflectorReport, ReflectorThread};
 
 /// What a responder did.
 pub type ResponderReport = ReflectorReport<ReflectorCounters>;
@@ -49,16 +50,16 @@ pub fn start(plan: &ResponderPlan, keys: StampKeys) -> Result<ResponderRun, Star
         }
     }
     let count = groups.len();
-    let mut links = Vec::new();
+    let mut members = Members::default();
     if let Some(first) = groups.first_mut() {
-        let members;
-        (members, links) = listen::members(plan, first)?;
-        first.extend(members);
+        members = listen::members(plan, first)?;
+        first.append(&mut members.sockets);
     }
+    let (links, member_links) = (members.links, MemberLinks::new(members.names));
     let keys = Arc::new(keys);
     let start = |(index, group)| {
-        let (sockets, addresses) =
-            addresses::begin(plan, group).map_err(StartError::system("a descriptor to wait by"))?;
+        let (sockets, addresses) = addresses::begin(plan, group, member_links.clone())
+            .map_err(StartError::system("a descriptor to wait by"))?;
         let mut config = plan.reflector.clone();
         config.max_sessions = config.max_sessions.div_ceil(count);
         config.policy.tai_offset_s = clock::discipline().tai_offset_s;

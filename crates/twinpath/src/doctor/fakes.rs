@@ -224,6 +224,7 @@ impl FakeFar {
             ttl: Some(255 - HOPS),
             tos: Some(tos),
             interface: 2,
+            mac: None,
             truncated: false,
         };
         let mut buffer = request.to_vec();

@@ -1,6 +1,9 @@
 //! Micro-sessions (RFC 9534): two hosts with two links between them that have one address at each end. A
 //! bridge is the aggregate: not all kernels have bonds, and a bridge's ports have no addresses either.
 
+mod changes;
+mod neighbours;
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 

@@ -5,34 +5,23 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use socket2::{Domain, Type};
-use twinpath_wire::{Arrival, Mono, Stamp, Tos};
+use twinpath_wire::{Arrival, Stamp, Tos};
 
 use super::control::messages;
 use super::datagram::{Headers, Received};
 use super::names::Name;
 use super::socket::Socket;
-use super::{clock, filter, headers, netlink, system, wait};
+use super::{filter, headers, netlink, system};
 use crate::batch::Slots;
 use crate::error::{BindError, SendError};
+use crate::next_hop::NextHops;
 use crate::options::{Role, SocketOptions};
 use crate::packet::{Outbound, QueueEvent};
 use crate::socket::TestSocket;
 use crate::{interface, os};
-
-/// Neighbours that are remembered: more than have packets in a batch.
-const PEERS: usize = 128;
-/// How often the table of neighbours is looked at, and how often while it lacks the far end.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-const SEEK_EVERY: Duration = Duration::from_millis(20);
-/// How long a new socket waits for the far end to be found.
-const PATIENCE: Duration = Duration::from_millis(200);
-/// Where an empty datagram goes for which the kernel looks for the neighbour: the discard service.
-const DISCARD: u16 = 9;
 
 /// Of packet sockets (`linux/if_packet.h`).
 const AUXDATA: libc::c_int = 8;
@@ -54,36 +43,10 @@ pub(super) struct Member {
     /// The address of packets that have no other, and the port of all.
     near: (IpAddr, u16),
     ttl: u8,
-    peers: Mutex<Peers>,
-    /// The far end, of which the kernel knows the MAC address; `None`: a neighbour's is that of its frames.
-    far: Option<IpAddr>,
-    next_look: AtomicU64,
+    /// Of a sender: where it sends to. A reflector's replies name their next hops.
+    hops: Option<Arc<NextHops>>,
     /// The UDP socket that has the port and gets ICMP errors, unless another owner keeps it.
     port: Option<Arc<TestSocket>>,
-}
-
-/// The MAC addresses of neighbours, of those that came last.
-#[derive(Debug)]
-struct Peers {
-    known: [Option<(IpAddr, [u8; 6])>; PEERS],
-    next: usize,
-}
-
-impl Peers {
-    fn learn(&mut self, address: IpAddr, mac: [u8; 6]) {
-        let mut known = self.known.iter_mut().flatten();
-        if let Some((_, known)) = known.find(|(known, _)| *known == address) {
-            *known = mac;
-        } else if let Some(slot) = self.known.get_mut(self.next) {
-            *slot = Some((address, mac));
-            self.next = (self.next + 1) % PEERS;
-        }
-    }
-
-    fn mac(&self, address: IpAddr) -> Option<[u8; 6]> {
-        let mut known = self.known.iter().flatten();
-        known.find_map(|(known, mac)| (*known == address).then_some(*mac))
-    }
 }
 
 impl Socket {
@@ -117,7 +80,6 @@ impl Socket {
         set().map_err(refused())?;
         let mut socket = Self::around(packets, &options)?;
         socket.member = Some(Box::new(member));
-        socket.seek();
         Ok(socket)
     }
 
@@ -136,14 +98,9 @@ impl Socket {
         Some(SocketAddr::new(address, port))
     }
 
-    /// Waits a moment until the far end is found.
-    fn seek(&self) {
-        let until = clock::mono() + PATIENCE;
-        if let Some(member) = &self.member {
-            while !member.look(clock::mono()) && clock::mono() < until {
-                wait::sleep_until(clock::mono() + SEEK_EVERY / 4);
-            }
-        }
+    /// The next hops of a sender's socket.
+    pub(crate) fn next_hops(&self) -> Option<&Arc<NextHops>> {
+        self.member.as_ref()?.hops.as_ref()
     }
 }
 
@@ -151,13 +108,13 @@ impl Member {
     fn new(options: &SocketOptions, index: u32) -> io::Result<Self> {
         let link = netlink::link_of(index)?;
         let (mut near, port) = (options.near.ip(), options.near.port());
-        let far = match options.role {
+        let hops = match options.role {
             Role::Sender { far, .. } => {
                 let name = interface::name_of(link);
                 if near.is_unspecified() {
                     near = os::portable::local_address_towards(far, name.as_deref())?;
                 }
-                Some(far.ip())
+                Some(Arc::default())
             }
             Role::Reflector { .. } => None,
         };
@@ -167,51 +124,9 @@ impl Member {
             link,
             near: (near, port),
             ttl: options.path.ttl,
-            peers: Mutex::new(Peers {
-                known: [None; PEERS],
-                next: 0,
-            }),
-            far,
-            next_look: AtomicU64::new(0),
+            hops,
             port: None,
         })
-    }
-
-    fn peers(&self) -> MutexGuard<'_, Peers> {
-        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes the far end's MAC address from the table of neighbours, now and then. Whether it is known.
-    pub(super) fn look(&self, now: Mono) -> bool {
-        let Some(far) = self.far else { return true };
-        let is_known = self.peers().mac(far).is_some();
-        if now.ns() < self.next_look.load(Ordering::Relaxed) {
-            return is_known;
-        }
-        let all = netlink::neighbours(Some(self.link)).unwrap_or_default();
-        let found = all.iter().find(|one| one.address == far);
-        if let Some(found) = found {
-            self.peers().learn(far, found.mac);
-        } else {
-            self.provoke(far);
-        }
-        let is_known = is_known || found.is_some();
-        let every = if is_known { LOOK_EVERY } else { SEEK_EVERY };
-        self.next_look.store((now + every).ns(), Ordering::Relaxed);
-        is_known
-    }
-
-    /// Has the kernel look for a neighbour.
-    fn provoke(&self, far: IpAddr) {
-        let mut to = SocketAddr::new(far, DISCARD);
-        if let SocketAddr::V6(to) = &mut to {
-            to.set_scope_id(self.link);
-        }
-        let name = interface::name_of(self.link);
-        // Should it fail, packets to the neighbour fail as well, and are counted.
-        if let Ok(socket) = os::portable::towards(to, name.as_deref()) {
-            let _ = socket.send(&[]);
-        }
     }
 
     /// The name and the headers with which a packet is sent.
@@ -225,8 +140,10 @@ impl Member {
         let tos = out.tos.unwrap_or(tos);
         let headers = Headers::of(octets, from, out.to, tos, self.ttl);
         let headers = headers.ok_or(SendError::TooLarge)?;
-        let mac = self.peers().mac(out.to.ip());
-        let mac = mac.ok_or(SendError::Unreachable)?;
+        let mac = match &self.hops {
+            Some(hops) => hops.mac(out.to.ip())?,
+            None => out.mac.ok_or(SendError::NoNeighbour)?,
+        };
         let protocol = if out.to.is_ipv4() { IPV4 } else { IPV6 };
         Ok((Name::of_link(protocol, self.index, mac), headers))
     }
@@ -248,6 +165,7 @@ impl Member {
             ttl: None,
             tos: None,
             interface: self.first_index,
+            mac: None,
             truncated: message.truncated,
         };
         let packet = slots.first(index, message.octets);
@@ -262,10 +180,9 @@ impl Member {
         }
         arrival.to = Some(received.to);
         (arrival.ttl, arrival.tos) = (Some(received.ttl), Some(received.tos));
-        if self.far.is_none()
-            && let Some(mac) = message.name.mac()
-        {
-            self.peers().learn(received.from.0, mac);
+        match &self.hops {
+            Some(hops) => hops.record_packet(received.from.0),
+            None => arrival.mac = message.name.mac(),
         }
         let octets = received.payload.len();
         if let Some(slot) = slots.slot(index) {
@@ -290,7 +207,6 @@ impl Member {
             link => self.link = link,
         }
         self.index = index;
-        self.next_look = AtomicU64::new(0);
         Ok(())
     }
 }

@@ -34,10 +34,10 @@ impl Name {
         name
     }
 
-    /// The EUI-48 address of a station.
+    /// The EUI-48 address of a station; `None` for that of a group.
     pub(crate) fn mac(&self) -> Option<[u8; 6]> {
         let family = u16::from_ne_bytes([self.0[0], self.0[1]]);
-        let is_mac = family == PACKET && self.0[11] == 6;
+        let is_mac = family == PACKET && self.0[11] == 6 && self.0[12] & 1 == 0;
         self.0[12..].first_chunk().copied().filter(|_| is_mac)
     }
 
@@ -109,6 +109,7 @@ mod tests {
             (station.address(), station.mac()),
             (None, Some([2, 0, 0, 0, 0, 9]))
         );
+        assert_eq!(Name::of_link(0x0800, 7, [0xff; 6]).mac(), None);
         assert_eq!(Name::EMPTY.mac(), None);
     }
 }

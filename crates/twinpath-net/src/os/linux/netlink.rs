@@ -36,7 +36,7 @@ pub fn neighbours(interface: Option<u32>) -> Option<Vec<Neighbour>> {
     }
     let mut all = Vec::new();
     let mut take = |body: &[u8]| {
-        let found = neighbour(body).filter(|one| interface.is_none_or(|it| it == one.interface));
+        let found = listed(body).filter(|one| interface.is_none_or(|it| it == one.interface));
         all.extend(found);
         all.len() < MOST_NEIGHBOURS
     };
@@ -44,7 +44,36 @@ pub fn neighbours(interface: Option<u32>) -> Option<Vec<Neighbour>> {
     Some(all)
 }
 
-fn neighbour(body: &[u8]) -> Option<Neighbour> {
+/// The EUI-48 address of a neighbour on the link of an interface; `None`: the kernel knows none now.
+pub(crate) fn neighbour(interface: u32, address: IpAddr) -> Option<[u8; 6]> {
+    let mut body = vec![0; NEIGHBOUR_HEADER];
+    let (family, octets) = match address {
+        IpAddr::V4(v4) => (libc::AF_INET, v4.octets().to_vec()),
+        IpAddr::V6(v6) => (libc::AF_INET6, v6.octets().to_vec()),
+    };
+    if let (Some(first), Some(index)) = (body.first_mut(), u8::try_from(family).ok()) {
+        *first = index;
+    }
+    if let Some(index) = body.get_mut(4..8) {
+        index.copy_from_slice(&interface.to_ne_bytes());
+    }
+    body.extend(attribute(NDA_DST, &octets));
+    let mut found = None;
+    let mut take = |body: &[u8]| {
+        found = listed(body);
+        false
+    };
+    match ask(libc::RTM_GETNEIGH, 0, &body, &mut take) {
+        // Older kernels only list them.
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+            let mut all = neighbours(Some(interface))?.into_iter();
+            all.find(|one| one.address == address).map(|one| one.mac)
+        }
+        _ => found.map(|one: Neighbour| one.mac),
+    }
+}
+
+fn listed(body: &[u8]) -> Option<Neighbour> {
     let (header, rest) = body.split_at_checked(NEIGHBOUR_HEADER)?;
     let interface = u32::from_ne_bytes(*header.get(4..)?.first_chunk()?);
     let state = u16::from_ne_bytes(*header.get(8..)?.first_chunk()?);
@@ -70,7 +99,10 @@ fn neighbour(body: &[u8]) -> Option<Neighbour> {
 
 /// The interface that has the addresses of another one's link: that of a bond, a team or a bridge of which
 /// it is a part, or itself.
-pub(crate) fn link_of(interface: u32) -> io::Result<u32> {
+///
+/// # Errors
+/// The system's error: there is no such interface, say.
+pub fn link_of(interface: u32) -> io::Result<u32> {
     let mut body = vec![0; LINK_HEADER];
     if let Some(index) = body.get_mut(4..8) {
         index.copy_from_slice(&interface.to_ne_bytes());
@@ -82,6 +114,28 @@ pub(crate) fn link_of(interface: u32) -> io::Result<u32> {
     };
     ask(libc::RTM_GETLINK, 0, &body, &mut take)?;
     Ok(link)
+}
+
+/// The interfaces that are parts of a bond, a team or a bridge.
+///
+/// # Errors
+/// The system's error.
+pub fn members_of(link: u32) -> io::Result<Vec<u32>> {
+    let mut all = Vec::new();
+    let mut take = |body: &[u8]| {
+        if master(body) == Some(link) {
+            let index = body.get(4..8).and_then(<[u8]>::first_chunk);
+            all.extend(index.map(|index| u32::from_ne_bytes(*index)));
+        }
+        true
+    };
+    ask(
+        libc::RTM_GETLINK,
+        libc::NLM_F_DUMP,
+        &[0; LINK_HEADER],
+        &mut take,
+    )?;
+    Ok(all)
 }
 
 fn master(body: &[u8]) -> Option<u32> {
@@ -190,9 +244,9 @@ mod tests {
             body.resize(body.len().next_multiple_of(4), 0);
         }
         for cut in 0..body.len() {
-            neighbour(&body[..cut]);
+            super::listed(&body[..cut]);
         }
-        neighbour(&body)
+        super::listed(&body)
     }
 
     #[test]

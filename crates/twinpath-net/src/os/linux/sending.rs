@@ -259,6 +259,7 @@ mod tests {
                 from: None,
                 tos: None,
                 interface: 0,
+                mac: None,
                 stamp: true,
             },
         )
@@ -440,6 +441,7 @@ mod tests {
                 from: (n % 3 > 0).then(|| [127, 0, 0, n].into()),
                 tos: (n % 4 > 0).then_some(Tos(n << 2)),
                 interface: 0,
+                mac: None,
                 stamp: n % 2 == 0,
             })
             .collect();

@@ -208,12 +208,6 @@ impl Socket {
     pub(crate) fn receive(&self, batch: &mut RecvBatch, local: SocketAddr) -> io::Result<usize> {
         batch.fragmented.clear();
         let count = self.receive_messages(batch)?;
-        if count == 0 {
-            if let Some(member) = &self.member {
-                member.look(clock::mono());
-            }
-            return Ok(0);
-        }
         let mut read_at = None;
         let RecvBatch {
             headers,
@@ -255,6 +249,7 @@ impl Socket {
                 ttl: told.ttl,
                 tos: told.tos,
                 interface: told.to.map_or(0, |(_, interface)| interface),
+                mac: None,
                 truncated: message.truncated,
             };
         }

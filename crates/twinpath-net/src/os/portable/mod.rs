@@ -116,6 +116,7 @@ impl Socket {
                 ttl: None,
                 tos: None,
                 interface: 0,
+                mac: None,
                 truncated: false,
             };
             count += 1;

@@ -144,29 +144,78 @@ fn a_member_link_s_id_is_right_on_its_interface_alone() {
     for (id, answer) in [(5, Some((0, 5))), (6, Some((0, 6))), (0, Some((0x80, 0)))] {
         assert_eq!(asked(&numbers, 7, id), answer, "{id}");
     }
+    // But that which is the sender's own.
+    let numbers = [link(6, None), link(3, None)];
+    assert_eq!(asked(&numbers, 7, 0), Some((0, 3)));
     let mixed = [link(6, None), link(5, Some(7))];
     assert_eq!(asked(&mixed, 7, 0), Some((0, 5)));
     assert_eq!(asked(&mixed, 8, 0), Some((0, 6)));
 }
 
 #[test]
-fn a_request_for_a_member_link_is_for_the_socket_on_it() {
+fn a_request_of_a_micro_session_is_for_the_socket_on_its_member_link() {
     let link = |id, interface| MemberLink { id, interface };
-    let is_of_member = |links: &[MemberLink], no_tlv: bool, tlv: &[u8]| {
+    let is_of = |links: &[MemberLink], no_tlv: bool, tlv: &[u8]| {
         let mut config = ReflectorConfig::default();
         config.extensions.micro_sessions = links.to_vec();
         config.extensions.copies_only = no_tlv;
-        SessionReflector::new(config).is_of_member(&request(&[&COS, tlv]))
+        SessionReflector::new(config).is_of_micro_session(&request(&[&COS, tlv]))
     };
     let micro = |id| [0x80, 11, 0, 4, 0, 3, 0, id];
     let links = [link(5, Some(7)), link(6, None)];
-    for (id, is_of) in [(5, true), (0, true), (6, false), (9, false)] {
-        assert_eq!(is_of_member(&links, false, &micro(id)), is_of, "{id}");
+    // Whatever it asks for: the socket there knows by which member it came.
+    for id in [5, 0, 6, 9] {
+        assert!(is_of(&links, false, &micro(id)), "{id}");
     }
-    assert!(!is_of_member(&links, true, &micro(5)));
-    assert!(!is_of_member(&links[1..], false, &micro(0)));
-    assert!(!is_of_member(&links, false, &[]));
-    assert!(!is_of_member(&links, false, &[0x80, 11, 0, 2, 0, 3]));
+    assert!(!is_of(&links, true, &micro(5)));
+    assert!(!is_of(&links[1..], false, &micro(0)));
+    assert!(!is_of(&links, false, &[]));
+    assert!(!is_of(&links, false, &[0x80, 11, 0, 2, 0, 3]));
     let reflector = SessionReflector::new(ReflectorConfig::default());
-    assert!(!reflector.is_of_member(&[]));
+    assert!(!reflector.is_of_micro_session(&[]));
+}
+
+/// What the documentation says a responder answers, row by row.
+#[test]
+fn each_row_of_the_documented_table_is_what_is_answered() {
+    let text = include_str!("../../../../../docs/stamp-extensions.md");
+    let (_, table) = text.split_once("<!-- micro-session answers").unwrap();
+    let rows = table.lines().skip_while(|line| !line.starts_with("|---"));
+    let mut seen = 0;
+    for row in rows.skip(1).take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row
+            .split('|')
+            .map(|cell| cell.trim().trim_matches('`'))
+            .collect();
+        let [_, configured, by, asked, answer, _] = cells[..] else {
+            panic!("{row}");
+        };
+        let interface = |name: &str| name.strip_prefix("eth").map_or(99, |n| n.parse().unwrap());
+        let links = configured.split(',').filter(|it| *it != "none").map(|it| {
+            let (id, name) = it
+                .split_once('@')
+                .map_or((it, None), |(id, name)| (id, Some(name)));
+            MemberLink {
+                id: id.parse().unwrap(),
+                interface: name.map(interface),
+            }
+        });
+        let mut rig = Rig::new();
+        rig.policy.micro_sessions = links.collect();
+        rig.arrival.interface = interface(by);
+        let (sender, reflector) = asked.split_once(':').unwrap_or((asked, "0"));
+        let ids: [u8; 2] = [sender, reflector].map(|id| id.parse().unwrap());
+        let request = request(&[&[0x80, 11, 0, 4, 0, ids[0], 0, ids[1]]]);
+        let known = match (answer, rig.answer(&request, &request)) {
+            ("no reply", reply) => reply.err() == Some(Ignored::MicroSession),
+            ("U", reply) => reply.unwrap().0[44..] == request[44..],
+            (id, reply) => {
+                let id: u8 = id.parse().unwrap();
+                reply.unwrap().0[44..] == [0, 11, 0, 4, 0, ids[0], 0, id]
+            }
+        };
+        assert!(known, "{row}");
+        seen += 1;
+    }
+    assert_eq!(seen, 25);
 }

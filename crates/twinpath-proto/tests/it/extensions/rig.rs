@@ -58,6 +58,7 @@ impl Rig {
                 ttl: Some(64),
                 tos: Some(Tos(0)),
                 interface: 7,
+                mac: None,
                 truncated: false,
             },
             is_authenticated: false,

@@ -66,6 +66,7 @@ fn udp(frame: &[u8], at: Wall) -> Option<(Arrival, Vec<u8>)> {
         ttl: Some(ip[8]),
         tos: Some(Tos(ip[1])),
         interface: 1,
+        mac: None,
         truncated: false,
     };
     let end = 20 + usize::from(u16::from_be_bytes([ip[24], ip[25]]));

@@ -33,6 +33,7 @@ pub(crate) fn arrival() -> Arrival {
         ttl: Some(61),
         tos: Some(Tos(0)),
         interface: 1,
+        mac: None,
         truncated: false,
     }
 }

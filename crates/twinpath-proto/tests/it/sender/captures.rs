@@ -108,6 +108,7 @@ fn replay_guarded(
                 ttl: Some(datagram.ttl),
                 tos: Some(Tos(datagram.tos)),
                 interface: 1,
+                mac: None,
                 truncated: false,
             };
             sender.handle_reply(now, &datagram.octets, &arrival);

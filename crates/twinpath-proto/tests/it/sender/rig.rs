@@ -97,6 +97,7 @@ pub(super) fn arrival(at: Wall) -> Arrival {
         ttl: Some(61),
         tos: Some(Tos(0xb8)),
         interface: 2,
+        mac: None,
         truncated: false,
     }
 }

@@ -144,6 +144,36 @@ fn replies_of_another_micro_session_are_not_measured() {
     }
 }
 
+/// A copy is discarded as a first reply is, and the first TLV counts.
+#[test]
+fn copies_with_the_ids_of_another_micro_session_are_no_duplicates() {
+    for (tlvs, duplicates) in [
+        ("000b000400030005", 1),
+        ("000b000400040005", 0),
+        ("000b000400030006", 0),
+        ("000b000400030000", 0),
+        ("800b000400030005", 0),
+        ("000b000400030006000b000400030005", 0),
+        ("", 0),
+    ] {
+        let mut rig = asking(&["micro-session=3"], 10);
+        rig.send_count(1);
+        let first = reply(&rig, 0, [ms(4), ms(4)], &octets("000b000400030005"));
+        handle(&mut rig, &first, ms(8));
+        assert_eq!(rig.samples().len(), 1);
+        let copy = reply(&rig, 0, [ms(4), ms(4)], &octets(tlvs));
+        handle(&mut rig, &copy, ms(9));
+        assert_eq!(rig.samples().len(), duplicates, "{tlvs}");
+        let counters = rig.sender.counters();
+        assert_eq!(counters.duplicates, duplicates as u64, "{tlvs}");
+        assert_eq!(
+            counters.anomalies.micro_session,
+            1 - duplicates as u64,
+            "{tlvs}"
+        );
+    }
+}
+
 /// Sessions of one LAG share addresses and ports: what comes by a wrong member is another's.
 #[test]
 fn replies_to_another_micro_session_are_counted_as_such() {

@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use twinpath_net::{PathOptions, StampChoice, Waker};
+use twinpath_net::{NextHop, NextHops, PathOptions, StampChoice, Waker, local_address_towards};
 use twinpath_wire::Tos;
 
 use super::Command;
@@ -59,6 +59,8 @@ struct Shared {
     local: SocketAddr,
     /// Far ends: a reply says which session it belongs to by where it comes from.
     far: HashSet<Far>,
+    /// Of a socket over a member: where it sends to.
+    hops: Option<Arc<NextHops>>,
     /// Packets an hour: of its sessions, and as many as it can hold replies for.
     rate: u64,
     most: u64,
@@ -77,6 +79,16 @@ impl Shared {
         let takes = takes && self.far.insert(far);
         self.rate += if takes { rate } else { 0 };
         takes
+    }
+
+    /// A far end is nobody's any more.
+    fn forget(&mut self, far: Far) {
+        self.far.remove(&far);
+        if let Some(hops) = &self.hops
+            && !self.far.iter().any(|(ip, _)| *ip == far.0)
+        {
+            hops.remove(far.0);
+        }
     }
 }
 
@@ -115,9 +127,12 @@ impl Key {
             SocketAddr::V4(_) => 0,
         };
         let by_far = plan.path.stamps == StampChoice::Hardware && plan.near.is_none();
+        // Over a member, packets name their source: sessions whose own addresses differ share no socket.
+        let link = plan.member.as_ref().and_then(|member| member.link().ok());
+        let own = link.and_then(|link| local_address_towards(plan.far, Some(&link)).ok());
         Self {
             is_v6: plan.far.is_ipv6(),
-            near: plan.near,
+            near: plan.near.or(own),
             zone,
             port: plan.port,
             tos: plan.tos,
@@ -152,9 +167,15 @@ impl Pool {
     pub(super) fn bind(&self, plan: &SenderPlan) -> Result<Lease, StartError> {
         let key = Key::of(plan);
         let far = source(plan.far);
+        // Before the pool is locked: it may take a moment.
+        let hop = match &plan.member {
+            Some(member) => Some(member.next_hop(plan.far.ip())?),
+            None => None,
+        };
         let mut inner = self.lock();
         let rate = rate(plan.schedule.mean_interval());
         let (place, local) = if let Some(found) = inner.shared(plan, &key, far, rate) {
+            inner.send_to(found.0, hop);
             found
         } else {
             let next_port = inner.alike.get(&key).and_then(|alike| alike.next_port);
@@ -166,6 +187,7 @@ impl Pool {
                 key: key.clone(),
                 local,
                 far,
+                hops: socket.next_hops().cloned(),
                 rate,
                 most,
             });
@@ -225,6 +247,14 @@ impl Inner {
         })
     }
 
+    /// Has packets of the socket at this place sent to one more next hop.
+    fn send_to(&self, place: usize, hop: Option<Arc<NextHop>>) {
+        let socket = self.sockets.get(place).and_then(Option::as_ref);
+        if let (Some(hops), Some(hop)) = (socket.and_then(|it| it.hops.as_ref()), hop) {
+            hops.insert(hop);
+        }
+    }
+
     /// The next session with this far end is looked for behind this place.
     fn look_on(&mut self, plan: &SenderPlan, key: &Key, far: Far, place: usize) {
         if let Some(alike) = self.alike.get_mut(key)
@@ -260,7 +290,7 @@ impl Inner {
         };
         socket.rate = socket.rate.saturating_sub(rate);
         for far in far {
-            socket.far.remove(&far);
+            socket.forget(far);
             alike.from.remove(&far);
         }
         if !socket.far.is_empty() {
@@ -344,6 +374,7 @@ mod tests {
             key: key.clone(),
             local: "0.0.0.0:20000".parse().unwrap(),
             far: HashSet::new(),
+            hops: None,
             rate: 0,
             most: most(3 << 20),
         };
@@ -375,6 +406,7 @@ mod tests {
                 key: key.clone(),
                 local: SocketAddr::new([0, 0, 0, 0].into(), 20_000 + path),
                 far: HashSet::from([far]),
+                hops: None,
                 rate: 1,
                 most: 10,
             });

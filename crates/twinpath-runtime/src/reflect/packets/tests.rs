@@ -46,7 +46,7 @@ impl Reflector {
         let mut packets = Packets::new(false);
         packets.departures.host = HostView::alone();
         Self {
-            state: SocketState::of(&socket, 0, true),
+            state: SocketState::of(&socket, 0, true, &MemberLinks::default()),
             socket,
             packets,
             engine: SessionReflector::new(ReflectorConfig::default()),

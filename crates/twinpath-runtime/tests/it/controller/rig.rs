@@ -166,6 +166,7 @@ fn mirror(
             ttl: Some(64),
             tos,
             interface: 0,
+            mac: None,
             truncated: false,
         };
         let mut reflector = reflector.lock().unwrap();

@@ -383,6 +383,7 @@ fn replies_are_marked_as_the_session_was_agreed() {
         from: None,
         tos: None,
         interface: 0,
+        mac: None,
         stamp: false,
     };
     // More at once than leave by one system call each.

@@ -48,6 +48,14 @@ impl Remedy for BindError {
                 "run as root, or grant CAP_NET_RAW; of a Micro-session ID without @NAME only the number is checked"
             }
             Self::Interface { .. } => "see `ip link` for the names of this host's interfaces",
+            Self::Member { source, .. }
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable
+                ) =>
+            {
+                "the link that it is a member of has to lead to the far end: see `ip route get` for that address"
+            }
             Self::NotOneHost { .. } => "give an address of this host",
             Self::Indistinct { .. } => "give one address of this host to listen on",
             Self::Option { .. } | Self::Other { .. } | Self::Member { .. } => return None,
@@ -62,6 +70,9 @@ impl Remedy for SendError {
             Self::NoBuffers => "send less often, or fewer octets",
             Self::TooLarge => "use a smaller --padding, or leave out --do-not-fragment",
             Self::Unreachable => "see `ip route` and `ip link`: no route, or the link is down",
+            Self::NoNeighbour => {
+                "see `ip neighbour`: the far end has to be on the member's link, with no router between"
+            }
             Self::Filtered => "see this host's own packet filter (nft list ruleset)",
             Self::Prohibited => "see `ip route get` for that address",
             Self::BadSource => {

@@ -145,10 +145,17 @@ pub(super) fn check_descriptors(
                 PortChoice::Exact(port) | PortChoice::Prefer(port) => port,
                 PortChoice::Range(..) => one.path.unwrap_or(1),
             };
-            shared.insert((port, one.class, plan.near, plan.far.is_ipv4()));
+            let member = plan.member.as_ref().map(|member| &*member.interface);
+            shared.insert((port, one.class, plan.near, plan.far.is_ipv4(), member));
         }
     }
-    let needed = own * DESCRIPTORS_OF_ITS_OWN + shared.len() * threads + OTHER_DESCRIPTORS;
+    // Over a member, a packet socket beside the one that has the port.
+    let over_members = shared
+        .iter()
+        .filter(|(.., member)| member.is_some())
+        .count();
+    let shared = shared.len() + over_members;
+    let needed = own * DESCRIPTORS_OF_ITS_OWN + shared * threads + OTHER_DESCRIPTORS;
     match most {
         Some(most) if most < needed as u64 => Err(Failure::could_not(format!(
             "{} sessions need {needed} files and sockets open at once, but the limit is {most}",

@@ -147,6 +147,7 @@ impl Exchange {
                 ttl: None,
                 tos: None,
                 interface: 0,
+                mac: None,
                 truncated: false,
             };
             self.sender.handle_reply(now, &reply[..octets], &arrival);

@@ -125,7 +125,7 @@ fn forged(count: u64) -> String {
 fn other_micro_session(count: u64) -> String {
     let these = replies(count);
     format!(
-        "{these} without this session's Micro-session IDs not measured: they came by another member link, or the reflector has no such IDs (--micro-session-id)"
+        "{these} without this session's Micro-session IDs not measured: they came by another member link, or the reflector has no such ID (--micro-session-id), or has several and cannot tell which is meant (name its ID: --micro-session 1:11)"
     )
 }
 
