@@ -1,5 +1,7 @@
 //! `twinpath check`, as it is written.
 
+mod thresholds;
+
 #[cfg(feature = "control")]
 use std::path::PathBuf;
 use std::time::Duration;

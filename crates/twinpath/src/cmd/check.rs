@@ -18,6 +18,9 @@ pub(super) fn run(
     #[cfg(feature = "control")] given: crate::plan::EnvironmentPassphrase,
 ) -> Exit {
     let options = args.check.clone();
+    if let Err(failure) = options.must_be_consistent() {
+        return unchecked(&failure);
+    }
     let deadline = match Deadline::begin(options.deadline.0, options.verbose) {
         Ok(deadline) => deadline,
         Err(failure) => return unchecked(&failure),

@@ -318,8 +318,11 @@ impl Check {
                 together(several, &totals, what, room(state))
             }
         };
-        if judged.len() > 1 {
-            details = self::details(&judged);
+        match &*judged {
+            // What the first line has no room for.
+            [only] if details.is_empty() => details.clone_from(&only.parts),
+            [_] => {}
+            several => details = self::details(several),
         }
         if let Some(control) = outcome.control {
             let notes = words::finding::notes(&control.findings).into_iter();

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::far_end::FarEnd;
 use crate::hosts::{Hosts, ip};
 use crate::program::{Done, Responder, Running, finish, free_port, run, taken_port, twinpath};
+use crate::responders::last_words;
 
 const STATES: [&str; 4] = ["OK", "WARNING", "CRITICAL", "UNKNOWN"];
 
@@ -433,4 +434,36 @@ fn a_controlled_check_negotiates_its_sessions() {
     let line = format!("{} 127.0.0.1:0 --control {SHORT}", none.at);
     let (text, _) = checked(&line, "UNKNOWN");
     assert!(text.contains(" refuses the session "), "{text}");
+}
+
+#[test]
+fn lists_of_which_one_is_never_reached_are_bad_usage() {
+    let responder = Responder::start("127.0.0.1:0 --json");
+    let line = format!(
+        "{} {SHORT} --warn rtt_p95=50ms --crit rtt_p95=20ms",
+        responder.at
+    );
+    let (text, _) = checked(&line, "UNKNOWN");
+    assert!(
+        text.starts_with("--warn rtt_p95=50ms is never reached: "),
+        "{text}"
+    );
+    assert_eq!(last_words(responder)["reflected"], 0, "nothing is sent");
+}
+
+#[test]
+fn details_have_all_of_what_the_first_line_has_no_room_for() {
+    let name = "no-such-host-of-this-name-or-of-any-other.invalid";
+    let directory = tempfile::tempdir().unwrap();
+    let targets = directory.path().join("targets");
+    std::fs::write(&targets, format!("{name}\n")).unwrap();
+    for line in [name.to_owned(), format!("--targets {}", targets.display())] {
+        let done = run(&format!("check {line} {SHORT} -v"));
+        let (text, _) = said(&done, "UNKNOWN");
+        assert!(text.ends_with('…'), "{text}");
+        let (_, details) = done.stdout.split_once('\n').unwrap();
+        let details = details.replace("\n  ", " ");
+        let remedy = "check the name, or give the address";
+        assert!(details.contains(remedy), "{line}: {}", done.stdout);
+    }
 }

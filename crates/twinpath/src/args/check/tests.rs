@@ -213,3 +213,56 @@ fn no_option_of_stamp_goes_with_a_controlled_check() {
         assert_eq!(is_read, options.is_empty(), "{line}");
     }
 }
+
+#[test]
+fn lists_that_contradict_each_other_are_bad_usage() {
+    for (lists, says) in [
+        (
+            "--warn rtt_p95=50ms --crit rtt_p95=20ms",
+            "--warn rtt_p95=50ms is never reached: each such value is CRITICAL by --crit rtt_p95=20ms; \
+             exchange them: --warn rtt_p95=20ms --crit rtt_p95=50ms",
+        ),
+        (
+            "--warn loss=5% --crit loss_ratio=0",
+            "--warn loss=5% is never reached",
+        ),
+        (
+            "--warn voice.forward.mos=3: --crit voice.forward.mos=4:",
+            "never reached",
+        ),
+        (
+            "--warn rtt_p95=1ms:50ms --crit rtt_p95=2ms:40ms",
+            "never reached",
+        ),
+        (
+            "--warn rtt_p95=@2ms:3ms --crit rtt_p95=@1ms:4ms",
+            "never reached",
+        ),
+        (
+            "--warn rtt_p95=@60ms:70ms --crit rtt_p95=50ms",
+            "never reached",
+        ),
+        ("--warn rtt_p95=50ms --crit rtt_p95=@~:9s", ""),
+        (
+            "--warn loss=1%,loss=5%",
+            "--warn has two ranges for loss, 1% and 5%: give one",
+        ),
+        (
+            "--crit loss=1% --crit loss_ratio=5%",
+            "--crit has two ranges for loss_ratio, 1% and 5%: give one",
+        ),
+        ("--warn rtt_p95=20ms --crit rtt_p95=50ms", ""),
+        ("--warn rtt_p95=20ms --crit rtt_p95=20ms", ""),
+        ("--warn rtt_p95=20ms --crit rtt_p99=10ms", ""),
+        ("--warn rtt_p95=1ms:20ms --crit rtt_p95=2ms:40ms", ""),
+        ("--warn rtt_p95=1ms: --crit rtt_p95=20ms", ""),
+        ("--warn rtt_p95=@10ms:20ms --crit rtt_p95=20ms", ""),
+        ("--warn rtt_p95=~: --crit rtt_p95=20ms", ""),
+        ("--warn loss=1%,rtt_p95=9ms", ""),
+    ] {
+        let said = check(&format!("r1 {lists}")).check.must_be_consistent();
+        let said = said.map_or_else(|failure| failure.to_string(), |()| String::new());
+        assert_eq!(said.is_empty(), says.is_empty(), "{lists}: {said}");
+        assert!(said.contains(says), "{lists}: {said}");
+    }
+}

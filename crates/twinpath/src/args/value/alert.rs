@@ -111,6 +111,8 @@ fn unknown(typed: &str) -> Advice {
 pub(crate) struct Alert {
     pub(crate) figure: NamedFigure,
     pub(crate) range: AlertRange,
+    /// The range as it was typed.
+    pub(crate) text: String,
 }
 
 impl FromStr for Alert {
@@ -125,8 +127,13 @@ impl FromStr for Alert {
         };
         let figure: NamedFigure = figure.trim().parse()?;
         let unit = figure.metric().map_or(Unit::Number, |row| row.about.unit);
-        let range = AlertRange::parse(range.trim(), unit)?;
-        Ok(Self { figure, range })
+        let text = range.trim().to_owned();
+        let range = AlertRange::parse(&text, unit)?;
+        Ok(Self {
+            figure,
+            range,
+            text,
+        })
     }
 }
 
@@ -175,6 +182,11 @@ impl AlertRange {
             Some(ends) => (true, ends),
             None => (false, text),
         };
+        if ends.starts_with('/') {
+            return Err(Advice::new(
+                "the shell made a path of ~: quote it, as in 'rtt_jitter=~:10ms'",
+            ));
+        }
         let (first, second) = ends.split_once(':').unwrap_or(("", ends));
         if first.is_empty() && second.is_empty() {
             return Err(wrong());
