@@ -80,15 +80,30 @@ fn dscp(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
         return Judged::unknown("this system does not tell the DSCP of packets");
     } else if changed.is_empty() {
         Judged::ok("replies come back with the DSCP of their requests")
-    } else if came.iter().all(|(_, back)| back >> 2 == 0) {
-        Judged::warn("replies come back with DSCP be, whatever the request has: remarked on the way, or not set by the reflector")
-            .advise("round trips of other classes are measured in them on the way out alone; --tlv cos tells who changes it, where STAMP is spoken")
+    } else if let Some(back) = only_class(&came) {
+        let class = name(back);
+        // Which of the two it is, replies alone do not say.
+        let cause = if back >> 2 == 0 {
+            "the reflector does not copy the DSCP, or a device on the way back clears it"
+        } else {
+            "the reflector has a DSCP of its own for replies (as twinpath responder --dscp), or a device on the way back sets it"
+        };
+        Judged::warn(format!("replies come back with DSCP {class}, whatever the request has: {cause}"))
+            .advise("round trips of other classes are measured in them on the way out alone; --tlv cos tells with which DSCP requests arrive, where STAMP is spoken")
     } else {
         Judged::warn(changed.join(", ")).advise(
-            "a device on the way remarks, or the reflector sets a class of its own: look at both",
+            "a device on the way remarks some classes, or the reflector chooses the DSCP of replies: look at both",
         )
     };
     judged.with("replies", pairs).with("unanswered", lost)
+}
+
+/// The class of all replies, if requests of several came back in it.
+fn only_class(came: &[(u8, u8)]) -> Option<u8> {
+    let ((sent, back), others) = came.split_first()?;
+    let is_one = others.iter().all(|(_, other)| other >> 2 == back >> 2);
+    let are_several = others.iter().any(|(other, _)| other >> 2 != sent >> 2);
+    (is_one && are_several).then_some(*back)
 }
 
 /// ECN-capable packets.

@@ -208,6 +208,11 @@ fn paths() -> Vec<Error> {
     });
     vec![
         ("path.dscp", "come back with DSCP be", remarking(|_| 0)),
+        (
+            "path.dscp",
+            "with DSCP ef, whatever the request has: the reflector has a DSCP of its own",
+            remarking(|_| 0xb8),
+        ),
         ("path.dscp", "ef comes back as af41", remarked),
         (
             "path.dscp",
