@@ -9,7 +9,7 @@ use twinpath_wire::Dscp;
 
 use super::style::Style;
 use super::table::{cell, signed};
-use super::units::{Unit, WIDTH};
+use super::units::{Unit, WIDTH, wrapped};
 use super::{Outcome, counts};
 
 /// Columns of a class's name.
@@ -170,7 +170,7 @@ pub(super) fn table(
             Err(refused) => writeln!(out, "{name:<first$}{refused}")?,
         }
         if let Some(remark) = remark {
-            writeln!(out, "  {remark}")?;
+            writeln!(out, "{}", wrapped(&format!("  {remark}"), 4))?;
         }
     }
     writeln!(out, "{}", "=".repeat(width))

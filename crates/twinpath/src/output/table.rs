@@ -29,12 +29,32 @@ pub(crate) fn warnings(notes: &[Note], style: Style, out: &mut impl Write) -> io
     Ok(())
 }
 
+/// The notes of a report, warnings first, in lines of its width.
 pub(super) fn notes(notes: &[Note], style: Style, out: &mut impl Write) -> io::Result<()> {
-    warnings(notes, style, out)?;
+    let mut said = HashSet::new();
+    let warnings = notes.iter().filter(|note| note.warning);
+    for note in warnings.filter(|note| said.insert(&*note.line)) {
+        warning(&note.line, style, out)?;
+    }
     for note in notes.iter().filter(|note| !note.warning) {
-        writeln!(out, "note: {}", note.line)?;
+        writeln!(
+            out,
+            "{}",
+            units::wrapped(&format!("note: {}", note.line), 2)
+        )?;
     }
     Ok(())
+}
+
+/// A warning in lines of a report's width.
+pub(super) fn warning(line: &str, style: Style, out: &mut impl Write) -> io::Result<()> {
+    const WARNING: &str = "warning:";
+    let text = units::wrapped(&format!("{WARNING} {line}"), 2);
+    writeln!(
+        out,
+        "{}",
+        text.replacen(WARNING, &style.warning(WARNING), 1)
+    )
 }
 
 /// The host's claim about its clock.
@@ -49,9 +69,10 @@ pub(super) fn clock(state: ClockState) -> String {
     )
 }
 
-/// A named line.
+/// A named line; what is too long goes on below its text.
 pub(super) fn fact(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
-    writeln!(out, "{name:<NAME$}{text}")
+    let line = format!("{name:<NAME$}{text}");
+    writeln!(out, "{}", units::wrapped(&line, NAME))
 }
 
 /// A named row of cells, each at least this wide.

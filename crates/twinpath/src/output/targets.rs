@@ -14,6 +14,7 @@ use super::classes::{self, Cells, NamedRow};
 use super::names::{self, Differing, plain, target_of};
 use super::style::Style;
 use super::summary::Direction;
+use super::table::warning;
 use super::units::{self, wrapped};
 use super::{Outcome, summary};
 
@@ -57,7 +58,7 @@ pub(super) fn write(
         return Ok(());
     }
     for (line, sessions) in warnings.by_number().take(MOST_FINDINGS) {
-        writeln!(out, "{} {line} ({sessions})", style.warning("warning:"))?;
+        warning(&format!("{line} ({sessions})"), style, out)?;
     }
     if let Some(more @ 1..) = warnings.0.len().checked_sub(MOST_FINDINGS) {
         let more = units::count(more as u64, "other warning", "other warnings");
@@ -121,16 +122,12 @@ pub(super) fn failed(
     let limit = if all { usize::MAX } else { MOST_ROWS };
     for one in failed.iter().take(limit) {
         let line = format!("{} not measured: {}", names::failed(one), plain(&one.error));
-        writeln!(out, "{} {line}", style.warning("warning:"))?;
+        warning(&line, style, out)?;
     }
     if failed.len() > limit {
         let more = failed.len() - limit;
         let more = units::count(more as u64, "other target", "other targets");
-        writeln!(
-            out,
-            "{} {more} not measured; use -v for all",
-            style.warning("warning:")
-        )?;
+        warning(&format!("{more} not measured; use -v for all"), style, out)?;
     }
     Ok(())
 }

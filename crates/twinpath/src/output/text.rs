@@ -137,7 +137,7 @@ impl<W: Write> Sink for Text<W> {
             notes(&control.notes, self.style, &mut self.out)?;
         }
         for line in outcome.written.iter().filter_map(Written::shortfall) {
-            writeln!(self.out, "{} {line}", self.style.warning("warning:"))?;
+            table::warning(&line, self.style, &mut self.out)?;
         }
         self.out.flush()
     }
@@ -211,13 +211,13 @@ fn heading(
         Ecn::Ect1 => ", ECN ECT(1)",
         Ecn::Ce => ", ECN CE",
     };
-    writeln!(
-        out,
+    let what = format!(
         "{}, {sizes}, {}{ecn}, TTL {}",
         schedule::of(report),
         ends::class(report),
         report.identity.ttl,
-    )?;
+    );
+    writeln!(out, "{}", wrapped(&what, 2))?;
     writeln!(
         out,
         "{} {}",

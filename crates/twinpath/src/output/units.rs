@@ -138,13 +138,14 @@ pub(crate) fn wrapped(text: &str, indent: usize) -> String {
 pub(crate) fn wrapped_to(text: &str, indent: usize, width: usize) -> String {
     let mut lines = String::new();
     let mut column = 0;
-    for word in text.split(' ') {
+    // The first words may be empty: spaces before a line stay.
+    for (place, word) in text.split(' ').enumerate() {
         let length = word.chars().count();
         if column > indent && column + 1 + length > width {
             lines.push('\n');
             lines.extend(std::iter::repeat_n(' ', indent));
             column = indent;
-        } else if column > 0 {
+        } else if place > 0 {
             lines.push(' ');
             column += 1;
         }
@@ -164,6 +165,7 @@ mod tests {
         let expected = format!("{}\n    {} end", "a".repeat(40), "b".repeat(40));
         assert_eq!(wrapped(&text, 4), expected);
         assert_eq!(wrapped("a  b", 4), "a  b");
+        assert_eq!(wrapped("  a  b", 4), "  a  b");
         let long = "c".repeat(100);
         assert_eq!(
             wrapped(&format!("before {long} b"), 2),

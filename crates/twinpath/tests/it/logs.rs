@@ -116,7 +116,7 @@ fn a_run_whose_log_file_lacks_lines_says_so_in_its_report_and_by_its_exit_status
             continue;
         }
         assert!(
-            text.stdout.contains(&format!("warning: {said}")),
+            text.unwrapped().contains(&format!("warning: {said}")),
             "{line}: {}",
             text.stdout
         );

@@ -89,6 +89,7 @@ mod unsent;
 mod usage;
 #[cfg(target_os = "linux")]
 mod ways;
+mod widths;
 mod wire;
 #[cfg(all(target_os = "linux", feature = "report", feature = "pictures"))]
 mod written;

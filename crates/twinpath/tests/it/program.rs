@@ -33,6 +33,17 @@ impl Done {
             .unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
     }
 
+    /// Its output with each line of a report in one, however long.
+    pub(crate) fn unwrapped(&self) -> String {
+        let mut text = String::new();
+        for line in self.stdout.lines() {
+            let begin = if line.starts_with("  ") { " " } else { "\n" };
+            text.push_str(begin);
+            text.push_str(line.trim_start());
+        }
+        text
+    }
+
     /// The first session of the JSON document.
     pub(crate) fn session(&self) -> serde_json::Value {
         self.document()["sessions"][0].clone()
@@ -208,6 +219,8 @@ pub(crate) struct Responder {
     stderr: BufReader<ChildStderr>,
     /// What was read of its stderr since it listens.
     said: String,
+    /// The first line of it: where it listens, and what it answers.
+    pub(crate) banner: String,
     /// Where.
     pub(crate) at: SocketAddr,
 }
@@ -242,6 +255,7 @@ impl Responder {
             process,
             stderr,
             said: String::new(),
+            banner: said,
             at,
         }
     }

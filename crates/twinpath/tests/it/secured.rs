@@ -151,7 +151,8 @@ fn a_client_is_never_secured_less_than_it_asked() {
     let fell_back = run(&line);
     assert_eq!(fell_back.status, 0, "{}", fell_back.stderr);
     assert!(
-        fell_back.stdout.contains("warning: ") && fell_back.stdout.contains("nothing is secured"),
+        fell_back.stdout.contains("warning: ")
+            && fell_back.unwrapped().contains("nothing is secured"),
         "{}",
         fell_back.stdout
     );

@@ -453,7 +453,7 @@ fn a_dead_path_and_a_dead_far_end_are_two_kinds_of_warning() {
         report
     };
     let reports = [dead("path", 7), dead("path", 7), dead("gone", 0)];
-    let text = text(&reports, &[], false);
+    let text = text(&reports, &[], false).replace("\n  ", " ");
     assert!(
         text.contains("although 7 of 8 sessions with this far end are answered"),
         "{text}"
