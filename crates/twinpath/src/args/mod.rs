@@ -10,6 +10,14 @@ mod hmac_keys;
 #[cfg(feature = "live")]
 mod live;
 mod negative_values;
+#[cfg(all(
+    test,
+    feature = "control",
+    feature = "live",
+    feature = "pictures",
+    feature = "report"
+))]
+mod pages;
 #[cfg(feature = "pictures")]
 mod pictures;
 #[cfg(feature = "report")]
