@@ -66,7 +66,7 @@ pub use captured::Captured;
 pub use clocks::{Clocks, NTP_PPM};
 pub use control::Control;
 pub use directions::NoDirection;
-pub use far_end::FarEnd;
+pub use far_end::{FarEnd, TlvReason};
 pub use far_times::{FarFault, FarStamps};
 pub use host::Host;
 pub use losses::Losses;

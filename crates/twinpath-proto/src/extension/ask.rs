@@ -12,6 +12,9 @@ use super::{
 };
 use crate::stamp::StampKey;
 
+/// Octets of [`RequestChain::salt`].
+pub const SALT_OCTETS: usize = 8;
+
 /// One TLV to ask with: its name, and what follows it behind `=`.
 #[derive(Clone)]
 pub struct AskedTlv {
@@ -222,6 +225,24 @@ impl RequestChain {
         way.is_some_and(|value| return_path::goes_elsewhere(value, near))
     }
 
+    /// The address that it asks replies to go to (Return Path).
+    pub fn return_address(&self) -> Option<IpAddr> {
+        return_path::return_address(self.value(TlvType::RETURN_PATH)?)
+    }
+
+    /// Makes the HMAC TLV of a request for several replies differ from that of other runs, whose packets have the
+    /// same numbers: these octets go into an Extra Padding TLV that it covers. Without one nothing changes.
+    pub fn salt(&mut self, salt: [u8; SALT_OCTETS]) {
+        if self.replies().is_none() || self.value(TlvType::HMAC).is_none() {
+            return;
+        }
+        let mut tlvs = TlvsMut::new(&mut self.octets).map_while(Result::ok);
+        let padding = tlvs.find(|tlv| tlv.header.kind == TlvType::EXTRA_PADDING);
+        if let Some(room) = padding.and_then(|tlv| tlv.value.first_chunk_mut()) {
+            *room = salt;
+        }
+    }
+
     /// Writes it into a packet, behind its base, and returns what is left of the packet. Where there
     /// is no room for it, nothing is written.
     ///
@@ -263,5 +284,37 @@ fn sign(chain: &mut [u8], seq: u32, key: &StampKey) {
     let is_hmac = last.starts_with(&[TlvFlags::UNRECOGNIZED.0, TlvType::HMAC.0]);
     if let Some(digest) = last.get_mut(TlvHeader::OCTETS..).filter(|_| is_hmac) {
         digest.copy_from_slice(&key.sign(&[&seq.to_be_bytes(), before]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The chain of these TLVs in a packet of number 0, salted.
+    fn written(asked: &[&str], salt: u8) -> Vec<u8> {
+        let asked: Vec<AskedTlv> = asked.iter().map(|one| one.parse().unwrap()).collect();
+        let mut chain = RequestChain::new(&asked, Tos::default()).unwrap();
+        chain.salt([salt; SALT_OCTETS]);
+        let mut packet = vec![0; chain.octets()];
+        let key = StampKey::new(&[7; 16]).unwrap();
+        chain.write(0, &mut packet, &RequestFacts::default(), Some(&key));
+        packet
+    }
+
+    #[test]
+    fn requests_of_two_runs_for_several_replies_are_signed_differently() {
+        let asked = ["hmac", "reflected-control=0:3:1ms", "extra-padding=8"];
+        let [one, two] = [1, 2].map(|salt| written(&asked, salt));
+        let digest = one.len() - hmac::OCTETS;
+        assert_ne!(one[digest..], two[digest..]);
+        // Neither in others, nor where there is no room for it.
+        for asked in [
+            &["cos", "extra-padding=8", "hmac"][..],
+            &["reflected-control=0:3:1ms", "extra-padding=7", "hmac"],
+            &["reflected-control=0:3:1ms", "extra-padding=8"],
+        ] {
+            assert_eq!(written(asked, 1), written(asked, 2), "{asked:?}");
+        }
     }
 }

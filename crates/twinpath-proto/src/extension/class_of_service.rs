@@ -84,6 +84,14 @@ impl Extension for ClassOfService {
 
 /// The DSCP with which a reflector says to have sent a reply: the one asked for, or that of the
 /// request.
+/// The DSCP that was asked for, if the far end did not grant it.
+pub(super) fn refused_dscp(value: &[u8]) -> Option<Dscp> {
+    let [high, low] = *value.first_chunk()?;
+    let bits = u16::from_be_bytes([high, low]);
+    let [_, asked] = (bits >> 10).to_be_bytes();
+    Dscp::new(asked).ok().filter(|_| bits & 0b11 != 0)
+}
+
 pub(super) fn reply_dscp(value: &[u8]) -> Option<Dscp> {
     let [high, low] = *value.first_chunk()?;
     let bits = u16::from_be_bytes([high, low]);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use twinpath_wire::{Delta, Dscp, Tlv, TlvFlags, TlvHeader, TlvType, Tlvs, Tos, WireTime};
 
-use super::{Copies, Replies, class_of_service, hmac, of};
+use super::{Copies, HmacFault, HmacFaults, Replies, class_of_service, hmac, of};
 use crate::stamp::StampKey;
 
 /// What the replies of a session have taught.
@@ -15,6 +15,9 @@ pub struct Learnt {
     /// Those whose TLVs were not used: their HMAC is missing or wrong, or the far end said that of
     /// the request's.
     pub unverified: u64,
+    /// Why they were not used.
+    #[serde(skip_serializing_if = "HmacFaults::is_empty")]
+    pub hmac_faults: HmacFaults,
     /// Replies beyond the first to one request, where Reflected Test Packet Control asked for them.
     pub further_replies: Copies,
     /// Replies with the request's TLVs 27 octets further on, as TWAMP Light moves padding.
@@ -164,8 +167,9 @@ impl Learnt {
             return observation;
         }
         self.replies += 1;
-        if !is_verified(chain, number, key) {
+        if let Err(fault) = verify(chain, number, key) {
             self.unverified += 1;
+            self.hmac_faults.add(fault);
             return observation;
         }
         let further = self.further_replies.received;
@@ -201,7 +205,7 @@ impl Learnt {
     /// What the TLVs of a further reply to a request mean; with a key, if their HMAC is right.
     pub fn observe(chain: &[u8], number: [u8; 4], key: Option<&StampKey>) -> Observation {
         let mut observation = Observation::default();
-        if is_verified(chain, number, key) {
+        if verify(chain, number, key).is_ok() {
             let mut met = 0_u16;
             for Tlv { header, value } in Tlvs::new(chain).map_while(Result::ok) {
                 if let Some(extension) = of(header.kind)
@@ -244,6 +248,16 @@ impl Seen {
             last: Value::default(),
             changes: 0,
         }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> Option<&'static str> {
+        Some(of(self.kind)?.name())
+    }
+
+    /// Replies that had it.
+    pub fn replies(&self) -> u64 {
+        self.processed + self.unrecognized + self.malformed
     }
 
     /// In one reply, processed.
@@ -299,9 +313,18 @@ impl Learnt {
 
     /// The DSCP of replies where Class of Service sets it.
     pub fn reply_dscp(&self) -> Option<Dscp> {
+        class_of_service::reply_dscp(self.class_of_service()?)
+    }
+
+    /// The DSCP that Class of Service asked for and the far end refused.
+    pub fn refused_dscp(&self) -> Option<Dscp> {
+        class_of_service::refused_dscp(self.class_of_service()?)
+    }
+
+    fn class_of_service(&self) -> Option<&[u8]> {
         let mut seen = self.tlvs.iter();
         let cos = seen.find(|seen| seen.kind == TlvType::CLASS_OF_SERVICE)?;
-        class_of_service::reply_dscp(&cos.last.octets)
+        Some(&cos.last.octets)
     }
 
     /// What was learnt, for reports: facts by the name of each TLV.
@@ -321,6 +344,9 @@ impl Learnt {
         }
         if self.unverified > 0 {
             add(TlvType::HMAC, "unverified", self.unverified.into());
+        }
+        for (fault, count) in self.hmac_faults.counts() {
+            add(TlvType::HMAC, fault.key(), count.into());
         }
         for (key, value) in self.further_replies.facts() {
             add(TlvType::REFLECTED_CONTROL, key, value);
@@ -363,28 +389,35 @@ fn is_first(met: &mut u16, kind: TlvType) -> bool {
     is_first
 }
 
-/// Whether no TLV says that the request's HMAC was wrong and, with a key, the reply's own is right and
-/// covers all TLVs but Extra Padding (row ST-50).
-fn is_verified(chain: &[u8], number: [u8; 4], key: Option<&StampKey>) -> bool {
+/// Whether TLVs may be used: no one says that the request's HMAC was wrong and, with a key, the reply's own
+/// is right and covers all TLVs but Extra Padding (row ST-50).
+fn verify(chain: &[u8], number: [u8; 4], key: Option<&StampKey>) -> Result<(), HmacFault> {
     let mut at = 0;
-    let mut is_right = key.is_none();
-    let mut is_signed = false;
+    let (mut is_right, mut is_signed, mut is_unknown) = (key.is_none(), false, false);
+    let (mut is_refused, mut is_beyond) = (false, false);
     for tlv in Tlvs::new(chain) {
         let Ok(Tlv { header, value }) = tlv else {
             break;
         };
-        let is_beyond = is_signed && header.kind != TlvType::EXTRA_PADDING;
-        if header.flags.has(TlvFlags::INTEGRITY) || is_beyond {
-            return false;
-        }
-        if let (TlvType::HMAC, Some(key)) = (header.kind, key)
+        is_beyond |= is_signed && header.kind != TlvType::EXTRA_PADDING;
+        is_refused |= header.flags.has(TlvFlags::INTEGRITY);
+        if header.kind == TlvType::HMAC
             && let (Some(before), Ok(digest)) =
                 (chain.get(..at), <&[u8; hmac::OCTETS]>::try_from(value))
         {
             is_signed = true;
-            is_right = key.verify(&[&number, before], digest);
+            is_unknown = header.flags.has(TlvFlags::UNRECOGNIZED);
+            is_right = key.is_none_or(|key| key.verify(&[&number, before], digest));
         }
         at += TlvHeader::OCTETS + value.len();
     }
-    is_right
+    match (is_refused, is_signed) {
+        (true, true) => Err(HmacFault::Refused),
+        (true, false) => Err(HmacFault::Wanted),
+        (false, _) if key.is_none() => Ok(()),
+        (false, false) => Err(HmacFault::Unsigned),
+        (false, true) if is_unknown => Err(HmacFault::NoKey),
+        (false, true) if is_right && !is_beyond => Ok(()),
+        (false, true) => Err(HmacFault::Wrong),
+    }
 }

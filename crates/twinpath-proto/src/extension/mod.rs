@@ -16,6 +16,7 @@ mod exchange;
 mod extra_padding;
 mod follow_up_telemetry;
 mod hmac;
+mod hmac_faults;
 mod host;
 mod learn;
 mod location;
@@ -34,12 +35,13 @@ use twinpath_wire::{TlvFlags, TlvType, Tos};
 
 use crate::reflector::Ignored;
 
-pub use ask::{AskError, AskedTlv, RequestChain, RequestFacts};
+pub use ask::{AskError, AskedTlv, RequestChain, RequestFacts, SALT_OCTETS};
 pub use budget::ControlBudget;
 pub use chain::{Answer, reflect};
 pub(crate) use chain::{renew, withdraw_way};
 pub use copies::{Copies, Gaps};
 pub use exchange::{ControlAnswer, Effects, Exchange, Replies, SentReply, SessionState};
+pub use hmac_faults::{HmacFault, HmacFaults};
 pub use host::{Host, SyncSource};
 pub use learn::{Corrections, FactValue, Facts, FollowUp, Learnt, Observation, Seen};
 pub(crate) use micro_session::ids as micro_session_ids;

@@ -43,12 +43,17 @@ pub(super) fn asks_no_reply(value: &[u8]) -> bool {
     control_code(value) == Some(false)
 }
 
+/// The address that it asks replies to go to.
+pub(super) fn return_address(value: &[u8]) -> Option<IpAddr> {
+    let mut subs = Tlvs::new(value).map_while(Result::ok);
+    let to = subs.find(|sub| sub.header.kind == RETURN_ADDRESS)?;
+    Some(address(to.value)?.to_canonical())
+}
+
 /// Whether it asks for no reply, or for one to another address than `near` (row SL-31).
 pub(super) fn goes_elsewhere(value: &[u8], near: IpAddr) -> bool {
-    let mut subs = Tlvs::new(value).map_while(Result::ok);
-    let to = subs.find(|sub| sub.header.kind == RETURN_ADDRESS);
-    let to = to.and_then(|sub| address(sub.value));
-    asks_no_reply(value) || to.is_some_and(|to| to.to_canonical() != near.to_canonical())
+    let to = return_address(value);
+    asks_no_reply(value) || to.is_some_and(|to| to != near.to_canonical())
 }
 
 /// The way of a reply.

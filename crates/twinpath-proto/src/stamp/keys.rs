@@ -121,6 +121,12 @@ impl StampKeys {
         self.keys.get(at.0 as usize)
     }
 
+    /// Number of keys for an SSID each, for a prefix each, and for all other packets.
+    pub fn by_scope(&self) -> (usize, usize, usize) {
+        let default = usize::from(self.default.is_some());
+        (self.by_ssid.len(), self.by_prefix.len(), default)
+    }
+
     /// Number of keys.
     pub fn len(&self) -> usize {
         usize::from(self.default.is_some()) + self.by_ssid.len() + self.by_prefix.len()

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::FarTimes;
-use twinpath_proto::extension::Learnt;
+use twinpath_proto::extension::{HmacFault, Learnt};
 use twinpath_wire::{Dscp, Ecn, TlvType};
 
 use super::{FarStamps, Finding, Losses, Silence, directions};
@@ -40,6 +40,31 @@ findings! {
             used: u64,
             /// Replies that did not.
             not_used: u64,
+        }
+        /// A TLV had no effect on replies, or only a part of it.
+        Remark "tlv-not-used" TlvNotUsed {
+            /// Its name.
+            tlv: String,
+            /// In how many replies.
+            count: u64,
+            /// Of how many that had it.
+            replies: u64,
+            /// What the far end says.
+            reason: TlvReason,
+        }
+        /// Replies do not have the DSCP that Class of Service asks for.
+        Remark "reply-dscp-refused" ReplyDscpRefused {
+            /// Asked for.
+            asked: Dscp,
+        }
+        /// The TLVs of replies were not used because of their HMAC.
+        Warning "tlvs-not-verified" TlvsNotVerified {
+            /// What is wrong in most of them.
+            fault: HmacFault,
+            /// How many.
+            count: u64,
+            /// Of how many with TLVs.
+            replies: u64,
         }
         /// It answers STAMP packets with TLVs as TWAMP Light does, which knows neither.
         Remark "twamp-light" TwampLight {
@@ -86,6 +111,18 @@ findings! {
     }
 }
 
+/// What the far end says of a TLV that it did not use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlvReason {
+    /// It does not know it, cannot do it, or is not allowed to (U).
+    NotUsed,
+    /// Its Length is wrong (M).
+    Malformed,
+    /// It did a part of it (C, RFC 10052).
+    InPart,
+}
+
 /// Holding a reply for longer than this is worth a warning (RFC 6673 section 4.4; row M-10).
 const LONG_RESIDENCE_NS: i64 = 1_000_000_000;
 
@@ -113,6 +150,7 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
         );
     }
     let light = twamp_light(report);
+    not_used(report, light.is_some(), findings);
     if report.counters.stopped_without_ssid {
         findings.push(FarEnd::StoppedWithoutSsid.into());
     } else if let Some(light) = light {
@@ -190,6 +228,50 @@ fn return_path(report: &SessionReport) -> Option<FarEnd> {
         (_, 0) => None,
         (0, count) => Some(FarEnd::ReturnPathNotUsed { count }),
         (used, not_used) => Some(FarEnd::ReturnPathChanged { used, not_used }),
+    }
+}
+
+/// TLVs without the effect that was asked for. `is_light`: that no TLV has any is known.
+fn not_used(report: &SessionReport, is_light: bool, findings: &mut Vec<Finding>) {
+    let Some(learnt) = &report.learnt else { return };
+    if let Some((fault, count)) = learnt.hmac_faults.main() {
+        let replies = learnt.replies;
+        findings.push(
+            FarEnd::TlvsNotVerified {
+                fault,
+                count,
+                replies,
+            }
+            .into(),
+        );
+    }
+    if let Some(asked) = learnt.refused_dscp() {
+        findings.push(FarEnd::ReplyDscpRefused { asked }.into());
+    }
+    for seen in &learnt.tlvs {
+        let Some(tlv) = seen.name() else { continue };
+        let is_told = is_light || seen.kind == TlvType::RETURN_PATH;
+        for (count, reason) in [
+            (
+                if is_told { 0 } else { seen.unrecognized },
+                TlvReason::NotUsed,
+            ),
+            (seen.malformed, TlvReason::Malformed),
+            (seen.unmet, TlvReason::InPart),
+        ] {
+            if count > 0 {
+                let (tlv, replies) = (tlv.to_owned(), seen.replies());
+                findings.push(
+                    FarEnd::TlvNotUsed {
+                        tlv,
+                        count,
+                        replies,
+                        reason,
+                    }
+                    .into(),
+                );
+            }
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use twinpath_metrics::{
     SessionMetrics, SizeCounts,
 };
 use twinpath_net::{NoHardware, SendError};
-use twinpath_proto::extension::{Learnt, Seen};
+use twinpath_proto::extension::{HmacFault, Learnt, Seen};
 use twinpath_proto::sender::{Schedule, SenderCounters, Wire};
 use twinpath_wire::{Delta, Dscp, Fate, Rung, Sample, Stamp, TlvType, Tos, Wall};
 
@@ -162,7 +162,7 @@ fn a_quiet_path_has_no_findings() {
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_peculiarity_has_its_finding() {
     type Change = fn(&mut SessionReport);
-    let rows: [(&str, bool, Change); 40] = [
+    let rows: [(&str, bool, Change); 45] = [
         ("clocks-not-synchronized", true, |r| {
             r.stamps.clock.synchronized = false
         }),
@@ -228,6 +228,28 @@ fn each_peculiarity_has_its_finding() {
         }),
         ("return-path-changed", true, |r| {
             r.learnt = Some(seen(TlvType::RETURN_PATH, 4, 5))
+        }),
+        ("tlv-not-used", false, |r| {
+            r.learnt = Some(seen(TlvType::REFLECTED_CONTROL, 1, 5))
+        }),
+        ("tlv-not-used", false, |r| {
+            let mut learnt = seen(TlvType::LOCATION, 5, 0);
+            learnt.tlvs[0].malformed = 1;
+            r.learnt = Some(learnt)
+        }),
+        ("tlv-not-used", false, |r| {
+            let mut learnt = seen(TlvType::REFLECTED_CONTROL, 5, 0);
+            learnt.tlvs[0].unmet = 1;
+            r.learnt = Some(learnt)
+        }),
+        ("reply-dscp-refused", false, |r| {
+            let mut learnt = seen(TlvType::CLASS_OF_SERVICE, 5, 0);
+            learnt.tlvs[0].last.octets = vec![46 << 2, 1, 0, 0];
+            r.learnt = Some(learnt)
+        }),
+        ("tlvs-not-verified", true, |r| {
+            let learnt = r.learnt.get_or_insert_default();
+            learnt.hmac_faults.add(HmacFault::Refused);
         }),
         ("figures-at-far-end", false, |r| r.figures.unawaited = 1),
         ("z-bit-wrong", false, |r| r.counters.anomalies.z_wrong = 1),

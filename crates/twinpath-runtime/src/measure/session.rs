@@ -25,6 +25,7 @@ use super::suspension::Suspensions;
 use super::{Agreement, Progress, RecentPackets, STOP_WAIT, SeriesFacts};
 use crate::SenderPlan;
 use crate::interfaces::{FollowedInterface, set_zone};
+use crate::random;
 
 /// Before the first packet: the kernel begins to stamp a moment after it was asked.
 const WARM_UP: Duration = Duration::from_millis(5);
@@ -117,8 +118,12 @@ impl Session {
         let phase = plan.phase.unwrap_or_else(at_random);
         let start = now.mono + plan.start_delay.max(WARM_UP) + phase;
         // What cannot be asked for was refused with the options.
-        let chain = RequestChain::new(&plan.tlvs, plan.tos).unwrap_or_default();
+        let mut chain = RequestChain::new(&plan.tlvs, plan.tos).unwrap_or_default();
+        if let Ok(salt) = random::octets() {
+            chain.salt(salt);
+        }
         let awaits_none = chain.sends_replies_elsewhere(sender.ip());
+        let source = Source::new(sender.ip(), chain.return_address());
         let mut engine = SessionSender::new(SenderConfig {
             wire: plan.wire,
             far: plan.far,
@@ -157,7 +162,7 @@ impl Session {
             pace: Pace::default(),
             waits: WaitSum::default(),
             rebinds: 0,
-            source: Source::new(sender.ip()),
+            source,
             suspensions: Suspensions::new(clock::suspended()),
             records_dropped: 0,
             shared,

@@ -16,17 +16,20 @@ pub(super) struct Source {
     first: IpAddr,
     now: IpAddr,
     changes: u64,
+    /// Replies were asked to go there: those that do say nothing of where packets leave from.
+    returned_to: Option<IpAddr>,
     /// An interface was made again: the system is asked even if replies do not tell.
     may_differ: bool,
     next_look: Mono,
 }
 
 impl Source {
-    pub(super) fn new(address: IpAddr) -> Self {
+    pub(super) fn new(address: IpAddr, returned_to: Option<IpAddr>) -> Self {
         Self {
             first: address,
             now: address,
             changes: 0,
+            returned_to,
             may_differ: false,
             next_look: Mono::from_ns(0),
         }
@@ -48,7 +51,7 @@ impl Source {
         answers: impl FnOnce() -> bool,
     ) -> bool {
         let is_other = match arrival.to {
-            Some(to) => to != self.now,
+            Some(to) => to != self.now && Some(to.to_canonical()) != self.returned_to,
             None => self.may_differ && now >= self.next_look,
         };
         if !is_other || plan.near.is_some() || !answers() {

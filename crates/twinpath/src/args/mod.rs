@@ -10,13 +10,7 @@ mod hmac_keys;
 #[cfg(feature = "live")]
 mod live;
 mod negative_values;
-#[cfg(all(
-    test,
-    feature = "control",
-    feature = "live",
-    feature = "pictures",
-    feature = "report"
-))]
+#[cfg(test)]
 mod pages;
 #[cfg(feature = "pictures")]
 mod pictures;

@@ -1,4 +1,10 @@
 //! Commands on the pages for users are commands of this program.
+#![cfg(all(
+    feature = "control",
+    feature = "live",
+    feature = "pictures",
+    feature = "report"
+))]
 
 use std::path::{Path, PathBuf};
 

@@ -133,11 +133,15 @@ pub(crate) struct StampPackets {
     #[arg(long, value_name = "ID,..", value_delimiter = ',')]
     pub(crate) micro_session: Vec<MicroSession>,
 
-    /// Ask with a STAMP TLV (RFC 8972, 9503, 9534, 10052); repeatable: cos[=DSCP], location,
-    /// timestamp-information, direct-measurement, follow-up-telemetry,
-    /// access-report=ID:CODE[:TIMER:COUNT], destination-node=ADDR,
-    /// return-path=no-reply|same-link|ADDR|srv6:SID,.., micro-session=N[:M],
-    /// reflected-control=OCTETS:COUNT:INTERVAL, extra-padding[=N], hmac
+    /// Ask the far end by a TLV of STAMP (repeatable): cos[=DSCP] (DSCP on arrival, and of replies),
+    /// location (addresses as the far end sees them: NAT), timestamp-information (what its clock
+    /// follows), direct-measurement (its own counts: loss each way), follow-up-telemetry (when replies
+    /// really left), access-report=ID:CODE[:TIMER:COUNT] (tells it of an access that is up or down),
+    /// destination-node=ADDR (replies come from that address of it),
+    /// return-path=no-reply|same-link|ADDR|srv6:SID,.. (the way of replies), micro-session=N[:M] (member
+    /// link of a LAG), reflected-control=OCTETS:COUNT:INTERVAL (several replies to a packet),
+    /// extra-padding[=N], hmac (protects the others). docs/stamp-extensions.md has what each needs at
+    /// the far end, and how results look
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) tlv: Vec<AskedTlv>,
 }

@@ -15,6 +15,7 @@ use crate::args::{Answers, Prefix, ResponderArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
+use crate::output::units::count;
 use crate::output::words;
 use crate::output::{self, print_to_stderr};
 use crate::plan;
@@ -50,9 +51,11 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     if reread.is_none() {
         signals = signals.with_hangups()?;
     }
+    let in_use = keys_in_use(&stamp_keys, args);
     let run = responder::start(&plan, stamp_keys)?;
     if !args.log.quiet {
         let protocol = match args.protocol {
+            _ if args.authenticated => "authenticated STAMP",
             Answers::Auto => "TWAMP Light and STAMP",
             Answers::Stamp => "STAMP",
             Answers::TwampLight => "TWAMP Light",
@@ -73,8 +76,10 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     for reason in run.no_hardware() {
         warn!("{}", words::finding::no_hardware(reason));
     }
+    remark(&args.log, in_use);
     remark(&args.log, bounds(args));
     let mut before = ReflectorCounters::default();
+    let mut has_repeated = false;
     let mut next_look = Instant::now() + IGNORED;
     while !signals.stop_requested() && !run.is_finished() {
         thread::sleep(POLL_EVERY);
@@ -85,16 +90,14 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         }
         if Instant::now() >= next_look {
             let counters = run.counters();
-            log_ignored(&before, &counters);
-            log_contradictory(&before, &counters);
+            log_changes(&before, &counters, &mut has_repeated);
             before = counters;
             next_look += IGNORED;
         }
     }
     let report = run.join()?;
     info!(reflected = report.counters.reflected, "stopped");
-    log_ignored(&before, &report.counters);
-    log_contradictory(&before, &report.counters);
+    log_changes(&before, &report.counters, &mut has_repeated);
     let json = args.summary.is_json();
     let mut out = output::stdout();
     let written = if json {
@@ -103,6 +106,33 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         output::responder::text(&report, &mut out)
     };
     written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
+}
+
+/// The keys of STAMP, and what becomes of packets without a right HMAC.
+fn keys_in_use(keys: &StampKeys, args: &ResponderArgs) -> Option<String> {
+    let (ssids, prefixes, others) = keys.by_scope();
+    let of = |number: usize, one: &str, many: &str| {
+        (number > 0).then(|| count(number as u64, one, many))
+    };
+    let scopes = [
+        of(ssids, "key for an SSID", "keys for SSIDs"),
+        of(prefixes, "key for a prefix", "keys for prefixes"),
+        of(others, "key for all other senders", ""),
+    ];
+    let scopes: Vec<String> = scopes.into_iter().flatten().collect();
+    let keys = match (&*scopes, ssids + prefixes) {
+        ([], _) => return None,
+        (_, 0) => "1 key for all senders".to_owned(),
+        (scopes, _) => scopes.join(", "),
+    };
+    let open = if args.authenticated {
+        "packets without a right HMAC get no reply"
+    } else if args.require_hmac {
+        "open packets are answered too, their TLVs used only with a right HMAC TLV"
+    } else {
+        "open packets are answered too (--authenticated: no)"
+    };
+    Some(format!("{keys}; {open}"))
 }
 
 /// The bounds that the operator set on answers.
@@ -157,12 +187,30 @@ pub(super) fn prefixes(all: &[Prefix]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
+/// What its operator must know of since the last look.
+fn log_changes(before: &ReflectorCounters, now: &ReflectorCounters, has_repeated: &mut bool) {
+    log_ignored(before, now);
+    log_contradictory(before, now);
+    log_repeated(has_repeated, now);
+}
+
 /// Requests since the last look that cannot be followed, for their operator (RFC 10052 section 4.3; row
 /// SL-13).
 fn log_contradictory(before: &ReflectorCounters, now: &ReflectorCounters) {
     let packets = now.control.contradictory - before.control.contradictory;
     if packets > 0 {
         warn!(packets, "requests for several replies and for none");
+    }
+}
+
+/// That requests for several replies were not followed, once: their operator looks for a fault elsewhere.
+fn log_repeated(has_repeated: &mut bool, now: &ReflectorCounters) {
+    if now.control.repeated > 0 && !*has_repeated {
+        *has_repeated = true;
+        warn!(
+            "a request for several replies got one: its number or its HMAC is that of an earlier request, as of a \
+             replay; if a sender was started again, have it send from another port"
+        );
     }
 }
 

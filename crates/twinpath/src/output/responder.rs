@@ -92,7 +92,10 @@ fn control(counters: &ControlCounters, out: &mut impl Write) -> io::Result<()> {
         (counters.over_limit, "over a limit"),
         (counters.over_mtu, "over the MTU"),
         (counters.not_allowed, "not allowed"),
-        (counters.repeated, "repeated or reordered"),
+        (
+            counters.repeated,
+            "repeated or reordered (a sender started again: use another port)",
+        ),
         (counters.contradictory, "for several replies and for none"),
     ]
     .into_iter()

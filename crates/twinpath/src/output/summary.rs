@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, Figures};
+use twinpath_report::finding::FarEnd;
 use twinpath_report::words::instant;
 use twinpath_report::{Finding, SessionReport};
 use twinpath_runtime::measure::Progress;
@@ -158,8 +159,14 @@ pub(super) fn has_answers(report: &SessionReport) -> bool {
 /// One sentence about a session. `unit`: that of its table.
 pub(crate) fn sentence(report: &SessionReport, unit: Unit) -> String {
     let silence = silent_since(report).map(|(_, since)| no_replies(&since));
+    let loss = loss_words(loss(report), report);
+    let (unverified, loss) = match unverified_tlvs(report) {
+        Some(unverified) => (Some(unverified), in_lower_case(&loss)),
+        None => (None, loss),
+    };
     let parts = [
-        Some(loss_words(loss(report), report)),
+        unverified,
+        Some(loss),
         silence,
         round_trip(report, unit),
         anomalies(report),
@@ -167,6 +174,34 @@ pub(crate) fn sentence(report: &SessionReport, unit: Unit) -> String {
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     parts.join("; ")
+}
+
+/// The beginning of a sentence inside of one.
+fn in_lower_case(sentence: &str) -> String {
+    let mut rest = sentence.chars();
+    let first = rest.next();
+    first
+        .into_iter()
+        .flat_map(char::to_lowercase)
+        .chain(rest)
+        .collect()
+}
+
+/// That no TLV had any effect because of the HMAC.
+fn unverified_tlvs(report: &SessionReport) -> Option<String> {
+    let unverified = report.findings.iter().find_map(|finding| {
+        let Finding::FarEnd(FarEnd::TlvsNotVerified {
+            fault,
+            count,
+            replies,
+        }) = finding
+        else {
+            return None;
+        };
+        (count >= replies).then_some(*fault)
+    });
+    let why = words::finding::unverified_tlvs(unverified?);
+    Some(format!("No TLV was used, as {why}"))
 }
 
 fn loss_words(loss: Loss, report: &SessionReport) -> String {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use twinpath_metrics::ReflectorKind;
-use twinpath_proto::extension::{AskedTlv, Replies, RequestChain};
+use twinpath_proto::extension::{AskedTlv, Replies, RequestChain, SALT_OCTETS};
 use twinpath_proto::sender::Schedule;
 use twinpath_report::words;
 use twinpath_runtime::SenderPlan;
@@ -51,6 +51,13 @@ pub(super) fn asked(packet: &StampPackets) -> Result<Vec<AskedTlv>, Failure> {
     let needs_hmac = tlvs.len() > 1 || !have(&tlvs, TlvType::EXTRA_PADDING);
     if packet.authenticated && needs_hmac && !have(&tlvs, TlvType::HMAC) {
         tlvs.extend("hmac".parse());
+    }
+    // In open mode the HMAC TLV covers nothing else that differs from run to run: a reflector takes the requests
+    // of the second for those of the first, sent again.
+    let is_signed_alone = have(&tlvs, TlvType::HMAC) && !packet.authenticated;
+    let asks_replies = replies(&tlvs).is_some();
+    if asks_replies && is_signed_alone && !have(&tlvs, TlvType::EXTRA_PADDING) {
+        tlvs.extend(format!("extra-padding={SALT_OCTETS}").parse());
     }
     Ok(tlvs)
 }

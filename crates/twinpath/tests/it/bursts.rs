@@ -202,3 +202,48 @@ fn several_replies_without_an_hmac_are_warned_of() {
         assert_eq!(done.stderr.contains(warning), is_warned, "{}", done.stderr);
     }
 }
+
+#[test]
+fn a_repeated_request_is_said_once_at_the_responder() {
+    let options = format!("127.0.0.1:0 --allow-control 127.0.0.0/8 --hmac-key {KEY}");
+    let responder = Responder::start(&options);
+    let asks = request(0, &THREE, Some(KEY));
+    assert_eq!(replies(&responder, "127.0.0.1", &asks, 3).len(), 3);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let wait = Some(Duration::from_secs(20));
+    socket.set_read_timeout(wait).unwrap();
+    let asks = request(5, &THREE, Some(KEY));
+    for number in [3, 1, 1] {
+        socket.send_to(&asks, responder.at).unwrap();
+        for _ in 0..number {
+            socket.recv(&mut [0; 2_000]).unwrap();
+        }
+    }
+    let done = responder.stop("INT");
+    let lines = done.stderr.lines();
+    let warned = lines.filter(|line| line.contains("have it send from another port"));
+    assert_eq!(warned.count(), 1, "{}", done.stderr);
+    let summary = done.stdout.replace("\n                 ", " ");
+    let told =
+        "One reply only   2 repeated or reordered (a sender started again: use another port)";
+    assert!(summary.contains(told), "{}", done.stdout);
+}
+
+#[test]
+fn no_two_runs_of_a_sender_sign_the_same_request_in_open_mode() {
+    let far = UdpSocket::bind("127.0.0.1:0").unwrap();
+    far.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let at = far.local_addr().unwrap();
+    let line = format!(
+        "sender {at} --stamp --tlv reflected-control=0:2:1ms --tlv hmac --hmac-key {KEY} -c 1 --timeout 0.1"
+    );
+    let digests = [(); 2].map(|()| {
+        run(&line);
+        let mut packet = [0; 500];
+        let octets = far.recv(&mut packet).unwrap();
+        // Number, and the digest at the end.
+        assert_eq!(packet[..4], [0; 4]);
+        packet[octets - 16..octets].to_vec()
+    });
+    assert_ne!(digests[0], digests[1]);
+}

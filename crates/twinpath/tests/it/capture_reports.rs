@@ -168,7 +168,7 @@ fn a_capture_that_lacks_requests_does_not_tell_its_loss() {
     let session = &document["captures"][0]["sessions"][0];
     assert_eq!(session["missing_requests"], 1);
     assert_eq!(session["answered_missing"], 1);
-    let text = run(&format!("report {path}")).stdout;
+    let text = run(&format!("report {path}")).unwrapped();
     for said in [
         "1 of 5 packets not captured; 0% of those captured were lost",
         "1 of 5 numbers between the first captured request and the last have no request in the capture",

@@ -41,9 +41,9 @@ fn a_report_that_is_told_of_a_counter_says_what_its_split_rests_on() {
     let measured = run(&format!(
         "sender {far} -c 30 -i 2 --timeout 3 --save {file}"
     ));
-    assert!(measured.stdout.contains(advice), "{}", measured.stdout);
+    assert!(measured.unwrapped().contains(advice), "{}", measured.stdout);
     assert_eq!(run(&format!("report {file}")).stdout, measured.stdout);
-    let told = run(&format!("report {file} --reflector stateful")).stdout;
+    let told = run(&format!("report {file} --reflector stateful")).unwrapped();
     assert!(!told.contains(advice), "it was followed: {told}");
     assert!(told.contains("0 outbound, 5 inbound"), "{told}");
     assert!(

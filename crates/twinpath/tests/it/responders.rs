@@ -228,3 +228,37 @@ fn a_protocol_alone_answers_all_in_its_own_way() {
     let session = run(&line).session();
     assert_eq!(session["packets"]["received"], 3, "{session}");
 }
+
+#[test]
+fn the_keys_in_use_and_what_becomes_of_open_packets_are_said_at_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keys");
+    let key = "00112233445566778899aabbccddeeff";
+    let text = format!("{key}\nssid 7 {key}\nssid 8 {key}\nprefix 192.0.2.0/24 {key}\n");
+    std::fs::write(&path, text).unwrap();
+    let file = format!("--hmac-key-file {} --insecure-key-file", path.display());
+    let one = format!("--hmac-key {key}");
+    for (options, kind, says) in [
+        (
+            format!("{file} --authenticated"),
+            "(authenticated STAMP, stateful)",
+            "note: 2 keys for SSIDs, 1 key for a prefix, 1 key for all other senders; packets without a right HMAC get \
+             no reply\n",
+        ),
+        (
+            one.clone(),
+            "(TWAMP Light and STAMP, stateful)",
+            "note: 1 key for all senders; open packets are answered too (--authenticated: no)\n",
+        ),
+        (
+            format!("{one} --require-hmac"),
+            "(TWAMP Light and STAMP, stateful)",
+            "note: 1 key for all senders; open packets are answered too, their TLVs used only with a right HMAC TLV\n",
+        ),
+    ] {
+        let responder = Responder::start(&format!("127.0.0.1:0 {options}"));
+        assert!(responder.banner.contains(kind), "{}", responder.banner);
+        let stderr = responder.stop("INT").stderr;
+        assert!(stderr.contains(says), "{options}: {stderr}");
+    }
+}

@@ -302,7 +302,7 @@ fn a_path_that_loses_large_packets_alone_is_told_by_their_size() {
         let twice = run(&format!("report --merge {file} {file} --json"));
         assert_eq!(counts(&twice.session())[2], [1_472, 40, 0, 40], "added up");
     }
-    let text = run(&line).stdout;
+    let text = run(&line).unwrapped();
     let said = "\nLost by size     0 of 140 of 22 octets, 0 of 80 of 548 octets, 20 of 20 of 1472 octets\n";
     assert!(text.contains(said), "{text}");
     let alike = run(&format!("sender {} -c 5 -i 2 --json", narrow.at));

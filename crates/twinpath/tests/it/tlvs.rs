@@ -85,8 +85,88 @@ fn chains_are_signed_where_a_key_says_so() {
         &responder,
         &format!("--tlv hmac --tlv cos --hmac-key {other}"),
     );
-    assert_eq!(session["stamp"], json!({ "hmac": { "unverified": 5 } }));
+    let refused = json!({ "hmac": { "unverified": 5, "refused": 5 } });
+    assert_eq!(session["stamp"], refused);
     assert_eq!(last_words(responder)["ignored"]["forged"], 0);
+}
+
+/// The text report, and its sentence and notes each as one line.
+fn told(responder: &Responder, options: &str) -> (String, Vec<String>) {
+    let line = format!(
+        "sender {} --stamp -c 3 -i 20 --timeout 20 {options}",
+        responder.at
+    );
+    let done = run(&line);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let text = done.stdout.replace("\n  ", " ");
+    let lines = text.lines().map(str::to_owned).collect();
+    (done.stdout, lines)
+}
+
+#[test]
+fn the_first_sentence_says_that_a_key_differs_or_is_missing() {
+    let other = "ffeeddccbbaa99887766554433221100";
+    for (far, near, says) in [
+        (
+            format!("--hmac-key {KEY}"),
+            format!("--tlv hmac --hmac-key {other}"),
+            "No TLV was used, as the far end refused the HMAC: its key differs; no loss;",
+        ),
+        (
+            String::new(),
+            format!("--tlv hmac --hmac-key {other}"),
+            "No TLV was used, as the far end has no key; no loss;",
+        ),
+        (
+            format!("--hmac-key {KEY} --require-hmac"),
+            "--tlv cos".to_owned(),
+            "No TLV was used, as the far end wants an HMAC; no loss;",
+        ),
+    ] {
+        let responder = Responder::start(&format!("127.0.0.1:0 {far}"));
+        let (text, lines) = told(&responder, &near);
+        let is_said = lines.iter().any(|line| line.starts_with(says));
+        assert!(is_said, "{says}: {text}");
+        let warning = "warning: no TLV was used in all 3 replies: ";
+        assert!(lines.iter().any(|line| line.starts_with(warning)), "{text}");
+    }
+    let responder = Responder::start(&format!("127.0.0.1:0 --hmac-key {KEY}"));
+    let (text, _) = told(&responder, &format!("--tlv hmac --hmac-key {KEY}"));
+    assert!(!text.contains("was used"), "{text}");
+}
+
+#[test]
+fn a_tlv_without_effect_has_its_reason_and_the_responders_option() {
+    let responder = Responder::start("127.0.0.1:0 --stateless");
+    for (tlv, option) in [
+        ("cos=ef", "--allow-dscp ef"),
+        ("return-path=203.0.113.9", "--allow-return-address PREFIX"),
+        ("destination-node=203.0.113.9", "the address is not its own"),
+        ("reflected-control=0:2:1ms", "--allow-control PREFIX"),
+        ("direct-measurement", "without --stateless"),
+    ] {
+        let (text, lines) = told(&responder, &format!("--ssid 7 --tlv {tlv}"));
+        let notes = lines.iter().filter(|line| line.contains(option));
+        assert_eq!(notes.count(), 1, "{tlv}: {text}");
+    }
+}
+
+#[test]
+fn a_return_address_of_this_host_is_no_change_of_its_address() {
+    let Some(hosts) = Hosts::new() else { return };
+    ip(&format!("-n {} addr add 10.98.0.9/24 dev v0", hosts.near)).unwrap();
+    let _responder = hosts.responder(":9862 --allow-return-address 10.98.0.0/24");
+    let line =
+        "sender 10.98.0.2:9862 --stamp --tlv return-path=10.98.0.9 -c 3 -i 5 --timeout 20 --json";
+    let session = hosts.run(line).session();
+    assert_eq!(session["stamp"]["return_path"]["path"], "used", "{session}");
+    assert_eq!(session["packets"]["received"], 3);
+    let findings = session["findings"].as_array().unwrap().iter();
+    let mut keys = findings.map(|finding| finding["key"].as_str().unwrap());
+    assert!(
+        !keys.any(|key| key == "source-address-changed"),
+        "{session}"
+    );
 }
 
 #[test]

@@ -363,3 +363,50 @@ fn a_follow_up_says_when_the_reply_before_left() {
     assert!(left >= t3 && left - t3 < 60 << 32, "{t3} {left}");
     assert_eq!(follow_up[12..], [2, 0, 0, 0], "software");
 }
+
+/// The commands of the page's example, with addresses and interfaces of two hosts here.
+#[test]
+fn the_example_of_segments_on_the_page_works() {
+    let Some(hosts) = Hosts::new() else { return };
+    let page = include_str!("../../../../docs/stamp-extensions.md");
+    let (_, behind) = page.split_once("SRv6, from a sender at ").unwrap();
+    let (_, example) = behind.split_once("```\n").unwrap();
+    let (example, _) = example.split_once("\n```").unwrap();
+    let here = [
+        ("2001:db8:5::1", "fd98::a"),
+        ("2001:db8::/32", "fd98::/64"),
+        ("2001:db8::", "fd98::"),
+        ("eth0", "v0"),
+    ];
+    let example = here.iter().fold(example.to_owned(), |text, (there, here)| {
+        text.replace(there, here)
+    });
+    // What follows two spaces says where a command runs.
+    let commands: Vec<&str> = example
+        .lines()
+        .map(|line| line.split("  ").next().unwrap())
+        .collect();
+    let [sysctl, responder, sender] = *commands else {
+        panic!("{example}")
+    };
+    let near = &hosts.near;
+    let run = |options: &str| {
+        let line = sender.strip_prefix("twinpath ").unwrap();
+        let done = hosts.run(&format!("{line} -c 5 -i 20 --timeout 5 {options}"));
+        assert_eq!(done.status, 0, "{}", done.stdout);
+        done
+    };
+    // The router is an address of the sender's host here.
+    ip(&format!("-n {near} addr add fd98::a/64 dev v0 nodad")).unwrap();
+    ip(&format!("netns exec {near} {sysctl}")).unwrap();
+    let options = responder.strip_prefix("twinpath responder ").unwrap();
+    let allowed = hosts.responder(options);
+    let told = "TLV              return-path: replies 5, path used";
+    let text = run("").stdout;
+    assert!(text.lines().any(|line| line == told), "{text}");
+    drop(allowed);
+    let _refusing = hosts.responder(":862");
+    let text = run("").stdout.replace("\n  ", " ");
+    assert!(text.contains("path not used"), "{text}");
+    assert!(text.contains("--srv6-return PREFIX for segments"), "{text}");
+}

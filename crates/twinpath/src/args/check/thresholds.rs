@@ -46,8 +46,8 @@ fn once(list: &str, alerts: &[Alert]) -> Result<(), Failure> {
 
 /// Whether all values that raise `warn` raise `crit`, and others besides.
 fn never_warns(warn: &AlertRange, crit: &AlertRange) -> bool {
-    let is_some = warn.inside || warn.low.is_finite() || warn.high.is_finite();
-    let is_same = (warn.low, warn.high, warn.inside) == (crit.low, crit.high, crit.inside);
+    let raises_any = warn.inside || warn.low.is_finite() || warn.high.is_finite();
+    let is_equal = (warn.low, warn.high, warn.inside) == (crit.low, crit.high, crit.inside);
     let is_part = match (warn.inside, crit.inside) {
         (false, false) => crit.low >= warn.low && crit.high <= warn.high,
         (true, true) => crit.low <= warn.low && crit.high >= warn.high,
@@ -55,5 +55,5 @@ fn never_warns(warn: &AlertRange, crit: &AlertRange) -> bool {
         (false, true) => crit.low.is_infinite() && crit.high.is_infinite(),
         (true, false) => warn.high < crit.low || warn.low > crit.high,
     };
-    is_some && !is_same && is_part
+    raises_any && !is_equal && is_part
 }

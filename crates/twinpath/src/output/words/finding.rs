@@ -11,6 +11,7 @@ mod losses;
 mod not_read;
 mod raw_file;
 mod silence;
+mod tlvs;
 mod unreached;
 
 use twinpath_report::{ControlReport, Finding, Note, SessionReport};
@@ -18,6 +19,7 @@ use twinpath_report::{ControlReport, Finding, Note, SessionReport};
 use super::refusal;
 
 pub(crate) use host::{missed_departures, no_hardware};
+pub(crate) use tlvs::in_short as unverified_tlvs;
 
 /// The most characters of a line.
 const LONGEST: usize = 4_096;

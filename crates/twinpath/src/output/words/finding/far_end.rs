@@ -3,7 +3,7 @@
 use twinpath_report::finding::FarEnd;
 use twinpath_wire::Dscp;
 
-use super::{if_so, packets, replies};
+use super::{if_so, packets, replies, tlvs};
 
 pub(super) fn line(finding: &FarEnd) -> String {
     match finding {
@@ -26,32 +26,33 @@ pub(super) fn line(finding: &FarEnd) -> String {
                 .to_owned()
         }
         FarEnd::ReturnPathNotUsed { count } => format!(
-            "{} came by the ordinary way: the reflector does not use the Return Path asked for",
-            replies(*count)
+            "{} came by the ordinary way: the reflector does not use the Return Path asked for (flag U): {}",
+            replies(*count),
+            tlvs::not_used("return-path")
         ),
         FarEnd::ReturnPathChanged { used, not_used } => format!(
             "{} by the Return Path asked for, {not_used} by the ordinary way: the figures are of two paths",
             replies(*used)
         ),
+        FarEnd::TlvNotUsed {
+            tlv,
+            count,
+            replies: all,
+            reason,
+        } => tlvs::without_effect(tlv, *reason, &tlvs::share(*count, *all)),
+        FarEnd::ReplyDscpRefused { asked } => format!(
+            "replies do not have the DSCP {asked} that the TLV cos asks for: the far end does not allow it (twinpath responder: --allow-dscp {asked})"
+        ),
+        FarEnd::TlvsNotVerified {
+            fault,
+            count,
+            replies: all,
+        } => tlvs::not_verified(*fault, &tlvs::share(*count, *all)),
         FarEnd::TwampLight {
             moved,
             is_ssid_missing,
             is_unprocessed,
-        } => {
-            let signs = [
-                (*moved > 0, "TLVs come back 27 octets further on, as its padding does"),
-                (*is_ssid_missing, "replies have no SSID"),
-                (*is_unprocessed, "no TLV is processed"),
-            ];
-            let signs = signs.into_iter().filter(|(is_seen, _)| *is_seen);
-            let signs: Vec<&str> = signs.map(|(_, sign)| sign).collect();
-            let what = match moved {
-                0 => "TWAMP Light or as STAMP without extensions (RFC 8762)",
-                _ => "TWAMP Light",
-            };
-            let signs = signs.join(", ");
-            format!("the reflector answers as {what}: {signs}; TLVs have no effect")
-        }
+        } => twamp_light(*moved, *is_ssid_missing, *is_unprocessed),
         FarEnd::ZBitWrong {
             count,
             is_borne_out,
@@ -90,4 +91,24 @@ fn shares(counts: &[(Dscp, u64)]) -> String {
         .iter()
         .map(|(dscp, count)| format!("{dscp} ({count})"));
     shares.collect::<Vec<_>>().join(", ")
+}
+
+/// What shows that TLVs have no effect.
+fn twamp_light(moved: u64, is_ssid_missing: bool, is_unprocessed: bool) -> String {
+    let signs = [
+        (
+            moved > 0,
+            "TLVs come back 27 octets further on, as its padding does",
+        ),
+        (is_ssid_missing, "replies have no SSID"),
+        (is_unprocessed, "no TLV is processed"),
+    ];
+    let signs = signs.into_iter().filter(|(is_seen, _)| *is_seen);
+    let signs: Vec<&str> = signs.map(|(_, sign)| sign).collect();
+    let what = match moved {
+        0 => "TWAMP Light or as STAMP without extensions (RFC 8762)",
+        _ => "TWAMP Light",
+    };
+    let signs = signs.join(", ");
+    format!("the reflector answers as {what}: {signs}; TLVs have no effect")
 }
