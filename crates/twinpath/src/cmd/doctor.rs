@@ -1,6 +1,7 @@
 //! `twinpath doctor`.
 
 use std::io;
+use std::time::Instant;
 
 use tracing::Level;
 
@@ -27,7 +28,8 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     }
     let mut seen = Seen::new(far);
     let stopped = || signals.stop_requested();
-    let mut network = Network { stopped: &stopped };
+    let begun = Instant::now();
+    let mut network = Network::new(&stopped);
     if let Some(top_pps) = args.stress
         && !args.log.quiet
     {
@@ -37,7 +39,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     checks.push(stress::run(args.stress, &seen, &mut network));
     let verdict = verdict(&seen, &checks);
     let written = if args.json {
-        doctor::json(&seen, &checks, &verdict, &mut out)
+        doctor::json(&seen, &checks, &verdict, begun.elapsed(), &mut out)
     } else {
         doctor::text(&checks, &verdict, Style::of(&io::stdout()), &mut out)
     };

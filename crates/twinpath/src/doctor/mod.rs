@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use ask::{Answer, Ask};
 pub(crate) use checks::CHECKS;
-pub(crate) use network::Network;
+pub(crate) use network::{LONGEST, Network};
 pub(crate) use seen::{Exchange, FarEndPlan, MOST_ADDRESSES, MOST_PLACES, RoundTrip, Seen};
 pub(crate) use verdict::{Verdict, verdict};
 

@@ -1,7 +1,7 @@
 //! Questions asked over the network.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use twinpath_runtime::probe::{self, Train, TrainPacket};
 use twinpath_runtime::wall;
@@ -15,11 +15,31 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Network<'a> {
     /// No more is asked.
     pub(crate) stopped: &'a dyn Fn() -> bool,
+    /// From then on only loads are asked for.
+    pub(crate) until: Instant,
+}
+
+/// The longest examination, but for `--stress`.
+pub(crate) const LONGEST: Duration = Duration::from_secs(30);
+/// The longest round of questions.
+const ROUND: Duration = Duration::from_secs(3);
+
+impl<'a> Network<'a> {
+    /// The network, from now on.
+    pub(crate) fn new(stopped: &'a dyn Fn() -> bool) -> Self {
+        let until = Instant::now() + LONGEST.saturating_sub(ROUND);
+        Self { stopped, until }
+    }
+
+    fn is_over(&self, asks: &[Ask]) -> bool {
+        let is_load = |ask: &Ask| matches!(ask, Ask::Load(..));
+        (self.stopped)() || (Instant::now() >= self.until && !asks.iter().all(is_load))
+    }
 }
 
 impl World for Network<'_> {
     fn ask(&mut self, asks: &[Ask]) -> Vec<Answer> {
-        if (self.stopped)() {
+        if self.is_over(asks) {
             return Vec::new();
         }
         let pings = list(asks, |ask| match ask {
@@ -97,4 +117,19 @@ fn train(ask: &Ask) -> Option<Train> {
         interval,
         patience,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_examination_that_takes_too_long_asks_no_more() {
+        let far = "127.0.0.1:9".parse().unwrap();
+        let stopped = || false;
+        let mut network = Network::new(&stopped);
+        assert_eq!(network.ask(&[Ask::Host(far)]).len(), 1);
+        network.until = Instant::now();
+        assert_eq!(network.ask(&[Ask::Host(far)]).len(), 0);
+    }
 }

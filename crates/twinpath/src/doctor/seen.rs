@@ -60,6 +60,11 @@ impl Seen {
         self.answers.iter().any(|(asked, _)| asked == ask)
     }
 
+    /// Packets and connections that were asked for, without loads.
+    pub(crate) fn packets(&self) -> usize {
+        self.answers.iter().map(|(ask, _)| ask.packets()).sum()
+    }
+
     /// Addresses, with port 0.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.plan.addresses.iter().map(|far| at_port(*far, 0))

@@ -1,8 +1,11 @@
 //! What it all comes to: one sentence, and the command that measures this far end.
 
+use std::net::SocketAddr;
+
 use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
 
-use super::{Checked, Seen, Status};
+use super::checks::elsewhere;
+use super::{Checked, FarEndPlan, Seen, Status};
 use crate::failure::Exit;
 
 /// One sentence, and what follows from it.
@@ -14,8 +17,33 @@ pub(crate) struct Verdict {
     pub(crate) exit: Exit,
 }
 
+/// How a command line names this address of the far end: the host, and an option for its family.
+fn as_named(plan: &FarEndPlan, far: SocketAddr) -> (String, &'static str) {
+    let mut addresses = plan.addresses.iter().map(SocketAddr::ip);
+    let first_of_family = plan
+        .addresses
+        .iter()
+        .find(|address| address.is_ipv4() == far.is_ipv4());
+    if addresses.next() == Some(far.ip()) {
+        (plan.host.clone(), "")
+    } else if first_of_family.map(SocketAddr::ip) == Some(far.ip()) {
+        let option = if far.is_ipv4() { " -4" } else { " -6" };
+        (plan.host.clone(), option)
+    } else if far.is_ipv4() {
+        (far.ip().to_string(), "")
+    } else {
+        (format!("[{}]", far.ip()), "")
+    }
+}
+
 pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
     let (name, host) = (&seen.plan.name, &seen.plan.host);
+    let to = |far: SocketAddr, port: &str, protocol: &str| {
+        let (host, option) = as_named(&seen.plan, far);
+        // Senders do not count replies from elsewhere.
+        let is_measurable = elsewhere(seen, far).is_none();
+        is_measurable.then(|| format!("twinpath sender {host}{port}{protocol}{option}"))
+    };
     let is_ok = |id: &str| {
         let found = checks.iter().find(|checked| checked.id == id);
         found.is_some_and(|checked| checked.judged.status == Status::Ok)
@@ -36,16 +64,12 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
     if let Some(stamp) = stamp {
         let port = stamp.far.port();
         speaks.push(format!("STAMP (UDP port {port})"));
-        command = Some(format!(
-            "twinpath sender {host}{} --stamp",
-            at(TWAMP_TEST_PORT, port)
-        ));
+        command = to(stamp.far, &at(TWAMP_TEST_PORT, port), " --stamp");
     }
     if let Some(light) = light {
         let port = light.far.port();
         speaks.push(format!("TWAMP Light (UDP port {port})"));
-        command =
-            command.or_else(|| Some(format!("twinpath sender {host}{}", at(LIGHT_PORT, port))));
+        command = command.or_else(|| to(light.far, &at(LIGHT_PORT, port), ""));
     }
     if is_ok("control.connect") {
         speaks.push("TWAMP-Control".to_owned());

@@ -1,13 +1,14 @@
 //! What `twinpath doctor` found, as text and as JSON.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::style::Style;
 use super::units::{count, wrapped_to};
 use crate::doctor::stress::Stress;
-use crate::doctor::{Check, Checked, FarEndPlan, Seen, Status, Verdict, costs};
+use crate::doctor::{Check, Checked, FarEndPlan, LONGEST, Seen, Status, Verdict, costs};
 
 const SCHEMA: &str = "twinpath-doctor-1";
 const WIDTH: usize = 80;
@@ -22,12 +23,16 @@ struct Document<'a> {
     /// What measures it best.
     command: Option<&'a str>,
     checks: &'a [Checked],
+    /// Packets, ICMP Echos and TCP connections, but for those of `--stress`.
+    packets: usize,
+    duration_ns: u64,
 }
 
 pub(crate) fn json(
     seen: &Seen,
     checks: &[Checked],
     verdict: &Verdict,
+    took: Duration,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let document = Document {
@@ -36,6 +41,8 @@ pub(crate) fn json(
         verdict: &verdict.sentence,
         command: verdict.command.as_deref(),
         checks,
+        packets: seen.packets(),
+        duration_ns: u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
     };
     serde_json::to_writer_pretty(&mut *out, &document)?;
     writeln!(out)?;
@@ -105,7 +112,7 @@ pub(crate) fn dry_run(
         });
         let document = serde_json::json!({
             "schema": SCHEMA, "far": far.name, "most_packets": all, "checks": checks,
-            "stress": stress,
+            "longest_s": LONGEST.as_secs(), "stress": stress,
         });
         serde_json::to_writer_pretty(&mut *out, &document)?;
         writeln!(out)?;
@@ -115,7 +122,8 @@ pub(crate) fn dry_run(
             writeln!(out, "  {id:32} {}", count(most as u64, "packet", "packets"))?;
         }
         let line = format!(
-            "All together at most {all} packets, ICMP Echos and TCP connections: what several checks ask is sent once."
+            "All together at most {all} packets, ICMP Echos and TCP connections, in {} s: what several checks ask is sent once.",
+            LONGEST.as_secs()
         );
         writeln!(out, "{}", wrapped_to(&line, 0, WIDTH))?;
         if let Some(stress) = stress {

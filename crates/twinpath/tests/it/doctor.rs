@@ -2,6 +2,9 @@
 
 #[cfg(target_os = "linux")]
 mod paths;
+mod schema;
+#[cfg(target_os = "linux")]
+mod situations;
 
 use std::collections::BTreeMap;
 

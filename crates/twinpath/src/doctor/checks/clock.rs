@@ -2,6 +2,7 @@
 //! section 4.3).
 
 use super::of_train::OfTrain;
+use super::times::STAMP_ERROR_NS;
 use super::tlv;
 use crate::doctor::train::PACED;
 use crate::doctor::{Ask, Check, Cost, Exchange, Judged, Seen};
@@ -148,5 +149,6 @@ fn offset(seen: &Seen) -> Option<(i64, u64)> {
         Some((out.saturating_add(back), out.saturating_sub(back) / 2))
     });
     let (round_trip, offset) = each.min()?;
-    Some((offset, u64::try_from(round_trip).ok()? / 2))
+    let bound_ns = (round_trip / 2).saturating_add(STAMP_ERROR_NS);
+    Some((offset, u64::try_from(bound_ns).ok()?))
 }

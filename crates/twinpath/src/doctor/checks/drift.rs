@@ -3,6 +3,8 @@
 //! Each round trip bounds by how much the reflector's clock is ahead: at least T3 - T4, at most T2 - T1. What two
 //! such bounds exclude is certain, whatever the delays were.
 
+use std::time::Duration;
+
 use twinpath_wire::Wall;
 
 use super::of_train::OfTrain;
@@ -15,8 +17,6 @@ use crate::output::units;
 const MOST_SKEW_PPB: i128 = 500_000;
 /// A skew that is worth a warning, and one that does not matter in a run of minutes.
 const HIGH_PPB: i64 = 100_000;
-/// What timestamps of one clock can err by.
-const SLACK_NS: i64 = 50_000;
 /// Clocks that were not set agree over so long but for their skew.
 const STEP_WITHIN_NS: i64 = 2_000_000_000;
 const BILLION: i128 = 1_000_000_000;
@@ -72,8 +72,8 @@ fn judge_skew(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
         Judged::ok(format!("the clocks run alike: within {}", ppm(largest)))
     } else {
         Judged::unknown(format!(
-            "{} are too short to tell the skew of the clocks: less than {} would not show",
-            units::span(span_ns.unsigned_abs()),
+            "{} is too short to tell the skew of the clocks: less than {} would not show",
+            units::took(Duration::from_nanos(span_ns.unsigned_abs())),
             ppm(largest)
         ))
     };
@@ -126,8 +126,8 @@ fn all_ahead(seen: &Seen, exchange: &Exchange<'_>) -> Result<Vec<Ahead>, &'stati
         };
         let ahead = Ahead {
             at: trip.t1,
-            least: (t3 - trip.t4).ns().saturating_sub(SLACK_NS),
-            most: (t2 - trip.t1).ns().saturating_add(SLACK_NS),
+            least: (t3 - trip.t4).ns().saturating_sub(times::STAMP_ERROR_NS),
+            most: (t2 - trip.t1).ns().saturating_add(times::STAMP_ERROR_NS),
         };
         if t3 < t2 || ahead.least > ahead.most {
             return Err("times in the reflector are not plausible");

@@ -19,6 +19,7 @@ mod ttl;
 mod udp;
 
 use super::Check;
+pub(super) use udp::elsewhere;
 
 /// All of them, in the order of their rows.
 pub(crate) static CHECKS: &[&dyn Check] = &[

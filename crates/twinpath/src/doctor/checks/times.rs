@@ -8,6 +8,8 @@ use crate::doctor::train::PACED;
 use crate::doctor::{Exchange, Judged, RoundTrip, Seen};
 use crate::output::units;
 
+/// What timestamps of one host can err by: they are taken beside the wire, and T3 before the packet leaves.
+pub(super) const STAMP_ERROR_NS: i64 = 50_000;
 const DAY_NS: u64 = 86_400 * 1_000_000_000;
 /// From 1900 to 1970, and from 1970 to 1980-01-06.
 const NTP_TO_UNIX_S: u64 = 2_208_988_800;

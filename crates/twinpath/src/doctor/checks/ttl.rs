@@ -3,6 +3,7 @@
 use super::of_train::OfTrain;
 use crate::doctor::train::PACED;
 use crate::doctor::{Exchange, Judged, Seen};
+use crate::output::units::count;
 
 /// The values that hosts begin with.
 const FIRST: [u8; 4] = [32, 64, 128, 255];
@@ -29,10 +30,7 @@ fn sender_ttl(_: &Seen, exchange: &Exchange<'_>) -> Judged {
         255 => Judged::ok(
             "requests arrive with TTL 255: no router between, or the reflector does not know it",
         ),
-        ttl => Judged::ok(format!(
-            "requests arrive with TTL {ttl}: {} hops",
-            255 - ttl
-        )),
+        ttl => Judged::ok(format!("requests arrive with TTL {ttl}: {}", hops(*ttl))),
     };
     judged.with("ttl", *ttl)
 }
@@ -51,9 +49,14 @@ fn reply_ttl(_: &Seen, exchange: &Exchange<'_>) -> Judged {
     };
     let first = FIRST.into_iter().find(|first| *first >= ttl).unwrap_or(255);
     let finding = if first == 255 {
-        format!("replies arrive with TTL {ttl}: {} hops", 255 - ttl)
+        format!("replies arrive with TTL {ttl}: {}", hops(ttl))
     } else {
         format!("replies arrive with TTL {ttl}: they seem to leave with {first} rather than 255")
     };
     Judged::ok(finding).with("ttl", ttl)
+}
+
+/// Routers that a packet passed whose TTL was 255.
+fn hops(ttl: u8) -> String {
+    count((255 - ttl).into(), "hop", "hops")
 }

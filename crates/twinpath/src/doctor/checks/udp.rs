@@ -1,6 +1,6 @@
 //! What happens to datagrams on the UDP ports that reflectors have.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use twinpath_runtime::probe::IcmpKind;
 
@@ -70,9 +70,9 @@ impl Check for Udp {
             .with("ports", listed);
         }
         let judged = match best {
-            Port::Reflects => Judged::ok(format!("{far} reflects test packets")),
-            Port::Elsewhere(from) => Judged::warn(format!("packets to {far} are answered from {from}: NAT, or a host with several addresses"))
-                .advise(format!("measure {from}, or have the far end answer from the address that was asked")),
+            Port::Reflects => reflects(far, &ports),
+            Port::Elsewhere(from) => Judged::fail(format!("packets to {far} are answered from {from}: NAT, or a host with several addresses"))
+                .advise(format!("senders do not count such replies: measure {from}, or have the far end answer from the address that was asked")),
             Port::Echoes => Judged::fail(format!("{far} sends packets back unchanged: an echo service, no reflector"))
                 .advise("configure a TWAMP or STAMP reflector there, or give its port"),
             Port::Other => Judged::fail(format!("{far} answers, and not with TWAMP or STAMP"))
@@ -88,6 +88,55 @@ impl Check for Udp {
                 .advise("allow this host on the reflector, and open these UDP ports on the way"),
         };
         judged.with("ports", listed)
+    }
+}
+
+/// It reflects, and other addresses of the same name may not.
+fn reflects(far: SocketAddr, ports: &[(SocketAddr, Port)]) -> Judged {
+    let best_of = |address: IpAddr| {
+        let of = ports.iter().filter(|(port, _)| port.ip() == address);
+        of.map(|(_, port)| *port).min()
+    };
+    let mut others: Vec<IpAddr> = ports.iter().map(|(port, _)| port.ip()).collect();
+    others.sort_unstable();
+    others.dedup();
+    // Where this host has no route to, no sender goes.
+    others.retain(|address| {
+        !matches!(
+            best_of(*address),
+            None | Some(Port::Reflects | Port::NotSent)
+        )
+    });
+    if others.is_empty() {
+        return Judged::ok(format!("{far} reflects test packets"));
+    }
+    let each: Vec<String> = others
+        .iter()
+        .filter_map(|address| Some(format!("{address} ({})", best_of(*address)?.name())))
+        .collect();
+    let is_other_family = others.iter().all(|other| other.is_ipv4() != far.is_ipv4());
+    let option = if !is_other_family {
+        String::new()
+    } else if far.is_ipv4() {
+        " or -4".to_owned()
+    } else {
+        " or -6".to_owned()
+    };
+    Judged::warn(format!(
+        "{far} reflects test packets, and this name's {} does not",
+        each.join(", ")
+    ))
+    .advise(format!(
+        "measure with {}{option}, start the reflector on all addresses, or correct the name",
+        far.ip()
+    ))
+}
+
+/// Where the replies of `far` come from, if that is not where packets went.
+pub(in crate::doctor) fn elsewhere(seen: &Seen, far: SocketAddr) -> Option<SocketAddr> {
+    match port(seen, far) {
+        Some(Port::Elsewhere(from)) => Some(from),
+        _ => None,
     }
 }
 

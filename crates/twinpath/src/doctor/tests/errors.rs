@@ -173,12 +173,12 @@ fn clocks() -> Vec<Error> {
     vec![
         (
             "clock.offset",
-            "ahead (within 5.000ms): the difference of TAI and UTC",
+            "ahead (within 5.050ms): the difference of TAI and UTC",
             tai,
         ),
         (
             "clock.offset",
-            "behind (within 5.000ms): the difference of TAI and UTC",
+            "behind (within 5.050ms): the difference of TAI and UTC",
             behind,
         ),
         ("clock.offset", "the difference of GPS time and UTC", gps),
