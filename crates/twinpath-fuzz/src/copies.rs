@@ -55,6 +55,7 @@ impl Copies {
             let Some(copy) = reflector.write_copy(now, &mut buffer) else {
                 continue;
             };
+            reflector.handle_copy_sent(true);
             assert_eq!(copy.reflection.octets, first.len());
             let t3 = Wall::from_unix_ns(1_795_392_000_123_456_789) + Delta::from_ns(7);
             let error = ErrorEstimate::from_bits(1);

@@ -19,6 +19,9 @@ pub struct OneWayMetrics {
     duplicates: u64,
     reordered: u64,
     stale: u64,
+    refused: u64,
+    /// The sender does not count its packets.
+    is_unnumbered: bool,
     /// The least and the greatest number; `None` before the first packet.
     numbers: Option<(i64, i64)>,
     seen: SeenWindow,
@@ -31,13 +34,15 @@ pub struct OneWayMetrics {
 pub struct OneWayFigures {
     /// Packets that arrived, without further copies.
     pub received: u64,
+    /// Packets that arrived and were refused: neither received nor lost.
+    pub refused: u64,
     /// Numbers without a packet, between the least and the greatest that arrived (RFC 7680): losses
-    /// before and behind these do not show.
-    pub lost: u64,
-    /// Further copies (RFC 5560).
-    pub duplicates: u64,
-    /// Packets that arrived after one with a greater number (RFC 4737 section 3.3).
-    pub reordered: u64,
+    /// before and behind these do not show. `None`: the sender does not count its packets.
+    pub lost: Option<u64>,
+    /// Further copies (RFC 5560); `None` as for `lost`.
+    pub duplicates: Option<u64>,
+    /// Packets that arrived after one with a greater number (RFC 4737 section 3.3); `None` as for `lost`.
+    pub reordered: Option<u64>,
     /// Packets that came so late that they may have been copies: not among those received.
     pub stale: u64,
     /// Delays, which include the offset of the two clocks (RFC 7679 section 3.4).
@@ -53,6 +58,8 @@ impl Default for OneWayMetrics {
             duplicates: 0,
             reordered: 0,
             stale: 0,
+            refused: 0,
+            is_unnumbered: false,
             numbers: None,
             seen: SeenWindow::new(),
             delay: Delay::new(Binning::FromTheFirst),
@@ -65,22 +72,43 @@ impl OneWayMetrics {
     /// Records the next packet to arrive, with its number as sent and its delay; `None`: it does not
     /// say when it left.
     pub fn record(&mut self, number: u32, delay: Option<Delta>) {
+        if self.is_unnumbered || self.arrives(number) {
+            self.received += 1;
+            self.record_delay(delay);
+        }
+    }
+
+    /// Records that the next packet to arrive was refused.
+    pub fn record_refused(&mut self, number: u32) {
+        self.refused += u64::from(self.is_unnumbered || self.arrives(number));
+    }
+
+    /// The sender does not count its packets: their numbers say nothing of losses, copies and order.
+    pub fn ignore_numbers(&mut self) {
+        self.is_unnumbered = true;
+    }
+
+    /// Whether a number arrives for the first time.
+    fn arrives(&mut self, number: u32) -> bool {
         let (least, greatest) = self.numbers.unwrap_or((number.into(), number.into()));
         let number = nearest(number, greatest);
         match self.seen.insert(number) {
             Seen::First => {}
             Seen::Again => {
                 self.duplicates += 1;
-                return;
+                return false;
             }
             Seen::Unknown => {
                 self.stale += 1;
-                return;
+                return false;
             }
         }
         self.numbers = Some((least.min(number), greatest.max(number)));
-        self.received += 1;
         self.reordered += u64::from(number < greatest);
+        true
+    }
+
+    fn record_delay(&mut self, delay: Option<Delta>) {
         let Some(delay) = delay else {
             self.unstamped += 1;
             return;
@@ -100,11 +128,14 @@ impl OneWayMetrics {
         let numbers = self.numbers.map_or(0, |(least, greatest)| {
             greatest.abs_diff(least).saturating_add(1)
         });
+        let arrived = self.received + self.refused;
+        let of_numbers = |count: u64| (!self.is_unnumbered).then_some(count);
         OneWayFigures {
             received: self.received,
-            lost: numbers.saturating_sub(self.received),
-            duplicates: self.duplicates,
-            reordered: self.reordered,
+            refused: self.refused,
+            lost: of_numbers(numbers.saturating_sub(arrived)),
+            duplicates: of_numbers(self.duplicates),
+            reordered: of_numbers(self.reordered),
             stale: self.stale,
             delay: self.delay.figures(),
             unstamped: self.unstamped,
@@ -162,9 +193,10 @@ mod tests {
             let (least, greatest) = (arrived.first().unwrap(), arrived.last().unwrap());
             let received = arrived.len() as u64;
             assert_eq!(figures.received, received);
-            assert_eq!(figures.lost, greatest - least + 1 - received);
-            assert_eq!((figures.duplicates, figures.reordered), (copies, reordered));
-            assert!(copies > 0 && reordered > 0 && figures.lost > 0);
+            assert_eq!(figures.lost, Some(greatest - least + 1 - received));
+            assert_eq!(figures.duplicates, Some(copies));
+            assert_eq!(figures.reordered, Some(reordered));
+            assert!(copies > 0 && reordered > 0 && figures.lost > Some(0));
             let delay = figures.delay.unwrap();
             assert_eq!(delay.count, received);
             assert_eq!(delay.min_ns, *delays.iter().min().unwrap());
@@ -199,9 +231,45 @@ mod tests {
         let figures = metrics.figures();
         assert_eq!(
             (figures.received, figures.lost, figures.unstamped),
-            (2, 1, 2)
+            (2, Some(1), 2)
         );
         assert_eq!(figures.delay, None);
-        assert_eq!(OneWayMetrics::default().figures().lost, 0);
+        assert_eq!(OneWayMetrics::default().figures().lost, Some(0));
+    }
+
+    #[test]
+    fn what_arrived_and_was_refused_is_not_lost() {
+        let mut metrics = OneWayMetrics::default();
+        for number in 0..100 {
+            match number % 10 {
+                0..5 => metrics.record(number, Some(Delta::from_ns(1_000))),
+                5..8 => metrics.record_refused(number),
+                _ => {}
+            }
+        }
+        metrics.record_refused(95);
+        let figures = metrics.figures();
+        assert_eq!((figures.received, figures.refused), (50, 30));
+        // 98 and 99 do not show.
+        assert_eq!((figures.lost, figures.duplicates), (Some(18), Some(1)));
+        assert_eq!(figures.delay.unwrap().count, 50);
+    }
+
+    #[test]
+    fn of_packets_that_are_not_counted_delays_alone_are_known() {
+        let mut metrics = OneWayMetrics::default();
+        metrics.record(7, Some(Delta::from_ns(1_000)));
+        metrics.ignore_numbers();
+        for _ in 0..9 {
+            metrics.record(7, Some(Delta::from_ns(2_000)));
+        }
+        metrics.record_refused(7);
+        let figures = metrics.figures();
+        assert_eq!((figures.received, figures.refused), (10, 1));
+        assert_eq!(
+            [figures.lost, figures.duplicates, figures.reordered],
+            [None; 3]
+        );
+        assert_eq!(figures.delay.unwrap().count, 10);
     }
 }

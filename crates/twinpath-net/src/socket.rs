@@ -272,21 +272,28 @@ impl TestSocket {
         }
     }
 
-    /// Sends datagrams from the slots of a received `batch`: slot, octets and destination of each. Returns
-    /// how many did not leave.
-    pub fn send_from(&self, batch: &mut RecvBatch, packets: &[(usize, usize, Outbound)]) -> usize {
+    /// Sends datagrams from the slots of a received `batch`: slot, octets and destination of each. Then calls
+    /// `failed` with the slot of each that did not leave.
+    pub fn send_from(
+        &self,
+        batch: &mut RecvBatch,
+        packets: &[(usize, usize, Outbound)],
+        failed: &mut dyn FnMut(usize),
+    ) {
         let slots = &batch.slots;
         let datagrams = packets
             .iter()
             .map(|(slot, octets, out)| (*slot, slots.first(*slot, *octets), out));
-        let mut failed = 0;
-        let mut sent = |_, result: Result<_, _>| failed += usize::from(result.is_err());
+        let mut sent = |slot, result: Result<_, _>| {
+            if result.is_err() {
+                failed(slot);
+            }
+        };
         match &self.inner {
             #[cfg(linux_sockets)]
             Inner::Stamped(socket) => socket.send_all(&mut batch.headers, datagrams, &mut sent),
             Inner::Plain(socket) => socket.send_all(datagrams, &mut sent),
         }
-        failed
     }
 
     /// Whether the system reports when packets left (as far as its drivers do).
@@ -296,15 +303,6 @@ impl TestSocket {
             Inner::Stamped(socket) => socket.has_transmit_stamps(),
             Inner::Plain(_) => false,
         }
-    }
-
-    /// For one socket of a group that shares a port (`reuse_port`), once all `sockets` of it are
-    /// bound: all packets of one source, an IPv4 address or an IPv6 /64, then go to the same one.
-    ///
-    /// # Errors
-    /// The system's error, if it is not supported.
-    pub fn steer_by_source(&self, sockets: u32) -> io::Result<()> {
-        each!(self, socket => socket.steer_by_source(sockets))
     }
 
     /// Has what is sent from now on visit these segments, in this order, before its destination (IPv6, a

@@ -9,7 +9,7 @@ use twinpath_metrics::{
     Basis, BinFigures, ClockEstimate, ClockModel, Coverage, Distributions, FarStep, Figures,
     MetricsConfig, SessionMetrics, Timeline, VoiceFigures, figures,
 };
-use twinpath_proto::extension::Learnt;
+use twinpath_proto::extension::{Learnt, ReplyDscp};
 use twinpath_proto::sender::{PayloadSize, SenderCounters};
 use twinpath_wire::{ErrorEstimate, Rung, Wall, nanoseconds};
 
@@ -247,8 +247,15 @@ impl SessionReport {
     /// Replies are expected with the DSCP that the far end says to have sent them with: Class of Service
     /// may be refused.
     pub fn expect_told_dscp(&mut self) {
-        let Some(dscp) = self.learnt.as_deref().and_then(Learnt::reply_dscp) else {
-            return;
+        let dscp = match self.learnt.as_deref().and_then(Learnt::reply_dscp) {
+            Some(ReplyDscp::AsAsked(dscp)) => dscp,
+            // With whichever other one they left: whether it was changed on the way is unknown.
+            Some(ReplyDscp::Other) => {
+                self.config.tos_backward = None;
+                self.figures.remarked_backward = None;
+                return;
+            }
+            None => return,
         };
         self.config.tos_backward = Some(dscp.tos());
         let seen = self.figures.dscp_backward.iter();

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use twinpath_wire::{TlvType, Tos};
 
-use super::learn::{Facts, Seen};
+use super::learn::Facts;
+use super::seen::Seen;
 use super::{Exchange, Extension, Outcome, Retransmission};
 use crate::reflector::Ignored;
 

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use twinpath_wire::{Dscp, TlvFlags, TlvHeader, TlvMut, TlvType, TlvWriter, Tlvs, TlvsMut, Tos};
 
 use super::{
-    EXTENSIONS, Extension, Observation, Replies, Retransmission, class_of_service, hmac, of,
-    reflected_control, return_path,
+    EXTENSIONS, Extension, Observation, Replies, ReplyDscp, Retransmission, class_of_service, hmac,
+    of, reflected_control, return_path,
 };
 use crate::stamp::StampKey;
 
@@ -66,6 +66,11 @@ impl AskedTlv {
         let value = self.value(Tos::default()).ok()?;
         self.extension.observe(&value, &mut observation);
         observation.replies
+    }
+
+    /// How requests that ask with it are repeated; `None`: they are not.
+    pub fn retransmission(&self) -> Option<Retransmission> {
+        self.extension.retransmission(self.text.as_deref())
     }
 
     /// The value with which a packet sent with this ToS asks.
@@ -179,9 +184,7 @@ impl RequestChain {
             };
             room.copy_from_slice(&value);
         }
-        let retransmission = asked
-            .iter()
-            .find_map(|tlv| tlv.extension.retransmission(tlv.text.as_deref()));
+        let retransmission = asked.iter().find_map(AskedTlv::retransmission);
         Ok(Self {
             octets: chain,
             retransmission,
@@ -216,7 +219,10 @@ impl RequestChain {
 
     /// The DSCP that replies are to have, if Class of Service asks for one.
     pub fn reply_dscp(&self) -> Option<Dscp> {
-        class_of_service::reply_dscp(self.value(TlvType::CLASS_OF_SERVICE)?)
+        match class_of_service::reply_dscp(self.value(TlvType::CLASS_OF_SERVICE)?)? {
+            ReplyDscp::AsAsked(dscp) => Some(dscp),
+            ReplyDscp::Other => None,
+        }
     }
 
     /// Whether it asks for no reply, or for replies to another address than this one.

@@ -9,7 +9,8 @@ use zerocopy::IntoBytes;
 use zerocopy::byteorder::big_endian::U16;
 
 use super::exchange::{Exchange, Replies, RequestShape};
-use super::{Outcome, hmac, of, reflected_control, return_path, sub_tlv};
+use super::granted::Proof;
+use super::{ExtensionPolicy, Outcome, hmac, of, reflected_control, return_path, sub_tlv};
 use crate::reflector::Ignored;
 use crate::stamp::StampKey;
 
@@ -34,8 +35,8 @@ struct Scan {
     needs_hmac: bool,
 }
 
-/// Makes the chain in `buffer[base..received]` that of the reply. The base packet is not touched and
-/// may be a request's or a reply's; `key` is that of the session. In authenticated mode, a chain
+/// Makes the chain in `buffer[base..received]` that of the reply. The base packet, the request's, is not
+/// touched; `key` is that of the session. In authenticated mode, a chain
 /// must have an HMAC TLV.
 ///
 /// # Errors
@@ -59,28 +60,27 @@ pub fn reflect(
         return Ok(copied);
     }
     let scan = Scan::of(chain, base);
-    let must_have_hmac = is_authenticated && scan.needs_hmac || exchange.policy.requires_hmac;
-    let is_checked = match (scan.hmac_at, key) {
-        (Some(at), Some(key)) => {
-            if scan.is_hmac_misplaced || !is_right(key, exchange.seq, chain, at) {
-                flag_all(chain, TlvFlags::INTEGRITY);
-                return Ok(copied);
-            }
-            true
-        }
-        // Not understood: no key to check it with (row ST-52).
-        (Some(_), None) if exchange.policy.requires_hmac || !exchange.policy.accepts_unverified => {
-            flag_all(chain, TlvFlags::UNRECOGNIZED);
+    let judged = scan.judge(chain, exchange.seq, is_authenticated, key, exchange.policy);
+    let is_checked = match judged {
+        Ok(is_checked) => is_checked,
+        Err(flags) => {
+            flag_all(chain, flags);
             return Ok(copied);
         }
-        (None, _) if must_have_hmac => {
-            flag_all(chain, TlvFlags::INTEGRITY);
-            return Ok(copied);
-        }
-        _ => false,
     };
-    exchange.is_authentic |= is_checked;
+    exchange.set_authentic(is_checked);
     exchange.request = scan.shape;
+    if let (Some(at), Some(key)) = (scan.hmac_at.filter(|_| is_checked), key)
+        && scan.shape.asks_replies
+        && exchange.policy.control.is_some()
+    {
+        let signed_base = buffer.get(..base).filter(|_| is_authenticated);
+        exchange.proof = match signed_base {
+            Some(signed) => Proof::of_base(key, signed, exchange.t1),
+            None => chain_digest(buffer, base + at).map(Proof::of_tlvs),
+        };
+    }
+    let chain = buffer.get_mut(base..received).unwrap_or_default();
     let processed = process(chain, exchange)?;
     let hmac_at = scan.hmac_at.filter(|at| is_checked && *at < processed);
     let (octets, hmac_at) = match exchange.effects.replies {
@@ -173,7 +173,55 @@ fn is_right(key: &StampKey, seq: u32, chain: &[u8], at: usize) -> bool {
         .is_some_and(|digest| key.verify(&[&seq.to_be_bytes(), before], digest))
 }
 
+/// The digest of the HMAC TLV at `at`.
+fn chain_digest(packet: &[u8], at: usize) -> Option<&[u8; hmac::OCTETS]> {
+    packet.get(at + TlvHeader::OCTETS..)?.first_chunk()
+}
+
+/// Whether the TLVs of a request are used, as far as their HMAC decides it.
+pub(crate) fn may_use(
+    chain: &[u8],
+    seq: u32,
+    is_authenticated: bool,
+    key: Option<&StampKey>,
+    policy: &ExtensionPolicy,
+) -> bool {
+    let scan = Scan::of(chain, 0);
+    let judged = scan.judge(chain, seq, is_authenticated, key, policy);
+    judged.is_ok()
+}
+
 impl Scan {
+    /// Whether the HMAC TLV is right.
+    ///
+    /// # Errors
+    /// No TLV is used, and all get these flags.
+    fn judge(
+        &self,
+        chain: &[u8],
+        seq: u32,
+        is_authenticated: bool,
+        key: Option<&StampKey>,
+        policy: &ExtensionPolicy,
+    ) -> Result<bool, TlvFlags> {
+        let must_have_hmac = is_authenticated && self.needs_hmac || policy.requires_hmac;
+        match (self.hmac_at, key) {
+            (Some(at), Some(key)) => {
+                if self.is_hmac_misplaced || !is_right(key, seq, chain, at) {
+                    Err(TlvFlags::INTEGRITY)
+                } else {
+                    Ok(true)
+                }
+            }
+            // Not understood: no key to check it with (row ST-52).
+            (Some(_), None) if policy.requires_hmac || !policy.accepts_unverified => {
+                Err(TlvFlags::UNRECOGNIZED)
+            }
+            (None, _) if must_have_hmac => Err(TlvFlags::INTEGRITY),
+            (Some(_) | None, _) => Ok(false),
+        }
+    }
+
     fn of(chain: &[u8], base: usize) -> Self {
         let mut scan = Self::default();
         scan.shape.unpadded_octets = base;

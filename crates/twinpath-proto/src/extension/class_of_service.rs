@@ -7,14 +7,16 @@
 
 use twinpath_wire::{Dscp, TlvType, Tos};
 
-use super::learn::{FactValue, Facts, Observation, Seen};
+use super::learn::{FactValue, Facts, Observation};
+use super::seen::Seen;
 use super::{Exchange, Extension, Outcome};
 use crate::reflector::Ignored;
 
 pub(super) struct ClassOfService;
 
 const OCTETS: usize = 4;
-/// RP: the reply has the DSCP of the request, as the one asked for is not permitted.
+/// RP: the reply has the DSCP of the request, or the one that the operator set, as the one asked for is not
+/// permitted.
 const REFUSED: u16 = 1;
 
 impl Extension for ClassOfService {
@@ -41,8 +43,10 @@ impl Extension for ClassOfService {
         let Ok(asked) = Dscp::new(fields[0] >> 2) else {
             return Ok(Outcome::NotUsed);
         };
-        let is_permitted = asked == arrived.dscp() || exchange.policy.dscp.has(asked);
-        let granted = if is_permitted { asked } else { arrived.dscp() };
+        // An operator who sets the DSCP of replies means these too: RFC 8972 would have that of the request.
+        let ordinary = exchange.policy.reply_dscp.unwrap_or(arrived.dscp());
+        let is_permitted = asked == ordinary || exchange.policy.dscp.has(asked);
+        let granted = if is_permitted { asked } else { ordinary };
         // The first of several has it (row ST-32).
         let leaves_with = *exchange.effects.dscp.get_or_insert(granted);
         let refused = if leaves_with == asked { 0 } else { REFUSED };
@@ -82,8 +86,6 @@ impl Extension for ClassOfService {
     }
 }
 
-/// The DSCP with which a reflector says to have sent a reply: the one asked for, or that of the
-/// request.
 /// The DSCP that was asked for, if the far end did not grant it.
 pub(super) fn refused_dscp(value: &[u8]) -> Option<Dscp> {
     let [high, low] = *value.first_chunk()?;
@@ -92,10 +94,20 @@ pub(super) fn refused_dscp(value: &[u8]) -> Option<Dscp> {
     Dscp::new(asked).ok().filter(|_| bits & 0b11 != 0)
 }
 
-pub(super) fn reply_dscp(value: &[u8]) -> Option<Dscp> {
+/// The DSCP with which a reflector says to have sent a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyDscp {
+    /// The one asked for.
+    AsAsked(Dscp),
+    /// Not that one (RP): only the way there can be judged (row ST-42).
+    Other,
+}
+
+/// What a value says of it.
+pub(super) fn reply_dscp(value: &[u8]) -> Option<ReplyDscp> {
     let [high, low] = *value.first_chunk()?;
-    let bits = u16::from_be_bytes([high, low]);
-    let is_refused = bits & 0b11 != 0;
-    let [_, dscp] = (bits >> if is_refused { 4 } else { 10 } & 0x3f).to_be_bytes();
-    Dscp::new(dscp).ok()
+    if low & 0b11 != 0 {
+        return Some(ReplyDscp::Other);
+    }
+    Dscp::new(high >> 2).ok().map(ReplyDscp::AsAsked)
 }

@@ -9,7 +9,8 @@ use std::net::IpAddr;
 
 use twinpath_wire::{TlvType, Tos};
 
-use super::learn::{FactValue, Facts, Seen};
+use super::learn::{FactValue, Facts};
+use super::seen::Seen;
 use super::{Exchange, Extension, Outcome};
 use crate::reflector::Ignored;
 

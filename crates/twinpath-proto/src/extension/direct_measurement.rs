@@ -10,8 +10,8 @@ use twinpath_wire::{TlvType, Tos};
 use zerocopy::FromBytes;
 use zerocopy::byteorder::big_endian::U32;
 
-use super::learn::{FactValue, Facts, Seen};
-use super::{Exchange, Extension, Outcome, RequestFacts};
+use super::learn::{FactValue, Facts};
+use super::{Exchange, Extension, Order, Outcome, RequestFacts, Seen};
 use crate::reflector::Ignored;
 
 pub(super) struct DirectMeasurement;
@@ -70,34 +70,73 @@ impl Extension for DirectMeasurement {
         }
     }
 
-    fn facts(&self, seen: &Seen, facts: &mut Facts) {
-        let counts = |octets: &[u8]| <[U32; 3]>::read_from_bytes(octets).ok();
-        let (Some(first), Some(last)) = (counts(&seen.first.octets), counts(&seen.last.octets))
-        else {
-            return;
+    // Counts have 32 bits and wrap. One that goes back began again: the far end was restarted, or has
+    // forgotten the session.
+    fn order(&self, earlier: &[u8], later: &[u8]) -> Order {
+        let Some([sent, received, returned]) = growth(earlier, later) else {
+            return Order::Same;
         };
-        let [sent, received, returned] = std::array::from_fn(|at| {
-            let (before, now) = (first.get(at).copied(), last.get(at).copied());
-            now.unwrap_or_default()
-                .get()
-                .wrapping_sub(before.unwrap_or_default().get())
+        let most = MOST_AT_ONCE.saturating_add(sent.saturating_mul(MOST_OF_ONE));
+        let is_back = |by: u32| by > u32::MAX / 2;
+        if is_back(received) || is_back(returned) || received > most {
+            Order::Backward
+        } else if received > 0 && returned > 0 {
+            Order::Forward
+        } else {
+            Order::Same
+        }
+    }
+
+    fn amounts(&self, seen: &Seen) -> Vec<u64> {
+        let grown = growth(&seen.first.octets, &seen.last.octets);
+        let [sent, received, returned] = grown.unwrap_or_default().map(u64::from);
+        vec![sent, received, returned, seen.replies_between()]
+    }
+
+    fn facts(&self, seen: &Seen, facts: &mut Facts) {
+        let mut amounts = self.amounts(seen).into_iter();
+        let mut before = seen.before.iter().copied();
+        // What was lost while they began again is not known.
+        let [sent, received, returned, arrived] = std::array::from_fn(|_| {
+            let amount = amounts.next().unwrap_or_default();
+            amount.saturating_add(before.next().unwrap_or_default())
         });
-        let (before, now) = (seen.first.further_replies, seen.last.further_replies);
-        let arrived = seen.processed.saturating_sub(1) + now.saturating_sub(before);
         // Replies may come late or twice: then fewer are missing than none.
-        let missing = |all: u32, came: u64| i64::from(all).saturating_sub_unsigned(came);
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let missing = |all, came| number(all).saturating_sub(number(came));
         for (key, count) in [
-            ("sent", sent.into()),
-            ("far_received", received.into()),
-            ("far_sent", returned.into()),
-            (
-                "replies_received",
-                i64::try_from(arrived).unwrap_or(i64::MAX),
-            ),
-            ("forward_lost", missing(sent, received.into())),
+            ("sent", number(sent)),
+            ("far_received", number(received)),
+            ("far_sent", number(returned)),
+            ("replies_received", number(arrived)),
+            ("forward_lost", missing(sent, received)),
             ("backward_lost", missing(returned, arrived)),
         ] {
             facts.push((key, FactValue::Number(count)));
         }
+        // Some of the replies that were sent are further ones.
+        if seen.last.further_replies == 0 {
+            facts.push(("far_unanswered", received.saturating_sub(returned).into()));
+        }
+        if seen.restarts > 0 {
+            facts.push(("restarts", seen.restarts.into()));
+        }
     }
+}
+
+/// A far end counts no more than this at once, beside [`MOST_OF_ONE`] for each packet that was sent.
+const MOST_AT_ONCE: u32 = 1_000_000;
+const MOST_OF_ONE: u32 = 1_000;
+
+/// By how much each count grew.
+fn growth(earlier: &[u8], later: &[u8]) -> Option<[u32; 3]> {
+    let counts = |octets| Some(<[U32; 3]>::read_from_bytes(octets).ok()?.map(U32::get));
+    let (earlier, later) = (counts(earlier)?, counts(later)?);
+    let mut grown = later.into_iter().zip(earlier);
+    let mut next = || {
+        grown
+            .next()
+            .map_or(0, |(now, before): (u32, u32)| now.wrapping_sub(before))
+    };
+    Some([next(), next(), next()])
 }

@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use twinpath_wire::{Arrival, Dscp, Mono, Stamp, TimeFormat, WireTime};
+use twinpath_wire::{Arrival, Dscp, Mono, Stamp, TimeFormat, Wall, WireTime};
 
+use super::granted::Proof;
 use super::host::Host;
 use super::policy::ExtensionPolicy;
 use super::segments::Segments;
@@ -24,6 +25,8 @@ pub struct Exchange<'a> {
     pub tai_offset_s: i32,
     /// The request's Sequence Number.
     pub seq: u32,
+    /// When the request left, by its sender.
+    pub t1: Wall,
     /// The Sequence Number of the reply.
     pub number: u32,
     /// What a stateful reflector keeps of the session; `None`: it is answered without state.
@@ -32,6 +35,10 @@ pub struct Exchange<'a> {
     pub uses_state: bool,
     /// An HMAC over the base packet or over the TLVs was right.
     pub is_authentic: bool,
+    /// What the HMAC of a request for several replies proves.
+    pub(super) proof: Option<Proof>,
+    /// The request, of number 0, begins its session again.
+    pub restarts_session: bool,
     /// Octets of a reply that can be kept to be sent more than once.
     pub copy_room: usize,
     /// What the reply must be like.
@@ -53,9 +60,39 @@ pub struct SessionState {
     pub sent: Option<SentReply>,
     /// The highest Sequence Number of a Reflected Test Packet Control (RFC 10052 section 5).
     pub(super) control_mark: Option<u32>,
+    /// The last request wanted no reply.
+    pub(crate) is_one_way: bool,
+    /// Requests since an extension used it.
+    unused: u16,
 }
 
+/// State that so many requests of its session in a row did not use is not kept longer.
+const MOST_UNUSED: u16 = 1_000;
+
 impl SessionState {
+    /// What is kept where the session begins again: the mark, until a verified packet says so (row SL-68).
+    pub(crate) fn restarted(self) -> Self {
+        Self {
+            control_mark: self.control_mark,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it is kept after a request that did, or did not, use it. A mark is kept as long as the session.
+    pub(crate) fn is_still_used(&mut self, is_used: bool) -> bool {
+        self.unused = if is_used {
+            0
+        } else {
+            self.unused.saturating_add(1)
+        };
+        self.unused < MOST_UNUSED || self.control_mark.is_some()
+    }
+
+    /// The session has begun again indeed.
+    pub(crate) fn forget_mark(&mut self) {
+        self.control_mark = None;
+    }
+
     /// Counts a request, and its reply.
     pub(crate) fn count(&mut self, is_answered: bool) {
         self.received = self.received.wrapping_add(1);
@@ -102,7 +139,7 @@ pub enum ControlAnswer {
     NotAllowed,
     /// Asked together with no reply (row SL-13).
     Contradictory,
-    /// Its number is not beyond that of the one before (row SL-14).
+    /// It was followed before, or its number is not beyond that of the one before (row SL-14).
     Repeated,
     /// One reply, as more are beyond a limit.
     OverLimit,
@@ -191,10 +228,13 @@ impl<'a> Exchange<'a> {
             format: TimeFormat::Ntp,
             tai_offset_s: 0,
             seq,
+            t1: Wall::from_unix_ns(0),
             number,
             session,
             uses_state: false,
             is_authentic: false,
+            proof: None,
+            restarts_session: false,
             copy_room: usize::MAX,
             effects: Effects::default(),
             segments: Segments::default(),
@@ -209,6 +249,17 @@ impl<'a> Exchange<'a> {
         is_reachable
             && (self.arrival.to == Some(address)
                 || self.host.has(beside_sender(self.arrival, address)))
+    }
+
+    /// An HMAC of the request was right, if `is_authentic`.
+    pub fn set_authentic(&mut self, is_authentic: bool) {
+        self.is_authentic |= is_authentic;
+        if is_authentic
+            && self.restarts_session
+            && let Some(session) = self.session.as_deref_mut()
+        {
+            session.forget_mark();
+        }
     }
 
     /// What is kept of the session, which it is from now on.

@@ -8,7 +8,8 @@ use twinpath_wire::{TlvType, Tos, WireTime};
 use zerocopy::byteorder::big_endian::U32;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::learn::{Facts, FollowUp, Observation, Seen};
+use super::learn::{Facts, FollowUp, Observation};
+use super::seen::Seen;
 use super::timestamp_information::{method, method_name};
 use super::{Exchange, Extension, Outcome};
 use crate::reflector::Ignored;

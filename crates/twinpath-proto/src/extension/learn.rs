@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use twinpath_wire::{Delta, Dscp, Tlv, TlvFlags, TlvHeader, TlvType, Tlvs, Tos, WireTime};
 
-use super::{Copies, HmacFault, HmacFaults, Replies, class_of_service, hmac, of};
+use super::seen::Seen;
+use super::{Copies, HmacFault, HmacFaults, Replies, ReplyDscp, class_of_service, hmac, of};
 use crate::stamp::StampKey;
 
 /// What the replies of a session have taught.
@@ -33,7 +34,7 @@ pub struct Learnt {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-fn is_zero(count: &u64) -> bool {
+pub(super) fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
@@ -63,40 +64,6 @@ impl Corrections {
     pub fn mean_ns(&self) -> Option<i64> {
         self.sum_ns.checked_div(i64::try_from(self.count).ok()?)
     }
-}
-
-/// A type of TLV in the replies of a session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
-    /// Its type.
-    #[serde(with = "type_number")]
-    pub kind: TlvType,
-    /// Replies in which the far end had processed it.
-    pub processed: u64,
-    /// Replies in which it had not (U).
-    pub unrecognized: u64,
-    /// Replies in which its Length was wrong (M).
-    pub malformed: u64,
-    /// Replies in which it was followed in part (C).
-    pub unmet: u64,
-    /// The value in the reply to the earliest request, of those in which it was processed.
-    pub first: Value,
-    /// The value in the reply to the latest one.
-    pub last: Value,
-    /// How often the value differed from that of the processed one before.
-    pub changes: u64,
-}
-
-/// A value, and the number of the request.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Value {
-    /// The request's number.
-    pub seq: u64,
-    /// As the far end wrote it.
-    pub octets: Vec<u8>,
-    /// How many further replies to requests had come by then.
-    pub further_replies: u64,
 }
 
 /// What a reply's TLVs mean for the measurement itself.
@@ -196,10 +163,26 @@ impl Learnt {
             }
             observation.is_unmet |= header.flags.has(TlvFlags::CONFORMANT);
             seen.unmet += u64::from(header.flags.has(TlvFlags::CONFORMANT));
-            seen.take(seq, value, further);
+            seen.take(extension, seq, value, further);
             extension.observe(value, &mut observation);
         }
         observation
+    }
+
+    /// Whether the HMAC of a reply lets its TLVs teach something. Counts the reply if not.
+    pub(crate) fn is_verified(
+        &mut self,
+        chain: &[u8],
+        number: [u8; 4],
+        key: Option<&StampKey>,
+    ) -> bool {
+        let verified = verify(chain, number, key);
+        if let Err(fault) = verified {
+            self.replies += 1;
+            self.unverified += 1;
+            self.hmac_faults.add(fault);
+        }
+        verified.is_ok()
     }
 
     /// What the TLVs of a further reply to a request mean; with a key, if their HMAC is right.
@@ -220,11 +203,11 @@ impl Learnt {
         observation
     }
 
-    /// Replies in which the far end had processed a TLV of this type.
-    pub(crate) fn processed(&self, kind: TlvType) -> u64 {
+    /// Replies that had a TLV of this type, whether the far end knows it or not.
+    pub(crate) fn returned(&self, kind: TlvType) -> u64 {
         let mut tlvs = self.tlvs.iter();
         tlvs.find(|seen| seen.kind == kind)
-            .map_or(0, |seen| seen.processed)
+            .map_or(0, |seen| seen.processed + seen.unrecognized)
     }
 
     fn seen(&mut self, kind: TlvType) -> Option<&mut Seen> {
@@ -232,72 +215,6 @@ impl Learnt {
             self.tlvs.push(Seen::of(kind));
         }
         self.tlvs.iter_mut().find(|seen| seen.kind == kind)
-    }
-}
-
-impl Seen {
-    /// One that no reply had yet.
-    pub fn of(kind: TlvType) -> Self {
-        Self {
-            kind,
-            processed: 0,
-            unrecognized: 0,
-            malformed: 0,
-            unmet: 0,
-            first: Value::default(),
-            last: Value::default(),
-            changes: 0,
-        }
-    }
-
-    /// Its name.
-    pub fn name(&self) -> Option<&'static str> {
-        Some(of(self.kind)?.name())
-    }
-
-    /// Replies that had it.
-    pub fn replies(&self) -> u64 {
-        self.processed + self.unrecognized + self.malformed
-    }
-
-    /// In one reply, processed.
-    pub(super) fn once(kind: TlvType, value: &[u8]) -> Self {
-        let mut seen = Self::of(kind);
-        seen.take(0, value, 0);
-        seen
-    }
-
-    fn take(&mut self, seq: u64, value: &[u8], further_replies: u64) {
-        let now = || Value {
-            seq,
-            octets: value.to_vec(),
-            further_replies,
-        };
-        if self.processed == 0 {
-            (self.first, self.last) = (now(), now());
-        } else if seq < self.first.seq {
-            self.first = now();
-        } else if seq > self.last.seq {
-            self.changes += u64::from(self.last.octets != value);
-            (self.last.seq, self.last.further_replies) = (seq, further_replies);
-            self.last.octets.clear();
-            self.last.octets.extend_from_slice(value);
-        }
-        self.processed += 1;
-    }
-
-    /// What it says, for reports: counts, and what its extension reads in the values.
-    pub fn facts(&self) -> Option<(&'static str, Facts)> {
-        let extension = of(self.kind)?;
-        let mut facts: Facts = vec![("replies", self.processed.into())];
-        for (key, count) in [
-            ("not_processed", self.unrecognized),
-            ("malformed", self.malformed),
-        ] {
-            facts.push((key, count.into()));
-        }
-        extension.facts(self, &mut facts);
-        Some((extension.name(), facts))
     }
 }
 
@@ -311,8 +228,8 @@ impl Learnt {
             && tlvs.any(|seen| seen.unrecognized > 0 && basic.contains(&seen.kind.0))
     }
 
-    /// The DSCP of replies where Class of Service sets it.
-    pub fn reply_dscp(&self) -> Option<Dscp> {
+    /// The DSCP of replies where Class of Service asks for one.
+    pub fn reply_dscp(&self) -> Option<ReplyDscp> {
         class_of_service::reply_dscp(self.class_of_service()?)
     }
 
@@ -363,21 +280,6 @@ impl Learnt {
             );
         }
         all
-    }
-}
-
-/// A type as its number.
-mod type_number {
-    use serde::{Deserialize as _, Deserializer, Serializer};
-    use twinpath_wire::TlvType;
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-    pub(super) fn serialize<S: Serializer>(kind: &TlvType, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u8(kind.0)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<TlvType, D::Error> {
-        u8::deserialize(from).map(TlvType)
     }
 }
 

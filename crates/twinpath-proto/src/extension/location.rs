@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use twinpath_wire::{TlvHeader, TlvMut, TlvType, TlvWriter, Tlvs, Tos};
 
 use super::destination_node::address;
-use super::learn::{FactValue, Facts, Seen};
+use super::learn::{FactValue, Facts};
 use super::policy::LocationPolicy;
+use super::seen::Seen;
 use super::sub_tlv::{self, Sub};
 use super::{Exchange, Extension, Outcome};
 use crate::reflector::Ignored;

@@ -8,7 +8,8 @@ use twinpath_wire::{TlvType, Tlvs, Tos};
 use zerocopy::FromBytes;
 use zerocopy::byteorder::big_endian::U16;
 
-use super::learn::{Facts, Observation, Seen};
+use super::learn::{Facts, Observation};
+use super::seen::Seen;
 use super::{Exchange, Extension, MemberLink, Outcome, RequestFacts};
 use crate::reflector::Ignored;
 

@@ -15,6 +15,7 @@ mod direct_measurement;
 mod exchange;
 mod extra_padding;
 mod follow_up_telemetry;
+mod granted;
 mod hmac;
 mod hmac_faults;
 mod host;
@@ -25,6 +26,7 @@ mod policy;
 mod reflected_control;
 mod reply_tlvs;
 mod return_path;
+mod seen;
 mod segments;
 mod sub_tlv;
 mod timestamp_information;
@@ -38,15 +40,18 @@ use crate::reflector::Ignored;
 pub use ask::{AskError, AskedTlv, RequestChain, RequestFacts, SALT_OCTETS};
 pub use budget::ControlBudget;
 pub use chain::{Answer, reflect};
-pub(crate) use chain::{renew, withdraw_way};
+pub(crate) use chain::{may_use, renew, withdraw_way};
+pub use class_of_service::ReplyDscp;
 pub use copies::{Copies, Gaps};
 pub use exchange::{ControlAnswer, Effects, Exchange, Replies, SentReply, SessionState};
+pub use granted::GrantedRequests;
 pub use hmac_faults::{HmacFault, HmacFaults};
 pub use host::{Host, SyncSource};
-pub use learn::{Corrections, FactValue, Facts, FollowUp, Learnt, Observation, Seen};
+pub use learn::{Corrections, FactValue, Facts, FollowUp, Learnt, Observation};
 pub(crate) use micro_session::ids as micro_session_ids;
 pub use policy::{ControlPolicy, DscpSet, ExtensionPolicy, LocationPolicy, MemberLink};
 pub use reply_tlvs::ReplyTlvs;
+pub use seen::{Order, Seen, Value};
 pub use segments::Segments;
 
 /// A STAMP extension.
@@ -98,6 +103,17 @@ pub trait Extension: Sync {
 
     /// Takes from the value in a reply what the measurement itself needs.
     fn observe(&self, _value: &[u8], _observation: &mut Observation) {}
+
+    /// How the value in the reply to one request is to that in the reply to an earlier one, where they are
+    /// counts.
+    fn order(&self, _earlier: &[u8], _later: &[u8]) -> Order {
+        Order::Same
+    }
+
+    /// By how much counts grew from the first value to the last.
+    fn amounts(&self, _seen: &Seen) -> Vec<u64> {
+        Vec::new()
+    }
 
     /// What the values in a session's replies say.
     fn facts(&self, _seen: &Seen, _facts: &mut Facts) {}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use twinpath_wire::Dscp;
 
-use super::ControlBudget;
+use super::{ControlBudget, GrantedRequests};
 use crate::reflector::Access;
 
 /// What the operator allows.
@@ -14,8 +14,14 @@ pub struct ExtensionPolicy {
     pub copies_only: bool,
     /// What Location tells.
     pub location: LocationPolicy,
-    /// DSCPs that a reply may be asked to have, beside the request's own.
+    /// DSCPs that a reply may be asked to have, beside that of ordinary replies.
     pub dscp: DscpSet,
+    /// DSCP of ordinary replies; `None`: the request's own. A [`SessionReflector`] has that of its
+    /// [`ReflectorPolicy`] here.
+    ///
+    /// [`SessionReflector`]: crate::reflector::SessionReflector
+    /// [`ReflectorPolicy`]: crate::reflector::ReflectorPolicy
+    pub reply_dscp: Option<Dscp>,
     /// Addresses other than the request's source to which a reply may be asked to go (row SL-6).
     pub return_addresses: Access,
     /// Segments that a reply may be asked to visit (SRv6; row SL-28).
@@ -70,6 +76,8 @@ pub struct ControlPolicy {
     pub replies: u16,
     /// What all sessions have together.
     pub budget: Arc<ControlBudget>,
+    /// Signed requests that were followed: none is followed twice.
+    pub granted: Arc<GrantedRequests>,
 }
 
 impl ControlPolicy {
@@ -82,6 +90,7 @@ impl ControlPolicy {
             octets: 15_000,
             replies: 10,
             budget: Arc::default(),
+            granted: Arc::default(),
         }
     }
 }

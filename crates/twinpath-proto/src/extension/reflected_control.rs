@@ -15,7 +15,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::destination_node::address;
 use super::exchange::{ControlAnswer, Replies};
-use super::learn::{Facts, Observation, Seen};
+use super::granted::Verdict;
+use super::learn::{Facts, Observation};
+use super::seen::Seen;
 use super::sub_tlv::{self, Sub};
 use super::{Exchange, Extension, Outcome};
 use crate::reflector::Ignored;
@@ -113,6 +115,12 @@ impl Extension for ReflectedControl {
         if exchange.request.is_malformed {
             return Ok(Outcome::NotUsed);
         }
+        // Before the session's mark, which a replay must not move.
+        match verdict(exchange) {
+            Verdict::New => {}
+            Verdict::Repeated => return Ok(refuse(exchange, ControlAnswer::Repeated)),
+            Verdict::Full => return Ok(refuse(exchange, ControlAnswer::OverLimit)),
+        }
         if !is_later(exchange) {
             return Ok(refuse(exchange, ControlAnswer::Repeated));
         }
@@ -191,13 +199,28 @@ fn group_matches(sub: &TlvMut<'_>, exchange: &Exchange<'_>) -> Option<Group> {
     }
 }
 
+/// Whether a signed request was followed before, in whichever session (row SL-14). Where no HMAC is asked
+/// for, nobody needs to repeat one.
+fn verdict(exchange: &Exchange<'_>) -> Verdict {
+    let control = exchange.policy.control.as_ref();
+    match (exchange.proof, control.filter(|it| !it.unauthenticated)) {
+        (Some(proof), Some(control)) => control.granted.take(proof, exchange.now),
+        (None, _) | (_, None) => Verdict::New,
+    }
+}
+
 /// Whether the request's number is beyond that of the last request that asked for replies (RFC 10052
 /// section 5; rows SL-14, SL-68). A session without state passes.
 fn is_later(exchange: &mut Exchange<'_>) -> bool {
     let seq = exchange.seq;
+    // Where no HMAC is asked for, nothing else can tell that the session begins again.
+    let restarts = exchange.restarts_session;
     let Some(session) = exchange.state() else {
         return true;
     };
+    if restarts {
+        session.forget_mark();
+    }
     let is_later = session
         .control_mark
         .is_none_or(|mark| seq != mark && seq.wrapping_sub(mark) < 1 << 31);

@@ -9,7 +9,8 @@ use twinpath_wire::{Tlv, TlvHeader, TlvType, TlvWriter, Tlvs, Tos};
 
 use super::chain::is_first;
 use super::destination_node::{address, octets};
-use super::learn::{Facts, Seen};
+use super::learn::Facts;
+use super::seen::Seen;
 use super::segments::Segments;
 use super::sub_tlv::{self, Sub};
 use super::{Exchange, Extension, Outcome};

@@ -7,7 +7,8 @@
 
 use twinpath_wire::{Rung, TlvType, Tos};
 
-use super::learn::{Facts, Seen};
+use super::learn::Facts;
+use super::seen::Seen;
 use super::sub_tlv::{self, Sub};
 use super::{Exchange, Extension, Outcome};
 use crate::reflector::Ignored;

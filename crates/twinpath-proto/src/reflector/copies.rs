@@ -55,14 +55,14 @@ impl SessionReflector {
         (due <= now).then_some(socket)
     }
 
-    /// Writes the further reply that is due into `buffer`, but for T3 and what depends on it. `None`: it is
-    /// not sent, which is counted.
+    /// Writes the further reply that is due into `buffer`, but for T3 and what depends on it. Whether it left is
+    /// for [`Self::handle_copy_sent`] to say. `None`: it is not sent, which is counted.
     pub fn write_copy(&mut self, now: Mono, buffer: &mut [u8]) -> Option<ReplyCopy> {
         let sessions = self.unnegotiated.as_mut()?;
         let (due, mut burst) = sessions.bursts.take()?;
         let counters = &mut self.counters.control;
-        let rate = self.rate.as_mut();
-        let is_admitted = rate.is_none_or(|rate| rate.admits(burst.arrival.from.ip(), now));
+        let rates = self.rates.as_ref();
+        let is_admitted = rates.is_none_or(|rates| rates.admits(burst.arrival.from.ip(), now));
         let room = buffer.get_mut(..burst.reply.len());
         let Some(reply) = room.filter(|_| !is_admitted || sessions.renew(&mut burst)) else {
             counters.copies_not_sent += u64::from(burst.left);
@@ -70,7 +70,6 @@ impl SessionReflector {
         };
         if is_admitted {
             reply.copy_from_slice(&burst.reply);
-            counters.copies += 1;
         } else {
             counters.copies_not_sent += 1;
         }
@@ -91,6 +90,13 @@ impl SessionReflector {
             counters.copies_not_sent += sessions.bursts.add(next, burst);
         }
         is_admitted.then_some(copy)
+    }
+
+    /// The further reply that was written last left, or the system refused to send it.
+    pub fn handle_copy_sent(&mut self, has_left: bool) {
+        let counters = &mut self.counters.control;
+        counters.copies += u64::from(has_left);
+        counters.copies_not_sent += u64::from(!has_left);
     }
 
     /// Ends the further replies by a socket, or all. Those that are not sent are counted.

@@ -46,17 +46,19 @@ pub struct ControlCounters {
     pub not_allowed: u64,
     /// Likewise, that ask for replies and for none (row SL-13).
     pub contradictory: u64,
-    /// Likewise, whose number is not beyond that of the one before (row SL-14).
+    /// Likewise, that were followed before, or whose number is not beyond that of the one before (row
+    /// SL-14).
     pub repeated: u64,
     /// Requests with one reply, because more are over a limit.
     pub over_limit: u64,
     /// Requests with one reply as long as the MTU, which they would exceed.
     pub over_mtu: u64,
-    /// Replies made after the first one to a request.
+    /// Replies that left after the first one to a request.
     pub copies: u64,
     /// Those that were late by their interval or more, so that the rest of their burst was delayed.
     pub copies_late: u64,
-    /// Those that are missing: over `max_rate_pps`, or their session, socket, key or thread was gone.
+    /// Those that are missing: over `max_rate_pps`, refused by the system, or their session, socket, key or
+    /// thread was gone.
     pub copies_not_sent: u64,
     /// The longest time that one was late.
     pub latest_copy_ns: u64,

@@ -14,7 +14,7 @@ use super::form::Form;
 use super::lru::SlotId;
 use super::negotiated::{Negotiated, Session};
 use super::one_way::OneWayRequest;
-use super::rate::RateLimit;
+use super::rate::ClientRates;
 use super::reply::{self, Fields, Reflection, Seal};
 use super::reply_guard::{self, Ports};
 use super::unnegotiated::Unnegotiated;
@@ -31,7 +31,7 @@ use crate::stamp::{KeyAt, StampKeys};
 pub struct SessionReflector {
     policy: ReflectorPolicy,
     access: Access,
-    pub(super) rate: Option<RateLimit>,
+    pub(super) rates: Option<Arc<ClientRates>>,
     pub(super) negotiated: Negotiated,
     pub(super) unnegotiated: Option<Unnegotiated>,
     pub(super) counters: ReflectorCounters,
@@ -58,13 +58,22 @@ impl SessionReflector {
     ) -> Self {
         Self {
             access: Access::new(&policy.allow),
-            rate: policy.max_rate_pps.map(RateLimit::new),
+            rates: policy
+                .max_rate_pps
+                .map(|pps| Arc::new(ClientRates::new(pps, 1))),
             policy,
             negotiated,
             unnegotiated,
             counters: ReflectorCounters::default(),
             one_way: None,
         }
+    }
+
+    /// Has clients share these rates with other reflectors of the process, if they are limited.
+    #[must_use]
+    pub fn sharing_rates(mut self, rates: Option<&Arc<ClientRates>>) -> Self {
+        self.rates = rates.map(Arc::clone).or(self.rates);
+        self
     }
 
     /// Turns the request in `buffer[..received]` into its reply, in place.
@@ -90,7 +99,8 @@ impl SessionReflector {
         result
     }
 
-    /// The last request that got no reply because its sender wants none ([`Ignored::NoReplyWanted`]), once.
+    /// The last request that got no reply because its sender wants none ([`Ignored::NoReplyWanted`]), once; or one
+    /// of such a session that was over the rate ([`Ignored::RateLimited`]).
     pub fn take_one_way(&mut self) -> Option<OneWayRequest> {
         self.one_way.take()
     }
@@ -121,6 +131,13 @@ impl SessionReflector {
         }
     }
 
+    /// The system refused to send this reply: the session's count of replies is without it.
+    pub fn handle_reply_not_sent(&mut self, reflection: &Reflection) {
+        if let Some(sessions) = &mut self.unnegotiated {
+            sessions.extended.not_sent(reflection.session);
+        }
+    }
+
     /// What the reply that was made last must visit on its way, if its effects say so (RFC 9503 section
     /// 4.1.3.2).
     pub fn segments(&self) -> &[Ipv6Addr] {
@@ -138,14 +155,14 @@ impl SessionReflector {
         self.counters.ways_refused += 1;
     }
 
-    /// Whether a request is of a micro-session, where some member link is known by its interface
+    /// Whether a request from `peer` is of a micro-session, where some member link is known by its interface
     /// ([`MemberLink`]): then it is for the socket on the member that it came by, and else for no such
     /// socket.
     ///
     /// [`MemberLink`]: crate::extension::MemberLink
-    pub fn is_of_micro_session(&self, request: &[u8]) -> bool {
+    pub fn is_of_micro_session(&self, request: &[u8], peer: IpAddr) -> bool {
         let sessions = self.unnegotiated.as_ref();
-        sessions.is_some_and(|sessions| sessions.is_of_micro_session(request))
+        sessions.is_some_and(|sessions| sessions.is_of_micro_session(request, peer))
     }
 
     /// What is known of this host, for what extensions say of it.
@@ -225,12 +242,14 @@ impl SessionReflector {
         let judged = session.judge(now, request, room, arrival, strict, &mut self.counters);
         // The rate last, so that only packets that get a reply count against it.
         let judged = judged.and_then(|accepted| {
-            let rate = self.rate.as_mut();
-            if rate.is_none_or(|rate| rate.admits(arrival.from.ip(), now)) {
-                Ok(accepted)
-            } else {
-                Err(Ignored::RateLimited)
+            let rates = self.rates.as_ref();
+            if rates.is_none_or(|rates| rates.admits(arrival.from.ip(), now)) {
+                return Ok(accepted);
             }
+            let (sender, _) = &accepted;
+            let tai_offset_s = self.policy.tai_offset_s;
+            self.one_way = session.refuse(request, sender, arrival, tai_offset_s);
+            Err(Ignored::RateLimited)
         });
         session.count(judged.map(|_| ()));
         let (sender, octets) = judged?;
@@ -349,6 +368,25 @@ impl PacketSession<'_> {
         Ok((sender, octets))
     }
 
+    /// A packet that is over the rate: what it tells of the way here, if its session wants no replies.
+    fn refuse(
+        &mut self,
+        request: &[u8],
+        sender: &SenderOpen,
+        arrival: &Arrival,
+        tai_offset_s: i32,
+    ) -> Option<OneWayRequest> {
+        let Self::Unnegotiated(sessions, form, _) = self else {
+            return None;
+        };
+        let slot = sessions.refuse(request, arrival, *form)?;
+        let request = OneWayRequest::new(arrival, *form, sender, Some(slot), tai_offset_s)?;
+        Some(OneWayRequest {
+            is_refused: true,
+            ..request
+        })
+    }
+
     /// Counts a packet by its outcome.
     fn count(&mut self, judged: Result<(), Ignored>) {
         if let Self::Negotiated(_, session) = self {
@@ -400,7 +438,10 @@ impl PacketSession<'_> {
                     fields.write(buffer, octets, octets, form);
                 });
             }
-            Self::Unnegotiated(sessions, ..) => sessions.extended.count(reflection.session),
+            Self::Unnegotiated(sessions, ..) => {
+                let extended = &mut sessions.extended;
+                extended.count(reflection.session, form.is_authenticated());
+            }
             Self::Negotiated(..) => {}
         }
         fields.write(buffer, received, reflection.octets, form);

@@ -1,6 +1,7 @@
 //! Extensions at the reflector: what it keeps of sessions that use them, and their part in a reply.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use twinpath_wire::{Arrival, Mono, SenderOpen, Stamp, TimeFormat};
@@ -10,11 +11,12 @@ use super::bursts::Burst;
 use super::form::Form;
 use super::lru::SlotId;
 use super::reply::Reflection;
+use super::table::Begin;
 use crate::extension::{
-    Answer, Effects, Exchange, ExtensionPolicy, Host, Segments, SentReply, SessionState,
+    Answer, Effects, Exchange, ExtensionPolicy, Host, Segments, SentReply, SessionState, may_use,
     micro_session_ids, reflect, renew,
 };
-use crate::stamp::StampKey;
+use crate::stamp::{StampKey, StampKeys};
 
 /// A reply whose departure is to be told by [`super::SessionReflector::handle_reply_sent`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +34,12 @@ pub(super) struct Extended {
     pub(super) segments: Segments,
     /// State of the sessions that need it, by their slot: at most one for each.
     states: HashMap<u32, (SlotId, SessionState)>,
+    /// The request at hand begins its session again.
+    restarts: bool,
 }
+
+/// State of so many sessions is not worth giving memory back for.
+const FEW_STATES: usize = 1_024;
 
 /// A request that is answered, as far as extensions need it.
 pub(super) struct Request<'a> {
@@ -56,6 +63,32 @@ impl Extended {
             tai_offset_s,
             segments: Segments::default(),
             states: HashMap::new(),
+            restarts: false,
+        }
+    }
+
+    /// The session in this slot, whose request is at hand, begins so.
+    pub(super) fn begin(&mut self, id: SlotId, begin: Begin) {
+        self.restarts = false;
+        match begin {
+            Begin::Known => {}
+            Begin::Made => self.forget(id.at()),
+            Begin::Restarted => {
+                self.restarts = true;
+                if let Some((owner, state)) = self.states.get_mut(&id.at()) {
+                    (*owner, *state) = (id, state.restarted());
+                }
+            }
+        }
+    }
+
+    /// The session in this slot is over: what was kept of it is freed.
+    pub(super) fn forget(&mut self, slot: u32) {
+        if self.states.remove(&slot).is_some() {
+            let (used, room) = (self.states.len(), self.states.capacity());
+            if room > FEW_STATES && used < room / 4 {
+                self.states.shrink_to(room / 2);
+            }
         }
     }
 
@@ -83,7 +116,11 @@ impl Extended {
         );
         exchange.format = request.format;
         exchange.tai_offset_s = self.tai_offset_s;
-        exchange.is_authentic = form.is_authenticated();
+        exchange.restarts_session = self.restarts;
+        exchange.set_authentic(form.is_authenticated());
+        let sender = request.sender;
+        let sent = sender.error.format();
+        exchange.t1 = sender.t1.read(sent, arrival.at.at, self.tai_offset_s);
         (exchange.now, exchange.copy_room) = (request.now, copy_room);
         let answer = reflect(
             buffer,
@@ -97,20 +134,33 @@ impl Extended {
         if effects.over_segments {
             self.segments = exchange.segments;
         }
-        let is_used = known.is_some() || exchange.uses_state;
+        let wants_no_reply = answer.as_ref().err() == Some(&Ignored::NoReplyWanted);
+        let is_used_now = exchange.uses_state || wants_no_reply;
+        let is_used = known.is_some() || is_used_now;
         // A packet that is discarded leaves nothing in its session.
         let is_kept = is_used && matches!(answer, Ok(_) | Err(Ignored::NoReplyWanted));
         if let (Some(id), Some(mut state), true) = (request.session, state, is_kept) {
             state.count(answer.is_ok());
-            self.states.insert(id.at(), (id, state));
+            state.is_one_way = wants_no_reply;
+            if state.is_still_used(is_used_now) {
+                self.states.insert(id.at(), (id, state));
+            } else {
+                self.forget(id.at());
+            }
         }
         answer.map(|answer| (answer, effects))
     }
 
     /// The Sender Micro-session ID of a request, which is of its session's identity (RFC 9534 section 2;
     /// row SL-35); 0: it has none.
-    pub(super) fn micro_session(&self, request: &[u8], form: Form) -> u16 {
-        let ids = self.micro_session_ids(request, form);
+    pub(super) fn micro_session(
+        &self,
+        request: &[u8],
+        form: Form,
+        keys: &StampKeys,
+        peer: IpAddr,
+    ) -> u16 {
+        let ids = self.micro_session_ids(request, form, keys, peer);
         ids.map_or(0, |[sender, _]| sender)
     }
 
@@ -121,16 +171,33 @@ impl Extended {
     }
 
     /// Whether a request has Micro-session IDs.
-    pub(super) fn is_of_micro_session(&self, request: &[u8], form: Form) -> bool {
-        self.micro_session_ids(request, form).is_some()
+    pub(super) fn is_of_micro_session(
+        &self,
+        request: &[u8],
+        form: Form,
+        keys: &StampKeys,
+        peer: IpAddr,
+    ) -> bool {
+        self.micro_session_ids(request, form, keys, peer).is_some()
     }
 
-    fn micro_session_ids(&self, request: &[u8], form: Form) -> Option<[u16; 2]> {
+    /// The Micro-session IDs of a request, unless its TLVs are not used for their HMAC.
+    fn micro_session_ids(
+        &self,
+        request: &[u8],
+        form: Form,
+        keys: &StampKeys,
+        peer: IpAddr,
+    ) -> Option<[u16; 2]> {
         let policy = &self.policy;
         if policy.micro_sessions.is_empty() || policy.copies_only || !form.has_tlvs() {
             return None;
         }
-        micro_session_ids(request.get(form.request_base()..)?)
+        let chain = request.get(form.request_base()..)?;
+        let ids = micro_session_ids(chain)?;
+        let seq = u32::from_be_bytes(*request.first_chunk()?);
+        let key = keys.for_packet(peer, form.ssid());
+        may_use(chain, seq, form.is_authenticated(), key, policy).then_some(ids)
     }
 
     /// Makes a reply, which has its number already, one more to the same request.
@@ -163,12 +230,33 @@ impl Extended {
     }
 
     /// Counts a request without TLVs and its reply, if the session has state.
-    pub(super) fn count(&mut self, session: Option<SlotId>) {
-        if !self.states.is_empty()
-            && let Some(state) = session.and_then(|id| self.state(id))
-        {
-            state.count(true);
+    pub(super) fn count(&mut self, session: Option<SlotId>, is_authentic: bool) {
+        if self.states.is_empty() {
+            return;
         }
+        let restarts = self.restarts;
+        let Some((id, state)) = session.and_then(|id| Some((id, self.state(id)?))) else {
+            return;
+        };
+        state.count(true);
+        if restarts && is_authentic {
+            state.forget_mark();
+        }
+        if !state.is_still_used(false) {
+            self.forget(id.at());
+        }
+    }
+
+    pub(super) fn has_states(&self) -> bool {
+        !self.states.is_empty()
+    }
+
+    /// A request of a session is refused: it counts as received. Whether its last one wanted no reply.
+    pub(super) fn refuse(&mut self, id: SlotId) -> bool {
+        self.state(id).is_some_and(|state| {
+            state.count(false);
+            state.is_one_way
+        })
     }
 
     pub(super) fn token(
@@ -178,6 +266,13 @@ impl Extended {
     ) -> Option<ReplyToken> {
         let session = session.filter(|_| effects.wants_sent_time)?;
         Some(ReplyToken { session, number })
+    }
+
+    /// A reply that is counted did not leave.
+    pub(super) fn not_sent(&mut self, session: Option<SlotId>) {
+        if let Some(state) = session.and_then(|id| self.state(id)) {
+            state.replied = state.replied.wrapping_sub(1);
+        }
     }
 
     /// A reply left at this time.
@@ -198,5 +293,97 @@ impl Extended {
     fn state(&mut self, id: SlotId) -> Option<&mut SessionState> {
         let (owner, state) = self.states.get_mut(&id.at())?;
         (*owner == id).then_some(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use twinpath_wire::{Rung, Wall};
+
+    use crate::reflector::{ReflectorConfig, SessionReflector};
+
+    use super::*;
+
+    const COUNTING: [u8; 16] = [0x80, 5, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+
+    fn reflector() -> SessionReflector {
+        SessionReflector::new(ReflectorConfig {
+            max_sessions: 2_000,
+            idle: Duration::from_secs(60),
+            ..ReflectorConfig::default()
+        })
+    }
+
+    /// A request from this port at this second, with Direct Measurement or without TLVs: R_RxC.
+    fn ask(reflector: &mut SessionReflector, port: u16, second: u64, tlvs: &[u8]) -> u32 {
+        let mut packet = [&[0; 44], tlvs].concat();
+        (packet[3], packet[13], packet[15]) = (1, 1, 9);
+        let arrival = Arrival {
+            at: Stamp {
+                at: Wall::from_unix_ns(0),
+                rung: Rung::Kernel,
+            },
+            from: (IpAddr::from([192, 0, 2, 1]), port).into(),
+            to: None,
+            to_port: 862,
+            ttl: None,
+            tos: None,
+            interface: 0,
+            truncated: false,
+        };
+        let octets = packet.len();
+        let now = Mono::from_ns(second * 1_000_000_000);
+        reflector
+            .reflect(now, &mut packet, octets, &arrival)
+            .unwrap();
+        let counts = packet.get(52..56).and_then(|field| field.first_chunk());
+        u32::from_be_bytes(counts.copied().unwrap_or_default())
+    }
+
+    fn states(reflector: &SessionReflector) -> (usize, usize) {
+        let states = &reflector.unnegotiated.as_ref().unwrap().extended.states;
+        (states.len(), states.capacity())
+    }
+
+    #[test]
+    fn what_is_kept_of_a_session_is_freed_with_it() {
+        let mut reflector = reflector();
+        for port in 1_024..5_024 {
+            ask(&mut reflector, port, 100, &COUNTING);
+        }
+        let (used, most) = states(&reflector);
+        assert_eq!(used, 2_000, "no more than there are sessions");
+        // Others make room for new ones when they were idle for long enough, and have no extension.
+        for port in 6_000..7_000 {
+            ask(&mut reflector, port, 140, &[]);
+        }
+        assert_eq!(states(&reflector).0, 1_000);
+        // The rest is over.
+        for second in 0..64 {
+            reflector.handle_timeout(Mono::from_ns((170 + second) * 1_000_000_000));
+        }
+        let (used, room) = states(&reflector);
+        assert_eq!(used, 0);
+        assert!(room <= most / 2, "{room} of {most}");
+    }
+
+    #[test]
+    fn what_no_request_uses_any_more_is_freed() {
+        let mut reflector = reflector();
+        assert_eq!(ask(&mut reflector, 5_000, 1, &COUNTING), 1);
+        for _ in 0..998 {
+            ask(&mut reflector, 5_000, 1, &[]);
+        }
+        assert_eq!(ask(&mut reflector, 5_000, 1, &COUNTING), 1_000);
+        for tlvs in [&[][..], &[0x80, 1, 0, 0]] {
+            for _ in 0..1_000 {
+                assert_eq!(states(&reflector).0, 1);
+                ask(&mut reflector, 5_000, 1, tlvs);
+            }
+            assert_eq!(states(&reflector).0, 0);
+            assert_eq!(ask(&mut reflector, 5_000, 1, &COUNTING), 1);
+        }
     }
 }

@@ -18,6 +18,7 @@ const NONE: u32 = u32::MAX;
 const SPAN_BITS: u32 = 30;
 
 /// A bounded table, in order of last use (to within about a second).
+#[derive(Debug)]
 pub(super) struct Lru<K, V> {
     slots: Vec<Slot<K, V>>,
     index: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
@@ -58,6 +59,7 @@ pub(super) struct SlotId {
 }
 
 /// One cache line, if key and value allow it.
+#[derive(Debug)]
 #[repr(align(64))]
 struct Slot<K, V> {
     key: K,
@@ -129,10 +131,18 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         }
     }
 
-    /// Removes the oldest entry.
-    pub(super) fn remove_oldest(&mut self) {
+    /// The name of an entry, which is not used by that.
+    pub(super) fn find(&self, key: K) -> Option<SlotId> {
+        let at = *self.index.get(&self.hasher.hash_one(key))?;
+        let slot = self.slot(at).filter(|slot| slot.key == key)?;
+        let generation = slot.generation;
+        Some(SlotId { at, generation })
+    }
+
+    /// Removes the oldest entry. Its slot.
+    pub(super) fn remove_oldest(&mut self) -> Option<u32> {
         let at = self.oldest;
-        let Some(slot) = self.slot(at) else { return };
+        let slot = self.slot(at)?;
         let hash = self.hasher.hash_one(slot.key);
         self.index.remove(&hash);
         self.unlink(at);
@@ -142,6 +152,7 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
             slot.generation = slot.generation.wrapping_add(1);
             self.empty = at;
         }
+        Some(at)
     }
 
     /// The entry with this name, if it is still in the table.

@@ -35,4 +35,5 @@ pub use extended::ReplyToken;
 pub use ignored::Ignored;
 pub use negotiated::{Ended, InUse, SessionCounters, SessionSpec};
 pub use one_way::{OneWayRequest, SessionId};
+pub use rate::ClientRates;
 pub use reply::Reflection;

@@ -36,6 +36,8 @@ pub struct OneWayRequest {
     pub t2: Wall,
     /// What the sender says of its clock.
     pub error: ErrorEstimate,
+    /// It was refused, and only its number may be used.
+    pub is_refused: bool,
 }
 
 impl OneWayRequest {
@@ -64,6 +66,7 @@ impl OneWayRequest {
             t1,
             t2,
             error: sender.error,
+            is_refused: false,
         })
     }
 }

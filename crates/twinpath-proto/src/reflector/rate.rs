@@ -1,4 +1,4 @@
-//! Replies per second and client, in a bounded table.
+//! Replies per second and client, in a bounded table that all threads share.
 //!
 //! A client's bucket is stored as the time at which it is full again. Every bucket is full after
 //! [`BURST`] without a packet, and a full bucket holds no information, so an entry idle for that
@@ -6,7 +6,9 @@
 //! that time (a flood of spoofed sources), those without an entry share one bucket; the clients in
 //! the table keep theirs.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use twinpath_wire::Mono;
@@ -19,41 +21,68 @@ const BURST: Duration = Duration::from_secs(1);
 /// The most clients with their own bucket.
 const CLIENTS: usize = 65_536;
 
-/// Replies per second and client.
-pub(super) struct RateLimit {
+/// Parts of the table: threads that answer different clients seldom want the same one.
+const PARTS: usize = 16;
+
+/// Replies per second and client, shared by all reflectors of a process: a client has one rate, whichever
+/// threads and sockets its packets come by.
+#[derive(Debug)]
+pub struct ClientRates {
     /// Time that one reply costs; `None`: no reply is sent.
     cost: Option<Duration>,
-    clients: Lru<ClientPrefix, Bucket>,
-    strangers: Bucket,
+    /// Of the client with this hash, modulo their number.
+    parts: Box<[Mutex<Lru<ClientPrefix, Bucket>>]>,
+    hasher: RandomState,
+    strangers: Mutex<Bucket>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Bucket {
     full_at: Mono,
 }
 
-impl RateLimit {
-    pub(super) fn new(rate_pps: u32) -> Self {
+impl ClientRates {
+    /// So many replies per second, for so many threads.
+    pub fn new(rate_pps: u32, threads: usize) -> Self {
+        let parts = if threads > 1 { PARTS } else { 1 };
+        let part = || Mutex::new(Lru::new(CLIENTS / parts));
         Self {
             cost: BURST.checked_div(rate_pps),
-            clients: Lru::new(CLIENTS),
-            strangers: Bucket::default(),
+            parts: std::iter::repeat_with(part).take(parts).collect(),
+            hasher: RandomState::new(),
+            strangers: Mutex::default(),
         }
     }
 
     /// Whether this client gets a reply now; if so, takes it from the bucket.
-    pub(super) fn admits(&mut self, client: IpAddr, now: Mono) -> bool {
-        let Some(cost) = self.cost else { return false };
-        let bucket = match self.clients.entry(client.into(), now, BURST) {
-            Entry::Known(entry, _) | Entry::Made { entry, .. } => entry.value,
-            Entry::Full => &mut self.strangers,
+    pub(super) fn admits(&self, address: IpAddr, now: Mono) -> bool {
+        let client = ClientPrefix::from(address);
+        let (Some(cost), Some(part)) = (self.cost, self.part(client)) else {
+            return false;
         };
-        bucket.pay(cost, now)
+        let mut clients = lock(part);
+        match clients.entry(client, now, BURST) {
+            Entry::Known(entry, _) | Entry::Made { entry, .. } => entry.value.pay(cost, now),
+            Entry::Full => lock(&self.strangers).pay(cost, now),
+        }
     }
+
+    fn part(&self, client: ClientPrefix) -> Option<&Mutex<Lru<ClientPrefix, Bucket>>> {
+        let at = match self.parts.len() {
+            1 => 0,
+            parts => usize::try_from(self.hasher.hash_one(client) % parts as u64).ok()?,
+        };
+        self.parts.get(at)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Bucket {
     fn pay(&mut self, cost: Duration, now: Mono) -> bool {
+        // Another thread's clock reading may be later.
         let full_at = self.full_at.max(now) + cost;
         let affordable = full_at.since(now) <= BURST;
         if affordable {
@@ -65,6 +94,8 @@ impl Bucket {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     fn at_ms(ms: u64) -> Mono {
@@ -74,9 +105,9 @@ mod tests {
     #[test]
     fn a_client_at_the_rate_always_gets_its_reply_and_one_at_twice_the_rate_half_of_them() {
         let client = "192.0.2.1".parse().unwrap();
-        let mut limit = RateLimit::new(100);
+        let limit = ClientRates::new(100, 1);
         assert!((0..1_000).all(|packet| limit.admits(client, at_ms(packet * 10))));
-        let mut limit = RateLimit::new(100);
+        let limit = ClientRates::new(100, 1);
         let admitted = (0..2_000)
             .filter(|packet| limit.admits(client, at_ms(packet * 5)))
             .count();
@@ -85,7 +116,7 @@ mod tests {
 
     #[test]
     fn one_client_over_its_rate_takes_nothing_from_another() {
-        let mut limit = RateLimit::new(10);
+        let limit = ClientRates::new(10, 1);
         let [greedy, modest] = ["192.0.2.1", "2001:db8::1"].map(|a| a.parse().unwrap());
         assert_eq!(
             (0..100).filter(|_| limit.admits(greedy, at_ms(0))).count(),
@@ -99,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_client_s_rate_is_that_of_its_whole_64() {
-        let mut limit = RateLimit::new(10);
+        let limit = ClientRates::new(10, 1);
         let hosts = (0..100_u64).map(|host| format!("2001:db8::{host:x}:1").parse().unwrap());
         let admitted = hosts.filter(|host| limit.admits(*host, at_ms(0))).count();
         assert_eq!(admitted, 10);
@@ -114,12 +145,12 @@ mod tests {
 
     #[test]
     fn a_rate_of_zero_admits_no_client() {
-        assert!(!RateLimit::new(0).admits("192.0.2.1".parse().unwrap(), at_ms(0)));
+        assert!(!ClientRates::new(0, 1).admits("192.0.2.1".parse().unwrap(), at_ms(0)));
     }
 
     #[test]
     fn a_flood_of_sources_shares_one_bucket_and_leaves_known_clients_theirs() {
-        let mut limit = RateLimit::new(10);
+        let limit = ClientRates::new(10, 1);
         let known = "2001:db8::1".parse().unwrap();
         assert!(limit.admits(known, at_ms(0)));
         let strangers = (0..70_000_u32).map(|host| IpAddr::V4(host.into()));
@@ -128,5 +159,24 @@ mod tests {
             .count();
         assert_eq!(admitted, CLIENTS - 1 + 10);
         assert!(limit.admits(known, at_ms(200)));
+    }
+    #[test]
+    fn threads_share_the_rate_of_a_client_and_the_table() {
+        let limit = ClientRates::new(10, 4);
+        let admitted = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for client in ["192.0.2.1", "2001:db8::1"].map(|a| a.parse().unwrap()) {
+                        let count = (0..100).filter(|_| limit.admits(client, at_ms(0))).count();
+                        admitted.fetch_add(count, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(admitted.into_inner(), 20);
+        let strangers = (0..80_000_u32).map(|host| IpAddr::V4(host.into()));
+        let admitted = strangers.filter(|host| limit.admits(*host, at_ms(100)));
+        assert_eq!(admitted.count(), CLIENTS - 2 + 10);
     }
 }

@@ -52,6 +52,17 @@ struct Session {
     has_gone_on: bool,
 }
 
+/// Whether a session begins with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// It has begun before.
+    Known,
+    /// It is new.
+    Made,
+    /// It begins again with number 0: the same session for the sender, another one for its numbers.
+    Restarted,
+}
+
 const _: () = assert!(Lru::<SessionKey, Session>::SLOT_OCTETS == 64);
 
 impl SessionKey {
@@ -99,26 +110,29 @@ impl Sessions {
         }
     }
 
-    /// The Sequence Number of the reply to request `seq`, and where the session is; `None`: no room,
-    /// answer without state.
+    /// The Sequence Number of the reply to request `seq`, where the session is and whether it begins;
+    /// `None`: no room, answer without state.
     pub(super) fn number(
         &mut self,
         key: SessionKey,
         seq: u32,
         now: Mono,
         counters: &mut ReflectorCounters,
-    ) -> Option<(u32, SlotId)> {
-        let session = match self.table.entry(key, now, self.spare) {
+    ) -> Option<(u32, SlotId, Begin)> {
+        let (session, begin) = match self.table.entry(key, now, self.spare) {
             Entry::Known(mut session, idle) => {
+                let mut begin = Begin::Known;
                 if idle >= self.idle {
                     counters.sessions_expired += 1;
                     counters.sessions_made += 1;
                     session.renew();
+                    begin = Begin::Made;
                 } else if seq == 0 && session.value.has_gone_on && idle > NEW_RUN {
                     counters.sessions_restarted += 1;
                     session.renew();
+                    begin = Begin::Restarted;
                 }
-                session
+                (session, begin)
             }
             Entry::Made { entry, evicted } => {
                 counters.sessions_made += 1;
@@ -127,7 +141,7 @@ impl Sessions {
                     Some(_) => counters.sessions_evicted += 1,
                     None => counters.sessions += 1,
                 }
-                entry
+                (entry, Begin::Made)
             }
             Entry::Full => return None,
         };
@@ -137,7 +151,12 @@ impl Sessions {
             next: number.wrapping_add(1),
             has_gone_on: seq != 0,
         };
-        Some((number, id))
+        Some((number, id, begin))
+    }
+
+    /// Where a session is, if it is known.
+    pub(super) fn find(&self, key: SessionKey) -> Option<SlotId> {
+        self.table.find(key)
     }
 
     /// The Sequence Number of one more reply of a session; `None`: it is forgotten.
@@ -155,13 +174,19 @@ impl Sessions {
         }
     }
 
-    /// Forgets sessions whose time has come, some of them: the rest at the next call.
-    pub(super) fn expire(&mut self, now: Mono, counters: &mut ReflectorCounters) {
+    /// Forgets sessions whose time has come, some of them: the rest at the next call. `forget` gets the
+    /// slot of each.
+    pub(super) fn expire(
+        &mut self,
+        now: Mono,
+        counters: &mut ReflectorCounters,
+        mut forget: impl FnMut(u32),
+    ) {
         for _ in 0..EXPIRED_AT_ONCE {
             if self.next_expiry().is_none_or(|at| at > now) {
                 break;
             }
-            self.table.remove_oldest();
+            self.table.remove_oldest().into_iter().for_each(&mut forget);
             counters.sessions_expired += 1;
             counters.sessions -= 1;
         }
@@ -221,19 +246,20 @@ mod tests {
         };
         let (first, second) = (number(1, 0, 0).unwrap(), number(2, 0, 1).unwrap());
         assert_ne!(first.1, second.1);
-        assert_eq!(number(1, 1, 2), Some((1, first.1)));
+        assert_eq!(number(1, 1, 2), Some((1, first.1, Begin::Known)));
         assert_eq!(number(3, 0, 3), None, "no room, no slot");
         // A new run from the same port.
-        let (restarted, begun_again) = number(1, 0, 10).unwrap();
-        assert_eq!(restarted, 0);
+        let (restarted, begun_again, begin) = number(1, 0, 10).unwrap();
+        assert_eq!((restarted, begin), (0, Begin::Restarted));
         assert_ne!(begun_again, first.1);
-        assert_eq!(number(1, 1, 11), Some((1, begun_again)));
+        assert_eq!(number(1, 1, 11), Some((1, begun_again, Begin::Known)));
         // Another session in the slot of the one that was idle for longest.
-        let (_, evicted) = number(3, 0, 35).unwrap();
+        let (_, evicted, begin) = number(3, 0, 35).unwrap();
+        assert_eq!(begin, Begin::Made);
         assert!(![first.1, second.1, begun_again].contains(&evicted));
         // The same session, after it was over.
-        let (number, later) = number(1, 7, 60).unwrap();
-        assert_eq!(number, 0);
+        let (number, later, begin) = number(1, 7, 60).unwrap();
+        assert_eq!((number, begin), (0, Begin::Made));
         assert!(![first.1, second.1, begun_again, evicted].contains(&later));
     }
 }

@@ -17,7 +17,7 @@ use super::lru::SlotId;
 use super::reply::{Reflection, Seal};
 use super::table::{SessionKey, Sessions};
 use super::{Class, Ignored, ReflectorConfig, ReflectorCounters, ReflectorProtocols};
-use crate::extension::withdraw_way;
+use crate::extension::{ExtensionPolicy, withdraw_way};
 use crate::stamp::{KeyAt, StampKey, StampKeys};
 
 /// How their packets are answered, and the sessions of a stateful reflector.
@@ -51,7 +51,13 @@ impl Unnegotiated {
             sessions: config
                 .stateful
                 .then(|| Sessions::new(config.max_sessions, config.idle)),
-            extended: Extended::new(config.extensions.clone(), config.policy.tai_offset_s),
+            extended: Extended::new(
+                ExtensionPolicy {
+                    reply_dscp: config.policy.dscp,
+                    ..config.extensions.clone()
+                },
+                config.policy.tai_offset_s,
+            ),
             bursts: Bursts::default(),
         }
     }
@@ -61,9 +67,11 @@ impl Unnegotiated {
     }
 
     /// See [`super::SessionReflector::is_of_micro_session`].
-    pub(super) fn is_of_micro_session(&self, request: &[u8]) -> bool {
-        let extended = &self.extended;
-        extended.has_members() && extended.is_of_micro_session(request, self.form(request))
+    pub(super) fn is_of_micro_session(&self, request: &[u8], peer: IpAddr) -> bool {
+        self.extended.has_members() && {
+            let form = self.form(request);
+            (self.extended).is_of_micro_session(request, form, &self.keys, peer)
+        }
     }
 
     /// Whether sessions whose packets look so are answered (row ST-17).
@@ -152,13 +160,32 @@ impl Unnegotiated {
         let Some(sessions) = &mut self.sessions else {
             return (seq, None);
         };
-        let micro_session = self.extended.micro_session(request, form);
+        let peer = arrival.from.ip();
+        let micro_session = (self.extended).micro_session(request, form, &self.keys, peer);
         let key = SessionKey::new(arrival, form, micro_session);
-        let Some((number, id)) = sessions.number(key, seq, now, counters) else {
+        let Some((number, id, begin)) = sessions.number(key, seq, now, counters) else {
             counters.answered_stateless += 1;
             return (seq, None);
         };
+        self.extended.begin(id, begin);
         (number, Some(id))
+    }
+
+    /// A request that is well-formed is refused. Its session, if that was last asked for no reply.
+    pub(super) fn refuse(
+        &mut self,
+        request: &[u8],
+        arrival: &Arrival,
+        form: Form,
+    ) -> Option<SlotId> {
+        if !self.extended.has_states() {
+            return None;
+        }
+        let peer = arrival.from.ip();
+        let micro_session = (self.extended).micro_session(request, form, &self.keys, peer);
+        let key = SessionKey::new(arrival, form, micro_session);
+        let id = self.sessions.as_ref()?.find(key)?;
+        self.extended.refuse(id).then_some(id)
     }
 
     /// The number that was had last goes to no reply.
@@ -226,7 +253,8 @@ impl Unnegotiated {
     /// Forgets sessions that were idle for too long: a bounded number of them in one call.
     pub(super) fn expire(&mut self, now: Mono, counters: &mut ReflectorCounters) {
         if let Some(sessions) = &mut self.sessions {
-            sessions.expire(now, counters);
+            let extended = &mut self.extended;
+            sessions.expire(now, counters, |slot| extended.forget(slot));
         }
     }
 

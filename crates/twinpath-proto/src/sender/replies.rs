@@ -70,9 +70,9 @@ impl SessionSender {
                 }
             }
             Asked::Answered(seq, t1) if t1 == sender_t1 => {
-                if !self.is_of_micro_session(&reply, octets) {
-                    self.counters.anomalies.micro_session += 1;
-                } else if !self.take_copy(seq, &reply, octets, arrival) {
+                if self.is_of_micro_session(&reply, octets)
+                    && !self.take_copy(seq, &reply, octets, arrival)
+                {
                     self.further_copy(seq, &reply, arrival);
                 }
             }

@@ -14,8 +14,7 @@ use super::engine::SessionSender;
 use super::fate::STAMP_ERROR;
 use super::retransmission::ReportTimer;
 use crate::extension::{
-    FollowUp, Learnt, Observation, Replies, ReplyTlvs, RequestChain, RequestFacts,
-    destination_node, micro_session_ids,
+    FollowUp, Learnt, Observation, Replies, ReplyTlvs, RequestChain, RequestFacts, destination_node,
 };
 use crate::stamp::StampKey;
 
@@ -156,7 +155,8 @@ impl SessionSender {
         }
     }
 
-    /// Whether a reply has the IDs of this micro-session, if it is one (rows SL-40, SL-41).
+    /// Whether a reply has the IDs of this micro-session, if it is one (rows SL-40, SL-41). Counts it if not: one
+    /// whose HMAC is wrong proves no IDs, and is not another micro-session's.
     pub(super) fn is_of_micro_session(&mut self, reply: &Reply, octets: &[u8]) -> bool {
         let base = self.tlvs_at();
         let ssid = self.config.wire.format.ssid().unwrap_or(0);
@@ -166,16 +166,26 @@ impl SessionSender {
         // A reflector that does not know SSIDs does not know TLVs: what is there is padding.
         let chain = octets.get(base..).filter(|_| reply.head.ssid.get() == ssid);
         let number = reply.head.seq.get().to_be_bytes();
-        let told = Learnt::observe(chain.unwrap_or_default(), number, tlvs.key.as_ref());
-        tlvs.is_of_micro_session(told.micro_session)
+        let (chain, key) = (chain.unwrap_or_default(), tlvs.key.as_ref());
+        if !tlvs.learnt.is_verified(chain, number, key) {
+            return false;
+        }
+        let told = Learnt::observe(chain, number, key);
+        let is_own = tlvs.is_of_micro_session(told.micro_session);
+        self.counters.anomalies.micro_session += u64::from(!is_own);
+        is_own
     }
 
     /// Whether octets that are no reply to this session are one to the session of another member link,
     /// by the Sender Micro-session ID (row SL-40).
     pub(super) fn is_of_other_micro_session(&self, octets: &[u8]) -> bool {
-        let own = self.tlvs.as_ref().and_then(|tlvs| tlvs.micro_session);
+        let Some(tlvs) = &self.tlvs else {
+            return false;
+        };
         let chain = octets.get(self.tlvs_at()..).unwrap_or_default();
-        let ids = own.and_then(|own| Some((own, micro_session_ids(chain)?)));
+        let number = octets.first_chunk().copied().unwrap_or_default();
+        let told = Learnt::observe(chain, number, tlvs.key.as_ref());
+        let ids = tlvs.micro_session.zip(told.micro_session);
         ids.is_some_and(|(own, [sender, _])| sender != own)
     }
 
@@ -237,14 +247,13 @@ impl SessionSender {
         let (chain, number) = (chain.unwrap_or_default(), number.to_be_bytes());
         // A reply that is discarded teaches nothing.
         if !is_of_micro_session {
-            self.counters.anomalies.micro_session += 1;
             return None;
         }
         let key = tlvs.key.as_ref();
         let unverified = tlvs.learnt.unverified;
         let observation = tlvs.learnt.read(chain, number, seq, key);
         if let Some(report) = &mut tlvs.report
-            && tlvs.learnt.processed(TlvType::ACCESS_REPORT) > 0
+            && tlvs.learnt.returned(TlvType::ACCESS_REPORT) > 0
         {
             report.end();
         }

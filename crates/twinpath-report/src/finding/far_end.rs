@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::FarTimes;
-use twinpath_proto::extension::{HmacFault, Learnt};
+use twinpath_proto::extension::{HmacFault, Learnt, ReplyDscp};
 use twinpath_wire::{Dscp, Ecn, TlvType};
 
 use super::{FarStamps, Finding, Losses, Silence, directions};
@@ -172,9 +172,14 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
     }
     findings.extend(return_path(report).map(Finding::from));
     let learnt = report.learnt.as_deref();
-    let asked_for = learnt.and_then(Learnt::reply_dscp);
-    let sent = asked_for.unwrap_or_else(|| report.identity.tos.dscp());
-    if figures.dscp_backward.iter().any(|(dscp, _)| *dscp != sent) {
+    let sent = match learnt.and_then(Learnt::reply_dscp) {
+        None => Some(report.identity.tos.dscp()),
+        Some(ReplyDscp::AsAsked(dscp)) => Some(dscp),
+        Some(ReplyDscp::Other) => None,
+    };
+    if let Some(sent) = sent
+        && figures.dscp_backward.iter().any(|(dscp, _)| *dscp != sent)
+    {
         findings.push(
             FarEnd::DscpChanged {
                 sent,

@@ -21,10 +21,8 @@ use crate::error::RunError;
 /// What a session tells as it goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionNews {
-    /// The TLVs of a reply, whose record comes next.
-    Tlvs(Box<ReplyTlvs>),
-    /// What happened: all that figures are made of.
-    Record(Record),
+    /// What happened: all that figures are made of; of a reply with TLVs, these too.
+    Record(Record, Option<Box<ReplyTlvs>>),
     /// The timeout of a packet passed: it is counted lost. The record of it comes when it is known
     /// whether it is late, up to another timeout later: as here, if it is not. Left out where news
     /// are read too slowly.
@@ -248,7 +246,7 @@ impl SessionHandle {
     /// The next record; all other news are passed over.
     pub fn next_record(&mut self) -> Option<Record> {
         loop {
-            if let SessionNews::Record(record) = self.next_news()? {
+            if let SessionNews::Record(record, _) = self.next_news()? {
                 return Some(record);
             }
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use twinpath_metrics::Record;
 use twinpath_net::{BindError, Device, IcmpError, clock};
 use twinpath_proto::ClockPair;
-use twinpath_proto::extension::RequestChain;
+use twinpath_proto::extension::{ReplyTlvs, RequestChain};
 use twinpath_proto::sender::{ClockStep, Missed, SenderConfig, SessionSender, Transmit, TxToken};
 use twinpath_report::ClockState;
 use twinpath_wire::{Arrival, Delta, Fate, Mono, Rung, Stamp};
@@ -338,18 +338,10 @@ impl Session {
             if sample.fate == Fate::Received {
                 self.recent.receive(sample.seq, round_trip);
             }
-            self.tell_tlvs(sample.seq);
-            self.record(Record::Sample(sample));
-        }
-    }
-
-    /// The TLVs of a reply go before its record, where they are read.
-    fn tell_tlvs(&mut self, seq: u64) {
-        let tlvs = self.engine.take_reply_tlvs(seq);
-        if let (Some(tlvs), Some(news)) = (tlvs, &mut self.news)
-            && news.slots() > 1
-        {
-            let _ = news.push(SessionNews::Tlvs(Box::new(tlvs)));
+            let tlvs = self.engine.take_reply_tlvs(sample.seq);
+            // Only where they are read.
+            let tlvs = tlvs.filter(|_| self.news.is_some());
+            self.record_with(Record::Sample(sample), tlvs.map(Box::new));
         }
     }
 
@@ -387,13 +379,17 @@ impl Session {
         self.recent.settle(self.engine.settled());
     }
 
-    /// Counts a record, and puts it where the caller finds it; never waits.
     fn record(&mut self, record: Record) {
+        self.record_with(record, None);
+    }
+
+    /// Counts a record, and puts it where the caller finds it, with the TLVs of its reply; never waits.
+    fn record_with(&mut self, record: Record, tlvs: Option<Box<ReplyTlvs>>) {
         if self.plan.rows.is_some() {
             self.row_due.get_or_insert(self.progress_due);
         }
         if let Some(news) = &mut self.news
-            && news.push(SessionNews::Record(record)).is_err()
+            && news.push(SessionNews::Record(record, tlvs)).is_err()
         {
             if news.is_abandoned() {
                 self.news = None;

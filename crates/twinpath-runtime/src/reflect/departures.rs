@@ -40,6 +40,10 @@ pub(super) struct Leaving {
 }
 
 impl Leaving {
+    pub(super) fn reflection(&self) -> &Reflection {
+        &self.reflection
+    }
+
     /// It must not leave together with others.
     pub(super) fn is_alone(&self) -> bool {
         let reflection = &self.reflection;
@@ -129,7 +133,7 @@ impl Departures {
     }
 
     /// Sends a reply alone. Times it if it leaves by a path. Where the system refuses the way that it was
-    /// asked to go, it goes the ordinary one. The reply as it was sent.
+    /// asked to go, it goes the ordinary one. The reply as it was sent, and whether it left.
     pub(super) fn send(
         &mut self,
         (socket, state): (&TestSocket, &mut SocketState),
@@ -138,7 +142,7 @@ impl Departures {
         arrival: &Arrival,
         mut leaving: Leaving,
         now: Mono,
-    ) -> Reflection {
+    ) -> (Reflection, bool) {
         let seal_and_send =
             |engine: &SessionReflector, leaving: &Leaving, reply: &mut [u8], out| {
                 let t3 = self.seal(engine, leaving, reply);
@@ -168,7 +172,8 @@ impl Departures {
         } = leaving;
         let Some((t3, key)) = sent else {
             self.send_errors += 1;
-            return reflection;
+            engine.handle_reply_not_sent(&reflection);
+            return (reflection, false);
         };
         if let Some(path) = timed {
             let took = clock::wall() - t3;
@@ -178,7 +183,7 @@ impl Departures {
             let (path, token) = (timed, reflection.token);
             state.awaited.add(key, SentReply { t3, path, token });
         }
-        reflection
+        (reflection, true)
     }
 
     /// Takes the stamps of replies that left.

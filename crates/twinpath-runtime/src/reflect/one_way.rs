@@ -65,9 +65,18 @@ impl OneWayReport {
     }
 }
 
+/// The most runs of a session that the reflector takes for one: numbers that go back more often say nothing.
+const MOST_RUNS: u32 = 8;
+
 /// A run of a session.
 #[derive(Debug)]
 struct Measured {
+    /// Which one of its session, from 1.
+    run: u32,
+    /// All its packets have the same number.
+    is_constant: bool,
+    /// Its sender does not count its packets.
+    is_unnumbered: bool,
     first: OneWayRequest,
     last: OneWayRequest,
     /// The one that left last.
@@ -114,12 +123,14 @@ impl OneWaySessions {
     /// The run that the request is of; `None`: there is no room for it.
     fn run_of(&mut self, request: &OneWayRequest, now: Mono) -> Option<&mut Measured> {
         let known = self.current.get(&request.session).copied();
-        let known = known.filter(|run| {
-            let measured = self.measured.get(run);
-            measured.is_some_and(|measured| !measured.is_over_by(request))
-        });
-        if let Some(run) = known {
-            return self.measured.get_mut(&run);
+        let known = known.and_then(|run| Some((run, self.measured.get_mut(&run)?)));
+        let mut nth = 1;
+        if let Some((run, measured)) = known {
+            measured.judge_numbers(request);
+            if !measured.is_over_by(request) {
+                return self.measured.get_mut(&run);
+            }
+            nth = measured.run + 1;
         }
         if !self.has_room(now) {
             return None;
@@ -128,6 +139,9 @@ impl OneWaySessions {
         self.current.insert(request.session, self.begun);
         let measured = self.measured.entry(self.begun);
         Some(measured.or_insert_with(|| Measured {
+            run: nth,
+            is_constant: true,
+            is_unnumbered: false,
             first: *request,
             last: *request,
             newest: *request,
@@ -174,10 +188,40 @@ impl OneWaySessions {
 }
 
 impl Measured {
-    /// The sender has begun again: its numbers went back, and its clock did not.
+    /// The numbers of a sender that does not count, or counts otherwise, say nothing. One that comes again as
+    /// soon as it was there, without a copy's T1, may be that of a sender that begins again each time: this
+    /// cannot be told from one that does not count.
+    fn judge_numbers(&mut self, request: &OneWayRequest) {
+        let is_same = request.number == self.newest.number;
+        self.is_constant &= is_same;
+        let is_another = request.t1.is_none() || request.t1 != self.newest.t1;
+        let is_uncounted = self.is_constant && is_another;
+        let goes_back = self.run >= MOST_RUNS && self.has_begun_again(request);
+        if (is_uncounted || goes_back) && !self.is_unnumbered {
+            self.is_unnumbered = true;
+            self.metrics.ignore_numbers();
+        }
+    }
+
+    /// The packet is of another run. A sender whose numbers say nothing has one run; if one number came all
+    /// the time, until another one comes.
     fn is_over_by(&self, request: &OneWayRequest) -> bool {
+        if self.is_unnumbered {
+            let counts_now = request.number != self.first.number;
+            return counts_now && self.all_had_one_number() && self.run < MOST_RUNS;
+        }
+        self.has_begun_again(request)
+    }
+
+    /// The sender has begun again: its numbers went back, and its clock did not.
+    fn has_begun_again(&self, request: &OneWayRequest) -> bool {
         let ahead = request.number.wrapping_sub(self.newest.number);
         (ahead == 0 || ahead > 1 << 31) && request.t1 > self.newest.t1
+    }
+
+    /// All packets before had the number of the first.
+    fn all_had_one_number(&self) -> bool {
+        self.newest.number == self.first.number && self.last.number == self.first.number
     }
 
     fn record(&mut self, request: OneWayRequest, now: Mono) {
@@ -185,6 +229,10 @@ impl Measured {
             self.newest = request;
         }
         (self.last, self.heard) = (request, now);
+        if request.is_refused {
+            self.metrics.record_refused(request.number);
+            return;
+        }
         let delay = request.t1.map(|t1| request.t2 - t1);
         self.metrics.record(request.number, delay);
     }
@@ -237,7 +285,7 @@ fn basis(of: &OneWayRequest, figures: &OneWayFigures, clocks: [ClockState; 2]) -
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use twinpath_proto::reflector::{Ignored, ReflectorConfig, SessionReflector};
+    use twinpath_proto::reflector::{Ignored, ReflectorConfig, ReflectorPolicy, SessionReflector};
     use twinpath_wire::{Arrival, Rung, Stamp, WireTime};
 
     use super::*;
@@ -290,8 +338,12 @@ mod tests {
             };
             let now = Mono::from_ns(u64::try_from(arrived).unwrap());
             let told = self.engine.reflect(now, &mut packet, octets, &arrival);
-            assert_eq!(told.err(), Some(Ignored::NoReplyWanted));
             let request = self.engine.take_one_way();
+            let expected = match request {
+                Some(request) if request.is_refused => Ignored::RateLimited,
+                Some(_) | None => Ignored::NoReplyWanted,
+            };
+            assert_eq!(told.err(), Some(expected));
             self.sessions.record(request, now);
         }
 
@@ -318,16 +370,71 @@ mod tests {
         }
         rig.take(40_001, 7, [0, 3_000_000], 1);
         let sessions = rig.report();
-        let counts: Vec<[u64; 4]> = sessions
+        let counts: Vec<Vec<u64>> = sessions
             .iter()
             .map(|it| it.figures)
-            .map(|it| [it.received, it.lost, it.duplicates, it.reordered])
+            .map(|it| {
+                let of_numbers = [it.lost, it.duplicates, it.reordered].map(Option::unwrap);
+                [&[it.received][..], &of_numbers].concat()
+            })
             .collect();
         assert_eq!(counts, [[5, 0, 1, 1], [1, 0, 0, 0], [3, 0, 0, 0]]);
         assert!(sessions.iter().all(|it| it.ssid == 9));
         assert_eq!(sessions[1].sender.port(), 40_001);
         let delay = sessions[0].figures.delay.unwrap();
         assert_eq!((delay.count, delay.min_ns), (5, 1_000_000));
+    }
+
+    #[test]
+    fn of_a_sender_that_does_not_count_delays_alone_are_known_and_it_has_one_entry() {
+        // The same number all the time; numbers that go back all the time.
+        for number in [|_| 0_u32, |nth: u32| 1_000_000 - nth] {
+            let mut rig = Rig::new();
+            for nth in 0..5_000_u32 {
+                let at = i64::from(nth) * 1_000_000;
+                rig.take(40_000, number(nth), [at, at + 400_000], 1);
+            }
+            let sessions = rig.report();
+            let last = sessions.last().unwrap().figures;
+            assert_eq!([last.lost, last.duplicates, last.reordered], [None; 3]);
+            let received = sessions.iter().map(|it| it.figures.received);
+            assert_eq!(received.sum::<u64>(), 5_000);
+            assert_eq!(sessions.len(), if number(0) == 0 { 1 } else { 8 });
+            assert_eq!(rig.sessions.unlisted, 0);
+        }
+        // One that counts after all is another.
+        let mut rig = Rig::new();
+        for (number, at) in [0, 0, 1, 2, 4].into_iter().zip(0..) {
+            let at = at * 1_000_000;
+            rig.take(40_000, number, [at, at + 400_000], 1);
+        }
+        let counts: Vec<_> = (rig.report().iter())
+            .map(|it| (it.figures.received, it.figures.lost))
+            .collect();
+        assert_eq!(counts, [(2, None), (3, Some(1))]);
+    }
+
+    #[test]
+    fn what_is_over_the_rate_is_refused_and_not_lost() {
+        let mut rig = Rig::new();
+        rig.engine = SessionReflector::new(ReflectorConfig {
+            policy: ReflectorPolicy {
+                max_rate_pps: Some(10),
+                ..ReflectorPolicy::default()
+            },
+            ..ReflectorConfig::default()
+        });
+        for number in 0..100 {
+            let at = i64::from(number) * 1_000;
+            if number % 20 != 15 {
+                rig.take(40_000, number, [at, at + 500], 1);
+            }
+        }
+        // The bucket is full again.
+        rig.take(40_000, 100, [5 * SECOND_NS, 5 * SECOND_NS + 500], 1);
+        let figures = rig.report()[0].figures;
+        assert_eq!((figures.received, figures.refused), (11, 85));
+        assert_eq!((figures.lost, figures.duplicates), (Some(5), Some(0)));
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl SocketState {
         arrival: &Arrival,
         now: Mono,
     ) -> bool {
-        let is_micro = engine.is_of_micro_session(request);
+        let is_micro = engine.is_of_micro_session(request, arrival.from.ip());
         if !self.is_over_member {
             return !(is_micro && self.member_links.have(arrival.interface, now));
         }
@@ -219,6 +219,12 @@ impl Packets {
                     self.one_way.record(engine.take_one_way(), now);
                     continue;
                 }
+                Err(Ignored::RateLimited) => {
+                    if let Some(refused) = engine.take_one_way() {
+                        self.one_way.record(Some(refused), now);
+                    }
+                    continue;
+                }
                 Err(_) => continue,
             };
             let is_warm = followed || slot > 0;
@@ -261,7 +267,7 @@ impl Packets {
             && let Some(reply) = packet.get_mut(..octets)
         {
             let by = (socket, &mut *state);
-            let sent = self
+            let (sent, _) = self
                 .departures
                 .send(by, engine, reply, arrival, leaving, now);
             if sent.effects.copies() > 0 {
@@ -292,14 +298,16 @@ impl Packets {
         let leaving = self
             .departures
             .plan(state, &arrival, reflection, (is_warm, true), now);
-        if let Some(reply) = self.copy.get_mut(..reflection.octets) {
-            self.departures
-                .send((socket, state), engine, reply, &arrival, leaving, now);
-        }
+        let has_left = self.copy.get_mut(..reflection.octets).is_some_and(|reply| {
+            let by = (socket, state);
+            let (_, has_left) = (self.departures).send(by, engine, reply, &arrival, leaving, now);
+            has_left
+        });
+        engine.handle_copy_sent(has_left);
     }
 
     /// Reads T3 for each reply that is ready, and lets them go together.
-    fn send_ready(&mut self, socket: &TestSocket, engine: &SessionReflector) {
+    fn send_ready(&mut self, socket: &TestSocket, engine: &mut SessionReflector) {
         for ((slot, octets, _), leaving) in self.ready.iter().zip(&self.unsealed) {
             if let Some((packet, ..)) = self.batch.packet(*slot)
                 && let Some(reply) = packet.get_mut(..*octets)
@@ -307,10 +315,16 @@ impl Packets {
                 self.departures.seal(engine, leaving, reply);
             }
         }
-        let failed = socket.send_from(&mut self.batch, &self.ready);
+        let all = self.ready.iter().zip(&self.unsealed);
+        socket.send_from(&mut self.batch, &self.ready, &mut |failed| {
+            self.departures.send_errors += 1;
+            let mut all = all.clone();
+            if let Some((_, leaving)) = all.find(|((slot, ..), _)| *slot == failed) {
+                engine.handle_reply_not_sent(leaving.reflection());
+            }
+        });
         self.ready.clear();
         self.unsealed.clear();
-        self.departures.send_errors += u64::try_from(failed).unwrap_or(u64::MAX);
     }
 }
 

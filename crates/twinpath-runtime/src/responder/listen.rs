@@ -30,15 +30,6 @@ pub(super) fn open(plan: &ResponderPlan) -> Result<Vec<Vec<TestSocket>>, StartEr
             .map(|near| TestSocket::open(&options(plan, *near, threads)));
         groups.push(more.collect::<Result<_, _>>()?);
     }
-    if threads > 1
-        && plan.reflector.policy.max_rate_pps.is_some()
-        && let Some(first) = groups.first()
-    {
-        // A client's rate is limited where its packets come in: all on one thread.
-        for socket in first {
-            steer(socket, threads)?;
-        }
-    }
     Ok(groups)
 }
 
@@ -168,13 +159,6 @@ pub(super) fn own_addresses(plan: &ResponderPlan) -> Vec<SocketAddr> {
 /// One more socket, for an address that this host has from now on.
 pub(super) fn open_one(plan: &ResponderPlan, near: SocketAddr) -> Result<TestSocket, BindError> {
     TestSocket::open(&options(plan, near, plan.threads.max(1)))
-}
-
-fn steer(socket: &TestSocket, threads: usize) -> Result<(), StartError> {
-    let sockets = u32::try_from(threads).unwrap_or(u32::MAX);
-    socket
-        .steer_by_source(sockets)
-        .map_err(StartError::system("to steer each client to one thread"))
 }
 
 /// The first thread's socket for an address. Where any port will do, the addresses share one.

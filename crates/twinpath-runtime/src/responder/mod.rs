@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 
 use twinpath_net::{NoHardware, TestSocket, clock};
-use twinpath_proto::reflector::{ReflectorCounters, SessionReflector};
+use twinpath_proto::reflector::{ClientRates, ReflectorCounters, SessionReflector};
 use twinpath_proto::stamp::StampKeys;
 use twinpath_wire::Mono;
 
@@ -57,6 +57,8 @@ pub fn start(plan: &ResponderPlan, keys: StampKeys) -> Result<ResponderRun, Star
     }
     let (links, member_links) = (members.links, MemberLinks::new(members.names));
     let keys = Arc::new(keys);
+    let max_rate = plan.reflector.policy.max_rate_pps;
+    let rates = max_rate.map(|pps| Arc::new(ClientRates::new(pps, count)));
     let start = |(index, group)| {
         let (sockets, addresses) = addresses::begin(plan, group, member_links.clone())
             .map_err(StartError::system("a descriptor to wait by"))?;
@@ -64,7 +66,7 @@ pub fn start(plan: &ResponderPlan, keys: StampKeys) -> Result<ResponderRun, Star
         config.max_sessions = config.max_sessions.div_ceil(count);
         config.policy.tai_offset_s = clock::discipline().tai_offset_s;
         config.extensions.micro_sessions.extend(&links);
-        let mut engine = SessionReflector::new(config);
+        let mut engine = SessionReflector::new(config).sharing_rates(rates.as_ref());
         engine.set_keys(Arc::clone(&keys));
         let (sender, keys) = mpsc::channel();
         let duties = ResponderDuties { keys, addresses };

@@ -284,7 +284,8 @@ pub(crate) struct ResponderArgs {
     #[arg(long, help_heading = PACKETS)]
     pub(crate) allow_larger_replies: bool,
 
-    /// DSCP of replies [default: the request's]
+    /// DSCP of replies, also where a request asks for another that --allow-dscp does not have
+    /// [default: the request's]
     #[arg(long, value_name = "NAME|0-63", value_parser = dscp, help_heading = IP)]
     pub(crate) dscp: Option<Dscp>,
 

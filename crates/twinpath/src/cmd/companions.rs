@@ -45,11 +45,8 @@ pub(super) trait Companion {
     /// Sessions have come to the run, which is this now.
     fn grow(&mut self, _: &Beginning<'_>) {}
 
-    /// The TLVs of the reply of which the next record is.
-    fn tlvs(&mut self, _: &ReplyTlvs) {}
-
-    /// Something happened in a session.
-    fn record(&mut self, _session: usize, _: &Record) {}
+    /// Something happened in a session; the TLVs are those of the reply of which the record is.
+    fn record(&mut self, _session: usize, _: &Record, _: Option<&ReplyTlvs>) {}
 
     /// A packet is counted lost; its record comes later.
     fn overdue(&mut self, _session: usize, _: &Sample) {}

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
 use twinpath_metrics::{Record, Series};
+use twinpath_proto::extension::ReplyTlvs;
 use twinpath_runtime::measure::SessionHandle;
 use twinpath_wire::Sample;
 
@@ -63,7 +64,7 @@ impl Companion for Live {
         }
     }
 
-    fn record(&mut self, session: usize, record: &Record) {
+    fn record(&mut self, session: usize, record: &Record, _: Option<&ReplyTlvs>) {
         if let Some(view) = &mut self.0 {
             view.record(session, record);
         }

@@ -48,8 +48,6 @@ pub(super) struct RunObservers {
     names: Arc<[SessionName]>,
     /// A line for each packet is wanted.
     lines: bool,
-    /// The TLVs of the reply whose record comes next.
-    tlvs: Option<Box<ReplyTlvs>>,
     pub(super) companions: Companions,
     /// How long replies are waited for, where that is to be said; said once.
     timeout: Option<Duration>,
@@ -66,7 +64,6 @@ impl RunObservers {
             glance: None,
             names,
             lines,
-            tlvs: None,
             companions: Companions::default(),
             timeout: None,
             told: None,
@@ -124,17 +121,12 @@ impl RunObservers {
         self
     }
 
-    /// The TLVs of the reply of which the next record is.
-    pub(super) fn tlvs(&mut self, tlvs: Box<ReplyTlvs>) {
-        self.companions.each(|it| it.tlvs(&tlvs));
-        self.tlvs = Some(tlvs);
-    }
-
-    /// What happened next in one session, from 0.
+    /// What happened next in one session, from 0, with the TLVs of the reply of which the record is.
     pub(super) fn record(
         &mut self,
         session: usize,
         record: &Record,
+        tlvs: Option<&ReplyTlvs>,
         output: &mut RunOutput,
     ) -> io::Result<()> {
         if self.counts
@@ -142,12 +134,10 @@ impl RunObservers {
         {
             series.record(record);
         }
-        self.companions.each(|it| it.record(session, record));
-        let tlvs = self.tlvs.take();
+        self.companions.each(|it| it.record(session, record, tlvs));
         match record {
             Record::Sample(sample) if self.lines => {
-                let tlvs = tlvs.filter(|tlvs| tlvs.seq == sample.seq);
-                output.sample(self.names.get(session), sample, tlvs.as_deref())
+                output.sample(self.names.get(session), sample, tlvs)
             }
             Record::Begun { .. }
             | Record::Sample(_)
@@ -197,8 +187,9 @@ impl RunObservers {
         while drained < most {
             match handle.next_news() {
                 None => break,
-                Some(SessionNews::Record(record)) => self.record(session, &record, output)?,
-                Some(SessionNews::Tlvs(tlvs)) => self.tlvs(tlvs),
+                Some(SessionNews::Record(record, tlvs)) => {
+                    self.record(session, &record, tlvs.as_deref(), output)?;
+                }
                 Some(SessionNews::Overdue(lost)) => {
                     self.companions.each(|it| it.overdue(session, &lost));
                 }

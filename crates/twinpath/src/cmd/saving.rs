@@ -77,13 +77,13 @@ impl Saving {
             }
         };
         for (number, begun) in std::mem::take(&mut self.begun) {
-            self.put(number, &begun);
+            self.put(number, &begun, None);
         }
     }
 
-    fn put(&mut self, session: u32, record: &Record) {
+    fn put(&mut self, session: u32, record: &Record, tlvs: Option<&ReplyTlvs>) {
         match &mut self.state {
-            State::Begun(saver) => saver.record(session, record),
+            State::Begun(saver) => saver.record(session, record, tlvs),
             State::Waiting(_) | State::Over(_) => self.recorded += 1,
         }
     }
@@ -119,17 +119,7 @@ impl Companion for Saving {
         }
     }
 
-    fn tlvs(&mut self, tlvs: &ReplyTlvs) {
-        // A packet's record begins the file, but the run's are before.
-        if matches!(self.state, State::Waiting(_)) {
-            self.start();
-        }
-        if let State::Begun(saver) = &mut self.state {
-            saver.tlvs(tlvs);
-        }
-    }
-
-    fn record(&mut self, session: usize, record: &Record) {
+    fn record(&mut self, session: usize, record: &Record, tlvs: Option<&ReplyTlvs>) {
         let number = u32::try_from(session + 1).unwrap_or(u32::MAX);
         if let State::Waiting(opened) = &self.state {
             if matches!(record, Record::Begun { .. }) && opened.is_there() {
@@ -138,7 +128,7 @@ impl Companion for Saving {
             }
             self.start();
         }
-        self.put(number, record);
+        self.put(number, record, tlvs);
     }
 
     /// Hands over what has happened. `Some`: a line to print.

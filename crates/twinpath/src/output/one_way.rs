@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use twinpath_metrics::{Basis, DelayFigures, ratio};
+use twinpath_metrics::{Basis, DelayFigures, OneWayFigures, ratio};
 use twinpath_report::ClockState;
 use twinpath_report::words::rfc3339;
 use twinpath_runtime::{OneWayReport, OneWaySession};
@@ -56,17 +56,30 @@ pub(super) fn text(report: &OneWayReport, out: &mut impl Write) -> io::Result<()
 
 fn counts(session: &OneWaySession) -> String {
     let figures = &session.figures;
-    let share = units::percent(figures.lost, figures.received.saturating_add(figures.lost));
-    let mut parts = vec![
-        units::count(figures.received, "packet", "packets"),
-        format!("{} lost ({share})", figures.lost),
-        format!("{} reordered", figures.reordered),
-        units::count(figures.duplicates, "duplicate", "duplicates"),
-    ];
+    let mut parts = vec![units::count(figures.received, "packet", "packets")];
+    if figures.refused > 0 {
+        parts.push(format!("{} refused by --max-rate", figures.refused));
+    }
+    if let (Some(lost), Some(reordered), Some(duplicates)) =
+        (figures.lost, figures.reordered, figures.duplicates)
+    {
+        let share = units::percent(lost, sent(figures, lost));
+        parts.push(format!("{lost} lost ({share})"));
+        parts.push(format!("{reordered} reordered"));
+        parts.push(units::count(duplicates, "duplicate", "duplicates"));
+    } else {
+        parts.push("losses unknown: the sender does not count its packets".to_owned());
+    }
     if figures.stale > 0 {
         parts.push(format!("{} too late to count", figures.stale));
     }
     parts.join(", ")
+}
+
+/// Packets that were sent, as far as they show.
+fn sent(figures: &OneWayFigures, lost: u64) -> u64 {
+    let arrived = figures.received.saturating_add(figures.refused);
+    arrived.saturating_add(lost)
 }
 
 fn delays(session: &OneWaySession) -> String {
@@ -136,11 +149,12 @@ struct Session {
 #[derive(Serialize)]
 struct Packets {
     received: u64,
-    lost: u64,
-    duplicates: u64,
-    reordered: u64,
+    lost: Option<u64>,
+    duplicates: Option<u64>,
+    reordered: Option<u64>,
     stale: u64,
     loss_ratio: Option<f64>,
+    refused: u64,
 }
 
 impl From<&OneWayReport> for Document {
@@ -179,7 +193,10 @@ impl From<&OneWaySession> for Session {
                 duplicates: figures.duplicates,
                 reordered: figures.reordered,
                 stale: figures.stale,
-                loss_ratio: ratio(figures.lost, figures.received.saturating_add(figures.lost)),
+                loss_ratio: figures
+                    .lost
+                    .and_then(|lost| ratio(lost, sent(&figures, lost))),
+                refused: figures.refused,
             },
             delay: figures.delay,
             unstamped: figures.unstamped,

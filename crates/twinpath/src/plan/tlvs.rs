@@ -78,6 +78,7 @@ fn replies(tlvs: &[AskedTlv]) -> Option<Replies> {
 /// of replies is taken for one of requests.
 pub(super) fn apply(tlvs: Vec<AskedTlv>, plan: &mut SenderPlan) -> Result<(), Failure> {
     let asked = replies(&tlvs);
+    let again = tlvs.iter().find_map(AskedTlv::retransmission);
     plan.tlvs = tlvs;
     let Some(Replies {
         count, interval_ns, ..
@@ -99,6 +100,14 @@ pub(super) fn apply(tlvs: Vec<AskedTlv>, plan: &mut SenderPlan) -> Result<(), Fa
         ))
         .with_remedy(Some(format!("use --interval {} or more", as_option(burst)))));
     }
+    if let Some(again) = again.filter(|again| again.count > 0 && again.after < burst) {
+        return Err(Failure::usage(format!(
+            "--tlv access-report: a report that no reply confirms would be sent again after {}, before the {count} replies to the last packet, which take {}",
+            words::time(again.after),
+            words::time(burst),
+        ))
+        .with_remedy(Some(format!("use a TIMER of {} or more", as_timer(burst)))));
+    }
     if plan.figures.reflector == Some(ReflectorKind::Stateful) {
         return Err(Failure::usage(
             "--reflector stateful and several replies to a packet exclude each other: the reflector numbers all of them",
@@ -117,6 +126,11 @@ fn as_option(time: Duration) -> String {
         .filter(|(unit, _)| ns.is_multiple_of(*unit));
     let (unit, name) = whole.next().unwrap_or((1, "ns"));
     format!("{}{name}", ns / unit)
+}
+
+/// A time as the TIMER of an Access Report takes it: in whole milliseconds.
+fn as_timer(time: Duration) -> String {
+    format!("{}ms", time.as_nanos().div_ceil(1_000_000))
 }
 
 /// That several replies are asked for without an HMAC (RFC 10052 section 5; row SL-66).

@@ -146,7 +146,6 @@ impl Opened {
             at: now,
             handed_over: Instant::now(),
             recorded: 0,
-            tlvs: None,
             missing: 0,
             facts: None,
         })
@@ -242,28 +241,19 @@ pub(crate) struct Saver {
     /// When the last batch was, or the run began.
     handed_over: Instant,
     recorded: u64,
-    /// The TLVs of the reply of which the next record is.
-    tlvs: Option<Box<ReplyTlvs>>,
     missing: u64,
     /// Facts that are to be told before the next rows.
     facts: Option<String>,
 }
 
 impl Saver {
-    /// The TLVs of the reply of which the next record is.
-    pub(crate) fn tlvs(&mut self, tlvs: &ReplyTlvs) {
-        self.tlvs = Some(Box::new(tlvs.clone()));
-    }
-
-    /// Records an event of a session, numbered from 1.
-    pub(crate) fn record(&mut self, session: u32, record: &Record) {
+    /// Records an event of a session, numbered from 1, with the TLVs of its reply.
+    pub(crate) fn record(&mut self, session: u32, record: &Record, tlvs: Option<&ReplyTlvs>) {
         self.recorded += 1;
-        let tlvs = self.tlvs.take();
-        let tlvs = tlvs.filter(|tlvs| matches!(record, Record::Sample(it) if it.seq == tlvs.seq));
         self.batch.push(Row {
             session,
             record: *record,
-            tlvs,
+            tlvs: tlvs.map(|tlvs| Box::new(tlvs.clone())),
         });
         if self.batch.len() >= BATCH {
             self.hand_over();

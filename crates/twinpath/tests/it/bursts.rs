@@ -1,10 +1,10 @@
 //! Several replies to a request, as Reflected Test Packet Control asks for them (RFC 10052).
 
 use std::net::UdpSocket;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::authenticated::hmac;
-use crate::hosts::Hosts;
+use crate::hosts::{Hosts, ip};
 use crate::program::{Responder, run};
 use crate::responders::last_words;
 use crate::wire::{Fields, dissected};
@@ -72,6 +72,39 @@ fn forged_and_unsigned_requests_get_one_ordinary_reply() {
         (&1.into(), &2.into())
     );
     assert_eq!(control["not_allowed"], 2);
+}
+
+#[test]
+fn a_recorded_request_gets_several_replies_once_and_each_run_of_a_sender_gets_its_own() {
+    let responder = Responder::start(&format!(
+        "127.0.0.1:0 --json --threads 2 --allow-control 127.0.0.0/8 --hmac-key {KEY}"
+    ));
+    let recorded = request(7, &THREE, Some(KEY));
+    assert_eq!(replies(&responder, "127.0.0.1", &recorded, 3)[0][44], 0);
+    // From other ports and addresses, and so to the other thread too.
+    for host in 1..=12 {
+        let from = format!("127.0.0.{host}");
+        let reply = &replies(&responder, &from, &recorded, 1)[0];
+        assert_eq!((reply.len(), reply[44]), (recorded.len(), 0x80), "{from}");
+    }
+    // The same seed and the same numbers, twice; the HMAC does not cover the SSID.
+    let far = responder.at;
+    for ssid in [10, 20] {
+        let done = run(&format!(
+            "sender {far} --stamp --tlv hmac --hmac-key {KEY} --tlv reflected-control=0:3:1ms \
+             -c 4 -i 20 --paths 2 --seed 5 --ssid {ssid} --json"
+        ));
+        let report: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+        for session in report["sessions"].as_array().unwrap() {
+            let control = &session["stamp"]["reflected_control"];
+            assert_eq!(control["copies"], 8, "{control}");
+        }
+    }
+    let control = &last_words(responder)["reflected_control"];
+    assert_eq!(
+        (&control["granted"], &control["repeated"]),
+        (&17.into(), &12.into())
+    );
 }
 
 #[test]
@@ -246,4 +279,48 @@ fn no_two_runs_of_a_sender_sign_the_same_request_in_open_mode() {
         packet[octets - 16..octets].to_vec()
     });
     assert_ne!(digests[0], digests[1]);
+}
+
+/// Datagrams that a host has sent.
+fn sent(host: &str) -> u64 {
+    let mut cat = std::process::Command::new("cat");
+    cat.arg("/proc/net/snmp");
+    let seen = Hosts::on(host, &cat).output().unwrap();
+    let seen = String::from_utf8(seen.stdout).unwrap();
+    let counts = seen
+        .lines()
+        .filter_map(|line| line.strip_prefix("Udp: "))
+        .nth(1);
+    counts.unwrap().split(' ').nth(3).unwrap().parse().unwrap()
+}
+
+#[test]
+fn what_the_system_refuses_to_send_is_no_reply() {
+    let Some(hosts) = Hosts::new() else { return };
+    let responder = hosts.responder(&format!(
+        ":862 --json --allow-control 10.98.0.1 --hmac-key {KEY}"
+    ));
+    let before = sent(&hosts.far);
+    let sender = hosts.start(&format!(
+        "sender 10.98.0.2:862 --stamp --tlv hmac --hmac-key {KEY} --tlv reflected-control=0:2:4s \
+         -c 1 -i 4s --timeout 1 --json"
+    ));
+    let began = Instant::now();
+    while sent(&hosts.far) == before {
+        assert!(began.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    ip(&format!("-n {} route add blackhole 10.98.0.1", hosts.far)).unwrap();
+    let control = &sender.finish().session()["stamp"]["reflected_control"];
+    assert_eq!(
+        (&control["copies"], &control["copies_lost"]),
+        (&0.into(), &1.into())
+    );
+    let last = last_words(responder);
+    let control = &last["reflected_control"];
+    assert_eq!(
+        (&control["copies"], &control["copies_not_sent"]),
+        (&0.into(), &1.into())
+    );
+    assert_eq!(last["send_errors"], 1, "{last}");
 }

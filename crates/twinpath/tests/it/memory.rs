@@ -2,10 +2,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::authenticated::hmac;
 use crate::program::{Done, Responder, Running, twinpath};
+use crate::responders::last_words;
 
 /// The kernel's own count of a process's largest resident memory, in octets, as it grows until the process
 /// has ended.
@@ -66,4 +70,52 @@ fn a_session_among_thousands_takes_some_kilobytes_its_report_included() {
         let each = peak.saturating_sub(alone) / SESSIONS;
         assert!(each < MOST, "{output}: {each} octets of each session");
     }
+}
+
+/// An authenticated request with Direct Measurement and an HMAC TLV.
+fn counting(key: &str) -> Vec<u8> {
+    const COUNTS: [u8; 16] = [0x80, 5, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut request = vec![0; 96];
+    request[16..26].copy_from_slice(&[0xee, 0xae, 0x85, 0x17, 0, 0, 0, 1, 0x80, 1]);
+    request.extend(hmac(key, &request));
+    let digest = hmac(key, &[&[0; 4], &COUNTS[..]].concat());
+    [&request, &COUNTS[..], &[0x80, 8, 0, 16], &digest[..]].concat()
+}
+
+#[test]
+fn a_responder_with_100_000_sessions_and_keys_and_extensions_takes_under_60_megabytes() {
+    const SESSIONS: u32 = 100_000;
+    const MOST: u64 = 60 * 1_000_000;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("keys");
+    let mut keys = String::new();
+    let host = |number: u32| Ipv4Addr::from(0x7f01_0000 + number);
+    let key = |number: u32| format!("{number:032x}");
+    for number in 0..SESSIONS {
+        writeln!(keys, "prefix {}/32 {}", host(number), key(number)).unwrap();
+    }
+    fs::write(&file, keys).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let responder = Responder::start(&format!(
+        "0.0.0.0:0 --json --hmac-key-file {}",
+        file.display()
+    ));
+    let peak = watch(responder.process());
+    let far = (Ipv4Addr::LOCALHOST, responder.at.port());
+    let mut reply = [0; 256];
+    for number in 0..SESSIONS {
+        let socket = UdpSocket::bind((host(number), 0)).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        socket.send_to(&counting(&key(number)), far).unwrap();
+        let octets = socket.recv(&mut reply).unwrap();
+        // The first of its session, which is counted.
+        assert_eq!((octets, &reply[112..116]), (148, &[0, 5, 0, 12][..]));
+        assert_eq!(reply[120..128], [0, 0, 0, 1, 0, 0, 0, 1], "{number}");
+    }
+    let last = last_words(responder);
+    assert_eq!(last["sessions"], SESSIONS, "{last}");
+    let peak = peak.join().unwrap();
+    assert!(peak < MOST, "{peak} octets");
 }

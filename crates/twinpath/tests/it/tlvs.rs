@@ -67,6 +67,26 @@ fn every_tlv_that_is_asked_for_is_in_the_report() {
 }
 
 #[test]
+fn the_dscp_that_an_operator_sets_goes_before_what_a_request_asks_for() {
+    for (options, left_with, is_refused) in [
+        ("--dscp cs1", 8, true),
+        ("--dscp cs1 --allow-dscp ef", 46, false),
+        ("--dscp ef", 46, false),
+        ("", 0, true),
+    ] {
+        let responder = Responder::start(&format!("127.0.0.1:0 {options}"));
+        let session = measured(&responder, "--tlv cos=ef");
+        assert_eq!(session["stamp"]["cos"]["refused"], is_refused, "{options}");
+        let came = json!({ left_with.to_string(): 5 });
+        assert_eq!(session["dscp_backward"], came, "{options}");
+        // Which one a far end chose is its own affair.
+        let findings = session["findings"].as_array().unwrap().iter();
+        let mut keys = findings.map(|one| one["key"].as_str().unwrap());
+        assert!(keys.all(|key| key != "dscp-changed"), "{options}");
+    }
+}
+
+#[test]
 fn chains_are_signed_where_a_key_says_so() {
     let responder = Responder::start(&format!("127.0.0.1:0 --json --hmac-key {KEY}"));
     for options in [
@@ -233,6 +253,10 @@ fn what_cannot_be_asked_for_is_bad_usage() {
             "packets of this --schedule may leave sooner",
         ),
         (
+            "--stamp --tlv reflected-control=0:3:1ms --tlv access-report=1:1:1ms:2 -i 10",
+            "sent again after 1 ms, before the 3 replies to the last packet, which take 2 ms; use a TIMER of 2ms or more",
+        ),
+        (
             "--stamp --tlv reflected-control=0:2:1ms --reflector stateful",
             "--reflector stateful and several replies",
         ),
@@ -345,16 +369,17 @@ fn a_raw_file_keeps_the_tlvs_of_each_reply() {
 #[test]
 fn replies_with_the_dscp_that_was_asked_for_are_not_remarked() {
     for (allowed, options, expected) in [
-        ("--allow-dscp af11", "--tlv cos=af11", 10 << 2),
-        // Refused: they have the request's.
-        ("", "--tlv cos=af11 --dscp af21", 18 << 2),
-        ("--allow-dscp af11", "--dscp af21", 18 << 2),
+        ("--allow-dscp af11", "--tlv cos=af11", Some(10 << 2)),
+        // Refused: which one they have is the far end's affair.
+        ("", "--tlv cos=af11 --dscp af21", None),
+        ("--allow-dscp af11", "--dscp af21", Some(18 << 2)),
     ] {
         let responder = Responder::start(&format!("127.0.0.1:0 {allowed}"));
         let session = measured(&responder, options);
         let backward = &session["marking"]["backward"];
-        assert_eq!(backward["expected_tos"], expected, "{options}: {session}");
-        assert_eq!(backward["remarked_dscp"], 0, "{options}");
+        assert_eq!(backward["expected_tos"], json!(expected), "{options}");
+        let remarked = json!(expected.map(|_| 0));
+        assert_eq!(backward["remarked_dscp"], remarked, "{options}");
     }
 }
 

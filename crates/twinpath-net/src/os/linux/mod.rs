@@ -17,7 +17,6 @@ mod phc2sys;
 mod segments;
 pub(crate) mod sending;
 pub(crate) mod socket;
-mod steering;
 pub(crate) mod stream;
 mod system;
 #[cfg(test)]

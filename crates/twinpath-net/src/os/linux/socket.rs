@@ -13,7 +13,7 @@ use super::member::Member;
 use super::options::{bound, buffers, ip_options};
 use super::phc::Phc;
 use super::system::NAME_KEY;
-use super::{clock, error_queue, segments, steering, system};
+use super::{clock, error_queue, segments, system};
 use crate::batch::RecvBatch;
 use crate::error::BindError;
 use crate::hardware::NoHardware;
@@ -284,10 +284,6 @@ impl Socket {
             (libc::SOL_IP, libc::IP_RECVFRAGSIZE)
         };
         system::set_int(self.fd(), level, name, 1)
-    }
-
-    pub(crate) fn steer_by_source(&self, sockets: u32) -> io::Result<()> {
-        steering::by_source(self.fd(), self.v6, sockets)
     }
 
     pub(crate) fn take_events(&self, tell: &mut dyn FnMut(QueueEvent)) -> usize {

@@ -149,11 +149,6 @@ impl Socket {
     }
 
     #[expect(clippy::unused_self, reason = "one face for all systems")]
-    pub(crate) fn steer_by_source(&self, _sockets: u32) -> io::Result<()> {
-        Err(io::Error::from(io::ErrorKind::Unsupported))
-    }
-
-    #[expect(clippy::unused_self, reason = "one face for all systems")]
     pub(crate) fn take_events(&self, _tell: &mut dyn FnMut(QueueEvent)) -> usize {
         0
     }

@@ -18,21 +18,21 @@ use super::rig::Rig;
 use crate::stamp::{known_answers, known_key, octets, packet};
 
 const SOCKET: u64 = 9;
-const MS: Duration = Duration::from_millis(1);
-const START: Mono = Mono::from_ns(1_000_000_000);
+pub(super) const MS: Duration = Duration::from_millis(1);
+pub(super) const START: Mono = Mono::from_ns(1_000_000_000);
 /// Three replies, 1 ms apart, no longer than they must be.
-const THREE: [u8; 16] = [0x80, 12, 0, 12, 0, 0, 0, 3, 0, 15, 0x42, 0x40, 0, 0, 0, 0];
+pub(super) const THREE: [u8; 16] = [0x80, 12, 0, 12, 0, 0, 0, 3, 0, 15, 0x42, 0x40, 0, 0, 0, 0];
 
 /// A reflector, and what it sent last.
-struct Far {
-    reflector: SessionReflector,
-    arrival: Arrival,
+pub(super) struct Far {
+    pub(super) reflector: SessionReflector,
+    pub(super) arrival: Arrival,
     /// The longest packet is this long.
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
 }
 
 impl Far {
-    fn new(change: impl FnOnce(&mut ReflectorConfig)) -> Self {
+    pub(super) fn new(change: impl FnOnce(&mut ReflectorConfig)) -> Self {
         let rig = Rig::new().allowing_control();
         let mut config = ReflectorConfig {
             extensions: rig.policy,
@@ -53,12 +53,12 @@ impl Far {
         }
     }
 
-    fn limited(change: impl FnOnce(&mut ControlPolicy)) -> Self {
+    pub(super) fn limited(change: impl FnOnce(&mut ControlPolicy)) -> Self {
         Self::new(|config| change(config.extensions.control.as_mut().unwrap()))
     }
 
     /// The first reply to a request, after which others may follow.
-    fn ask(&mut self, now: Mono, request: &[u8]) -> Vec<u8> {
+    pub(super) fn ask(&mut self, now: Mono, request: &[u8]) -> Vec<u8> {
         let (reply, reflection) = self.first(now, request);
         self.reflector
             .add_copies(now, &reflection, &reply, &self.arrival, SOCKET);
@@ -86,11 +86,12 @@ impl Far {
     fn copy(&mut self, now: Mono) -> Option<Vec<u8>> {
         assert_eq!(self.reflector.next_copy(now)?, SOCKET);
         let copy = self.reflector.write_copy(now, &mut self.buffer)?;
+        self.reflector.handle_copy_sent(true);
         Some(self.sealed(&copy.reflection))
     }
 
     /// How many follow within a second.
-    fn copies(&mut self, from: Mono) -> usize {
+    pub(super) fn copies(&mut self, from: Mono) -> usize {
         let times = (0..1_000).map(|ms| from + MS * ms);
         times.filter_map(|now| self.copy(now)).count()
     }
@@ -107,7 +108,7 @@ fn keys() -> Arc<StampKeys> {
 }
 
 /// An open request with these TLVs.
-fn open(seq: u32, tlvs: &[u8]) -> Vec<u8> {
+pub(super) fn open(seq: u32, tlvs: &[u8]) -> Vec<u8> {
     let mut request = [&[0; 44], tlvs].concat();
     request[..4].copy_from_slice(&seq.to_be_bytes());
     request[13] = 1;

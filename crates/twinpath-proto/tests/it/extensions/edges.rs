@@ -289,6 +289,20 @@ fn a_dscp_that_is_not_allowed_is_given_only_to_what_arrived_with_it() {
         assert_eq!(given, Some(if is_given { asked } else { arrived }));
         assert_eq!(reply[49] & 3, u8::from(!is_given));
     }
+    // Where the operator sets that of replies, only this one and those that are allowed are given.
+    for (arrived, asked, given, is_given) in [
+        (0, 8, 8, true),
+        (0, 46, 46, true),
+        (0, 48, 8, false),
+        (48, 48, 8, false),
+    ] {
+        let mut rig = Rig::new().arrived_with(arrived, 0);
+        rig.policy.reply_dscp = Some(Dscp::new(8).unwrap());
+        let request = request(&[&[0x80, 4, 0, 4, asked << 2, 0, 0, 0]]);
+        let (reply, effects) = rig.answer(&request, &request).unwrap();
+        assert_eq!(effects.dscp.map(Dscp::value), Some(given), "{asked}");
+        assert_eq!(reply[49] & 3, u8::from(!is_given));
+    }
     // A socket that does not tell the DSCP.
     let mut rig = Rig::new();
     rig.arrival.tos = None::<Tos>;

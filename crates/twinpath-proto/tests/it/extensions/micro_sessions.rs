@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use twinpath_proto::extension::MemberLink;
+use twinpath_proto::extension::{MemberLink, SentReply};
 use twinpath_proto::reflector::{Ignored, ReflectorConfig, SessionReflector};
-use twinpath_wire::Mono;
+use twinpath_proto::stamp::{KeyScope, StampKeys};
+use twinpath_wire::{Mono, WireTime};
 
 use super::edges::{CONTROL, COS, request, tlvs};
 use super::rig::{MICRO_SESSION, Rig};
+use crate::stamp::known_key;
 
 #[test]
 fn the_first_micro_session_and_the_first_node_count() {
@@ -159,7 +161,8 @@ fn a_request_of_a_micro_session_is_for_the_socket_on_its_member_link() {
         let mut config = ReflectorConfig::default();
         config.extensions.micro_sessions = links.to_vec();
         config.extensions.copies_only = no_tlv;
-        SessionReflector::new(config).is_of_micro_session(&request(&[&COS, tlv]))
+        SessionReflector::new(config)
+            .is_of_micro_session(&request(&[&COS, tlv]), super::ip("192.0.2.1"))
     };
     let micro = |id| [0x80, 11, 0, 4, 0, 3, 0, id];
     let links = [link(5, Some(7)), link(6, None)];
@@ -172,7 +175,7 @@ fn a_request_of_a_micro_session_is_for_the_socket_on_its_member_link() {
     assert!(!is_of(&links, false, &[]));
     assert!(!is_of(&links, false, &[0x80, 11, 0, 2, 0, 3]));
     let reflector = SessionReflector::new(ReflectorConfig::default());
-    assert!(!reflector.is_of_micro_session(&[]));
+    assert!(!reflector.is_of_micro_session(&[], super::ip("192.0.2.1")));
 }
 
 /// What the documentation says a responder answers, row by row.
@@ -218,4 +221,64 @@ fn each_row_of_the_documented_table_is_what_is_answered() {
         seen += 1;
     }
     assert_eq!(seen, 25);
+}
+
+/// A request of micro-session 3 that asks for nothing else, with an HMAC TLV that is right or not.
+fn signed(seq: u32, ids: [u8; 4], is_right: bool) -> Vec<u8> {
+    let chain = [&[0x80, 11, 0, 4][..], &ids].concat();
+    let mut digest = known_key().sign(&[&seq.to_be_bytes(), &chain]);
+    digest[0] ^= u8::from(!is_right);
+    let mut request = request(&[&chain, &[0x80, 8, 0, 16], &digest]);
+    request[..4].copy_from_slice(&seq.to_be_bytes());
+    request
+}
+
+#[test]
+fn ids_are_judged_after_their_hmac() {
+    let mut config = ReflectorConfig::default();
+    config.extensions.micro_sessions = vec![MemberLink {
+        interface: Some(7),
+        ..MICRO_SESSION
+    }];
+    let mut reflector = SessionReflector::new(config);
+    let keys = StampKeys::new([(KeyScope::Default, known_key())]);
+    reflector.set_keys(Arc::new(keys));
+    let arrival = Rig::new().arrival;
+    let from = arrival.from.ip();
+    let mut ask = |seq, ids, is_right| {
+        let mut buffer = signed(seq, ids, is_right);
+        let octets = buffer.len();
+        let is_of_micro_session = reflector.is_of_micro_session(&buffer, from);
+        let now = Mono::from_ns(1_000_000_000);
+        let told = reflector.reflect(now, &mut buffer, octets, &arrival);
+        let number = u32::from_be_bytes(buffer[..4].try_into().unwrap());
+        told.map(|_| (number, buffer[44], is_of_micro_session))
+    };
+    assert_eq!(ask(0, [0, 3, 0, 5], true), Ok((0, 0, true)));
+    assert_eq!(ask(1, [0, 3, 0, 5], true), Ok((1, 0, true)));
+    // What is not proved is of no micro-session: its numbers are others, and it is not discarded.
+    for (number, ids) in (0..).zip([[0, 3, 0, 5], [0, 3, 0, 6], [0, 9, 0, 5]]) {
+        assert_eq!(ask(2, ids, false), Ok((number, 0x20, false)), "{ids:?}");
+    }
+    assert_eq!(ask(2, [0, 3, 0, 5], true), Ok((2, 0, true)));
+    assert_eq!(ask(3, [0, 3, 0, 6], true), Err(Ignored::MicroSession));
+}
+
+/// Row SL-36.
+#[test]
+fn follow_up_telemetry_goes_with_a_micro_session() {
+    let mut rig = Rig::new();
+    rig.policy.micro_sessions = vec![MICRO_SESSION];
+    let at = rig.arrival.at;
+    rig.session.as_mut().unwrap().sent = Some(SentReply {
+        number: u32::MAX,
+        at,
+    });
+    let follow_up = [&[0x80, 7, 0, 16][..], &[0; 16]].concat();
+    let request = request(&[&[0x80, 11, 0, 4, 0, 3, 0, 0], &follow_up]);
+    let (reply, effects) = rig.answer(&request, &request).unwrap();
+    assert_eq!(reply[44..52], [0, 11, 0, 4, 0, 3, 0, 5]);
+    assert_eq!(reply[52..60], [0, 7, 0, 16, 0xff, 0xff, 0xff, 0xff]);
+    assert_eq!(reply[60..68], WireTime::ntp(at.at).bits().to_be_bytes());
+    assert!(effects.wants_sent_time);
 }

@@ -6,10 +6,12 @@ mod any_chain;
 mod asking;
 mod captured;
 mod copies;
+mod counts;
 mod drafts;
 mod edges;
 mod engine;
 mod micro_sessions;
+mod replays;
 mod rig;
 
 use std::net::IpAddr;

@@ -174,6 +174,31 @@ fn copies_with_the_ids_of_another_micro_session_are_no_duplicates() {
     }
 }
 
+#[test]
+fn the_hmac_of_a_reply_is_judged_before_its_micro_session() {
+    let key = known_key();
+    for (ids, is_right, counts) in [
+        ("000b000400030005", true, [1, 0, 0]),
+        ("000b000400030005", false, [0, 0, 1]),
+        // Not another link's: nobody proved it.
+        ("000b000400040005", false, [0, 0, 1]),
+        ("000b000400040005", true, [0, 1, 0]),
+    ] {
+        let mut rig = asking(&["micro-session=3", "hmac"], 10);
+        rig.send_count(1);
+        let chain = octets(ids);
+        let mut digest = key.sign(&[&[0; 4], &chain]);
+        digest[7] ^= u8::from(!is_right);
+        let chain = [&chain[..], &[0, 8, 0, 16], &digest].concat();
+        let reply = reply(&rig, 0, [ms(4), ms(4)], &chain);
+        handle(&mut rig, &reply, ms(8));
+        let measured = rig.samples().len() as u64;
+        let other = rig.sender.counters().anomalies.micro_session;
+        let unverified = rig.sender.learnt().unwrap().unverified;
+        assert_eq!([measured, other, unverified], counts, "{ids} {is_right}");
+    }
+}
+
 /// Sessions of one LAG share addresses and ports: what comes by a wrong member is another's.
 #[test]
 fn replies_to_another_micro_session_are_counted_as_such() {
@@ -426,10 +451,10 @@ fn an_access_report_is_sent_again_until_a_reply_has_it_or_often_enough() {
 }
 
 #[test]
-fn a_reply_with_the_access_report_ends_its_timer_and_one_that_did_not_process_it_does_not() {
+fn a_reply_with_the_access_report_ends_its_timer_though_the_far_end_does_not_know_it() {
     for (tlv, ends) in [
         ("0006000420070000", true),
-        ("8006000420070000", false),
+        ("8006000420070000", true),
         ("4006000420070000", false),
         ("2006000420070000", false),
         ("", false),

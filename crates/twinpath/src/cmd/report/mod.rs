@@ -204,10 +204,7 @@ fn read(
             return Ok(());
         }
         let session = first + session;
-        if let Some(tlvs) = row.tlvs {
-            observers.tlvs(tlvs);
-        }
-        observers.record(session, &row.record, output)?;
+        observers.record(session, &row.record, row.tlvs.as_deref(), output)?;
         if let Some(replay) = replays.get_mut(session) {
             replay.record(&row.record);
             observers.look_at(session, replay.newest(), output)?;

@@ -170,7 +170,8 @@ fn wild(path: &std::path::Path, chance: &mut Chance, ended: bool) {
     let facts: FooterBegin = serde_json::from_value(facts).unwrap();
     let mut saver = Opened::open(path, None).unwrap().begin(&facts).unwrap();
     for _ in 0..400 {
-        saver.record(chance.of(&[1, 1, 1, 1, 0, 2, u32::MAX]), &chance.record());
+        let session = chance.of(&[1, 1, 1, 1, 0, 2, u32::MAX]);
+        saver.record(session, &chance.record(), None);
     }
     if !ended {
         return;

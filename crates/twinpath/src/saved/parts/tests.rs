@@ -208,7 +208,7 @@ fn a_file_is_closed_on_time_though_nothing_more_is_recorded() {
     assert_eq!(files(folder.path()).len(), 0, "nothing is left of the look");
     let facts = FooterBegin::new(&Meta::default(), second(10), Vec::new());
     let mut saver = opened.begin(&facts).unwrap();
-    saver.record(1, &row(0).record);
+    saver.record(1, &row(0).record, None);
     assert_eq!(saver.look(second(61)), None);
     let patience = Instant::now() + Duration::from_secs(20);
     loop {
