@@ -12,9 +12,10 @@
 //! * beyond the row: MBZ after the Sender Error Estimate is zero. Every whole reply has that, so no
 //!   twinpath reflector answers a twinpath reply, whatever port and time are forged.
 //!
-//! A T2 of zero needs care: requests with zero padding have it, and a T1 of 0, or any T1 near the
-//! end of the NTP era in 2036, is close to it. Such packets are requests, unless they have a Sender
-//! Timestamp near the present where further zeros are expected.
+//! A T2 or a T3 of zero needs care: requests with zero padding have one as T2, authenticated ones read in
+//! the open layout one as T3 and their T1 as T2, and a T1 of 0, or any T1 near the end of the NTP era in
+//! 2036, is close to it. Such packets are requests, unless they have a Sender Timestamp near the present
+//! where further zeros are expected.
 //!
 //! Taken together, random padding passes for a reply with a probability of about 6e-12.
 
@@ -97,7 +98,7 @@ struct Times {
 
 impl Times {
     fn are_a_replys(&self, mbz: bool, ports: Ports, now: Wall) -> bool {
-        if self.t2.bits() == 0 {
+        if self.t2.is_unset() || self.t3.is_unset() {
             return self.echoes_the_present(now);
         }
         // The upper half is seconds, the lower a fraction or nanoseconds: in both formats this

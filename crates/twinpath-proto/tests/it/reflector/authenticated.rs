@@ -342,6 +342,32 @@ fn octets_behind_the_base_packet_come_back_in_place_and_marks_are_those_of_the_r
     assert!(key(1).opens(&reply));
 }
 
+/// Read in the open layout, their T1 is T2 and their zeros are T3: near zero, the two are close.
+#[test]
+fn requests_around_the_end_of_the_ntp_era_are_no_replies() {
+    let mut ours = keyed();
+    let second = 1_u64 << 32;
+    let before = |seconds: u64| (seconds * second).wrapping_neg();
+    for t1 in [
+        0,
+        1,
+        second - 1,
+        second,
+        u64::MAX,
+        before(1),
+        before(5),
+        before(11),
+    ] {
+        let mut request = request(7, 0, &key(1), &[]);
+        let (base, _) = StampSenderAuthenticated::view_mut(&mut request).unwrap();
+        base.t1 = WireTime::from_bits(t1);
+        key(1).seal(&mut request);
+        let (reply, _) = ask(&mut ours, ms(0), &request, &arrival()).unwrap();
+        let (reply, _) = StampReflectorAuthenticated::view(&reply).unwrap();
+        assert_eq!(reply.sender_t1.bits(), t1, "{t1:#x}");
+    }
+}
+
 #[test]
 fn a_reply_with_a_right_hmac_is_not_answered() {
     let mut ours = keyed();
