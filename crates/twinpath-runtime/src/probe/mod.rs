@@ -5,10 +5,12 @@ pub use twinpath_net::IcmpKind;
 
 mod host;
 mod load;
+mod raw;
 mod reach;
 mod train;
 
 pub use host::{HostSeen, host};
 pub use load::{Load, LoadError, LoadSeen, load};
+pub use raw::{RawConnection, RawRead};
 pub use reach::{ConnectSeen, Connection, PingSeen, connect_all, ping_all};
 pub use train::{Departure, Refusal, Reply, Train, TrainPacket, TrainSeen, run_trains};

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::value::quantity;
-use super::{Advice, FarEnd, LogOptions};
+use super::{Advice, FarEnd, HmacKeyOptions, LogOptions};
 
 /// `twinpath doctor`.
 #[derive(Debug, Args)]
@@ -13,9 +13,10 @@ Examples:
   twinpath doctor 192.0.2.1:50000   a reflector on a port of its own
   twinpath doctor r1 --dry-run      what would be sent, without sending it
   twinpath doctor r1 --stress 20000 and the rate that it answers, up to 20000 packets a second
+  twinpath doctor ::1 --strict      how it treats malformed and hostile packets
 
 Exit status: 0 something answers and no check failed, 1 nothing answers, 2 bad usage,
-3 a check failed")]
+3 a check or a trial of --strict failed")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches of the command line, each its own"
@@ -45,6 +46,21 @@ pub(crate) struct DoctorArgs {
     /// Say what would be sent at most, and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+
+    /// Try malformed, odd and hostile packets too, and judge each answer by the RFC's section
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Try them on a far end that is neither loopback nor a private address
+    #[arg(long, requires = "strict")]
+    pub(crate) yes: bool,
+
+    /// List all trials of --strict, not only those that do not pass
+    #[arg(short, long, requires = "strict")]
+    pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) hmac_keys: HmacKeyOptions,
 
     #[command(flatten)]
     pub(crate) log: LogOptions,

@@ -8,6 +8,7 @@ use tracing::Level;
 use super::unwritten;
 use crate::args::DoctorArgs;
 use crate::doctor::stress::{self, Stress};
+use crate::doctor::strict::{self, Conformance};
 use crate::doctor::{CHECKS, Network, Seen, examine, verdict};
 use crate::failure::{Exit, Failure};
 use crate::logs;
@@ -20,10 +21,17 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
     let signals = Signals::listen()?.with_hangups()?;
     let far = plan::doctor(args, &plan::system_lookup)?;
+    if let Some(option) = args.hmac_keys.given()
+        && !args.strict
+    {
+        return Err(Failure::usage(format!("{option} needs --strict")));
+    }
+    let keys = plan::stamp_keys(&args.hmac_keys)?;
     let mut out = stdout();
     if args.dry_run {
         let stress = args.stress.map(Stress::up_to);
-        let written = doctor::dry_run(CHECKS, &far, stress, args.json, &mut out);
+        let strict = args.strict.then_some(strict::PARTS);
+        let written = doctor::dry_run(CHECKS, &far, stress, strict, args.json, &mut out);
         return written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done));
     }
     let mut seen = Seen::new(far);
@@ -38,10 +46,25 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     let mut checks = examine(CHECKS, &mut seen, &mut network);
     checks.push(stress::run(args.stress, &seen, &mut network));
     let verdict = verdict(&seen, &checks);
+    let took = begun.elapsed();
+    let conformance = args.strict.then(|| {
+        let mut link = strict::NetworkLink { stopped: &stopped };
+        Conformance::of(&seen, &keys, &mut link)
+    });
+    let strict = conformance.as_ref();
     let written = if args.json {
-        doctor::json(&seen, &checks, &verdict, begun.elapsed(), &mut out)
+        doctor::json(&seen, &checks, strict, &verdict, took, &mut out)
     } else {
-        doctor::text(&checks, &verdict, Style::of(&io::stdout()), &mut out)
+        let shown = doctor::Shown {
+            strict,
+            all_trials: args.verbose,
+            style: Style::of(&io::stdout()),
+        };
+        doctor::text(&checks, &verdict, shown, &mut out)
     };
-    written.map_or_else(|error| unwritten(&error), |()| Ok(verdict.exit))
+    let exit = match strict {
+        Some(strict) if strict.has_failed() => Exit::AllLost,
+        Some(_) | None => verdict.exit,
+    };
+    written.map_or_else(|error| unwritten(&error), |()| Ok(exit))
 }

@@ -12,6 +12,7 @@ mod ladder;
 mod network;
 mod seen;
 pub(crate) mod stress;
+pub(crate) mod strict;
 mod train;
 mod verdict;
 

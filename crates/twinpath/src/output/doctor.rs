@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::doctor_strict;
 use super::style::Style;
 use super::units::{count, wrapped_to};
 use crate::doctor::stress::Stress;
+use crate::doctor::strict::{Conformance, Part, Tried};
 use crate::doctor::{Check, Checked, FarEndPlan, LONGEST, Seen, Status, Verdict, costs};
 
 const SCHEMA: &str = "twinpath-doctor-1";
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 /// Where findings begin.
 const INDENT: usize = 9;
 
@@ -26,11 +28,24 @@ struct Document<'a> {
     /// Packets, ICMP Echos and TCP connections, but for those of `--stress`.
     packets: usize,
     duration_ns: u64,
+    /// With `--strict`: all trials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<Vec<&'a Tried>>,
+}
+
+/// What the text shows beyond the checks.
+#[derive(Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    pub(crate) strict: Option<&'a Conformance>,
+    /// Also the trials that passed.
+    pub(crate) all_trials: bool,
+    pub(crate) style: Style,
 }
 
 pub(crate) fn json(
     seen: &Seen,
     checks: &[Checked],
+    strict: Option<&Conformance>,
     verdict: &Verdict,
     took: Duration,
     out: &mut impl Write,
@@ -43,6 +58,7 @@ pub(crate) fn json(
         checks,
         packets: seen.packets(),
         duration_ns: u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
+        strict: strict.map(|strict| strict.trials().collect()),
     };
     serde_json::to_writer_pretty(&mut *out, &document)?;
     writeln!(out)?;
@@ -53,9 +69,10 @@ pub(crate) fn json(
 pub(crate) fn text(
     checks: &[Checked],
     verdict: &Verdict,
-    style: Style,
+    shown: Shown<'_>,
     out: &mut impl Write,
 ) -> io::Result<()> {
+    let style = shown.style;
     writeln!(
         out,
         "{}\n",
@@ -80,6 +97,9 @@ pub(crate) fn text(
             }
         }
     }
+    if let Some(strict) = shown.strict {
+        doctor_strict::text(strict, shown.all_trials, style, out)?;
+    }
     if let Some(command) = &verdict.command {
         writeln!(out, "\nMeasure it with: {command}")?;
     }
@@ -91,6 +111,7 @@ pub(crate) fn dry_run(
     checks: &[&dyn Check],
     far: &FarEndPlan,
     stress: Option<Stress>,
+    strict: Option<&[&Part]>,
     json: bool,
     out: &mut impl Write,
 ) -> io::Result<()> {
@@ -110,10 +131,15 @@ pub(crate) fn dry_run(
                 "longest_s": stress.longest().as_secs(),
             })
         });
-        let document = serde_json::json!({
+        let mut document = serde_json::json!({
             "schema": SCHEMA, "far": far.name, "most_packets": all, "checks": checks,
             "longest_s": LONGEST.as_secs(), "stress": stress,
         });
+        if let Some(parts) = strict
+            && let Some(document) = document.as_object_mut()
+        {
+            document.insert("strict".to_owned(), doctor_strict::dry_run_json(parts));
+        }
         serde_json::to_writer_pretty(&mut *out, &document)?;
         writeln!(out)?;
     } else {
@@ -128,6 +154,9 @@ pub(crate) fn dry_run(
         writeln!(out, "{}", wrapped_to(&line, 0, WIDTH))?;
         if let Some(stress) = stress {
             writeln!(out, "{}", wrapped_to(&announced(stress), 0, WIDTH))?;
+        }
+        if let Some(parts) = strict {
+            doctor_strict::dry_run(parts, out)?;
         }
     }
     out.flush()

@@ -8,6 +8,7 @@ pub(crate) mod clocks;
 pub(crate) mod controlclient;
 mod counts;
 pub(crate) mod doctor;
+mod doctor_strict;
 pub(crate) mod dscptable;
 pub(crate) mod ends;
 #[cfg(test)]

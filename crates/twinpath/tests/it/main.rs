@@ -84,6 +84,7 @@ mod secured;
 #[cfg(feature = "report")]
 mod several_files;
 mod stamp_layers;
+mod strict;
 mod tlvs;
 mod unsent;
 mod usage;

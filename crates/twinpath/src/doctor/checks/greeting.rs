@@ -88,6 +88,11 @@ fn form(seen: &Seen) -> Judged {
     data(Judged::ok("the greeting is as RFC 4656 has it"))
 }
 
+/// Where a TWAMP server greets.
+pub(crate) fn control_server(seen: &Seen) -> Option<SocketAddr> {
+    greeting(seen).map(|(far, _)| far)
+}
+
 /// A TWAMP server greets.
 pub(super) fn greets(seen: &Seen) -> bool {
     greeting(seen).is_some()

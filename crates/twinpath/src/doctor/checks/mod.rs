@@ -21,6 +21,8 @@ mod udp;
 use super::Check;
 pub(super) use udp::elsewhere;
 
+pub(crate) use greeting::control_server;
+
 /// All of them, in the order of their rows.
 pub(crate) static CHECKS: &[&dyn Check] = &[
     &icmp::Icmp,

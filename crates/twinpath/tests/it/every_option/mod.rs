@@ -23,6 +23,7 @@ mod control;
     feature = "pictures"
 ))]
 mod controller;
+mod doctor;
 #[cfg(all(feature = "live", feature = "report", feature = "pictures"))]
 mod report;
 mod responder;

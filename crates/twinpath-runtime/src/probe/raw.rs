@@ -1,0 +1,195 @@
+//! A TCP connection and UDP ports beside it, used octet by octet: for messages that no client sends.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+/// Octets read at once.
+const BUFFER: usize = 4096;
+/// The longest datagram that is looked at.
+const DATAGRAM: usize = 2048;
+/// A read ends at least so often, so that time limits hold.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+/// A control connection without a protocol.
+#[derive(Debug)]
+pub struct RawConnection {
+    stream: TcpStream,
+    ports: [UdpSocket; 2],
+    port_numbers: [u16; 2],
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawRead {
+    /// In order, at most as many as were asked for.
+    pub octets: Vec<u8>,
+    /// The far end has closed its side, or the connection failed.
+    pub is_closed: bool,
+}
+
+impl RawConnection {
+    /// Connects, and takes two UDP ports of the same local address.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn connect(far: SocketAddr, patience: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&far, patience)?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(patience))?;
+        let mut near = stream.local_addr()?;
+        near.set_port(0);
+        let ports = [UdpSocket::bind(near)?, UdpSocket::bind(near)?];
+        let port_numbers = [ports[0].local_addr()?.port(), ports[1].local_addr()?.port()];
+        Ok(Self {
+            stream,
+            ports,
+            port_numbers,
+        })
+    }
+
+    /// The UDP ports.
+    pub const fn ports(&self) -> [u16; 2] {
+        self.port_numbers
+    }
+
+    /// Writes all octets; whether that worked.
+    pub fn write(&mut self, octets: &[u8]) -> bool {
+        self.stream.write_all(octets).is_ok()
+    }
+
+    /// Reads until there are so many octets, the far end closes, or `patience` is over.
+    pub fn read(&mut self, most: usize, patience: Duration) -> RawRead {
+        let until = Instant::now() + patience;
+        let mut read = RawRead::default();
+        let mut buffer = [0; BUFFER];
+        while read.octets.len() < most {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero()
+                || self
+                    .stream
+                    .set_read_timeout(Some(left.max(SHORTEST_WAIT)))
+                    .is_err()
+            {
+                break;
+            }
+            let room = (most - read.octets.len()).min(BUFFER);
+            match self.stream.read(buffer.get_mut(..room).unwrap_or_default()) {
+                Ok(0) => {
+                    read.is_closed = true;
+                    break;
+                }
+                Ok(octets) => read.octets.extend(buffer.get(..octets).unwrap_or_default()),
+                Err(error) if is_passing(error.kind()) => {}
+                Err(_) => {
+                    read.is_closed = true;
+                    break;
+                }
+            }
+        }
+        read
+    }
+
+    /// Ends what this side says, and goes on listening.
+    pub fn close_half(&mut self) {
+        // A connection that failed says so when it is read.
+        let _failed = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Sends a datagram from one of the UDP ports to a port of the far end; the datagram that comes back from
+    /// there before `patience` is over.
+    pub fn exchange(
+        &mut self,
+        port: usize,
+        far_port: u16,
+        datagram: &[u8],
+        patience: Duration,
+    ) -> Option<Vec<u8>> {
+        let socket = self.ports.get(port)?;
+        let mut far = self.stream.peer_addr().ok()?;
+        far.set_port(far_port);
+        socket.send_to(datagram, far).ok()?;
+        let until = Instant::now() + patience;
+        let mut buffer = [0; DATAGRAM];
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            socket
+                .set_read_timeout(Some(left.max(SHORTEST_WAIT)))
+                .ok()?;
+            // An ICMP error about an earlier datagram ends a read, too.
+            if let Ok((octets, from)) = socket.recv_from(&mut buffer)
+                && from == far
+            {
+                return buffer.get(..octets).map(<[u8]>::to_vec);
+            }
+        }
+    }
+}
+
+/// The connection goes on.
+const fn is_passing(error: io::ErrorKind) -> bool {
+    matches!(
+        error,
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn octets_are_read_as_far_as_asked_and_an_end_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let far = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"abcdef").unwrap();
+            let mut said = Vec::new();
+            stream.read_to_end(&mut said).unwrap();
+            said
+        });
+        let mut connection = RawConnection::connect(far, LONG).unwrap();
+        assert_eq!(connection.read(4, LONG).octets, b"abcd");
+        assert!(connection.write(b"xy"));
+        connection.close_half();
+        let rest = connection.read(100, LONG);
+        assert_eq!((&rest.octets[..], rest.is_closed), (&b"ef"[..], true));
+        assert_eq!(server.join().unwrap(), b"xy");
+    }
+
+    #[test]
+    fn silence_is_no_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut connection = RawConnection::connect(listener.local_addr().unwrap(), LONG).unwrap();
+        let read = connection.read(1, Duration::from_millis(50));
+        assert_eq!(read, RawRead::default());
+    }
+
+    #[test]
+    fn datagrams_come_back_to_the_port_that_sent_them() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let echo = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = echo.local_addr().unwrap().port();
+        let mut connection = RawConnection::connect(listener.local_addr().unwrap(), LONG).unwrap();
+        let [first, second] = connection.ports();
+        assert_ne!(first, second);
+        let echoing = thread::spawn(move || {
+            let mut buffer = [0; 100];
+            let (octets, from) = echo.recv_from(&mut buffer).unwrap();
+            echo.send_to(&buffer[..octets], from).unwrap();
+            from.port()
+        });
+        let back = connection.exchange(1, port, b"test", LONG);
+        assert_eq!(back.as_deref(), Some(&b"test"[..]));
+        assert_eq!(echoing.join().unwrap(), second);
+    }
+}

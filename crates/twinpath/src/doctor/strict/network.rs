@@ -1,0 +1,75 @@
+//! Trials over the network.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use twinpath_runtime::probe::{self, RawConnection, RawRead, Train, TrainSeen};
+use twinpath_runtime::wall;
+use twinpath_wire::Wall;
+
+use super::Link;
+use super::dialogues::Line;
+
+/// The network.
+pub(crate) struct NetworkLink<'a> {
+    /// No more is sent.
+    pub(crate) stopped: &'a dyn Fn() -> bool,
+}
+
+impl Link for NetworkLink<'_> {
+    fn now(&self) -> Wall {
+        wall()
+    }
+
+    fn trains(&mut self, trains: &[Train]) -> Option<Vec<Result<TrainSeen, String>>> {
+        let seen = probe::run_trains(trains, self.stopped).ok()?;
+        if (self.stopped)() {
+            return None;
+        }
+        let each = seen.into_iter();
+        Some(
+            each.map(|seen| seen.map_err(|error| error.to_string()))
+                .collect(),
+        )
+    }
+
+    fn connect(
+        &mut self,
+        far: SocketAddr,
+        patience: Duration,
+    ) -> Option<Result<Box<dyn Line>, String>> {
+        if (self.stopped)() {
+            return None;
+        }
+        Some(match RawConnection::connect(far, patience) {
+            Ok(connection) => Ok(Box::new(connection)),
+            Err(error) => Err(error.to_string()),
+        })
+    }
+}
+
+impl Line for RawConnection {
+    fn ports(&self) -> [u16; 2] {
+        Self::ports(self)
+    }
+
+    fn write(&mut self, octets: &[u8]) -> bool {
+        Self::write(self, octets)
+    }
+
+    fn read(&mut self, octets: usize, patience: Duration) -> RawRead {
+        Self::read(self, octets, patience)
+    }
+
+    fn close_half(&mut self) {
+        Self::close_half(self);
+    }
+
+    fn exchange(&mut self, from: usize, to: u16, datagram: &[u8], patience: Duration) -> bool {
+        Self::exchange(self, from, to, datagram, patience).is_some()
+    }
+
+    fn pause(&mut self, time: Duration) {
+        std::thread::sleep(time);
+    }
+}

@@ -1,0 +1,158 @@
+//! `twinpath doctor`.
+
+use super::{complete, each_row, judged};
+use crate::program::{Done, Responder, run, shell};
+
+struct Row {
+    option: &'static str,
+    /// `{far}`: a responder; `{dir}`: a directory with files of keys.
+    line: &'static str,
+    given: &'static str,
+    sees: fn(&Done) -> bool,
+}
+
+const KEY: &str = "000102030405060708090a0b0c0d0e0f";
+
+/// Trials that were made.
+fn made(done: &Done, part: &str) -> usize {
+    let document = done.document();
+    let trials = document["strict"].as_array().unwrap();
+    trials
+        .iter()
+        .filter(|trial| trial["id"].as_str().unwrap().starts_with(part))
+        .filter(|trial| trial["status"] != "skipped")
+        .count()
+}
+
+const ROWS: &[Row] = &[
+    Row {
+        option: "--ipv4",
+        line: "doctor ::1 --dry-run",
+        given: "--ipv4",
+        sees: |done| done.status != 0,
+    },
+    Row {
+        option: "--ipv6",
+        line: "doctor 127.0.0.1 --dry-run",
+        given: "--ipv6",
+        sees: |done| done.status != 0,
+    },
+    Row {
+        option: "--json",
+        line: "doctor 127.0.0.1 --dry-run",
+        given: "--json",
+        sees: |done| done.document()["schema"] == "twinpath-doctor-1",
+    },
+    Row {
+        option: "--dry-run",
+        line: "doctor {far}",
+        given: "--dry-run",
+        sees: |done| done.stdout.starts_with("Sends to"),
+    },
+    Row {
+        option: "--strict",
+        line: "doctor {far} --json",
+        given: "--strict",
+        sees: |done| made(done, "strict.light") > 10,
+    },
+    Row {
+        option: "--stress",
+        line: "doctor 127.0.0.1 --dry-run",
+        given: "--stress 5000",
+        sees: |done| {
+            done.stdout
+                .contains("--stress sends up to 5000 packets a second")
+        },
+    },
+    Row {
+        option: "--yes",
+        // From a namespace without interfaces: nothing leaves it.
+        line: "doctor 100.64.255.1:9 --strict --json",
+        given: "--yes",
+        sees: |done| done.document()["strict"].is_array(),
+    },
+    Row {
+        option: "--verbose",
+        line: "doctor {far} --strict",
+        given: "--verbose",
+        sees: |done| done.stdout.contains("pass     strict.light.short"),
+    },
+    Row {
+        option: "--hmac-key",
+        line: "doctor {far} --strict --json",
+        given: "--hmac-key 000102030405060708090a0b0c0d0e0f",
+        sees: |done| made(done, "strict.authenticated") > 10,
+    },
+    Row {
+        option: "--hmac-key-file",
+        line: "doctor {far} --strict --json",
+        given: "--hmac-key-file {dir}/own",
+        sees: |done| made(done, "strict.authenticated") > 10,
+    },
+    Row {
+        option: "--insecure-key-file",
+        line: "doctor {far} --strict --json --hmac-key-file {dir}/others",
+        given: "--insecure-key-file",
+        sees: |done| made(done, "strict.authenticated") > 10,
+    },
+    Row {
+        option: "--debug",
+        line: "doctor 127.0.0.1 --dry-run",
+        given: "--quiet --debug",
+        // Neither goes with the other.
+        sees: |done| done.status == 2,
+    },
+    Row {
+        option: "--quiet",
+        line: "doctor 127.0.0.1 --dry-run",
+        given: "--debug --quiet",
+        sees: |done| done.status == 2,
+    },
+    Row {
+        option: "--logfile",
+        line: "doctor 127.0.0.1 --dry-run",
+        given: "--logfile {dir}/no-such/log",
+        sees: |done| done.status != 0,
+    },
+];
+
+/// In a namespace of its own; `None` where there can be none.
+fn alone(line: &str) -> Option<Done> {
+    let possible = shell("unshare -n true");
+    if possible.status != 0 {
+        println!(
+            "skipped in part: no network of its own here ({})",
+            possible.stderr
+        );
+        return None;
+    }
+    let program = env!("CARGO_BIN_EXE_twinpath");
+    Some(shell(&format!("exec unshare -n {program} {line}")))
+}
+
+#[test]
+fn every_option_of_the_doctor_acts() {
+    let rows = ROWS.iter().map(|row| row.option);
+    complete("doctor", rows);
+    let responder = Responder::start(&format!("127.0.0.1:0 --hmac-key {KEY}"));
+    let directory = tempfile::tempdir().unwrap();
+    for (name, mode) in [("own", 0o600), ("others", 0o644)] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = directory.path().join(name);
+        std::fs::write(&path, KEY).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    each_row(ROWS, |row| {
+        super::acts(row.option, row.given, false, |given| {
+            let line = format!("{} {given}", row.line)
+                .replace("{far}", &responder.at.to_string())
+                .replace("{dir}", &directory.path().display().to_string());
+            let done = if row.option == "--yes" {
+                alone(&line)?
+            } else {
+                run(&line)
+            };
+            Some(judged(&done, &done, row.sees))
+        })
+    });
+}
