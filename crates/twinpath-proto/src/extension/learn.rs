@@ -296,13 +296,14 @@ fn is_first(met: &mut u16, kind: TlvType) -> bool {
 fn verify(chain: &[u8], number: [u8; 4], key: Option<&StampKey>) -> Result<(), HmacFault> {
     let mut at = 0;
     let (mut is_right, mut is_signed, mut is_unknown) = (key.is_none(), false, false);
-    let (mut is_refused, mut is_beyond) = (false, false);
+    let (mut is_refused, mut is_beyond, mut is_any_used) = (false, false, false);
     for tlv in Tlvs::new(chain) {
         let Ok(Tlv { header, value }) = tlv else {
             break;
         };
         is_beyond |= is_signed && header.kind != TlvType::EXTRA_PADDING;
         is_refused |= header.flags.has(TlvFlags::INTEGRITY);
+        is_any_used |= !header.flags.has(TlvFlags::UNRECOGNIZED);
         if header.kind == TlvType::HMAC
             && let (Some(before), Ok(digest)) =
                 (chain.get(..at), <&[u8; hmac::OCTETS]>::try_from(value))
@@ -318,7 +319,8 @@ fn verify(chain: &[u8], number: [u8; 4], key: Option<&StampKey>) -> Result<(), H
         (true, false) => Err(HmacFault::Wanted),
         (false, _) if key.is_none() => Ok(()),
         (false, false) => Err(HmacFault::Unsigned),
-        (false, true) if is_unknown => Err(HmacFault::NoKey),
+        // A chain that came back as it was sent has the request's digest, which is right where numbers are alike.
+        (false, true) if is_unknown && !(is_right && is_any_used) => Err(HmacFault::NoKey),
         (false, true) if is_right && !is_beyond => Ok(()),
         (false, true) => Err(HmacFault::Wrong),
     }
