@@ -309,7 +309,7 @@ fn each_record_has_what_the_tlvs_of_its_reply_say() {
     let responder = Responder::start("127.0.0.1:0 --allow-dscp af11");
     let asked = "--tlv cos=af11 --tlv direct-measurement --tlv follow-up-telemetry --tlv return-path=203.0.113.9";
     let line = format!(
-        "sender {} --stamp -c 4 -i 20 --timeout 20 {asked}",
+        "sender {} --stamp -c 4 -i 200 --timeout 20 {asked}",
         responder.at
     );
     let lines = records(&run(&format!("{line} --output jsonl")).stdout);
