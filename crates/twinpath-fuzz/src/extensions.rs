@@ -94,6 +94,7 @@ fn policy(input: &mut Input<'_>) -> ExtensionPolicy {
     let dscp = input.u64();
     let prefixes = ["192.0.2.0/24", "198.51.100.0/24"].map(|prefix| prefix.parse().expect("one"));
     ExtensionPolicy {
+        reply_dscp: None,
         copies_only: flags & 1 != 0,
         location: match flags & 6 {
             0 => LocationPolicy::None,

@@ -311,7 +311,7 @@ mod tests {
     fn reflector() -> SessionReflector {
         SessionReflector::new(ReflectorConfig {
             max_sessions: 2_000,
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
             ..ReflectorConfig::default()
         })
     }

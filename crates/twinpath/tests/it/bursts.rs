@@ -307,7 +307,7 @@ fn what_the_system_refuses_to_send_is_no_reply() {
     ));
     let began = Instant::now();
     while sent(&hosts.far) == before {
-        assert!(began.elapsed() < Duration::from_secs(60));
+        assert!(began.elapsed() < Duration::from_mins(1));
         std::thread::sleep(Duration::from_millis(10));
     }
     ip(&format!("-n {} route add blackhole 10.98.0.1", hosts.far)).unwrap();

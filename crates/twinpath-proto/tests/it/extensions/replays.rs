@@ -75,7 +75,7 @@ fn a_recorded_request_is_not_followed_after_its_session_began_again() {
         assert_eq!(replies(&mut far, START, &authenticated(seq, 0)), GRANTED);
     }
     // The sender begins again.
-    let later = START + Duration::from_secs(60);
+    let later = START + Duration::from_mins(1);
     assert_eq!(replies(&mut far, later, &authenticated(0, 60)), GRANTED);
     assert_eq!(far.reflector.counters().sessions_restarted, 1);
     for seq in 0..4 {
@@ -83,7 +83,7 @@ fn a_recorded_request_is_not_followed_after_its_session_began_again() {
     }
     assert_eq!(replies(&mut far, later, &authenticated(1, 61)), GRANTED);
     // A recorded packet 0 makes it begin again, and no more.
-    let last = later + Duration::from_secs(60);
+    let last = later + Duration::from_mins(1);
     assert_eq!(replies(&mut far, last, &authenticated(0, 0)), REFUSED);
     assert_eq!(replies(&mut far, last, &authenticated(1, 0)), REFUSED);
     assert_eq!(replies(&mut far, last, &authenticated(2, 62)), GRANTED);
