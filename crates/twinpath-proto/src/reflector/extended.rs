@@ -331,6 +331,7 @@ mod tests {
             ttl: None,
             tos: None,
             interface: 0,
+            mac: None,
             truncated: false,
         };
         let octets = packet.len();
