@@ -71,8 +71,11 @@ fn a_far_end_that_does_not_answer_is_described_by_what_came_back() {
     for (closed, finding) in [
         (Some(IcmpKind::PortUnreachable), "nothing listens on"),
         (Some(IcmpKind::Prohibited), "a firewall rejects"),
-        (Some(IcmpKind::HostUnreachable), "routers say"),
-        (None, "no answer from"),
+        (
+            Some(IcmpKind::HostUnreachable),
+            "203.0.113.7:862, 203.0.113.7:20001 cannot be reached",
+        ),
+        (None, "no reply and no error from"),
     ] {
         let far = FakeFar {
             ports: Vec::new(),
@@ -104,7 +107,7 @@ fn a_port_that_is_silent_is_not_said_to_be_closed() {
         .unwrap();
     let finding = &udp.judged.finding;
     assert!(
-        finding.starts_with("no answer from 203.0.113.7:862:"),
+        finding.starts_with("no reply and no error from 203.0.113.7:862:"),
         "{finding}"
     );
     assert!(!finding.contains("20001"), "{finding}");

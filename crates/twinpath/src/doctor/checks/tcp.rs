@@ -4,6 +4,7 @@ use twinpath_runtime::probe::Connection;
 
 use crate::doctor::seen::at_port;
 use crate::doctor::{Ask, Check, Cost, Judged, MOST_ADDRESSES, Seen};
+use crate::output::words::no_reply::TCP_SILENT;
 
 pub(super) const TWAMP: u16 = 862;
 const OWAMP: u16 = 861;
@@ -56,7 +57,7 @@ fn control(seen: &Seen) -> Judged {
         }
         Connection::Open(_) => Judged::warn(format!("{far} is another service's: it says no TWAMP greeting")),
         Connection::Refused => Judged::skipped(format!("no TWAMP server: nothing listens on TCP port {TWAMP}")),
-        Connection::Silent => Judged::unknown(format!("no answer from TCP port {TWAMP}: filtered, or no host has that address"))
+        Connection::Silent => Judged::unknown(format!("no answer from TCP port {TWAMP}: {TCP_SILENT}"))
             .advise(format!("if there is a TWAMP server, open TCP port {TWAMP} to this host")),
         Connection::Failed(kind) => Judged::unknown(format!("no connection to {far}: {kind}")),
     }

@@ -2,11 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use twinpath_runtime::probe::IcmpKind;
+use twinpath_runtime::probe::{IcmpKind, PingSeen};
 
 use crate::doctor::seen::at_port;
 use crate::doctor::train::{AGAIN, LIGHT, STAMP, TrainKind};
 use crate::doctor::{Ask, Check, Cost, Exchange, Judged, MOST_PLACES, Seen};
+use crate::output::words::no_reply::{NoReply, hint};
 
 pub(super) struct Udp;
 
@@ -59,8 +60,8 @@ impl Check for Udp {
             .iter()
             .map(|(far, port)| serde_json::json!({"port": far.to_string(), "state": port.name()}))
             .collect();
-        let alike = ports.iter().filter(|(_, port)| *port == best);
-        let all = names(alike.map(|(far, _)| *far));
+        let alike = || ports.iter().filter(|(_, port)| *port == best);
+        let all = names(alike().map(|(far, _)| *far));
         let is_served = super::greeting::greets(seen);
         if is_served && matches!(best, Port::Closed | Port::Silent) {
             return Judged::skipped(format!(
@@ -69,26 +70,33 @@ impl Check for Udp {
             ))
             .with("ports", listed);
         }
+        let numbers: Vec<u16> = alike().map(|(far, _)| far.port()).collect();
+        let hinted = |what| {
+            let hint = hint(what, &all, &numbers);
+            Judged::fail(hint.fact).advise(hint.remedy)
+        };
         let judged = match best {
             Port::Reflects => reflects(far, &ports),
-            Port::Elsewhere(from) => Judged::fail(format!("packets to {far} are answered from {from}: NAT, or a host with several addresses"))
-                .advise(format!("senders do not count such replies: measure {from}, or have the far end answer from the address that was asked")),
-            Port::Echoes => Judged::fail(format!("{far} sends packets back unchanged: an echo service, no reflector"))
-                .advise("configure a TWAMP or STAMP reflector there, or give its port"),
+            Port::Elsewhere(from) => hinted(NoReply::Elsewhere(from)),
+            Port::Echoes => hinted(NoReply::Echo),
             Port::Other => Judged::fail(format!("{far} answers, and not with TWAMP or STAMP"))
                 .advise("give the reflector's port: twinpath doctor FAR:PORT"),
-            Port::Closed => Judged::fail(format!("nothing listens on {all}"))
-                .advise("start the reflector, or give its port: twinpath doctor FAR:PORT"),
-            Port::Prohibited => Judged::fail(format!("a firewall rejects packets to {all}"))
-                .advise("open these UDP ports to this host"),
-            Port::Unreachable => Judged::fail(format!("routers say that {all} cannot be reached"))
-                .advise("look at the routes to the far end"),
-            Port::NotSent => Judged::fail(format!("this host cannot send to {all}")).advise("look at its addresses and routes"),
-            Port::Silent => Judged::fail(format!("no answer from {all}: filtered on the way, or the reflector does not answer this host"))
-                .advise("allow this host on the reflector, and open these UDP ports on the way"),
+            Port::Closed => hinted(NoReply::Closed),
+            Port::Prohibited => hinted(NoReply::Prohibited),
+            Port::Unreachable => hinted(NoReply::Unreachable),
+            Port::NotSent => Judged::fail(format!("this host cannot send to {all}"))
+                .advise("look at its addresses and routes"),
+            Port::Silent => hinted(NoReply::Silence {
+                is_up: is_up(seen, far),
+            }),
         };
         judged.with("ports", listed)
     }
+}
+
+/// The host of this port answers otherwise.
+fn is_up(seen: &Seen, far: SocketAddr) -> bool {
+    matches!(seen.ping(at_port(far, 0)), Some(PingSeen::Answered(_)))
 }
 
 /// It reflects, and other addresses of the same name may not.

@@ -29,8 +29,8 @@ fn reach() -> Vec<Error> {
         replies
     });
     vec![
-        ("reach.udp", "sends packets back unchanged", echo),
-        ("reach.udp", "are answered from 203.0.113.8:862", elsewhere),
+        ("reach.udp", "returns packets unchanged", echo),
+        ("reach.udp", "replies come from 203.0.113.8:862", elsewhere),
         (
             "reach.udp",
             "and not with TWAMP or STAMP",

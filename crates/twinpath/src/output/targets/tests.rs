@@ -460,7 +460,7 @@ fn a_dead_path_and_a_dead_far_end_are_two_kinds_of_warning() {
     );
     let kinds = [
         "drops or rejects them (2 sessions)",
-        "no reflector is running there",
+        "no reflector there answers this host",
     ];
     for kind in kinds {
         assert_eq!(text.matches(kind).count(), 1, "{text}");

@@ -5,6 +5,7 @@ pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod finding;
 pub(crate) mod host;
+pub(crate) mod no_reply;
 pub(crate) mod refusal;
 
 use std::net::SocketAddr;

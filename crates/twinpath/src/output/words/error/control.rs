@@ -9,11 +9,11 @@ use twinpath_runtime::is_out_of_files;
 use twinpath_wire::control::Modes;
 
 use super::{OUT_OF_FILES, OWAMP, OWAMP_PORT, Remedy};
+use crate::output::words::no_reply::TCP_SILENT;
 use crate::output::words::refusal;
 
 /// For an address at which no TCP server answers.
-const WITHOUT_A_SERVER: &str =
-    "for a reflector without a server (TWAMP Light, STAMP) use twinpath sender";
+const WITHOUT_A_SERVER: &str = "for a reflector without a server (TWAMP Light, STAMP) use twinpath sender; twinpath doctor tells which it is";
 
 impl Remedy for ControlError {
     fn remedy(&self) -> Option<Cow<'static, str>> {
@@ -34,9 +34,7 @@ impl Remedy for ControlError {
             }
             Self::Connect { .. } => "see `ip route get` for that address, or name an --interface",
             Self::Unanswered { .. } => {
-                let why =
-                    "the host is down, the address is wrong, or a firewall drops TCP to that port";
-                return Some(format!("{why}; {WITHOUT_A_SERVER}").into());
+                return Some(format!("{TCP_SILENT}; {WITHOUT_A_SERVER}").into());
             }
             Self::Mute { .. } | Self::NotTwamp { .. } => {
                 "another service uses that port: the port of TWAMP-Control is 862"

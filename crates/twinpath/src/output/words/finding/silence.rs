@@ -11,6 +11,7 @@ use crate::output::UNAWAITED;
 use crate::output::ends::{named, protocol_name};
 use crate::output::units::{count, time};
 use crate::output::words::error::{OWAMP, OWAMP_PORT};
+use crate::output::words::no_reply::{DOCTOR, Hint, NoReply, hint};
 
 pub(super) fn line(finding: &Silence) -> String {
     match finding {
@@ -24,19 +25,11 @@ pub(super) fn line(finding: &Silence) -> String {
             far,
             is_silent: true,
             ..
-        } => format!(
-            "replies come from {from}, not from {far}: NAT, or a host with several addresses; measure \
-             towards {from} instead",
-            from = named(*from),
-            far = named(*far)
-        ),
+        } => hint_of(NoReply::Elsewhere(*from), *far).line(),
         Silence::AnswersFromElsewhere { from, count, .. } => {
             format!("{} from {}: not counted", replies(*count), named(*from))
         }
-        Silence::EchoService { far } => format!(
-            "{} returns packets unchanged: an echo service, not a reflector",
-            named(*far)
-        ),
+        Silence::EchoService { far } => hint_of(NoReply::Echo, *far).line(),
         Silence::AnotherSsid { far, count } => format!(
             "{} answers with another SSID ({}): replies of another session",
             named(*far),
@@ -165,10 +158,14 @@ fn nothing_came_back(far: SocketAddr) -> String {
         _ => TWAMP_TEST_PORT,
     };
     format!(
-        "no reply and no error from {}: a firewall silently drops packets or replies, the address is wrong, or no reflector is running there (the other usual port is {other_port}){}",
-        named(far),
+        "{} (the other usual port is {other_port}){}; {DOCTOR}",
+        hint_of(NoReply::Silence { is_up: false }, far).fact,
         other_protocol(far)
     )
+}
+
+fn hint_of(what: NoReply, far: SocketAddr) -> Hint {
+    hint(what, &named(far), &[far.port()])
 }
 
 fn nothing_came_back_though_agreed(far: SocketAddr) -> String {

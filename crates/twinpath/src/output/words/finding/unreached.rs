@@ -5,6 +5,7 @@ use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
 
 use super::silence::{although_others, other_protocol};
 use crate::output::ends::named;
+use crate::output::words::no_reply::{NoReply, hint};
 
 pub(super) fn line(finding: &Unreached) -> String {
     match finding {
@@ -31,14 +32,14 @@ pub(super) fn line(finding: &Unreached) -> String {
             let port = cause.far.port();
             let (far, from) = ends(cause);
             let unproven = unproven(cause);
-            format!("a firewall rejects packets to {far}{from}: allow UDP port {port}{unproven}")
+            let hint = hint(NoReply::Prohibited, &format!("{far}{from}"), &[port]);
+            hint.line() + unproven
         }
-        Unreached::Unreachable(cause) => format!(
-            "{} cannot be reached{}: the host is down or a route is missing{}",
-            cause.far.ip(),
-            ends(cause).1,
-            unproven(cause)
-        ),
+        Unreached::Unreachable(cause) => {
+            let hint = hint(NoReply::Unreachable, &cause.far.ip().to_string(), &[]);
+            let (fact, from) = (hint.fact, ends(cause).1);
+            format!("{fact}{from}: {}{}", hint.remedy, unproven(cause))
+        }
         Unreached::TtlExceeded(cause) => {
             let (far, from) = ends(cause);
             let unproven = unproven(cause);
@@ -95,9 +96,15 @@ fn port_unreachable(cause: &IcmpCause) -> String {
         LIGHT_PORT => format!("the other usual port, {TWAMP_TEST_PORT}"),
         _ => format!("the usual ports {TWAMP_TEST_PORT} and {LIGHT_PORT}"),
     };
+    let hint = hint(
+        NoReply::Closed,
+        &format!("UDP port {port} of {far}{from}"),
+        &[port],
+    );
     format!(
-        "nothing listens on UDP port {port} of {far}{from}: start a reflector there, or try \
-         {usual}{}",
+        "{}: {} (try {usual}){}",
+        hint.fact,
+        hint.remedy,
         other_protocol(cause.far)
     )
 }
