@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use twinpath_wire::Tos;
 
 #[cfg(linux_sockets)]
-use crate::{host, local_address_towards};
+use crate::{host, interface, local_address_towards};
 
 /// Which kinds of timestamps may be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -64,9 +64,9 @@ pub enum Role {
     Reflector {
         /// Other sockets with the same option may share the port, each with its share of the flows.
         shares_port: bool,
-        /// The interface that a packet came in by is reported even where the socket has one address
-        /// only. It costs 3 % of the rate.
-        reports_interface: bool,
+        /// Packets count as having come by the interface that has the socket's address, until
+        /// [`TestSocket::report_interface`](crate::TestSocket::report_interface).
+        assumes_interface: bool,
     },
 }
 
@@ -89,7 +89,7 @@ impl SocketOptions {
             path: PathOptions::default(),
             role: Role::Reflector {
                 shares_port: false,
-                reports_interface: false,
+                assumes_interface: false,
             },
         }
     }
@@ -129,9 +129,15 @@ impl SocketOptions {
         matches!(self.role, Role::Reflector { shares_port, .. } if shares_port)
     }
 
+    /// The number of the interface by which packets are assumed to come; 0: none is.
     #[cfg(linux_sockets)]
-    pub(crate) fn reports_interface(&self) -> bool {
-        matches!(self.role, Role::Reflector { reports_interface, .. } if reports_interface)
+    pub(crate) fn assumed_interface(&self) -> u32 {
+        let assumes =
+            matches!(self.role, Role::Reflector { assumes_interface, .. } if assumes_interface);
+        let own = assumes
+            .then(|| host::interface_of(self.near.ip()))
+            .flatten();
+        own.and_then(|name| interface::index_of(&name)).unwrap_or(0)
     }
 
     /// The interface whose clock timestamps packets: the named one, or the one with their source

@@ -66,25 +66,34 @@ fn a_packet_has_the_time_and_circumstances_of_its_arrival() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_interface_of_arrival_is_reported_where_it_is_asked_for() {
+fn the_interface_of_arrival_is_assumed_or_reported_where_it_is_asked_for() {
     if std::env::var_os("TWINPATH_PORTABLE").is_some() {
         return;
     }
     let loopback = twinpath_net::interface::index_of("lo").unwrap();
-    for reports_interface in [false, true] {
-        let far = open("127.0.0.1", |options| {
+    // The system lists 127.0.0.1, but no interface for the rest of its network.
+    let all = [
+        ("127.0.0.1", false, false, 0),
+        ("127.0.0.1", true, false, loopback),
+        ("127.9.9.9", true, false, 0),
+        ("127.9.9.9", true, true, loopback),
+    ];
+    for (own, assumes_interface, reports, expected) in all {
+        let far = open(own, |options| {
             options.role = Role::Reflector {
                 shares_port: false,
-                reports_interface,
+                assumes_interface,
             };
         });
+        if reports {
+            far.report_interface().unwrap();
+        }
         let mut batch = RecvBatch::new(1, 64);
         far.send(b"hello", &to(far.local())).unwrap();
         assert_eq!(receive(&far, &mut batch), 1);
         let (.., arrival) = batch.packet(0).unwrap();
         assert_eq!(arrival.to, Some(far.local().ip()));
-        let reported = if reports_interface { loopback } else { 0 };
-        assert_eq!(arrival.interface, reported);
+        assert_eq!(arrival.interface, expected, "{own}");
     }
 }
 

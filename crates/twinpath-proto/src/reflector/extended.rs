@@ -130,7 +130,10 @@ impl Extended {
             key,
             &mut exchange,
         );
-        let effects = exchange.effects;
+        let effects = Effects {
+            has_tlvs: true,
+            ..exchange.effects
+        };
         if effects.over_segments {
             self.segments = exchange.segments;
         }

@@ -44,6 +44,8 @@ pub(super) struct SocketState {
     /// The interface that it was bound to at first, by which all replies leave: not one of a VRF.
     link: Option<u32>,
     same_link: SameLink,
+    /// Packets were asked to tell by which interface they came.
+    reports_interface: bool,
     /// The interface that the socket is bound to.
     following: Option<FollowedInterface>,
     /// The number that it had first, and has now: link-local senders are known by the first.
@@ -68,8 +70,18 @@ impl SocketState {
             awaited: PendingStamps::new(),
             link: socket.device().map(|device| device.index),
             same_link: SameLink::default(),
+            reports_interface: false,
             following: device.map(FollowedInterface::of),
             zone: None,
+        }
+    }
+
+    /// TLVs may ask for what depends on the interface that a request came by: from now on each packet tells
+    /// it. The first of them is taken to have come by the interface that has its destination address.
+    fn report_interface(&mut self, socket: &TestSocket) {
+        if !std::mem::replace(&mut self.reports_interface, true) {
+            // Where the system refuses, that assumption stays.
+            let _refused = socket.report_interface();
         }
     }
 
@@ -227,6 +239,9 @@ impl Packets {
                 }
                 Err(_) => continue,
             };
+            if reflection.effects.has_tlvs {
+                state.report_interface(socket);
+            }
             let is_warm = followed || slot > 0;
             // The last one of a batch leaves soonest: the least latency is measured on it.
             let is_last = slot + 1 == count;

@@ -190,8 +190,7 @@ fn options(plan: &ResponderPlan, near: SocketAddr, threads: usize) -> SocketOpti
         path: plan.path.clone(),
         role: Role::Reflector {
             shares_port: threads > 1,
-            // STAMP's TLVs may ask for replies by that interface.
-            reports_interface: plan.reflector.may_process_tlvs(),
+            assumes_interface: plan.reflector.may_process_tlvs(),
         },
     }
 }

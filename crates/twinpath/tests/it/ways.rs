@@ -294,6 +294,22 @@ fn a_reply_on_the_same_link_leaves_by_it_though_the_route_says_another() {
 }
 
 #[test]
+fn a_bound_responder_is_told_the_link_from_the_second_request_with_tlvs_on() {
+    let Some(hosts) = two_links() else { return };
+    // To the far address on the first link, by the second one. The reply has that address nevertheless.
+    let route = "route add 10.98.0.2/32 via 10.99.0.2 src 10.99.0.1";
+    ip(&format!("-n {} {route}", hosts.near)).unwrap();
+    let same_link = "800a00088001000400000001";
+    let answer = |link: &str, far: &str| format!("10.99.0.1 {link} {far} 000a00080001000400000001");
+    for (far, first) in [("10.99.0.2", "w0"), ("10.98.0.2", "v0")] {
+        let _responder = bound_responder(&hosts, far, "");
+        for link in [first, "w0", "w0"] {
+            assert_eq!(ask(&hosts, "10.99.0.1", far, same_link), answer(link, far));
+        }
+    }
+}
+
+#[test]
 fn a_reply_that_cannot_leave_by_its_link_takes_the_ordinary_way_and_says_so() {
     let Some(hosts) = two_links() else { return };
     // From an address of the first link by the second, on which the far host has no route there.

@@ -34,14 +34,25 @@ pub(super) fn buffers(socket: &socket2::Socket, receive_octets: usize) {
     let _granted = socket.set_send_buffer_size(1 << 20);
 }
 
+/// Has each packet's destination address and interface told.
+pub(super) fn say_where(fd: BorrowedFd<'_>, v6: bool) -> io::Result<()> {
+    let (level, name) = if v6 {
+        (libc::SOL_IPV6, libc::IPV6_RECVPKTINFO)
+    } else {
+        (libc::SOL_IP, libc::IP_PKTINFO)
+    };
+    system::set_int(fd, level, name, 1)
+}
+
 pub(super) fn ip_options(fd: BorrowedFd<'_>, v6: bool, options: &SocketOptions) -> io::Result<()> {
     let tos = c_int::from(options.tos().0);
     let ttl = c_int::from(options.path.ttl);
-    let say_where = c_int::from(options.reports_interface() || bound(options.near.ip()).is_none());
+    if bound(options.near.ip()).is_none() {
+        say_where(fd, v6)?;
+    }
     let icmp = c_int::from(options.is_sender());
     if v6 {
         let set = |name, value| system::set_int(fd, libc::SOL_IPV6, name, value);
-        set(libc::IPV6_RECVPKTINFO, say_where)?;
         set(libc::IPV6_RECVHOPLIMIT, 1)?;
         set(libc::IPV6_RECVTCLASS, 1)?;
         set(libc::IPV6_RECVERR, icmp)?;
@@ -49,7 +60,6 @@ pub(super) fn ip_options(fd: BorrowedFd<'_>, v6: bool, options: &SocketOptions) 
         set(libc::IPV6_TCLASS, tos)?;
     } else {
         let set = |name, value| system::set_int(fd, libc::SOL_IP, name, value);
-        set(libc::IP_PKTINFO, say_where)?;
         set(libc::IP_RECVTTL, 1)?;
         set(libc::IP_RECVTOS, 1)?;
         set(libc::IP_RECVERR, icmp)?;

@@ -117,12 +117,14 @@ impl Socket {
     /// Fields of the IP header.
     fn write_fields(&self, out: &Outbound, writer: &mut Writer<'_>) {
         if out.from.is_some() || out.interface != 0 {
-            let any = if self.v6 {
+            let unnamed = if self.v6 {
                 IpAddr::V6(Ipv6Addr::UNSPECIFIED)
             } else {
-                IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+                // With an interface but no source, IPv4 would take one of that interface although the
+                // socket is bound to another.
+                self.to.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
             };
-            writer.packet_info(out.from.unwrap_or(any), out.interface);
+            writer.packet_info(out.from.unwrap_or(unnamed), out.interface);
         }
         if let Some(Tos(tos)) = out.tos.filter(|tos| *tos != self.tos) {
             let (level, kind) = if self.v6 {

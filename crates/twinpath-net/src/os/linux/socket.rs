@@ -10,7 +10,7 @@ use twinpath_wire::{Arrival, Rung, Stamp, Tos, Wall};
 
 use super::control::messages;
 use super::member::Member;
-use super::options::{bound, buffers, ip_options};
+use super::options::{bound, buffers, ip_options, say_where};
 use super::phc::Phc;
 use super::system::NAME_KEY;
 use super::{clock, error_queue, segments, system};
@@ -51,7 +51,9 @@ pub(crate) struct Socket {
     /// was not requested.
     pub(super) refuses_larger: AtomicBool,
     /// The destination of every packet, if the socket is bound to one address of the host.
-    to: Option<IpAddr>,
+    pub(super) to: Option<IpAddr>,
+    /// The interface by which packets came that do not tell it; 0: unknown.
+    assumed_interface: u32,
     /// Whether kernel timestamps are requested; otherwise all are from user space.
     pub(super) stamped: bool,
     pub(super) phc: Option<Phc>,
@@ -129,6 +131,7 @@ impl Socket {
                     == Fragments::Reported,
             ),
             to: bound(addr.ip()),
+            assumed_interface: options.assumed_interface(),
             stamped,
             phc,
             no_hardware,
@@ -168,6 +171,14 @@ impl Socket {
             }
         }
         Ok(())
+    }
+
+    pub(crate) fn report_interface(&self) -> io::Result<()> {
+        // A packet socket always does.
+        if self.member.is_some() {
+            return Ok(());
+        }
+        say_where(self.fd(), self.v6)
     }
 
     pub(crate) fn set_segments(&self, sids: &[Ipv6Addr]) -> io::Result<()> {
@@ -248,7 +259,9 @@ impl Socket {
                 to_port: local.port(),
                 ttl: told.ttl,
                 tos: told.tos,
-                interface: told.to.map_or(0, |(_, interface)| interface),
+                interface: told
+                    .to
+                    .map_or(self.assumed_interface, |(_, interface)| interface),
                 mac: None,
                 truncated: message.truncated,
             };

@@ -154,6 +154,11 @@ impl Socket {
     }
 
     #[expect(clippy::unused_self, reason = "one face for all systems")]
+    pub(crate) fn report_interface(&self) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    #[expect(clippy::unused_self, reason = "one face for all systems")]
     pub(crate) fn drop_lower_transmit_rung(&self) {}
 
     pub(crate) fn receive_buffer_octets(&self) -> usize {
