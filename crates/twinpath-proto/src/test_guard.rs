@@ -79,6 +79,17 @@ impl TestGuard {
         self.0.is_some()
     }
 
+    /// Seals the header of a packet whose timestamp is written.
+    pub fn seal_header(&self, header: &mut [u8]) {
+        self.prepare(header);
+        self.finish(header);
+    }
+
+    /// The decrypted header of a received packet; `None`: it is too short, or its HMAC is wrong.
+    pub fn open_header<const HEADER: usize>(&self, packet: &[u8]) -> Option<[u8; HEADER]> {
+        self.open(packet).ok()
+    }
+
     pub(crate) fn covers_headers(&self) -> bool {
         self.0.as_ref().is_some_and(|seal| seal.covers_headers())
     }

@@ -6,7 +6,7 @@ use std::future::pending;
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncWriteExt, Interest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -97,6 +97,17 @@ pub(crate) struct Link<E> {
     following: Option<FollowedInterface>,
     /// How often it was bound again, for the driver to count.
     pub(crate) rebinds: u64,
+}
+
+/// How the peer took its leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parting {
+    /// It closed its side.
+    Closed,
+    /// It reset the connection.
+    Reset,
+    /// It did neither in time.
+    Open,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,32 +211,34 @@ impl<E: Engine> Link<E> {
 
     /// Sends what is left to say, and closes. What still comes is read for a moment: a reset would
     /// take the last message away from the peer.
-    pub(crate) async fn close_politely(mut self) {
+    pub(crate) async fn close_politely(mut self) -> Parting {
         if self.deaf {
-            return;
+            return Parting::Reset;
         }
         let parting = async {
             while let Some(octets) = self.engine.poll_output() {
                 let Ok(count) = self.stream.write(octets).await else {
-                    return;
+                    return Parting::Reset;
                 };
                 self.engine.handle_written(clock::mono(), count);
             }
             if self.stream.shutdown().await.is_err() {
-                return;
+                return Parting::Reset;
             }
             let mut left = PARTING_OCTETS;
-            while left > 0 && self.stream.readable().await.is_ok() {
+            while left > 0 {
                 let mut octets = [0; READ_OCTETS];
-                match self.receive(&mut octets) {
-                    Some(0) => return,
-                    Some(count) => left = left.saturating_sub(count),
-                    None => {}
+                match self.stream.read(&mut octets).await {
+                    Ok(0) => return Parting::Closed,
+                    Ok(count) => left = left.saturating_sub(count),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => return Parting::Reset,
                 }
             }
+            Parting::Open
         };
         // Wait no longer than this.
-        let _in_time = timeout(PARTING, parting).await;
+        timeout(PARTING, parting).await.unwrap_or(Parting::Open)
     }
 
     /// Writes what the engine has to say, message by message.

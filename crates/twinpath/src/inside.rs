@@ -74,7 +74,13 @@ pub fn plan(line: &[String]) -> Result<(), String> {
             }
             ControlCommand::Server(args) => plan::server(&args, &lookup).map(drop),
         },
-        Command::Doctor(args) => plan::doctor(&args, &lookup).map(drop),
+        Command::Doctor(args) => plan::doctor(
+            &args,
+            #[cfg(feature = "control")]
+            plan::EnvironmentPassphrase::default(),
+            &lookup,
+        )
+        .map(drop),
         Command::Report(_) | Command::Dscptable(_) | Command::Selftest(_) => Ok(()),
     };
     planned.map_err(|failure| failure.to_string())

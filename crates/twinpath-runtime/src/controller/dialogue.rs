@@ -466,7 +466,7 @@ impl Dialogue {
 }
 
 /// A key, and what is fresh for each connection.
-fn credentials(key: Key) -> Result<Credentials, StartError> {
+pub(crate) fn credentials(key: Key) -> Result<Credentials, StartError> {
     let failed = StartError::system("random octets");
     let session = SessionKeys::fresh(getrandom::fill).map_err(failed)?;
     Ok(Credentials {

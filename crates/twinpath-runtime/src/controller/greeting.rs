@@ -15,7 +15,7 @@ const SHOWN_OCTETS: usize = 48;
 
 /// What a Server says first.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum First {
+pub(crate) enum First {
     /// What may be a Server Greeting, or what the engine can say more about.
     Greeting,
     /// Nothing.
@@ -25,7 +25,7 @@ pub(super) enum First {
 }
 
 /// Waits for the Server Greeting, whole; the engine gets it afterwards.
-pub(super) async fn first(link: &mut Link<ControlClient>, patience: Duration) -> First {
+pub(crate) async fn first(link: &mut Link<ControlClient>, patience: Duration) -> First {
     let enough = |octets: &[u8]| {
         let begin = octets.get(..UNUSED_OCTETS).unwrap_or_default();
         octets.len() >= ServerGreeting::OCTETS || is_text(begin)

@@ -8,7 +8,7 @@ mod connect;
 mod dialogue;
 mod error;
 mod event;
-mod greeting;
+pub(crate) mod greeting;
 mod plan;
 mod report;
 mod request;
@@ -26,7 +26,7 @@ pub use event::ControlEvent;
 pub use plan::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};
 pub use report::{ControlClientReport, NegotiatedSession};
 
-pub(crate) use dialogue::Dialogue;
+pub(crate) use dialogue::{Dialogue, credentials};
 pub(crate) use event::EventSender;
 pub(crate) use request::{DefaultFeatures, SessionRequest, sizes};
 

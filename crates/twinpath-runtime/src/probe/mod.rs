@@ -3,12 +3,22 @@
 
 pub use twinpath_net::IcmpKind;
 
+#[cfg(feature = "control")]
+pub use crate::link::Parting;
+
+#[cfg(feature = "control")]
+mod dialogue;
 mod host;
 mod load;
 mod raw;
 mod reach;
 mod train;
 
+#[cfg(feature = "control")]
+pub use dialogue::{
+    Accepted, DialogueEnd, DialoguePlan, DialogueSeen, DialogueTrain, MOST_OPENING_PACKETS,
+    PacketForm, SessionSeen, SessionTrain, WantedSession, run_dialogue,
+};
 pub use host::{HostSeen, host};
 pub use load::{Load, LoadError, LoadSeen, load};
 pub use raw::{RawConnection, RawRead};

@@ -33,6 +33,19 @@ pub enum Connection {
     Failed(io::ErrorKind),
 }
 
+impl Connection {
+    /// One that could not be made.
+    pub(super) fn of(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::ConnectionRefused {
+            Self::Refused
+        } else if is_over(error) {
+            Self::Silent
+        } else {
+            Self::Failed(error.kind())
+        }
+    }
+}
+
 /// What an address did with an ICMP Echo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PingSeen {
@@ -83,9 +96,7 @@ fn connect(far: SocketAddr, timeout: Duration) -> ConnectSeen {
             let _closed = stream.shutdown(Shutdown::Both);
             Connection::Open(said)
         }
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Connection::Refused,
-        Err(error) if is_over(&error) => Connection::Silent,
-        Err(error) => Connection::Failed(error.kind()),
+        Err(error) => Connection::of(&error),
     };
     ConnectSeen { took, connection }
 }

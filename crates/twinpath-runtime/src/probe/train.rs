@@ -126,25 +126,83 @@ pub fn run_trains(
             Err(error) => running.failed = Some(error),
         }
     }
+    drive(trains, &mut running, &mut set, stopped);
+    Ok(running.into_iter().map(Running::end).collect())
+}
+
+/// A socket for several trains, one after the other.
+#[cfg(feature = "control")]
+pub(super) struct TrainSocket {
+    set: SocketSet,
+    pub(super) local: SocketAddr,
+}
+
+#[cfg(feature = "control")]
+impl TrainSocket {
+    /// One on `near`, to send to `far` from.
+    pub(super) fn open(near: IpAddr, far: SocketAddr) -> Result<Self, String> {
+        let mut near = SocketAddr::new(near, 0);
+        if let (SocketAddr::V6(near), SocketAddr::V6(far)) = (&mut near, far) {
+            near.set_scope_id(far.scope_id());
+        }
+        let socket = TestSocket::open(&SocketOptions::sender(near, far))
+            .map_err(|error| error.to_string())?;
+        let local = socket.local();
+        let (mut set, _waker) = SocketSet::new().map_err(|error| error.to_string())?;
+        set.insert(0, socket).map_err(|error| error.to_string())?;
+        Ok(Self { set, local })
+    }
+
+    /// Sends a train. `offsets`: its departures, in place of its interval, until a reply comes.
+    pub(super) fn run(
+        &mut self,
+        train: &Train,
+        offsets: Option<&'static [Duration]>,
+        stopped: &dyn Fn() -> bool,
+    ) -> TrainSeen {
+        let mut running = Running::new(train, clock::mono());
+        if let Some(offsets) = offsets {
+            running.offsets = Some(offsets);
+            let last = offsets.get(..train.packets.len()).and_then(<[_]>::last);
+            running.end = running.start + last.copied().unwrap_or_default() + train.patience;
+        }
+        let mut running = [running];
+        drive(
+            std::slice::from_ref(train),
+            &mut running,
+            &mut self.set,
+            stopped,
+        );
+        let [running] = running;
+        running.seen
+    }
+}
+
+/// Until all trains are over, or it is stopped.
+fn drive(
+    trains: &[Train],
+    running: &mut [Running],
+    set: &mut SocketSet,
+    stopped: &dyn Fn() -> bool,
+) {
     let mut batch = RecvBatch::new(BATCH, SLOT_OCTETS);
     let mut ready = Vec::new();
     while !stopped() {
         let now = clock::mono();
-        for (place, (train, running)) in trains.iter().zip(&mut running).enumerate() {
+        for (place, (train, running)) in trains.iter().zip(&mut *running).enumerate() {
             if let Some(socket) = set.get(place) {
                 running.depart(train, socket, now);
                 running.receive(train, socket, &mut batch);
             }
         }
         let now = clock::mono();
-        let open = trains.iter().zip(&running);
+        let open = trains.iter().zip(&*running);
         let open = open.filter(|(_, running)| !running.is_over(now));
         let Some(due) = open.map(|(train, running)| running.due(train)).min() else {
             break;
         };
         set.wait(due.min(now + LONGEST_WAIT), &mut ready);
     }
-    Ok(running.into_iter().map(Running::end).collect())
 }
 
 /// A train on its way.
@@ -153,7 +211,11 @@ struct Running {
     failed: Option<twinpath_net::BindError>,
     /// Keys of the packets that left.
     keys: Vec<Option<u32>>,
+    start: Mono,
     next: Mono,
+    /// When packets are due after the start, in place of the train's interval; they end with the first
+    /// reply.
+    offsets: Option<&'static [Duration]>,
     /// When nothing more is waited for.
     end: Mono,
     /// So much of it is known to be answered.
@@ -167,7 +229,9 @@ impl Running {
             seen: TrainSeen::default(),
             failed: None,
             keys: Vec::new(),
+            start,
             next: start,
+            offsets: None,
             end: start + train.interval * count.saturating_sub(1) + train.patience,
             is_answered: false,
         }
@@ -192,7 +256,13 @@ impl Running {
                 Ok(_) => Departure::Left(read),
                 Err(error) => Departure::Failed(error),
             });
-            self.next += train.interval;
+            self.next = match self.offsets {
+                None => self.next + train.interval,
+                Some(offsets) => {
+                    let next = offsets.get(self.keys.len());
+                    next.map_or(self.next, |offset| self.start + *offset)
+                }
+            };
             self.end = self.end.max(now + train.patience);
         }
     }
@@ -259,7 +329,8 @@ impl Running {
     }
 
     fn is_over(&self, now: Mono) -> bool {
-        self.failed.is_some() || now >= self.end
+        let is_answered = self.offsets.is_some() && !self.seen.replies.is_empty();
+        self.failed.is_some() || now >= self.end || is_answered
     }
 
     fn end(self) -> Result<TrainSeen, twinpath_net::BindError> {

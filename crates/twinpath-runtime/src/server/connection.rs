@@ -84,7 +84,7 @@ pub(super) async fn serve(
         biased;
         // Another has its place: its socket is not to linger.
         () = permit.displaced() => {}
-        () = link.close_politely() => {}
+        _ = link.close_politely() => {}
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
 use keys::{Iterations, listed_mode};
 
 pub(crate) use keys::{KeyFileOptions, KeyOptions};
-pub(super) use keys::{key_id, mode};
+pub(super) use keys::{iterations, key_id, mode};
 
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -1,7 +1,16 @@
 //! Arguments of `twinpath doctor`.
 
-use clap::Args;
+#[cfg(feature = "control")]
+use std::path::PathBuf;
 
+use clap::Args;
+#[cfg(feature = "control")]
+use twinpath_proto::security::KeyId;
+
+#[cfg(feature = "control")]
+use super::control::{KeyFileOptions, KeyOptions, iterations, key_id};
+#[cfg(feature = "control")]
+use super::hmac_keys::KEY_FILES;
 use super::value::quantity;
 use super::{Advice, FarEnd, HmacKeyOptions, LogOptions};
 
@@ -11,6 +20,7 @@ use super::{Advice, FarEnd, HmacKeyOptions, LogOptions};
 Examples:
   twinpath doctor r1                what r1 speaks, and what is wrong with it
   twinpath doctor 192.0.2.1:50000   a reflector on a port of its own
+  twinpath doctor r1 --keys FILE    its secured modes of TWAMP-Control too
   twinpath doctor r1 --dry-run      what would be sent, without sending it
   twinpath doctor r1 --stress 20000 and the rate that it answers, up to 20000 packets a second
   twinpath doctor ::1 --strict      how it treats malformed and hostile packets
@@ -22,7 +32,8 @@ Exit status: 0 something answers and no check failed, 1 nothing answers, 2 bad u
     reason = "switches of the command line, each its own"
 )]
 pub(crate) struct DoctorArgs {
-    /// Far end: address or name [default UDP ports: 862 and 20001]
+    /// Far end: address or name [default ports: UDP 862 and 20001, TCP 862]. A given port is looked
+    /// at on UDP, and on TCP for a server
     #[arg(value_name = "FAR[:PORT]")]
     pub(crate) far: FarEnd,
 
@@ -59,6 +70,10 @@ pub(crate) struct DoctorArgs {
     #[arg(short, long, requires = "strict")]
     pub(crate) verbose: bool,
 
+    #[cfg(feature = "control")]
+    #[command(flatten)]
+    pub(crate) keys: DoctorKeys,
+
     #[command(flatten)]
     pub(crate) hmac_keys: HmacKeyOptions,
 
@@ -69,4 +84,38 @@ pub(crate) struct DoctorArgs {
 /// More is no test of a reflector, but of the path.
 fn stress_pps(text: &str) -> Result<u32, Advice> {
     quantity::number(text, 1..=1_000_000)
+}
+
+/// A key of the secured modes of TWAMP-Control.
+#[cfg(feature = "control")]
+#[derive(Debug, Args)]
+pub(crate) struct DoctorKeys {
+    /// File of keys for the secured modes, one "KEY-ID passphrase" per line; must not be accessible to
+    /// others (chmod 600)
+    #[arg(long, value_name = "FILE", group = KEY_FILES)]
+    keys: Option<PathBuf>,
+
+    /// Name of the key [default: the only one in FILE]. Without --keys, the passphrase is read from
+    /// TWINPATH_PASSPHRASE or the terminal
+    #[arg(long, value_name = "NAME", value_parser = key_id)]
+    key_id: Option<KeyId>,
+
+    /// Maximum PBKDF2 iterations to accept from the server [default: 32768]
+    #[arg(long, value_name = "N", value_parser = iterations)]
+    max_pbkdf2_count: Option<u32>,
+}
+
+#[cfg(feature = "control")]
+impl DoctorArgs {
+    /// The key's options, as those of a controller.
+    pub(crate) fn key(&self) -> KeyOptions {
+        KeyOptions {
+            file: KeyFileOptions {
+                keys: self.keys.keys.clone(),
+                insecure_key_file: self.hmac_keys.insecure_key_file,
+            },
+            key_id: self.keys.key_id,
+            max_pbkdf2_count: self.keys.max_pbkdf2_count,
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use tracing::Level;
 
 use super::unwritten;
-use crate::args::DoctorArgs;
+use crate::args::{DoctorArgs, doubt};
 use crate::doctor::stress::{self, Stress};
 use crate::doctor::strict::{self, Conformance};
 use crate::doctor::{CHECKS, Network, Seen, examine, verdict};
@@ -17,16 +17,21 @@ use crate::output::{doctor, print_to_stderr, stdout};
 use crate::plan;
 use crate::signals::Signals;
 
-pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
+pub(super) fn run(
+    args: &DoctorArgs,
+    #[cfg(feature = "control")] given: plan::EnvironmentPassphrase,
+) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
+    #[cfg(feature = "control")]
+    super::warn(args.log.quiet, given.unused_by_client(&args.key()));
+    super::remark(&args.log, doubt(Some(&args.far.host), args.far.port));
     let signals = Signals::listen()?.with_hangups()?;
-    let far = plan::doctor(args, &plan::system_lookup)?;
-    if let Some(option) = args.hmac_keys.given()
-        && !args.strict
-    {
-        return Err(Failure::usage(format!("{option} needs --strict")));
-    }
-    let keys = plan::stamp_keys(&args.hmac_keys)?;
+    let far = plan::doctor(
+        args,
+        #[cfg(feature = "control")]
+        given,
+        &plan::system_lookup,
+    )?;
     let mut out = stdout();
     if args.dry_run {
         let stress = args.stress.map(Stress::up_to);
@@ -37,7 +42,8 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     let mut seen = Seen::new(far);
     let stopped = || signals.stop_requested();
     let begun = Instant::now();
-    let mut network = Network::new(&stopped);
+    let keys = seen.plan.keys.clone();
+    let mut network = Network::new(&stopped, &keys);
     if let Some(top_pps) = args.stress
         && !args.log.quiet
     {
@@ -49,7 +55,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     let took = begun.elapsed();
     let conformance = args.strict.then(|| {
         let mut link = strict::NetworkLink { stopped: &stopped };
-        Conformance::of(&seen, &keys, &mut link)
+        Conformance::of(&seen, &keys.stamp, &mut link)
     });
     let strict = conformance.as_ref();
     let written = if args.json {

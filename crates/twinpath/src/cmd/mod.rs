@@ -60,7 +60,11 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Check(args) => Ok(check::run(*args)),
         #[cfg(feature = "report")]
         Command::Report(args) => report::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
+        Command::Doctor(args) => doctor::run(
+            &args,
+            #[cfg(feature = "control")]
+            given,
+        ),
         Command::Dscptable(args) => dscptable::run(args),
         Command::Selftest(args) => selftest::run(&args),
     }

@@ -2,11 +2,18 @@
 
 use std::net::SocketAddr;
 
+use twinpath_proto::stamp::StampKeys;
 use twinpath_runtime::probe::{ConnectSeen, HostSeen, Load, LoadSeen, PingSeen, TrainSeen};
 use twinpath_wire::{Tos, Wall};
 
+#[cfg(feature = "control")]
+use super::dialogue::{Dialogue, DialogueAsk};
+use super::keyed::KeyedKind;
 use super::ladder::Ladder;
-use super::train::TrainKind;
+use super::train::{SSID, TrainKind};
+
+/// OWAMP-Control's port. All others are TWAMP-Control's.
+const OWAMP: u16 = 861;
 
 /// A question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +30,11 @@ pub(crate) enum Ask {
     Load(SocketAddr, Load),
     /// What this host has towards there: nothing is sent.
     Host(SocketAddr),
+    /// Datagrams sealed with the key of STAMP.
+    Keyed(SocketAddr, &'static KeyedKind),
+    /// A dialogue with a TWAMP server.
+    #[cfg(feature = "control")]
+    Dialogue(DialogueAsk),
 }
 
 /// Its answer.
@@ -36,8 +48,12 @@ pub(crate) enum Answer {
     Host(HostSeen),
     /// To [`Ask::Load`]; `Err`: nothing was sent, and why.
     Load(Result<LoadSeen, String>),
-    /// To [`Ask::Train`] and [`Ask::Ladder`]: the requests, and what came of them; `Err`: no socket, and why.
+    /// To [`Ask::Train`], [`Ask::Ladder`] and [`Ask::Keyed`]: the requests, and what came of them; `Err`: no
+    /// socket, and why.
     Train(Vec<Vec<u8>>, Result<TrainSeen, String>),
+    /// To [`Ask::Dialogue`].
+    #[cfg(feature = "control")]
+    Dialogue(Box<Dialogue>),
 }
 
 impl Ask {
@@ -45,11 +61,15 @@ impl Ask {
     pub(crate) fn kind(&self) -> String {
         match self {
             Self::Ping(_) => "icmp".to_owned(),
-            Self::Connect(far) => format!("tcp-{}", far.port()),
+            Self::Connect(far) if far.port() == OWAMP => "tcp-owamp".to_owned(),
+            Self::Connect(_) => "tcp-control".to_owned(),
             Self::Train(_, kind) => kind.name.to_owned(),
             Self::Ladder(_, ladder) => ladder.name().to_owned(),
             Self::Load(..) => "load".to_owned(),
             Self::Host(_) => "host".to_owned(),
+            Self::Keyed(_, kind) => kind.name.to_owned(),
+            #[cfg(feature = "control")]
+            Self::Dialogue(ask) => ask.kind.name.to_owned(),
         }
     }
 
@@ -57,6 +77,9 @@ impl Ask {
     pub(crate) fn packets(&self) -> usize {
         match self {
             Self::Ping(_) | Self::Connect(_) => 1,
+            Self::Keyed(_, kind) => kind.count,
+            #[cfg(feature = "control")]
+            Self::Dialogue(ask) => ask.kind.packets(),
             Self::Train(_, kind) => kind.count,
             Self::Ladder(_, ladder) => ladder.count(),
             Self::Load(_, load) => usize::try_from(load.packets).unwrap_or(usize::MAX),
@@ -64,9 +87,21 @@ impl Ask {
         }
     }
 
-    /// The datagram with this number and this time, and its ToS octet; `None`: it sends none.
-    pub(crate) fn packet(&self, far: SocketAddr, number: u32, now: Wall) -> Option<(Vec<u8>, Tos)> {
+    /// The datagram with this number and this time, and its ToS octet; `None`: it sends none, or has no key.
+    pub(crate) fn packet(
+        &self,
+        far: SocketAddr,
+        number: u32,
+        now: Wall,
+        keys: &StampKeys,
+    ) -> Option<(Vec<u8>, Tos)> {
         match self {
+            Self::Keyed(_, kind) => {
+                let key = keys.for_packet(far.ip(), SSID)?;
+                Some(((kind.packet)(key, number, now), Tos(0)))
+            }
+            #[cfg(feature = "control")]
+            Self::Dialogue(_) => None,
             Self::Train(_, kind) => Some((kind.packet)(far, number, now)),
             Self::Ladder(_, ladder) => Some((ladder.packet(far, number, now), Tos(0))),
             Self::Ping(_) | Self::Connect(_) | Self::Load(..) | Self::Host(_) => None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use twinpath_proto::extension::{Host, SyncSource};
 use twinpath_proto::reflector::{ReflectorConfig, SessionReflector};
+use twinpath_proto::stamp::StampKeys;
 use twinpath_report::ClockState;
 use twinpath_runtime::SendError;
 use twinpath_runtime::probe::{
@@ -14,6 +15,8 @@ use twinpath_runtime::probe::{
 };
 use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Stamp, TimeFormat, Tos, Wall};
 
+#[cfg(feature = "control")]
+use super::dialogue::{Dialogue, DialogueAsk};
 use super::{Answer, Ask, World};
 
 /// When the first train begins.
@@ -61,6 +64,11 @@ pub(super) struct FakeFar {
     /// What other ports do.
     pub(super) closed: Option<IcmpKind>,
     pub(super) reflector: SessionReflector,
+    /// Its server's part of a dialogue.
+    #[cfg(feature = "control")]
+    pub(super) server: Box<dyn FnMut(&DialogueAsk) -> Dialogue>,
+    /// The keys of doctor.
+    pub(super) keys: Arc<StampKeys>,
     /// How it errs.
     pub(super) errs: Answering,
     /// Packets and connections so far.
@@ -147,6 +155,9 @@ impl FakeFar {
             ports: vec![862],
             closed: Some(IcmpKind::PortUnreachable),
             reflector,
+            #[cfg(feature = "control")]
+            server: Box::new(super::tests::servers::honest),
+            keys: Arc::default(),
             errs: Box::new(|_, replies| replies),
             asked: 0,
             loaded: Box::new(|_| LoadSeen::default()),
@@ -176,15 +187,18 @@ impl FakeFar {
     fn train(&mut self, far: SocketAddr, ask: &Ask) -> Answer {
         let interval = match ask {
             Ask::Train(_, kind) => kind.interval,
+            Ask::Keyed(_, kind) => kind.interval,
             Ask::Ping(_) | Ask::Connect(_) | Ask::Ladder(..) | Ask::Load(..) | Ask::Host(_) => {
                 super::ladder::INTERVAL
             }
+            #[cfg(feature = "control")]
+            Ask::Dialogue(_) => super::ladder::INTERVAL,
         };
         let mut requests = Vec::new();
         let mut seen = TrainSeen::default();
         for number in 0..u32::try_from(ask.packets()).unwrap() {
             let at = self.now + Delta::from_duration(interval * number);
-            let (octets, tos) = ask.packet(far, number, at).unwrap();
+            let (octets, tos) = ask.packet(far, number, at, &self.keys).unwrap();
             let size = octets.len() + super::ladder::headers(far);
             let is_whole = matches!(ask, Ask::Ladder(_, ladder) if ladder.is_whole);
             seen.departures
@@ -284,7 +298,11 @@ impl World for FakeFar {
                     },
                 }),
                 Ask::Load(_, load) => Answer::Load(Ok((self.loaded)(load))),
-                Ask::Train(far, _) | Ask::Ladder(far, _) => self.train(*far, ask),
+                Ask::Train(far, _) | Ask::Ladder(far, _) | Ask::Keyed(far, _) => {
+                    self.train(*far, ask)
+                }
+                #[cfg(feature = "control")]
+                Ask::Dialogue(ask) => Answer::Dialogue(Box::new((self.server)(ask))),
             }
         });
         answers.collect()

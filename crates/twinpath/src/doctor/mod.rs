@@ -6,8 +6,11 @@
 
 mod ask;
 mod checks;
+#[cfg(feature = "control")]
+mod dialogue;
 #[cfg(test)]
 mod fakes;
+mod keyed;
 mod ladder;
 mod network;
 mod seen;
@@ -24,8 +27,8 @@ use serde_json::{Map, Value};
 pub(crate) use ask::{Answer, Ask};
 pub(crate) use checks::CHECKS;
 pub(crate) use network::{LONGEST, Network};
-pub(crate) use seen::{Exchange, FarEndPlan, MOST_ADDRESSES, MOST_PLACES, RoundTrip, Seen};
-pub(crate) use verdict::{Verdict, verdict};
+pub(crate) use seen::{Exchange, FarEndPlan, Keys, MOST_ADDRESSES, MOST_PLACES, RoundTrip, Seen};
+pub(crate) use verdict::{Firewall, Verdict, verdict};
 
 /// Something that is found out about a far end.
 pub(crate) trait Check: Sync {
@@ -35,6 +38,11 @@ pub(crate) trait Check: Sync {
     /// What it asks at most, by [`Ask::kind`]: packets, ICMP Echos and TCP connections. What several checks
     /// ask is asked once.
     fn costs(&self) -> Vec<Cost>;
+
+    /// It may ask something of such a far end: it has the keys for it.
+    fn is_able(&self, _: &FarEndPlan) -> bool {
+        true
+    }
 
     /// What it needs to know beyond `seen`. It is asked again with the answers, until it needs no more.
     fn asks(&self, seen: &Seen) -> Vec<Ask>;

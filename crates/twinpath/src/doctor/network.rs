@@ -1,22 +1,38 @@
 //! Questions asked over the network.
 
-use std::net::SocketAddr;
+#[cfg(feature = "control")]
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use tracing::debug;
+use twinpath_proto::stamp::StampKeys;
 use twinpath_runtime::probe::{self, Train, TrainPacket};
-use twinpath_runtime::wall;
+use twinpath_runtime::{PathOptions, wall};
 
-use super::{Answer, Ask, World, ladder};
+#[cfg(feature = "control")]
+use super::dialogue::{Dialogue, DialogueAsk};
+use super::{Answer, Ask, Keys, World, ladder};
 
 /// How long a far end has to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long all dialogues may take together.
+#[cfg(feature = "control")]
+const DIALOGUES_LONGEST: Duration = Duration::from_secs(15);
+#[cfg(feature = "control")]
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// The network.
 pub(crate) struct Network<'a> {
     /// No more is asked.
-    pub(crate) stopped: &'a dyn Fn() -> bool,
+    stopped: &'a dyn Fn() -> bool,
+    keys: &'a Keys,
     /// From then on only loads are asked for.
-    pub(crate) until: Instant,
+    until: Instant,
+    /// How long dialogues may still take.
+    #[cfg(feature = "control")]
+    dialogues_left: Duration,
 }
 
 /// The longest examination, but for `--stress`.
@@ -25,10 +41,15 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(30);
 const ROUND: Duration = Duration::from_secs(3);
 
 impl<'a> Network<'a> {
-    /// The network, from now on.
-    pub(crate) fn new(stopped: &'a dyn Fn() -> bool) -> Self {
-        let until = Instant::now() + LONGEST.saturating_sub(ROUND);
-        Self { stopped, until }
+    /// Until `stopped`, with these keys.
+    pub(crate) fn new(stopped: &'a dyn Fn() -> bool, keys: &'a Keys) -> Self {
+        Self {
+            stopped,
+            keys,
+            until: Instant::now() + LONGEST.saturating_sub(ROUND),
+            #[cfg(feature = "control")]
+            dialogues_left: DIALOGUES_LONGEST,
+        }
     }
 
     fn is_over(&self, asks: &[Ask]) -> bool {
@@ -42,28 +63,68 @@ impl World for Network<'_> {
         if self.is_over(asks) {
             return Vec::new();
         }
-        let pings = list(asks, |ask| match ask {
-            Ask::Ping(far) => Some(*far),
-            Ask::Connect(_) | Ask::Train(..) | Ask::Ladder(..) | Ask::Load(..) | Ask::Host(_) => {
+        for ask in asks {
+            debug!(packets = ask.packets(), "{}", ask.kind());
+        }
+        let pings = list(asks, |ask| {
+            if let Ask::Ping(far) = ask {
+                Some(*far)
+            } else {
                 None
             }
         });
-        let connects = list(asks, |ask| match ask {
-            Ask::Connect(far) => Some(*far),
-            Ask::Ping(_) | Ask::Train(..) | Ask::Ladder(..) | Ask::Load(..) | Ask::Host(_) => None,
+        let connects = list(asks, |ask| {
+            if let Ask::Connect(far) = ask {
+                Some(*far)
+            } else {
+                None
+            }
         });
-        let trains: Vec<Train> = asks.iter().filter_map(train).collect();
+        #[cfg(feature = "control")]
+        let dialogues = list(asks, |ask| {
+            if let Ask::Dialogue(ask) = ask {
+                Some(*ask)
+            } else {
+                None
+            }
+        });
+        #[cfg(feature = "control")]
+        let (keys, left) = (self.keys, &mut self.dialogues_left);
+        #[cfg(feature = "control")]
+        {
+            let end = self.until + ROUND;
+            *left = (*left).min(end.saturating_duration_since(Instant::now()));
+        }
+        let stopped = self.stopped;
+        #[cfg(feature = "control")]
+        let over = AtomicBool::new(false);
+        let trains = asks.iter().filter_map(|ask| train(ask, &self.keys.stamp));
+        let trains: Vec<Train> = trains.collect();
         // Side by side: what is silent costs the wait once.
-        let (pings, connects, seen) = std::thread::scope(|scope| {
+        #[cfg(feature = "control")]
+        let mut had = Vec::new();
+        let (pings, connects, seen) = thread::scope(|scope| {
             let pings = scope.spawn(|| probe::ping_all(&pings, PATIENCE));
             let connects = scope.spawn(|| probe::connect_all(&connects, PATIENCE));
-            let seen = probe::run_trains(&trains, self.stopped);
+            #[cfg(feature = "control")]
+            let talking = scope.spawn(|| {
+                let over = || over.load(Ordering::Relaxed);
+                had = converse(&dialogues, keys, left, &over);
+            });
+            let seen = probe::run_trains(&trains, stopped);
+            #[cfg(feature = "control")]
+            while !talking.is_finished() {
+                over.store(stopped(), Ordering::Relaxed);
+                thread::sleep(LOOK_EVERY);
+            }
             (
                 pings.join().unwrap_or_default(),
                 connects.join().unwrap_or_default(),
                 seen,
             )
         });
+        #[cfg(feature = "control")]
+        let mut had = had.into_iter();
         let (mut pings, mut connects) = (pings.into_iter(), connects.into_iter());
         let mut trains = trains.into_iter();
         let mut seen = match seen {
@@ -79,7 +140,9 @@ impl World for Network<'_> {
                     let seen = probe::load(*far, load, self.stopped);
                     Answer::Load(seen.map_err(|error| error.to_string()))
                 }
-                Ask::Train(..) | Ask::Ladder(..) => {
+                #[cfg(feature = "control")]
+                Ask::Dialogue(_) => Answer::Dialogue(Box::new(had.next()?)),
+                Ask::Train(..) | Ask::Ladder(..) | Ask::Keyed(..) => {
                     let requests = trains.next()?.packets.into_iter();
                     let requests = requests.map(|packet| packet.octets).collect();
                     Answer::Train(requests, seen.next()?.map_err(|error| error.to_string()))
@@ -90,26 +153,46 @@ impl World for Network<'_> {
     }
 }
 
-fn list(asks: &[Ask], of: impl Fn(&Ask) -> Option<SocketAddr>) -> Vec<SocketAddr> {
+/// Has them one after the other: some servers take one connection of a client at a time.
+#[cfg(feature = "control")]
+fn converse(
+    asks: &[DialogueAsk],
+    keys: &Keys,
+    left: &mut Duration,
+    stopped: &dyn Fn() -> bool,
+) -> Vec<Dialogue> {
+    let each = asks.iter().map(|ask| {
+        let seen = probe::run_dialogue(&ask.plan(keys, *left), stopped);
+        *left = left.saturating_sub(seen.took);
+        debug!(
+            took_ms = seen.took.as_millis(),
+            "{}: {:?}", ask.kind.name, seen.end
+        );
+        Dialogue::new(seen)
+    });
+    each.collect()
+}
+
+fn list<T>(asks: &[Ask], of: impl Fn(&Ask) -> Option<T>) -> Vec<T> {
     asks.iter().filter_map(of).collect()
 }
 
-fn train(ask: &Ask) -> Option<Train> {
-    let (far, count) = match ask {
-        Ask::Train(far, _) | Ask::Ladder(far, _) => (*far, ask.packets()),
+fn train(ask: &Ask, keys: &StampKeys) -> Option<Train> {
+    let (far, path, interval, patience) = match ask {
+        Ask::Ladder(far, ladder) => (far, ladder.path(), ladder::INTERVAL, ladder.patience()),
+        Ask::Train(far, kind) => (far, (kind.path)(), kind.interval, PATIENCE),
+        Ask::Keyed(far, kind) => (far, PathOptions::default(), kind.interval, PATIENCE),
         Ask::Ping(_) | Ask::Connect(_) | Ask::Load(..) | Ask::Host(_) => return None,
+        #[cfg(feature = "control")]
+        Ask::Dialogue(_) => return None,
     };
+    let (far, count) = (*far, ask.packets());
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     let packet = |number| {
-        let (octets, tos) = ask.packet(far, number, wall())?;
+        let (octets, tos) = ask.packet(far, number, wall(), keys)?;
         Some(TrainPacket { octets, tos })
     };
     let packets = (0..count).filter_map(packet).collect();
-    let (path, interval, patience) = match ask {
-        Ask::Ladder(_, ladder) => (ladder.path(), ladder::INTERVAL, ladder.patience()),
-        Ask::Train(_, kind) => ((kind.path)(), kind.interval, PATIENCE),
-        Ask::Ping(_) | Ask::Connect(_) | Ask::Load(..) | Ask::Host(_) => return None,
-    };
     Some(Train {
         far,
         path,
@@ -127,7 +210,8 @@ mod tests {
     fn an_examination_that_takes_too_long_asks_no_more() {
         let far = "127.0.0.1:9".parse().unwrap();
         let stopped = || false;
-        let mut network = Network::new(&stopped);
+        let keys = Keys::default();
+        let mut network = Network::new(&stopped, &keys);
         assert_eq!(network.ask(&[Ask::Host(far)]).len(), 1);
         network.until = Instant::now();
         assert_eq!(network.ask(&[Ask::Host(far)]).len(), 0);

@@ -1,11 +1,15 @@
 //! What is known of a far end.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use twinpath_proto::stamp::StampKeys;
 use twinpath_runtime::probe::{ConnectSeen, Departure, HostSeen, PingSeen, Reply, TrainSeen};
 use twinpath_wire::{LIGHT_PORT, ReplyHead, ReplyTimes, TWAMP_TEST_PORT, Wall, WireTime};
 
 use super::ask::{Answer, Ask};
+#[cfg(feature = "control")]
+use super::dialogue::{Dialogue, DialogueKind, OpenTrain};
 use super::ladder::Ladder;
 use super::train::{self, TrainKind};
 
@@ -16,6 +20,24 @@ const TAI_OFFSET_S: i32 = 37;
 pub(crate) const MOST_ADDRESSES: usize = 4;
 pub(crate) const MOST_PLACES: usize = 2 * MOST_ADDRESSES;
 
+/// Keys that were given.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keys {
+    /// Of the secured modes of TWAMP-Control.
+    #[cfg(feature = "control")]
+    pub(crate) control: Option<twinpath_runtime::keys::Key>,
+    /// PBKDF2 iterations that a server may ask for at most.
+    #[cfg(feature = "control")]
+    pub(crate) most_pbkdf2_count: u32,
+    /// The same as options of a command line, without a secret.
+    #[cfg(feature = "control")]
+    pub(crate) control_options: String,
+    /// Of authenticated STAMP.
+    pub(crate) stamp: Arc<StampKeys>,
+    /// The same as an option.
+    pub(crate) stamp_option: String,
+}
+
 /// What is to be examined.
 #[derive(Clone, Debug)]
 pub(crate) struct FarEndPlan {
@@ -25,8 +47,9 @@ pub(crate) struct FarEndPlan {
     pub(crate) host: String,
     /// Of the name, at most some.
     pub(crate) addresses: Vec<SocketAddr>,
-    /// The UDP port that was given.
+    /// The port that was given: of UDP, and of a TWAMP server.
     pub(crate) port: Option<u16>,
+    pub(crate) keys: Keys,
 }
 
 /// All that was found out, and what was to be examined.
@@ -63,6 +86,11 @@ impl Seen {
     /// Packets and connections that were asked for, without loads.
     pub(crate) fn packets(&self) -> usize {
         self.answers.iter().map(|(ask, _)| ask.packets()).sum()
+    }
+
+    /// What was asked so far, and the answers.
+    pub(crate) fn answers(&self) -> impl Iterator<Item = (&Ask, &Answer)> {
+        self.answers.iter().map(|(ask, answer)| (ask, answer))
     }
 
     /// Addresses, with port 0.
@@ -103,6 +131,31 @@ impl Seen {
             .iter()
             .find_map(|(ask, answer)| match (ask, answer) {
                 (Ask::Connect(asked), Answer::Connect(seen)) if *asked == far => Some(seen),
+                _ => None,
+            })
+    }
+
+    /// All dialogues.
+    #[cfg(feature = "control")]
+    pub(crate) fn dialogues(&self) -> impl Iterator<Item = &Dialogue> {
+        self.answers.iter().filter_map(|(_, answer)| {
+            if let Answer::Dialogue(dialogue) = answer {
+                Some(&**dialogue)
+            } else {
+                None
+            }
+        })
+    }
+
+    /// What came of such a dialogue; `None`: there was none.
+    #[cfg(feature = "control")]
+    pub(crate) fn dialogue(&self, kind: &'static DialogueKind) -> Option<&Dialogue> {
+        self.answers
+            .iter()
+            .find_map(|(ask, answer)| match (ask, answer) {
+                (Ask::Dialogue(asked), Answer::Dialogue(seen)) if asked.kind.name == kind.name => {
+                    Some(&**seen)
+                }
                 _ => None,
             })
     }
@@ -232,6 +285,18 @@ impl Seen {
     /// Where STAMP is answered as such, or at least as TWAMP Light.
     pub(crate) fn stamp(&self) -> Option<Exchange<'_>> {
         self.trains(&train::STAMP).find(Exchange::is_answered)
+    }
+}
+
+#[cfg(feature = "control")]
+impl<'a> Exchange<'a> {
+    /// The packets of a session.
+    pub(crate) fn of_session(far: SocketAddr, train: &'a OpenTrain) -> Self {
+        Self {
+            far,
+            requests: &train.requests,
+            seen: &train.seen,
+        }
     }
 }
 

@@ -7,17 +7,26 @@ use super::*;
 use crate::failure::Exit;
 
 mod errors;
+mod keyed;
+#[cfg(feature = "control")]
+pub(super) mod servers;
 mod sizes;
 
 const FAR: &str = "203.0.113.7:0";
 
 /// What the checks say of `far`, and the verdict.
-fn examined(mut far: FakeFar, port: Option<u16>) -> (Vec<Checked>, Verdict) {
+fn examined(far: FakeFar, port: Option<u16>) -> (Vec<Checked>, Verdict) {
+    examined_with(far, port, Keys::default())
+}
+
+/// The same with keys.
+fn examined_with(mut far: FakeFar, port: Option<u16>, keys: Keys) -> (Vec<Checked>, Verdict) {
     let mut seen = Seen::new(FarEndPlan {
         name: "r1".to_owned(),
         host: "r1".to_owned(),
         addresses: vec![FAR.parse().unwrap()],
         port,
+        keys,
     });
     let checks = examine(CHECKS, &mut seen, &mut far);
     let most: usize = costs(CHECKS).values().sum();
@@ -213,6 +222,7 @@ fn a_closed_port_is_found_although_its_host_limits_icmp_errors() {
         host: "r1".to_owned(),
         addresses: vec![FAR.parse().unwrap()],
         port: None,
+        keys: Keys::default(),
     });
     let checks = examine(CHECKS, &mut seen, &mut limited);
     let udp = checks.iter().find(|checked| checked.id == "reach.udp");

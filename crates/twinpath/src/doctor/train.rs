@@ -33,7 +33,7 @@ pub(crate) const SSID: u16 = 0x7a31;
 /// Octets of TWAMP Light's requests, so that replies can be as long.
 const LIGHT_OCTETS: usize = 41;
 /// Padding that no sender of zeros has: what is kept of it shows.
-const PADDING: u8 = 0x5a;
+pub(super) const PADDING: u8 = 0x5a;
 
 /// Numbers begin here: a reflector that counts replies by itself shows.
 pub(crate) const FIRST: u32 = 1_000;

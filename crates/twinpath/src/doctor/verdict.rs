@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use serde::Serialize;
 use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
 
 use super::checks::elsewhere;
@@ -14,6 +15,10 @@ pub(crate) struct Verdict {
     pub(crate) sentence: String,
     /// The command that measures this far end best; `None`: nothing answers.
     pub(crate) command: Option<String>,
+    /// Others that measure it.
+    pub(crate) further: Vec<String>,
+    /// Ports that a firewall in between must let through.
+    pub(crate) firewall: Firewall,
     pub(crate) exit: Exit,
 }
 
@@ -36,8 +41,62 @@ fn as_named(plan: &FarEndPlan, far: SocketAddr) -> (String, &'static str) {
     }
 }
 
-pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
-    let (name, host) = (&seen.plan.name, &seen.plan.host);
+/// Ports of the far end that are used, each kind in order; replies come back from the UDP ports.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Firewall {
+    pub(crate) tcp: Vec<u16>,
+    pub(crate) udp: Vec<u16>,
+    /// Those of sessions are the ones that a controller asks for, if it asks for one.
+    pub(crate) as_wished: bool,
+}
+
+impl Firewall {
+    /// In one line; `None`: nothing answers.
+    pub(crate) fn words(&self) -> Option<String> {
+        let named = |name: &str, ports: &[u16]| {
+            (!ports.is_empty()).then(|| {
+                let word = if ports.len() == 1 { "port" } else { "ports" };
+                format!("{name} {word} {}", ranges(ports))
+            })
+        };
+        let wished = self
+            .as_wished
+            .then(|| "the UDP port of --receiver-port".to_owned());
+        let all = [named("TCP", &self.tcp), named("UDP", &self.udp), wished];
+        let all: Vec<String> = all.into_iter().flatten().collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    }
+}
+
+/// Ports in order, those that follow each other as a range.
+fn ranges(ports: &[u16]) -> String {
+    let mut ranges: Vec<(u16, u16)> = Vec::new();
+    for port in ports {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*port) => *last = *port,
+            _ => ranges.push((*port, *port)),
+        }
+    }
+    let words = ranges.into_iter().map(|(first, last)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}-{last}")
+        }
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// What a far end speaks, and what follows from it.
+#[derive(Default)]
+struct Spoken {
+    speaks: Vec<String>,
+    /// The best first.
+    commands: Vec<String>,
+    firewall: Firewall,
+}
+
+fn spoken(seen: &Seen, checks: &[Checked]) -> Spoken {
     let to = |far: SocketAddr, port: &str, protocol: &str| {
         let (host, option) = as_named(&seen.plan, far);
         // Senders do not count replies from elsewhere.
@@ -48,7 +107,11 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
         let found = checks.iter().find(|checked| checked.id == id);
         found.is_some_and(|checked| checked.judged.status == Status::Ok)
     };
-    let mut speaks = Vec::new();
+    let Spoken {
+        mut speaks,
+        mut commands,
+        mut firewall,
+    } = Spoken::default();
     let (light, stamp) = (seen.light(), seen.stamp());
     // Without its Session Identifier it may be TWAMP Light that took the packet for its own.
     let stamp =
@@ -60,21 +123,53 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
             format!(":{port}")
         }
     };
-    let mut command = None;
     if let Some(stamp) = stamp {
         let port = stamp.far.port();
         speaks.push(format!("STAMP (UDP port {port})"));
-        command = to(stamp.far, &at(TWAMP_TEST_PORT, port), " --stamp");
+        firewall.udp.push(port);
+        commands.extend(to(stamp.far, &at(TWAMP_TEST_PORT, port), " --stamp"));
+    }
+    if let Some(far) = seen.authenticated() {
+        let port = far.port();
+        speaks.push(format!("authenticated STAMP (UDP port {port})"));
+        firewall.udp.push(port);
+        let protocol = format!(" --stamp --authenticated{}", seen.plan.keys.stamp_option);
+        commands.splice(0..0, to(far, &at(TWAMP_TEST_PORT, port), &protocol));
     }
     if let Some(light) = light {
         let port = light.far.port();
         speaks.push(format!("TWAMP Light (UDP port {port})"));
-        command = command.or_else(|| to(light.far, &at(LIGHT_PORT, port), ""));
+        firewall.udp.push(port);
+        commands.extend(to(light.far, &at(LIGHT_PORT, port), ""));
     }
     if is_ok("control.connect") {
         speaks.push("TWAMP-Control".to_owned());
-        command = command.or_else(|| Some(format!("twinpath controller {host}")));
+        let (command, is_best) = control(seen, &mut firewall);
+        if is_best {
+            commands.insert(0, command);
+        } else {
+            commands.push(command);
+        }
     }
+    for ports in [&mut firewall.tcp, &mut firewall.udp] {
+        ports.sort_unstable();
+        ports.dedup();
+    }
+    Spoken {
+        speaks,
+        commands,
+        firewall,
+    }
+}
+
+pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
+    let name = &seen.plan.name;
+    let Spoken {
+        speaks,
+        commands,
+        firewall,
+    } = spoken(seen, checks);
+    let mut commands = commands.into_iter();
     let failed = checks
         .iter()
         .filter(|checked| checked.judged.status == Status::Fail)
@@ -87,6 +182,8 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
         return Verdict {
             sentence: format!("{name} answers neither TWAMP nor STAMP"),
             command: None,
+            further: Vec::new(),
+            firewall,
             exit: Exit::CouldNot,
         };
     };
@@ -114,7 +211,49 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
     };
     Verdict {
         sentence: format!("{name} speaks {speaks}, {rest}"),
-        command,
+        command: commands.next(),
+        further: commands.collect(),
+        firewall,
         exit,
     }
+}
+
+/// The command that measures by TWAMP-Control, and whether it is the best: the user gave a key for it, and it
+/// works.
+#[cfg(feature = "control")]
+fn control(seen: &Seen, firewall: &mut Firewall) -> (String, bool) {
+    use super::checks::control;
+    use twinpath_wire::control::CONTROL_PORT;
+
+    let server = control::server(seen);
+    let port = server.map_or(CONTROL_PORT, |far| far.port());
+    let (host, family) = server.map_or_else(
+        || (seen.plan.host.clone(), ""),
+        |far| as_named(&seen.plan, far),
+    );
+    firewall.tcp.push(port);
+    let ports = control::ports(seen);
+    firewall.udp.extend(ports.chosen);
+    firewall.as_wished = ports.as_wished;
+    let at = if port == CONTROL_PORT {
+        String::new()
+    } else {
+        format!(":{port}")
+    };
+    let keys = &seen.plan.keys;
+    let secured = control::strongest(seen).filter(|_| keys.control.is_some());
+    let mode = match secured {
+        Some(mode) => format!(" --mode {}{}", mode.name(), keys.control_options),
+        None if control::needs_key(seen) => " --keys FILE".to_owned(),
+        None => String::new(),
+    };
+    let options = control::options(seen);
+    let command = format!("twinpath controller {host}{at}{mode}{options}{family}");
+    (command, secured.is_some())
+}
+
+#[cfg(not(feature = "control"))]
+fn control(seen: &Seen, firewall: &mut Firewall) -> (String, bool) {
+    firewall.tcp.push(TWAMP_TEST_PORT);
+    (format!("twinpath controller {}", seen.plan.host), false)
 }

@@ -10,7 +10,7 @@ use super::style::Style;
 use super::units::{count, wrapped_to};
 use crate::doctor::stress::Stress;
 use crate::doctor::strict::{Conformance, Part, Tried};
-use crate::doctor::{Check, Checked, FarEndPlan, LONGEST, Seen, Status, Verdict, costs};
+use crate::doctor::{Check, Checked, FarEndPlan, Firewall, LONGEST, Seen, Status, Verdict, costs};
 
 const SCHEMA: &str = "twinpath-doctor-1";
 pub(super) const WIDTH: usize = 80;
@@ -24,6 +24,9 @@ struct Document<'a> {
     verdict: &'a str,
     /// What measures it best.
     command: Option<&'a str>,
+    /// What measures it too.
+    further_commands: &'a [String],
+    firewall: &'a Firewall,
     checks: &'a [Checked],
     /// Packets, ICMP Echos and TCP connections, but for those of `--stress`.
     packets: usize,
@@ -55,6 +58,8 @@ pub(crate) fn json(
         far: &seen.plan.name,
         verdict: &verdict.sentence,
         command: verdict.command.as_deref(),
+        further_commands: &verdict.further,
+        firewall: &verdict.firewall,
         checks,
         packets: seen.packets(),
         duration_ns: u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
@@ -102,6 +107,13 @@ pub(crate) fn text(
     }
     if let Some(command) = &verdict.command {
         writeln!(out, "\nMeasure it with: {command}")?;
+        for further in &verdict.further {
+            writeln!(out, "             or: {further}")?;
+        }
+        if let Some(ports) = verdict.firewall.words() {
+            let line = format!("Open in a firewall: {ports}");
+            writeln!(out, "{}", wrapped_to(&line, 2, WIDTH))?;
+        }
     }
     out.flush()
 }
@@ -115,11 +127,16 @@ pub(crate) fn dry_run(
     json: bool,
     out: &mut impl Write,
 ) -> io::Result<()> {
+    let able = checks.iter().filter(|check| check.is_able(far));
+    let able: Vec<&dyn Check> = able.copied().collect();
     let each = checks.iter().map(|check| {
+        if !check.is_able(far) {
+            return (check.id(), 0);
+        }
         let most: usize = check.costs().iter().map(|(_, most)| most).sum();
         (check.id(), most)
     });
-    let all: usize = costs(checks).values().sum();
+    let all: usize = costs(&able).values().sum();
     if json {
         let checks: serde_json::Map<_, _> = each
             .map(|(id, most)| (id.to_owned(), most.into()))
@@ -144,7 +161,7 @@ pub(crate) fn dry_run(
         writeln!(out)?;
     } else {
         writeln!(out, "Sends to {} at most:", far.name)?;
-        for (id, most) in each {
+        for (id, most) in each.filter(|(_, most)| *most > 0) {
             writeln!(out, "  {id:32} {}", count(most as u64, "packet", "packets"))?;
         }
         let line = format!(

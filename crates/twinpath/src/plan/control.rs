@@ -25,6 +25,7 @@ use super::sessions::{PlannedSession, Target, of_server};
 use keys::{BY_STRENGTH, FOR_OTHERS, Protection, offered, wanted};
 
 pub(crate) use keys::EnvironmentPassphrase;
+pub(super) use keys::key;
 
 /// The default UDP port of a Session-Sender on another host.
 const SENDER_PORT: u16 = 20_000;

@@ -1,18 +1,32 @@
 //! What is to be examined.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+#[cfg(feature = "control")]
+use super::EnvironmentPassphrase;
+#[cfg(feature = "control")]
+use super::control::key;
 use super::ends::{one_host, usable};
+use super::key_file::stamp_keys;
 use super::resolve::{Family, Lookup, resolve};
 use crate::args::DoctorArgs;
-use crate::doctor::{FarEndPlan, MOST_ADDRESSES};
+use crate::doctor::{FarEndPlan, Keys, MOST_ADDRESSES};
 use crate::failure::Failure;
 
-/// The far end and its addresses.
+/// What a controller accepts by default (RFC 5357 section 6).
+#[cfg(feature = "control")]
+const USUAL_MOST_PBKDF2_COUNT: u32 = 32_768;
+
+/// The far end, its addresses, and the keys.
 ///
 /// # Errors
 /// It has none that can be examined.
-pub(crate) fn doctor(args: &DoctorArgs, lookup: Lookup<'_>) -> Result<FarEndPlan, Failure> {
+pub(crate) fn doctor(
+    args: &DoctorArgs,
+    #[cfg(feature = "control")] given: EnvironmentPassphrase,
+    lookup: Lookup<'_>,
+) -> Result<FarEndPlan, Failure> {
     let family = Family::only(args.ipv4, args.ipv6);
     let all = resolve(&args.far.host, 0, family, lookup)?;
     let each = all.into_iter().map(|far| one_host(far.ip()).map(|()| far));
@@ -22,6 +36,11 @@ pub(crate) fn doctor(args: &DoctorArgs, lookup: Lookup<'_>) -> Result<FarEndPlan
     if args.strict && !args.yes && !args.dry_run {
         only_near(&addresses)?;
     }
+    let keys = keys(
+        args,
+        #[cfg(feature = "control")]
+        given,
+    )?;
     let mut host = args.far.host.to_string();
     if host.contains(':') {
         host = format!("[{host}]");
@@ -33,7 +52,48 @@ pub(crate) fn doctor(args: &DoctorArgs, lookup: Lookup<'_>) -> Result<FarEndPlan
         host,
         addresses,
         port: args.far.port,
+        keys,
     })
+}
+
+/// The keys, and the options that name them.
+fn keys(
+    args: &DoctorArgs,
+    #[cfg(feature = "control")] given: EnvironmentPassphrase,
+) -> Result<Keys, Failure> {
+    let options = &args.hmac_keys;
+    let file = options.hmac_key_file.as_ref();
+    let mut keys = Keys {
+        stamp: Arc::new(stamp_keys(options)?),
+        stamp_option: match (&options.hmac_key, file) {
+            // A command line shows nothing secret.
+            (Some(_), _) => " --hmac-key HEX".to_owned(),
+            (None, Some(path)) => format!(" --hmac-key-file {}", path.display()),
+            (None, None) => String::new(),
+        },
+        ..Keys::default()
+    };
+    #[cfg(feature = "control")]
+    {
+        let options = args.key();
+        let has_key = options.file.keys.is_some() || options.key_id.is_some();
+        if !has_key && options.max_pbkdf2_count.is_some() {
+            return Err(Failure::usage(
+                "--max-pbkdf2-count needs a key: use --keys FILE or --key-id NAME, or leave it out",
+            ));
+        }
+        if has_key {
+            let file = options.file.keys.as_ref();
+            let file = file.map(|path| format!(" --keys {}", path.display()));
+            let id = options.key_id.map(|id| format!(" --key-id {id}"));
+            let count = options.max_pbkdf2_count;
+            let count = count.map(|count| format!(" --max-pbkdf2-count {count}"));
+            keys.control_options = [file, id, count].into_iter().flatten().collect();
+            keys.control = Some(key(&options, given)?);
+        }
+        keys.most_pbkdf2_count = options.max_pbkdf2_count.unwrap_or(USUAL_MOST_PBKDF2_COUNT);
+    }
+    Ok(keys)
 }
 
 /// Malformed and hostile packets go to a network of one's own, unless the user says so.

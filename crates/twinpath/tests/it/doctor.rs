@@ -69,8 +69,12 @@ fn the_text_says_the_verdict_first_and_the_command_last() {
         lines[0].starts_with(&format!("{} speaks STAMP", responder.at)),
         "{lines:#?}"
     );
-    let last = format!("Measure it with: twinpath sender {} --stamp", responder.at);
-    assert_eq!(lines.last(), Some(&last.as_str()));
+    let best = format!("Measure it with: twinpath sender {} --stamp", responder.at);
+    let further = format!("             or: twinpath sender {}", responder.at);
+    let port = responder.at.port();
+    let ports = format!("Open in a firewall: UDP port {port}");
+    let last = lines.len() - 3;
+    assert_eq!(lines[last..], [best, further, ports]);
     assert!(
         lines.iter().all(|line| line.chars().count() <= 80),
         "{lines:#?}"
@@ -163,4 +167,181 @@ fn a_limit_on_the_rate_of_replies_is_found_and_said_beforehand() {
         took <= most + most_stress,
         "{took} of {most} and {most_stress}"
     );
+}
+
+#[cfg(feature = "control")]
+mod servers {
+    use super::*;
+    use crate::secured::{keys, secured_server};
+
+    /// Findings of this status.
+    fn with<'a>(
+        checks: &'a BTreeMap<String, (String, String)>,
+        status: &str,
+    ) -> Vec<(&'a str, &'a str)> {
+        let of = checks.iter().filter(|(_, (found, _))| found == status);
+        of.map(|(id, (_, finding))| (id.as_str(), finding.as_str()))
+            .collect()
+    }
+
+    #[test]
+    fn nothing_is_wrong_with_this_programs_server_however_it_is_configured() {
+        let file = keys("noc a secret\n");
+        let path = file.path().display();
+        for (options, has_keys, mode) in [
+            ("", false, ""),
+            ("--nat --server-octets --strict", false, ""),
+            ("--raw-t3 --threads 2", false, ""),
+            ("", true, " --mode encrypted"),
+            ("--mode unauthenticated,mixed", true, " --mode mixed"),
+            ("--mode authenticated", true, " --mode authenticated"),
+        ] {
+            let server = if has_keys {
+                secured_server(&file, options)
+            } else {
+                Responder::server(options)
+            };
+            let key = if has_keys {
+                format!(" --keys {path}")
+            } else {
+                String::new()
+            };
+            let done = run(&format!("doctor {} --json{key}", server.at));
+            assert_eq!(done.status, 0, "{options}: {}", done.stdout);
+            let checks = checks(&done);
+            for status in ["fail", "warn", "unknown"] {
+                assert_eq!(with(&checks, status), [], "{options}{key}");
+            }
+            let ok = with(&checks, "ok");
+            let works = |id: &str| ok.iter().any(|(found, _)| *found == id);
+            assert!(
+                works("control.session") && works("session.numbers"),
+                "{ok:?}"
+            );
+            if let Some(mode) = mode.strip_prefix(" --mode ") {
+                assert!(works(&format!("control.mode.{mode}")), "{options}: {ok:?}");
+                assert!(works("control.wrong-key"), "{options}: {ok:?}");
+            }
+            let command = format!("twinpath controller {}{mode}{key}", server.at);
+            assert_eq!(done.document()["command"], command);
+            assert_eq!(done.document()["firewall"]["tcp"][0], server.at.port());
+        }
+    }
+
+    #[test]
+    fn what_doctor_says_to_type_measures_the_server() {
+        let file = keys("noc a secret\n");
+        let server = secured_server(&file, "");
+        let line = format!(
+            "doctor {} --json --keys {}",
+            server.at,
+            file.path().display()
+        );
+        let document = run(&line).document();
+        let command = document["command"].as_str().unwrap();
+        let line = command.strip_prefix("twinpath ").unwrap();
+        let done = run(&format!("{line} -c 3 -i 5 --json"));
+        assert_eq!(done.status, 0, "{line}: {}", done.stderr);
+        assert_eq!(done.session()["mode"], "encrypted");
+        let port = done.session()["reflector"].as_str().unwrap().to_owned();
+        let ports = document["firewall"]["udp"].as_array().unwrap();
+        let has_port = |known: &Value| port.ends_with(&format!(":{known}"));
+        assert!(ports.iter().any(has_port), "{port}: {ports:?}");
+    }
+
+    #[test]
+    fn a_wrong_key_and_a_server_without_keys_are_told_apart() {
+        let (right, wrong) = (keys("noc a secret\n"), keys("noc another\n"));
+        let secured = secured_server(&right, "--mode authenticated,encrypted");
+        let open = Responder::server("");
+        let said = |at, id: &str| {
+            let done = run(&format!(
+                "doctor {at} --json --keys {}",
+                wrong.path().display()
+            ));
+            checks(&done)[id].clone()
+        };
+        let (status, finding) = said(secured.at, "control.mode.encrypted");
+        assert_eq!(status, "fail", "{finding}");
+        assert!(
+            finding.starts_with("the server refuses the key noc in the encrypted mode: Accept 1"),
+            "{finding}"
+        );
+        let (status, finding) = said(secured.at, "control.mode.mixed");
+        assert_eq!(status, "skipped", "{finding}");
+        assert_eq!(finding, "the server does not offer the mixed mode");
+        let (status, finding) = said(open.at, "control.wrong-key");
+        assert_eq!(status, "warn", "{finding}");
+        assert!(finding.contains("offers no secured mode"), "{finding}");
+    }
+
+    #[test]
+    fn a_server_of_secured_modes_alone_needs_a_key() {
+        let file = keys("noc a secret\n");
+        let server = secured_server(&file, "--mode encrypted");
+        let done = run(&format!("doctor {} --json", server.at));
+        let (status, finding) = &checks(&done)["control.session"];
+        assert_eq!(status, "unknown");
+        assert!(finding.contains("without a key"), "{finding}");
+        let command = format!("twinpath controller {} --keys FILE", server.at);
+        assert_eq!(done.document()["command"], command);
+    }
+
+    #[test]
+    fn a_dry_run_says_less_without_keys_and_never_too_little() {
+        let file = keys("noc a secret\n");
+        let most = |options: &str| {
+            let done = run(&format!("doctor 127.0.0.1 --dry-run --json {options}"));
+            let document = done.document();
+            let of = |id: &str| document["checks"][id].as_u64().unwrap();
+            let each = ["control.mode.encrypted", "stamp.authenticated"].map(of);
+            (document["most_packets"].as_u64().unwrap(), each)
+        };
+        let keys = format!(
+            "--keys {} --hmac-key 00112233445566778899aabbccddeeff",
+            file.path().display()
+        );
+        let (without, none) = most("");
+        let (with, both) = most(&keys);
+        assert_eq!(none, [0, 0]);
+        assert!(both[0] > 0 && both[1] > 0);
+        assert!(without < with && with <= 400, "{without} {with}");
+    }
+
+    #[test]
+    fn the_text_about_a_server_fits_80_columns_and_names_its_ports() {
+        let server = Responder::server("");
+        let done = run(&format!("doctor {}", server.at));
+        let lines: Vec<&str> = done.stdout.lines().collect();
+        assert!(
+            lines.iter().all(|line| line.chars().count() <= 80),
+            "{lines:#?}"
+        );
+        let port = server.at.port();
+        let words = format!("Open in a firewall: TCP port {port}, UDP port");
+        assert!(
+            lines.iter().any(|line| line.starts_with(&words)),
+            "{lines:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_responder_with_a_key_is_measured_with_it() {
+    let key = "00112233445566778899aabbccddeeff";
+    let responder = Responder::start(&format!("127.0.0.1:0 --hmac-key {key}"));
+    for (hmac_key, status, command) in [
+        (key, "ok", " --stamp --authenticated --hmac-key HEX"),
+        ("ffeeddccbbaa99887766554433221100", "fail", " --stamp"),
+    ] {
+        let done = run(&format!(
+            "doctor {} --json --hmac-key {hmac_key}",
+            responder.at
+        ));
+        let (found, finding) = &checks(&done)["stamp.authenticated"];
+        assert_eq!(found, status, "{finding}");
+        let command = format!("twinpath sender {}{command}", responder.at);
+        assert_eq!(done.document()["command"], command);
+        assert!(!done.stdout.contains(hmac_key));
+    }
 }

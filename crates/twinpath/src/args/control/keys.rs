@@ -76,7 +76,7 @@ impl FromStr for Iterations {
 }
 
 /// A bound for PBKDF2 iterations.
-pub(super) fn iterations(text: &str) -> Result<u32, Advice> {
+pub(in crate::args) fn iterations(text: &str) -> Result<u32, Advice> {
     number(text, LEAST_COUNT.into()..=MOST_COUNT.into())
 }
 

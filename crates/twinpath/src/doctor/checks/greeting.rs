@@ -98,7 +98,8 @@ pub(super) fn greets(seen: &Seen) -> bool {
     greeting(seen).is_some()
 }
 
-fn greeting(seen: &Seen) -> Option<(SocketAddr, &ServerGreeting)> {
+/// The server that greets, and its greeting.
+pub(super) fn greeting(seen: &Seen) -> Option<(SocketAddr, &ServerGreeting)> {
     let (far, connection) = best(seen, TWAMP)?;
     let Connection::Open(said) = connection else {
         return None;

@@ -1,6 +1,9 @@
 //! The checks, a file each.
 
+mod authenticated;
 mod clock;
+#[cfg(feature = "control")]
+pub(super) mod control;
 mod copies;
 mod drift;
 mod greeting;
@@ -31,6 +34,62 @@ pub(crate) static CHECKS: &[&dyn Check] = &[
     &tcp::CONTROL,
     &greeting::OFFERED,
     &greeting::FORM,
+    #[cfg(feature = "control")]
+    &control::SESSION,
+    #[cfg(feature = "control")]
+    &control::PORT,
+    #[cfg(feature = "control")]
+    &control::START_DELAY,
+    #[cfg(feature = "control")]
+    &control::STOP,
+    #[cfg(feature = "control")]
+    &control::ANY_PORT,
+    #[cfg(feature = "control")]
+    &control::ZERO_ADDRESSES,
+    #[cfg(feature = "control")]
+    &control::DSCP,
+    #[cfg(feature = "control")]
+    &control::PADDING,
+    #[cfg(feature = "control")]
+    &control::START_PAST,
+    #[cfg(feature = "control")]
+    &control::START_FUTURE,
+    #[cfg(feature = "control")]
+    &control::INDIVIDUAL,
+    #[cfg(feature = "control")]
+    &control::REFLECT_OCTETS,
+    #[cfg(feature = "control")]
+    &control::SYMMETRICAL,
+    #[cfg(feature = "control")]
+    &control::MONITORED,
+    #[cfg(feature = "control")]
+    &control::PTP,
+    #[cfg(feature = "control")]
+    &control::AUTHENTICATED,
+    #[cfg(feature = "control")]
+    &control::ENCRYPTED,
+    #[cfg(feature = "control")]
+    &control::MIXED,
+    #[cfg(feature = "control")]
+    &control::WRONG_KEY,
+    #[cfg(feature = "control")]
+    &control::UNKNOWN_KEY,
+    #[cfg(feature = "control")]
+    &control::ONE_REPLY,
+    #[cfg(feature = "control")]
+    &control::COPIED,
+    #[cfg(feature = "control")]
+    &control::NUMBERS,
+    #[cfg(feature = "control")]
+    &control::REPLY_SIZE,
+    #[cfg(feature = "control")]
+    &control::TIME_FORMAT,
+    #[cfg(feature = "control")]
+    &control::RESIDENCE,
+    #[cfg(feature = "control")]
+    &control::SENDER_TTL,
+    #[cfg(feature = "control")]
+    &control::REPLY_TTL,
     &light::Answers,
     &stamp::Answers,
     &tlv::OfType {
@@ -69,6 +128,9 @@ pub(crate) static CHECKS: &[&dyn Check] = &[
         id: "stamp.tlv.malformed",
         place: 8,
     },
+    &authenticated::ANSWERS,
+    &authenticated::WRONG_HMAC,
+    &authenticated::TLV_HMAC,
     &copies::ONE_EACH,
     &copies::COPIED,
     &numbers::NUMBERS,

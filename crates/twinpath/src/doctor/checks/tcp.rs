@@ -10,9 +10,10 @@ pub(super) const TWAMP: u16 = 862;
 const OWAMP: u16 = 861;
 const GREETING_OCTETS: usize = 64;
 
-/// A check of what listens on a TCP port.
+/// A check of what listens on the TCP ports of a protocol.
 pub(super) struct OfPort {
     pub(super) id: &'static str,
+    /// The protocol's own. That of TWAMP-Control may be the one that was given, too.
     pub(super) port: u16,
     pub(super) judge: fn(&Seen) -> Judged,
 }
@@ -23,12 +24,17 @@ impl Check for OfPort {
     }
 
     fn costs(&self) -> Vec<Cost> {
-        vec![(format!("tcp-{}", self.port), MOST_ADDRESSES)]
+        // Of one kind: the addresses do not matter.
+        let kind = Ask::Connect(([0, 0, 0, 0], self.port).into()).kind();
+        let ports = if self.port == TWAMP { 2 } else { 1 };
+        vec![(kind, ports * MOST_ADDRESSES)]
     }
 
     fn asks(&self, seen: &Seen) -> Vec<Ask> {
-        let ask = |far| Ask::Connect(at_port(far, self.port));
-        seen.addresses().map(ask).collect()
+        places(seen, self.port)
+            .into_iter()
+            .map(Ask::Connect)
+            .collect()
     }
 
     fn judge(&self, seen: &Seen) -> Judged {
@@ -87,11 +93,24 @@ pub(super) fn best(seen: &Seen, port: u16) -> Option<(std::net::SocketAddr, &Con
         Connection::Silent => 2,
         Connection::Failed(_) => 1,
     };
-    let each = seen.addresses().filter_map(|far| {
-        let far = at_port(far, port);
-        Some((far, &seen.connection(far)?.connection))
-    });
+    let places = places(seen, port).into_iter();
+    let each = places.filter_map(|far| Some((far, &seen.connection(far)?.connection)));
     each.max_by_key(|(_, connection)| rank(connection))
+}
+
+/// Where a protocol may listen that has this port.
+fn places(seen: &Seen, port: u16) -> Vec<std::net::SocketAddr> {
+    let given = seen
+        .plan
+        .port
+        .filter(|given| port == TWAMP && *given != port);
+    let of = |far| {
+        [Some(port), given]
+            .into_iter()
+            .flatten()
+            .map(move |port| at_port(far, port))
+    };
+    seen.addresses().flat_map(of).collect()
 }
 
 /// As long as a greeting, and begins with its unused octets.

@@ -169,7 +169,15 @@ pub(super) fn at_places(kind: &TrainKind) -> Vec<Cost> {
     vec![(kind.name.to_owned(), MOST_PLACES * kind.count)]
 }
 
+/// The same of other datagrams.
+pub(super) fn at_places_of(name: &str, count: usize) -> Cost {
+    (name.to_owned(), MOST_PLACES * count)
+}
+
 fn port(seen: &Seen, far: SocketAddr) -> Option<Port> {
+    if seen.authenticated() == Some(far) {
+        return Some(Port::Reflects);
+    }
     let all = [&LIGHT, &STAMP, &AGAIN]
         .into_iter()
         .filter_map(|kind| seen.train(far, kind));

@@ -1,7 +1,7 @@
 //! Steps against far ends with a limit.
 
 use super::super::fakes::FakeFar;
-use super::super::{CHECKS, FarEndPlan, Status, examine};
+use super::super::{CHECKS, FarEndPlan, Keys, Status, examine};
 use super::*;
 
 /// What is said of a far end, and the rates that were tried.
@@ -18,6 +18,7 @@ fn stressed(
         host: "r1".to_owned(),
         addresses: vec!["203.0.113.7:0".parse().unwrap()],
         port: None,
+        keys: Keys::default(),
     });
     examine(CHECKS, &mut seen, &mut far);
     let before = far.asked;

@@ -21,7 +21,7 @@ impl EnvironmentPassphrase {
     pub(crate) fn take_for(command: &Command) -> Self {
         let taken = keys::from_environment(PASSPHRASE).transpose();
         let is_check = matches!(command, Command::Check(args) if args.is_controlled());
-        let has_use = is_check || matches!(command, Command::Control(_));
+        let has_use = is_check || matches!(command, Command::Control(_) | Command::Doctor(_));
         Self(taken.filter(|_| has_use))
     }
 
@@ -103,7 +103,7 @@ pub(super) fn wanted(
         None => vec![SecurityMode::Unauthenticated],
     };
     let key = if has_key {
-        Some(key(options, given)?)
+        Some(key(&options.key, given)?)
     } else {
         None
     };
@@ -111,10 +111,16 @@ pub(super) fn wanted(
 }
 
 /// From the file, the environment or the terminal.
-fn key(options: &ControlOptions, given: EnvironmentPassphrase) -> Result<Key, Failure> {
-    let id = options.key.key_id.as_ref();
-    if let Some(path) = &options.key.file.keys {
-        let ring = key_file::<KeyRing>(path, options.key.file.insecure_key_file)?;
+///
+/// # Errors
+/// An unusable file of keys, or no passphrase.
+pub(in crate::plan) fn key(
+    options: &KeyOptions,
+    given: EnvironmentPassphrase,
+) -> Result<Key, Failure> {
+    let id = options.key_id.as_ref();
+    if let Some(path) = &options.file.keys {
+        let ring = key_file::<KeyRing>(path, options.file.insecure_key_file)?;
         let found = id.map_or_else(|| ring.only(), |id| ring.find(id));
         return found.cloned().ok_or_else(|| match id {
             Some(id) => Failure::could_not(format!("{} has no key {id}", path.display()))

@@ -116,6 +116,43 @@ const ROWS: &[Row] = &[
     },
 ];
 
+/// Rows about the keys of TWAMP-Control; `{secured}`: a server with them.
+#[cfg(not(feature = "control"))]
+const CONTROL_ROWS: &[Row] = &[];
+#[cfg(feature = "control")]
+const CONTROL_ROWS: &[Row] = &[
+    Row {
+        option: "--keys",
+        line: "doctor {secured} --json",
+        given: "--keys {dir}/keys",
+        sees: |done| encrypted(done).starts_with("ok: the encrypted mode works with the key noc"),
+    },
+    Row {
+        option: "--key-id",
+        line: "doctor {secured} --json --keys {dir}/two",
+        given: "--key-id noc",
+        sees: |done| encrypted(done).starts_with("ok: "),
+    },
+    Row {
+        option: "--max-pbkdf2-count",
+        line: "doctor {secured} --json --keys {dir}/keys",
+        given: "--max-pbkdf2-count 1024",
+        sees: |done| encrypted(done).contains("2048 PBKDF2 iterations; accepted are 1024 to 1024"),
+    },
+];
+
+/// What is said of the encrypted mode.
+#[cfg(feature = "control")]
+fn encrypted(done: &Done) -> String {
+    let document = done.document();
+    let mut checks = document["checks"].as_array().unwrap().iter();
+    let check = checks
+        .find(|check| check["id"] == "control.mode.encrypted")
+        .unwrap();
+    let text = |key: &str| check[key].as_str().unwrap().to_owned();
+    format!("{}: {}", text("status"), text("finding"))
+}
+
 /// In a namespace of its own; `None` where there can be none.
 fn alone(line: &str) -> Option<Done> {
     let possible = shell("unshare -n true");
@@ -132,20 +169,35 @@ fn alone(line: &str) -> Option<Done> {
 
 #[test]
 fn every_option_of_the_doctor_acts() {
-    let rows = ROWS.iter().map(|row| row.option);
-    complete("doctor", rows);
+    let rows: Vec<&Row> = ROWS.iter().chain(CONTROL_ROWS).collect();
+    complete("doctor", rows.iter().map(|row| row.option));
     let responder = Responder::start(&format!("127.0.0.1:0 --hmac-key {KEY}"));
     let directory = tempfile::tempdir().unwrap();
-    for (name, mode) in [("own", 0o600), ("others", 0o644)] {
+    for (name, text, mode) in [
+        ("own", KEY, 0o600),
+        ("others", KEY, 0o644),
+        ("keys", "noc a secret\n", 0o600),
+        ("two", "noc a secret\nother another\n", 0o600),
+    ] {
         use std::os::unix::fs::PermissionsExt as _;
         let path = directory.path().join(name);
-        std::fs::write(&path, KEY).unwrap();
+        std::fs::write(&path, text).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
-    each_row(ROWS, |row| {
+    #[cfg(feature = "control")]
+    let server = Responder::server(&format!(
+        "--pbkdf2-count 2048 --keys {}",
+        directory.path().join("keys").display()
+    ));
+    #[cfg(feature = "control")]
+    let secured = server.at.to_string();
+    #[cfg(not(feature = "control"))]
+    let secured = String::new();
+    each_row(&rows, |row| {
         super::acts(row.option, row.given, false, |given| {
             let line = format!("{} {given}", row.line)
                 .replace("{far}", &responder.at.to_string())
+                .replace("{secured}", &secured)
                 .replace("{dir}", &directory.path().display().to_string());
             let done = if row.option == "--yes" {
                 alone(&line)?

@@ -1,0 +1,277 @@
+//! Dialogues with a TWAMP server: what is asked after its greeting, and how it ends (RFC 4656 section 3,
+//! RFC 5357 section 3).
+
+mod features;
+mod requests;
+mod secured;
+mod session;
+mod start;
+mod train;
+
+use std::net::SocketAddr;
+
+use twinpath_proto::Refusal;
+use twinpath_proto::control::ClientError;
+use twinpath_report::Advice;
+use twinpath_runtime::probe::{Connection, DialogueEnd, SessionSeen};
+use twinpath_wire::control::Modes;
+
+pub(super) use features::{INDIVIDUAL, MONITORED, PTP, REFLECT_OCTETS, SYMMETRICAL};
+pub(super) use requests::{ANY_PORT, DSCP, PADDING, START_FUTURE, START_PAST, ZERO_ADDRESSES};
+pub(crate) use secured::strongest;
+pub(super) use secured::{AUTHENTICATED, ENCRYPTED, MIXED, UNKNOWN_KEY, WRONG_KEY};
+pub(super) use session::{PORT, SESSION};
+pub(super) use start::{START_DELAY, STOP};
+pub(super) use train::{
+    COPIED, NUMBERS, ONE_REPLY, REPLY_SIZE, REPLY_TTL, RESIDENCE, SENDER_TTL, TIME_FORMAT,
+};
+
+use super::greeting::greeting;
+use crate::doctor::dialogue::{self, Adapted, Dialogue, DialogueAsk, DialogueKind, Security};
+use crate::doctor::{Ask, Check, Cost, FarEndPlan, Judged, Seen, Status};
+use crate::output::words::{error::Remedy as _, refusal};
+
+/// A check of what comes of dialogues.
+pub(super) struct OfDialogues {
+    pub(super) id: &'static str,
+    /// What is had, in this order.
+    pub(super) kinds: &'static [&'static DialogueKind],
+    pub(super) judge: fn(&Seen) -> Judged,
+}
+
+impl Check for OfDialogues {
+    fn id(&self) -> &'static str {
+        self.id
+    }
+
+    fn costs(&self) -> Vec<Cost> {
+        let cost = |kind: &&DialogueKind| (kind.name.to_owned(), kind.packets());
+        self.kinds.iter().map(cost).collect()
+    }
+
+    fn is_able(&self, plan: &FarEndPlan) -> bool {
+        let has_key = plan.keys.control.is_some();
+        self.kinds
+            .iter()
+            .any(|kind| has_key || kind.security == Security::Any)
+    }
+
+    fn asks(&self, seen: &Seen) -> Vec<Ask> {
+        let ask = |kind: &&'static DialogueKind| ask(seen, kind);
+        self.kinds.iter().filter_map(ask).collect()
+    }
+
+    fn judge(&self, seen: &Seen) -> Judged {
+        (self.judge)(seen)
+    }
+}
+
+/// To have a dialogue, where all that it depends on is known.
+fn ask(seen: &Seen, kind: &'static DialogueKind) -> Option<Ask> {
+    let (server, greeting) = greeting(seen)?;
+    let offered = Modes::from_bits(greeting.modes.get());
+    let mode = kind.mode(offered, seen.plan.keys.control.is_some())?;
+    let adapted = if kind.name == dialogue::SESSION.name {
+        Adapted::default()
+    } else {
+        adapted(seen, kind)?
+    };
+    Some(Ask::Dialogue(DialogueAsk {
+        server,
+        kind,
+        mode,
+        adapted,
+    }))
+}
+
+/// What the first dialogues say of further ones; `None`: they are not had, or not yet.
+fn adapted(seen: &Seen, kind: &'static DialogueKind) -> Option<Adapted> {
+    let first = seen.dialogue(&dialogue::SESSION)?;
+    if kind.name == dialogue::AGAIN.name {
+        let is_late = start::answered_after(first).is_some_and(|after| after.unanswered > 0);
+        return is_late.then(Adapted::default);
+    }
+    let session = first.seen.sessions.first()?;
+    // An answer, even a refusal.
+    let answer = session.answer.as_ref()?;
+    let mut adapted = Adapted::default();
+    if let Some(after) = start::answered_after(first)
+        && after.unanswered > 0
+    {
+        seen.dialogue(&dialogue::AGAIN)?;
+        adapted.start_delay = after.offset;
+    }
+    let explains = [&dialogue::ZERO_ADDRESSES, &dialogue::ANY_PORT];
+    if answer.is_err() && !explains.iter().any(|other| other.name == kind.name) {
+        adapted.zero_addresses = is_accepted(seen.dialogue(&dialogue::ZERO_ADDRESSES)?);
+        adapted.no_wished_port = is_accepted(seen.dialogue(&dialogue::ANY_PORT)?);
+        if !adapted.zero_addresses && !adapted.no_wished_port {
+            return None;
+        }
+        adapted.no_wished_port &= !adapted.zero_addresses;
+    }
+    Some(adapted)
+}
+
+/// The server that greets.
+pub(crate) fn server(seen: &Seen) -> Option<SocketAddr> {
+    greeting(seen).map(|(server, _)| server)
+}
+
+/// It offers secured modes alone.
+pub(crate) fn needs_key(seen: &Seen) -> bool {
+    greeting(seen).is_some_and(|(_, greeting)| {
+        let offered = Modes::from_bits(greeting.modes.get());
+        !offered.contains(Modes::UNAUTHENTICATED) && !offered.and(Modes::SECURED).is_empty()
+    })
+}
+
+/// UDP ports of sessions.
+pub(crate) struct SessionPorts {
+    /// Those that the server chose.
+    pub(crate) chosen: Vec<u16>,
+    /// It gives the wished ones.
+    pub(crate) as_wished: bool,
+}
+
+/// The ports of all sessions so far.
+pub(crate) fn ports(seen: &Seen) -> SessionPorts {
+    let mut ports = SessionPorts {
+        chosen: Vec::new(),
+        as_wished: false,
+    };
+    for session in seen
+        .dialogues()
+        .flat_map(|dialogue| &dialogue.seen.sessions)
+    {
+        if let Some(Ok(accepted)) = session.answer {
+            let wished = session.plan.receiver_port;
+            if accepted.port == wished {
+                ports.as_wished = true;
+            } else if wished != 0 {
+                ports.chosen.push(accepted.port);
+            }
+        }
+    }
+    // A server that chooses for once still takes wishes.
+    if !ports.chosen.is_empty() {
+        ports.as_wished = false;
+    }
+    ports
+}
+
+/// The controller's options that this server needs, each after a space.
+pub(crate) fn options(seen: &Seen) -> String {
+    let mut options: Vec<String> = Vec::new();
+    let first = seen.dialogue(&dialogue::SESSION);
+    if first.is_some_and(|first| !is_accepted(first)) {
+        let accepts = |kind| seen.dialogue(kind).filter(|dialogue| is_accepted(dialogue));
+        if accepts(&dialogue::ZERO_ADDRESSES).is_some() {
+            options.push(" --nat".to_owned());
+        } else if let Some(port) = accepts(&dialogue::ANY_PORT).and_then(session::given_port) {
+            options.push(format!(" --receiver-port {port}"));
+        }
+    }
+    if let Some(delay) = start::advised_delay(seen) {
+        options.push(format!(" --start-delay {}", delay.as_secs_f64()));
+    }
+    options.concat()
+}
+
+/// Its session was accepted.
+fn is_accepted(dialogue: &Dialogue) -> bool {
+    let first = dialogue.seen.sessions.first();
+    first.is_some_and(|session| matches!(session.answer, Some(Ok(_))))
+}
+
+/// Packets of a session that were sent, and how many were answered.
+fn answered(dialogue: &Dialogue, index: usize) -> (usize, usize) {
+    let Some(Some(train)) = dialogue.open.get(index) else {
+        return (0, 0);
+    };
+    let exchange = crate::doctor::Exchange::of_session(([0, 0, 0, 0], 0).into(), train);
+    let answered = (0..train.requests.len())
+        .filter(|place| exchange.replies_to(*place).next().is_some())
+        .count();
+    (train.requests.len(), answered)
+}
+
+/// The first session of a dialogue that got so far.
+fn first_session(dialogue: &Dialogue) -> Option<&SessionSeen> {
+    dialogue.seen.sessions.first()
+}
+
+/// A refusal, in words.
+fn refused(status: Status, what: &str, refused: Refusal) -> Judged {
+    Judged::new(
+        status,
+        format!("the server refuses {what}: Accept {refused}"),
+    )
+    .advise(refusal::advice(refused, Advice::AsRefused))
+    .with("accept", refused.octet)
+}
+
+/// Why a dialogue went no further than it did, apart from refusals of sessions; `None`: it went to its end.
+fn broken(status: Status, what: &str, end: &DialogueEnd) -> Option<Judged> {
+    let judged = |finding: String| Judged::new(status, finding);
+    Some(match end {
+        DialogueEnd::Done(_) => return None,
+        DialogueEnd::Refused(refusal) => refused(status, what, *refusal),
+        DialogueEnd::NotConnected(connection) => {
+            let how = match connection {
+                Connection::Refused => "is refused".to_owned(),
+                Connection::Silent | Connection::Open(_) => "is not answered".to_owned(),
+                Connection::Failed(kind) => format!("fails: {kind}"),
+            };
+            Judged::unknown(format!(
+                "a further connection to the server, for {what}, {how}"
+            ))
+            .advise("see how many connections the server allows for each client")
+        }
+        DialogueEnd::Mute => judged(format!(
+            "a further connection, for {what}, gets no greeting"
+        ))
+        .advise("see how many connections the server allows for each client"),
+        DialogueEnd::NotTwamp(said) => judged(format!(
+            "a further connection, for {what}, gets \"{said}\" in place of a greeting"
+        ))
+        .advise("see what listens on that port"),
+        DialogueEnd::Here(why) => {
+            Judged::unknown(format!("this host cannot ask for {what}: {why}"))
+        }
+        DialogueEnd::Failed(error) => failed(status, what, error),
+        DialogueEnd::Ended => {
+            judged(format!("the server ends the connection during {what}")).advise("see its log")
+        }
+        DialogueEnd::CutShort => Judged::unknown(format!(
+            "no time was left for {what}: the server answers slowly"
+        )),
+    })
+}
+
+fn failed(status: Status, what: &str, error: &ClientError) -> Judged {
+    let judged = Judged::new(status, format!("{what} fails: {error}"));
+    match error.remedy() {
+        Some(remedy) => judged.advise(remedy),
+        None => judged.advise("see the server's log"),
+    }
+}
+
+/// Why there was no dialogue.
+fn not_had(seen: &Seen) -> Judged {
+    let Some((_, greeting)) = greeting(seen) else {
+        return Judged::skipped("no TWAMP server");
+    };
+    let offered = Modes::from_bits(greeting.modes.get());
+    let has_key = seen.plan.keys.control.is_some();
+    if !offered.and(Modes::SECURED).is_empty()
+        && !offered.contains(Modes::UNAUTHENTICATED)
+        && !has_key
+    {
+        return Judged::unknown(format!(
+            "no session without a key: the server offers {offered}"
+        ))
+        .advise("give the key: --keys FILE");
+    }
+    Judged::skipped("no session was agreed on")
+}
