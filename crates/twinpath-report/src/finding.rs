@@ -322,5 +322,11 @@ pub fn decide(report: &SessionReport) -> Vec<Finding> {
     findings
 }
 
+/// What TLVs of a session show of the ways of its replies, and where its figures are if none came here.
+pub fn ways_of_replies(report: &SessionReport) -> Vec<Finding> {
+    let way = far_end::return_path(report).map(Finding::from);
+    way.into_iter().chain(silence::far_end(report)).collect()
+}
+
 #[cfg(test)]
 pub(crate) mod tests;

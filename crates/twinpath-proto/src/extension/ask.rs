@@ -191,6 +191,14 @@ impl RequestChain {
         })
     }
 
+    /// That of a request which was captured, as far as it was.
+    pub fn captured(octets: &[u8]) -> Self {
+        Self {
+            octets: octets.into(),
+            retransmission: None,
+        }
+    }
+
     /// How its packets are repeated until a reply confirms them.
     pub(crate) fn retransmission(&self) -> Option<Retransmission> {
         self.retransmission

@@ -52,7 +52,7 @@ impl Gaps {
 
 impl Copies {
     /// The first reply to a request came, with this payload: how many others follow.
-    pub(crate) fn first(&mut self, asked: Replies, is_unmet: bool, octets: usize) -> u16 {
+    pub fn first(&mut self, asked: Replies, is_unmet: bool, octets: usize) -> u16 {
         if !is_unmet {
             let follow = asked.count.saturating_sub(1);
             self.expected += u64::from(follow);
@@ -68,7 +68,7 @@ impl Copies {
     }
 
     /// Another came, and so long after the one before it left and arrived, where that came too.
-    pub(crate) fn record(&mut self, gaps: Option<[Delta; 2]>) {
+    pub fn record(&mut self, gaps: Option<[Delta; 2]>) {
         self.received += 1;
         if let Some([departure, arrival]) = gaps {
             self.departures.record(departure);

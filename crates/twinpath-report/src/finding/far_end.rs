@@ -226,7 +226,7 @@ fn twamp_light(report: &SessionReport) -> Option<FarEnd> {
 }
 
 /// Whether replies took the way asked for (row SL-31).
-fn return_path(report: &SessionReport) -> Option<FarEnd> {
+pub(super) fn return_path(report: &SessionReport) -> Option<FarEnd> {
     let mut tlvs = report.learnt.iter().flat_map(|learnt| &learnt.tlvs);
     let seen = tlvs.find(|seen| seen.kind == TlvType::RETURN_PATH)?;
     match (seen.processed, seen.unrecognized) {

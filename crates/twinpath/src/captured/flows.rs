@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 
+use twinpath_proto::extension::RequestChain;
 use twinpath_wire::Wall;
 
 use super::evidence::{Evidence, MIN_CONSECUTIVE, is_reply, looks_authenticated};
@@ -66,6 +67,8 @@ struct Candidate {
     secured_cut: u64,
     /// One of its packets was answered.
     is_answered: bool,
+    /// Its requests want no reply, or one to another address (RFC 9503).
+    awaits_none: bool,
     begun: Wall,
     last: Wall,
 }
@@ -113,6 +116,7 @@ impl Candidate {
             secured: 0,
             secured_cut: 0,
             is_answered: false,
+            awaits_none: false,
             begun: at,
             last: at,
         }
@@ -191,6 +195,7 @@ impl FlowFinder {
                 if is_reply {
                     candidate.evidence.reply();
                 } else if let Some(name) = asks {
+                    candidate.awaits_none |= awaits_none(layout, datagram);
                     candidate.evidence.request(name, at);
                 }
             }
@@ -311,7 +316,8 @@ impl FlowFinder {
             }
             let is_named = self.port == Some(ends.1.port());
             let is_known = ports.contains(&ends.1.port()) && evidence.fits_requests();
-            if is_named || is_known {
+            let awaits_none = candidate.awaits_none && evidence.looks_like_requests();
+            if is_named || is_known || awaits_none {
                 if found.len() < FLOWS {
                     let layouts = LAYOUTS.map(|layout| layout == candidate.first);
                     found.insert(*ends, layouts);
@@ -337,6 +343,12 @@ impl FlowFinder {
         }
         (found, left_out)
     }
+}
+
+/// Whether it is a STAMP request that wants no reply, or one to another address.
+fn awaits_none(layout: Layout, datagram: &Datagram<'_>) -> bool {
+    let tlvs = layout.request_tlvs(datagram.payload);
+    !tlvs.is_empty() && RequestChain::captured(tlvs).sends_replies_elsewhere(datagram.from.ip())
 }
 
 /// Whether it cannot be read as a reply for what was cut off. Which fields a reply has follows from how

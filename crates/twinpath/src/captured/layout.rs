@@ -4,8 +4,9 @@
 use std::mem::offset_of;
 
 use twinpath_wire::{
-    ErrorEstimate, ReflectorOpen, ReplyHead, ReplyTimes, SenderOpen, StampReflectorAuthenticated,
-    StampSender, StampSenderAuthenticated, TimeFormat, Wall, WireTime,
+    ErrorEstimate, ReflectorOpen, ReplyHead, ReplyTimes, SenderOpen, StampReflector,
+    StampReflectorAuthenticated, StampSender, StampSenderAuthenticated, TimeFormat, TlvFlags, Wall,
+    WireTime,
 };
 
 /// Where fields are: not all of them need to have been captured.
@@ -72,6 +73,28 @@ impl Layout {
             Self::Open => ReplyHead::OCTETS,
             Self::StampAuthenticated => StampReflectorAuthenticated::OCTETS,
         }
+    }
+
+    /// The TLVs of a STAMP request, as far as they were captured; none where no TLV as a sender writes it
+    /// is behind its base (RFC 8972 section 4.2).
+    pub(super) fn request_tlvs(self, payload: &[u8]) -> &[u8] {
+        let base = match self {
+            Self::Open => StampSender::OCTETS,
+            Self::StampAuthenticated => StampSenderAuthenticated::OCTETS,
+        };
+        let chain = payload.get(base..).unwrap_or_default();
+        let flags = chain.first().copied().map(TlvFlags);
+        let is_chain = flags.is_some_and(|flags| flags.has(TlvFlags::UNRECOGNIZED));
+        if is_chain { chain } else { &[] }
+    }
+
+    /// What is behind the base of a STAMP reply, as far as it was captured.
+    pub(super) fn reply_tlvs(self, payload: &[u8]) -> &[u8] {
+        let base = match self {
+            Self::Open => StampReflector::OCTETS,
+            Self::StampAuthenticated => StampReflectorAuthenticated::OCTETS,
+        };
+        payload.get(base..).unwrap_or_default()
     }
 
     /// The name of a request of `octets`, of which `payload` was captured.

@@ -25,8 +25,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use twinpath_metrics::ReflectorKind;
+use twinpath_proto::extension::Learnt;
 use twinpath_proto::sender::Schedule;
-use twinpath_report::finding::{Captured, large_lost, negative, steps as clock_steps};
+use twinpath_report::finding::{
+    Captured, large_lost, negative, steps as clock_steps, ways_of_replies,
+};
 use twinpath_report::{Finding, Identity, Origin, SessionReport, SessionSetup};
 use twinpath_wire::Wall;
 
@@ -117,6 +121,8 @@ pub(crate) struct Capture {
     found: CaptureCounts,
     /// What became of the packets, since rows were handed out last.
     counts: RefCell<CaptureCounts>,
+    /// What TLVs taught each session.
+    learnt: RefCell<Vec<Option<Box<Learnt>>>>,
 }
 
 impl Capture {
@@ -190,6 +196,7 @@ impl Capture {
             end,
             found,
             counts: RefCell::new(paired),
+            learnt: RefCell::default(),
         })
     }
 
@@ -197,8 +204,8 @@ impl Capture {
     pub(crate) fn sessions(&self) -> Vec<SessionSetup> {
         let numbered = (1..).zip(&self.sessions);
         numbered
-            .map(|(number, FoundSession { run, .. })| {
-                SessionSetup::of_others(Identity {
+            .map(|(number, FoundSession { run, learnt, .. })| {
+                let mut setup = SessionSetup::of_others(Identity {
                     number,
                     wire: run.wire(),
                     sid: None,
@@ -214,7 +221,13 @@ impl Capture {
                     target: None,
                     path: None,
                     micro_session: None,
-                })
+                });
+                // Where a request has several replies, their numbers say nothing of it.
+                let further = learnt.as_ref().map(|learnt| learnt.further_replies);
+                if further.is_some_and(|further| further.expected > 0) {
+                    setup.metrics.reflector = ReflectorKind::Stateless;
+                }
+                setup
             })
             .collect()
     }
@@ -245,7 +258,10 @@ impl Capture {
             take(row).map_err(Stop::Taker)?;
         }
         let mut counts = counts::paired(&self.found, pairing.counts());
-        let numbered = (1..).zip(&self.sessions).zip(pairing.sessions());
+        let mut paired = pairing.sessions();
+        let learnt = paired.iter_mut().map(|session| session.learnt.take());
+        *self.learnt.borrow_mut() = learnt.collect();
+        let numbered = (1..).zip(&self.sessions).zip(paired);
         counts.sessions = numbered
             .map(|((session, known), paired)| CapturedSession {
                 session,
@@ -288,6 +304,9 @@ impl Capture {
             report.add(clock_steps(report));
             report.figures.by_size.clone_from(&known.by_size);
             report.traffic = Some(known.traffic.clone());
+            report.learnt = self.learnt.borrow().get(place).cloned().flatten();
+            report.expect_told_dscp();
+            report.add(ways_of_replies(report));
             report.add(large_lost(report));
         }
         report.add(negative(report));

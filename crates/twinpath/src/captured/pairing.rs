@@ -9,24 +9,27 @@ mod requests;
 mod samples;
 mod seen;
 mod sizes;
+mod tlvs;
 mod traffic;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use twinpath_metrics::{Record, SizeCounts};
+use twinpath_proto::extension::Learnt;
 use twinpath_report::Traffic;
 use twinpath_wire::{Delta, Wall};
 
 use self::samples::{lost, number};
 use self::seen::{AsReply, AsRequest, Seen, Sighting, kind};
 use self::sizes::BySize;
+use self::tlvs::{Asks, Further, MOST};
 use self::traffic::Sent;
 use super::flows::{Ends, Found, LAYOUTS, is_cut, is_cut_as};
 use super::frame::Datagram;
 use super::layout::{Layout, Name};
 use super::order::Sorter;
-use super::session::Run;
+use super::session::{Kind, Run};
 use super::steps::Shift;
 use crate::output::captures::SessionCounts;
 use crate::saved::Row;
@@ -62,6 +65,8 @@ struct Flight {
     /// The request was seen where times are taken.
     in_place: bool,
     answered: bool,
+    asks: Asks,
+    further: Further,
     /// The interface that saw its first reply first.
     seen_at: Option<u32>,
     replies: [Option<Answer>; REPLIES],
@@ -82,6 +87,8 @@ struct Session {
     by_size: BySize,
     sent: Sent,
     under_way: u64,
+    /// What TLVs taught, once one was asked for.
+    learnt: Option<Box<Learnt>>,
 }
 
 impl Session {
@@ -106,6 +113,8 @@ pub(super) struct FoundSession {
     /// Losses by the octets of requests, where these differ.
     pub(super) by_size: Vec<SizeCounts>,
     pub(super) traffic: Traffic,
+    /// What TLVs taught, if some were asked for.
+    pub(super) learnt: Option<Box<Learnt>>,
 }
 
 #[derive(Debug)]
@@ -212,10 +221,14 @@ impl<'a> Pairing<'a> {
             let layout = flow.and_then(|flow| self.layout(flow, datagram));
             layout.is_none_or(|layout| datagram.octets < least(layout))
         };
+        let reply = back.and_then(|flow| self.as_reply(flow, datagram));
+        let tlvs = reply.map(|reply| reply.layout.reply_tlvs(datagram.payload));
+        let tlvs = tlvs.unwrap_or_default();
         let seen = Seen {
             sighting: Sighting::new(at, interface, datagram),
             request: there.and_then(|flow| self.as_request(flow, datagram)),
-            reply: back.and_then(|flow| self.as_reply(flow, datagram)),
+            reply,
+            tlvs: tlvs.get(..MOST).unwrap_or(tlvs).into(),
             is_cut: is_cut(datagram),
             is_short: is_short(there, Layout::request_octets)
                 && is_short(back, Layout::reply_octets),
@@ -252,7 +265,10 @@ impl<'a> Pairing<'a> {
             }
             let below = overtaken.get(place).copied().flatten();
             let is_overtaken = below.is_some_and(|below| seq < below);
-            if is_overtaken || flight.sighting.at + self.timeout <= self.now {
+            if flight.asks.awaits_none
+                || is_overtaken
+                || flight.sighting.at + self.timeout <= self.now
+            {
                 self.record_lost(place, seq, &flight);
             } else if let Some(session) = self.sessions.get_mut(place) {
                 session.under_way += 1;
@@ -278,6 +294,7 @@ impl<'a> Pairing<'a> {
                 counts: session.counts,
                 by_size: session.by_size.value(),
                 traffic: session.sent.traffic(),
+                learnt: session.learnt,
             })
             .collect()
     }
@@ -297,10 +314,16 @@ impl<'a> Pairing<'a> {
 
     fn as_request(&self, flow: usize, datagram: &Datagram<'_>) -> Option<AsRequest> {
         let layout = self.layout(flow, datagram)?;
+        let kind = kind(layout, datagram);
+        let tlvs = match kind {
+            Kind::Stamp { .. } => layout.request_tlvs(datagram.payload),
+            Kind::Light => &[],
+        };
         Some(AsRequest {
             flow,
             layout,
-            kind: kind(layout, datagram),
+            kind,
+            asks: Asks::of(tlvs, datagram.from.ip()),
             name: layout.request(datagram.payload, datagram.octets)?,
         })
     }
@@ -326,7 +349,7 @@ impl<'a> Pairing<'a> {
         self.expire();
         if let Some(reply) = &seen.reply {
             self.release(&reply.of());
-            if self.reply(&seen.sighting, reply) {
+            if self.reply(seen, reply) {
                 self.counts.used += 1;
                 self.counts.cut_used += u64::from(seen.is_cut);
                 return;
@@ -404,7 +427,9 @@ impl<'a> Pairing<'a> {
 
     /// A packet without an answer.
     fn record_lost(&mut self, place: usize, seq: u64, flight: &Flight) {
-        if let Some(session) = self.sessions.get_mut(place) {
+        if let Some(session) = self.sessions.get_mut(place)
+            && !flight.asks.awaits_none
+        {
             session.by_size.lost(flight.sighting.octets);
         }
         self.rows.push_back(lost(place, seq, flight));

@@ -21,6 +21,8 @@ mod authenticated_sender;
 mod bursts;
 #[cfg(feature = "report")]
 mod capture_reports;
+#[cfg(feature = "report")]
+mod capture_tlvs;
 mod checks;
 mod classes;
 mod control;

@@ -7,18 +7,18 @@ use twinpath_wire::Fate;
 use super::super::evidence::is_reply;
 use super::super::layout::{Layout, Name};
 use super::samples::{answered_by, row};
-use super::seen::{AsReply, AsRequest, Seen, Sighting};
+use super::seen::{AsReply, AsRequest, Seen};
+use super::tlvs::Came;
 use super::{Answer, COPY_WITHIN, GONE, Pairing};
+use crate::saved::Row;
 
 /// Replies that wait for their requests, at most.
 const EARLY: usize = 1_024;
 
 impl Pairing<'_> {
-    /// A reply; false if it answers nothing that is known.
-    pub(super) fn reply(&mut self, sighting: &Sighting, reply: &AsReply) -> bool {
-        let Some(flow) = self.flows.get(reply.flow) else {
-            return false;
-        };
+    /// The session with the packet that a reply answers, if it is known.
+    fn answered(&self, reply: &AsReply) -> Option<usize> {
+        let flow = self.flows.get(reply.flow)?;
         let answered = |place: &&usize| {
             let session = self.sessions.get(**place);
             session.is_some_and(|session| {
@@ -39,7 +39,13 @@ impl Pairing<'_> {
             Some(place) if !of_ssid(&place) => answered.find(of_ssid).or(first),
             first => first,
         };
-        let Some(place) = place.copied() else {
+        place.copied()
+    }
+
+    /// A reply; false if it answers nothing that is known.
+    pub(super) fn reply(&mut self, seen: &Seen, reply: &AsReply) -> bool {
+        let sighting = &seen.sighting;
+        let Some(place) = self.answered(reply) else {
             return false;
         };
         let known = self.known.get(place);
@@ -78,6 +84,12 @@ impl Pairing<'_> {
             self.counts.copies += 1;
             return true;
         }
+        // As the network made it, at the same interface.
+        let is_repeated = flight
+            .replies
+            .iter()
+            .flatten()
+            .any(|it| it.sighting.is_alike(sighting));
         if let Some(free) = flight.replies.iter_mut().find(|reply| reply.is_none()) {
             *free = Some(Answer {
                 sighting: *sighting,
@@ -86,6 +98,18 @@ impl Pairing<'_> {
         }
         session.counts.early_replies += u64::from(sighting.at < flight.sighting.at);
         let again = std::mem::replace(&mut flight.answered, true);
+        let came = Came::new(&reply.reply, sighting.at);
+        let mut tlvs = None;
+        if flight.asks.has_tlvs {
+            let learnt = session.learnt.get_or_insert_default();
+            if !again {
+                let asked = (seq, flight.asks);
+                let (chain, octets) = (&*seen.tlvs, sighting.octets);
+                tlvs = flight.further.first(asked, learnt, chain, octets, came);
+            } else if !is_repeated && flight.further.takes(learnt, came) {
+                return true;
+            }
+        }
         let sample = answered_by(seq, flight, again, sighting, &reply.reply, self.timeout);
         match sample.fate {
             Fate::Received => session.by_size.received(flight.sighting.octets),
@@ -94,7 +118,10 @@ impl Pairing<'_> {
         }
         let next = session.run.next();
         self.step(place, sighting, next);
-        self.rows.push_back(row(place, sample));
+        self.rows.push_back(Row {
+            tlvs,
+            ..row(place, sample)
+        });
         true
     }
 
@@ -105,7 +132,7 @@ impl Pairing<'_> {
         {
             self.unmatched(&oldest);
         }
-        self.early.push_back(*seen);
+        self.early.push_back(seen.clone());
     }
 
     /// A reply whose request does not come any more: it had come long ago, or is not in the capture.
@@ -146,10 +173,7 @@ impl Pairing<'_> {
             let Some(seen) = self.early.remove(place) else {
                 return;
             };
-            if seen
-                .reply
-                .is_some_and(|reply| self.reply(&seen.sighting, &reply))
-            {
+            if seen.reply.is_some_and(|reply| self.reply(&seen, &reply)) {
                 self.counts.used += 1;
                 self.counts.cut_used += u64::from(seen.is_cut);
             } else {

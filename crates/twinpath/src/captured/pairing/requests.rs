@@ -9,7 +9,7 @@ use super::samples::number;
 use super::seen::{AsRequest, Seen, Sighting};
 use super::sizes::BySize;
 use super::traffic::Sent;
-use super::{COPY_WITHIN, Flight, Pairing, REPLIES, SESSIONS, Session};
+use super::{COPY_WITHIN, Flight, Further, Pairing, REPLIES, SESSIONS, Session};
 use crate::output::captures::SessionCounts;
 use crate::saved::Row;
 use twinpath_metrics::Record;
@@ -45,7 +45,7 @@ impl Pairing<'_> {
                     self.held.pop_front();
                     self.counts.foreign += 1;
                 }
-                self.held.push_back(*seen);
+                self.held.push_back(seen.clone());
                 return;
             }
             None => {}
@@ -62,7 +62,10 @@ impl Pairing<'_> {
         };
         while let Some(place) = self.held.iter().position(is) {
             let held = self.held.remove(place);
-            if let Some((seen, request)) = held.and_then(|seen| Some((seen, seen.request?))) {
+            if let Some((seen, request)) = held.and_then(|seen| {
+                let request = seen.request?;
+                Some((seen, request))
+            }) {
                 self.join(&seen, &request);
             }
         }
@@ -208,6 +211,7 @@ impl Pairing<'_> {
             answered_ahead: 0,
             by_size: BySize::default(),
             sent: Sent::default(),
+            learnt: None,
         });
         self.rows.push_back(Row {
             session: number(place),
@@ -242,6 +246,8 @@ impl Pairing<'_> {
             sighting: *sighting,
             in_place: at == Some(sighting.interface),
             answered: false,
+            asks: request.asks,
+            further: Further::default(),
             seen_at: None,
             replies: [None; REPLIES],
         };

@@ -63,7 +63,11 @@ pub(super) fn row(place: usize, sample: Sample) -> Row {
 }
 
 pub(super) fn lost(place: usize, seq: u64, flight: &Flight) -> Row {
-    row(place, sample(seq, flight))
+    let mut sample = sample(seq, flight);
+    if flight.asks.awaits_none {
+        sample.fate = Fate::Unawaited;
+    }
+    row(place, sample)
 }
 
 fn captured(at: Wall) -> Stamp {

@@ -9,6 +9,7 @@ use super::super::layout::{Layout, Name, Reply};
 use super::super::order::Timed;
 use super::super::session::Kind;
 use super::super::steps::Shift;
+use super::tlvs::Asks;
 
 /// Octets of a packet that two copies of it are compared by.
 const COMPARED: usize = 64;
@@ -69,6 +70,7 @@ pub(super) struct AsRequest {
     pub(super) layout: Layout,
     pub(super) kind: Kind,
     pub(super) name: Name,
+    pub(super) asks: Asks,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -87,16 +89,19 @@ impl AsReply {
             layout: self.layout,
             kind: Kind::Light,
             name: self.reply.name,
+            asks: Asks::default(),
         }
     }
 }
 
 /// A packet of a session, as either or both.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub(super) sighting: Sighting,
     pub(super) request: Option<AsRequest>,
     pub(super) reply: Option<AsReply>,
+    /// What is behind its base if it is a reply of STAMP.
+    pub(super) tlvs: Box<[u8]>,
     /// It looks as if it could not be read as a reply for what was cut off.
     pub(super) is_cut: bool,
     /// It was too short for any packet of its flow.

@@ -9,7 +9,8 @@ use crate::hosts::{Hosts, ip};
 use crate::program::{Responder, Running, twinpath};
 use crate::responders::last_words;
 
-/// One more host on the link, 10.96.0.3, which has another MAC address. The near host is 10.96.0.1 there.
+/// One more host on the link, 10.97.0.3 and 10.96.0.3, which has another MAC address. The near host is
+/// 10.96.0.1 too.
 struct Third(String);
 
 impl Third {
@@ -22,6 +23,7 @@ impl Third {
             format!("netns add {name}"),
             format!("-n {far} link add v3 link bond0 type macvlan mode bridge"),
             format!("-n {far} link set v3 netns {name}"),
+            format!("-n {name} addr add 10.97.0.3/24 dev v3"),
             format!("-n {name} addr add 10.96.0.3/24 dev v3"),
             format!("-n {name} link set v3 up"),
             format!("-n {near} addr add 10.96.0.1/24 dev bond0"),
@@ -57,9 +59,9 @@ fn each_far_end_of_many_sessions_is_sent_to_at_its_own_address() {
     let line = "responder :862 --micro-session-id 11";
     let _far = lag.0.listener(line);
     let _third = Responder::spawn(Hosts::on(&third.0, &twinpath(line)));
-    let classes = "be,cs1,cs2,cs3,cs4,cs5,cs6,cs7,ef";
+    let classes = "be,cs1,cs2,cs3,cs4,ef";
     let line = format!(
-        "sender 10.97.0.2 --to 10.96.0.3 --stamp --micro-session 1@m1 --dscp {classes} -c 5 -i 100 --timeout 5 --json"
+        "sender 10.97.0.2 --to 10.97.0.3 --to 10.96.0.3 --stamp --micro-session 1@m1 --dscp {classes} -c 5 -i 100 --timeout 5 --json"
     );
     let done = lag.0.run(&line);
     let all = sessions(&done);
@@ -73,6 +75,7 @@ fn each_far_end_of_many_sessions_is_sent_to_at_its_own_address() {
         sender.split(':').next().unwrap().to_owned()
     };
     assert_eq!(senders("10.97.0.2"), "10.97.0.1");
+    assert_eq!(senders("10.97.0.3"), "10.97.0.1");
     assert_eq!(senders("10.96.0.3"), "10.96.0.1");
 }
 

@@ -1,0 +1,147 @@
+//! What reports of captures say of STAMP's TLVs, as a live run would have.
+
+use serde_json::Value;
+
+use crate::program::run;
+use crate::saved::captures;
+
+/// Where a frame's UDP payload is: on loopback, over IPv4.
+const PAYLOAD: usize = 16 + 14 + 20 + 8;
+
+/// The frames of a capture, each with its own header.
+fn frames(file: &str) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let octets = std::fs::read(captures().join(file)).unwrap();
+    let (header, mut rest) = octets.split_at(24);
+    let mut frames = Vec::new();
+    while !rest.is_empty() {
+        let captured = u32::from_le_bytes(*rest[8..].first_chunk().unwrap());
+        let (frame, others) = rest.split_at(16 + usize::try_from(captured).unwrap());
+        frames.push(frame.to_vec());
+        rest = others;
+    }
+    (header.to_vec(), frames)
+}
+
+/// The first session in the report of these frames.
+fn session(header: &[u8], frames: &[Vec<u8>]) -> Value {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("made.pcap");
+    std::fs::write(&path, [header, &frames.concat()].concat()).unwrap();
+    let done = run(&format!("report {} --json", path.display()));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    done.session()
+}
+
+fn keys(session: &Value) -> Vec<&str> {
+    let findings = session["findings"].as_array().unwrap().iter();
+    findings
+        .map(|finding| finding["key"].as_str().unwrap())
+        .collect()
+}
+
+fn facts<const N: usize>(session: &Value, tlv: &str, keys: [&str; N]) -> [String; N] {
+    keys.map(|key| session["stamp"][tlv][key].to_string())
+}
+
+#[test]
+fn each_tlv_of_a_capture_teaches_what_it_taught_the_sender() {
+    let (header, all) = frames("stamp-v1-tlv.pcap");
+    let from_tlv = session(&header, &all);
+    let cos = ["replies", "dscp_asked", "dscp_arrived", "refused"];
+    assert_eq!(facts(&from_tlv, "cos", cos), ["5", "46", "46", "false"]);
+    let direct = ["sent", "far_received", "forward_lost", "backward_lost"];
+    assert_eq!(
+        facts(&from_tlv, "direct_measurement", direct),
+        ["4", "4", "0", "0"]
+    );
+    let location = ["source_address", "destination_port"];
+    assert_eq!(
+        facts(&from_tlv, "location", location),
+        ["\"127.0.0.1\"", "28622"]
+    );
+    let info = ["sync_in", "timestamp_out"];
+    let known = ["\"local\"", "\"software\""];
+    assert_eq!(facts(&from_tlv, "timestamp_information", info), known);
+
+    let (header, all) = frames("stamp-v1-micro-session.pcap");
+    let ids = ["sender_id", "reflector_id"];
+    let from_ids = session(&header, &all);
+    assert_eq!(facts(&from_ids, "micro_session", ids), ["3", "5"]);
+
+    // Of a reflector that copies all, and of authenticated packets.
+    let (header, all) = frames("stamp-v1-no-extensions.pcap");
+    let copied = session(&header, &all);
+    let processed = ["replies", "not_processed"];
+    assert_eq!(facts(&copied, "cos", processed), ["0", "5"]);
+    let (header, all) = frames("stamp-v1-authenticated-tlv.pcap");
+    let authenticated = session(&header, &all);
+    assert_eq!(facts(&authenticated, "cos", processed), ["5", "0"]);
+
+    // Without TLVs there is nothing to say of them.
+    let (header, all) = frames("stamp-open.pcap");
+    assert!(session(&header, &all)["stamp"].is_null());
+}
+
+#[test]
+fn tlvs_of_each_reply_are_in_its_record() {
+    let file = captures().join("stamp-v1-micro-session.pcap");
+    let done = run(&format!("report {} --output jsonl", file.display()));
+    let rows = done.stdout.lines().filter(|line| line.contains("\"fate\""));
+    let rows: Vec<Value> = rows.map(|row| serde_json::from_str(row).unwrap()).collect();
+    assert_eq!(rows.len(), 5, "{}", done.stderr);
+    for row in rows {
+        assert_eq!(row["tlvs"]["micro_session"]["reflector_id"], 5, "{row}");
+    }
+}
+
+#[test]
+fn further_replies_are_counted_apart_and_copies_of_them_are_duplicates() {
+    let (header, all) = frames("stamp-v1-reflected-control.pcap");
+    // A request and three replies.
+    assert_eq!(all.len(), 20);
+    let counts = |frames: &[Vec<u8>]| {
+        let session = session(&header, frames);
+        let packets = &session["packets"];
+        let count = |key: &str| packets[key].as_u64().unwrap();
+        let [copies, lost] = facts(&session, "reflected_control", ["copies", "copies_lost"]);
+        assert!(
+            !keys(&session).contains(&"direction-uncertain"),
+            "{session}"
+        );
+        assert!(packets["lost_forward"].is_null(), "{packets}");
+        (count("received"), count("duplicates"), copies, lost)
+    };
+    let text = |number: u32| number.to_string();
+    assert_eq!(counts(&all), (5, 0, text(10), text(0)));
+    let mut less = all.clone();
+    less.remove(2);
+    assert_eq!(counts(&less), (5, 0, text(9), text(1)));
+    // The network sends a further reply twice, and a first one.
+    for at in [1, 2] {
+        let mut more = all.clone();
+        more.insert(at + 1, all[at].clone());
+        assert_eq!(counts(&more), (5, 1, text(10), text(0)), "{at}");
+    }
+}
+
+#[test]
+fn requests_that_want_no_reply_are_a_session_and_are_not_lost() {
+    let (header, all) = frames("stamp-v1-return-path.pcap");
+    let not_used = session(&header, &all);
+    assert!(
+        keys(&not_used).contains(&"return-path-not-used"),
+        "{not_used}"
+    );
+    let requests = all.into_iter().step_by(2).map(|mut frame| {
+        // Control Code: no reply.
+        frame[PAYLOAD + 44 + 5] = 1;
+        frame[PAYLOAD + 44 + 8..].fill(0);
+        frame
+    });
+    let requests: Vec<Vec<u8>> = requests.collect();
+    let one_way = session(&header, &requests);
+    let packets = &one_way["packets"];
+    let counts = ["sent", "unawaited", "received", "lost"].map(|key| packets[key].as_u64());
+    assert_eq!(counts, [Some(5), Some(5), Some(0), Some(0)], "{packets}");
+    assert!(keys(&one_way).contains(&"figures-at-far-end"), "{one_way}");
+}
