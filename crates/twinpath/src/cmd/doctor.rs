@@ -51,13 +51,16 @@ pub(super) fn run(
     }
     let mut checks = examine(CHECKS, &mut seen, &mut network);
     checks.push(stress::run(args.stress, &seen, &mut network));
-    let verdict = verdict(&seen, &checks);
+    let mut verdict = verdict(&seen, &checks);
     let took = begun.elapsed();
     let conformance = args.strict.then(|| {
         let mut link = strict::NetworkLink { stopped: &stopped };
         Conformance::of(&seen, &keys.stamp, &mut link)
     });
     let strict = conformance.as_ref();
+    if let Some(summary) = strict.and_then(Conformance::summary) {
+        verdict.sentence = format!("{}; {summary}", verdict.sentence);
+    }
     let written = if args.json {
         doctor::json(&seen, &checks, strict, &verdict, took, &mut out)
     } else {

@@ -94,6 +94,10 @@ fn a_far_end_that_errs_fails_by_section_and_the_exit_status_says_so() {
     let failed = with(&done, "fail");
     assert!(ids(&failed).contains(&"strict.light.short"), "{failed:?}");
     let document = done.document();
+    let verdict = document["verdict"].as_str().unwrap();
+    let said = format!("{} failed", failed.len());
+    assert!(verdict.contains("; conformance trials: "), "{verdict}");
+    assert!(verdict.contains(&said), "{verdict}");
     let trial = document["strict"]
         .as_array()
         .unwrap()

@@ -292,6 +292,19 @@ impl Conformance {
         self.0.iter().flat_map(|(_, trials)| trials)
     }
 
+    /// How many trials ended how, for the verdict; `None`: none was made.
+    pub(crate) fn summary(&self) -> Option<String> {
+        let with = |status: Status| self.trials().filter(|tried| tried.status == status).count();
+        let (passed, failed, unclear) = (
+            with(Status::Pass),
+            with(Status::Fail),
+            with(Status::Unclear),
+        );
+        (passed + failed + unclear > 0).then(|| {
+            format!("conformance trials: {passed} passed, {failed} failed, {unclear} unclear")
+        })
+    }
+
     /// A trial failed.
     pub(crate) fn has_failed(&self) -> bool {
         self.trials().any(|tried| tried.status == Status::Fail)

@@ -96,6 +96,18 @@ fn what_is_printed_is_what_the_schema_says() {
         assert_eq!(fault_of(&document), None, "{line}: {document}");
         all.push(document);
     }
+    for line in [
+        format!("doctor {} --strict --json", responder.at),
+        "doctor 127.0.0.1 --strict --dry-run --json".to_owned(),
+    ] {
+        let mut document = run(&line).document();
+        assert_eq!(fault_of(&document), None, "{line}: {document}");
+        match &mut document["strict"] {
+            Value::Array(trials) => trials[0]["status"] = "odd".into(),
+            strict => strict["parts"] = 1.into(),
+        }
+        assert!(fault_of(&document).is_some(), "{line}");
+    }
     // Each key that is required is missed.
     for mut document in all {
         let keys: Vec<String> = document.as_object().unwrap().keys().cloned().collect();
@@ -109,7 +121,7 @@ fn what_is_printed_is_what_the_schema_says() {
 
 #[test]
 fn all_of_a_dry_run_fits_the_width_of_a_terminal() {
-    let done = run("doctor 127.0.0.1 --dry-run --stress 20000");
+    let done = run("doctor 127.0.0.1 --dry-run --stress 20000 --strict");
     assert!(
         done.stdout.contains("--stress sends up to 20000"),
         "{}",
