@@ -93,7 +93,7 @@ fn a_responder_reports_delay_loss_and_order_of_packets_that_want_no_reply() {
             session["packets"],
             json!({
                 "received": 20, "lost": 0, "duplicates": 0, "reordered": 0, "stale": 0,
-                "loss_ratio": 0.0,
+                "loss_ratio": 0.0, "refused": 0,
             })
         );
         let delay = &session["delay"];
