@@ -83,9 +83,10 @@ fn counting(key: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_responder_with_100_000_sessions_and_keys_and_extensions_takes_under_60_megabytes() {
+fn a_responder_with_100_000_sessions_keys_and_extensions_takes_under_72_megabytes() {
     const SESSIONS: u32 = 100_000;
-    const MOST: u64 = 60 * 1_000_000;
+    /// The pages of an unoptimized program are among them.
+    const MOST: u64 = 72 * 1_000_000;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("keys");
     let mut keys = String::new();
