@@ -70,6 +70,7 @@ fn fault(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<String
 fn is_of(value: &Value, name: &str) -> bool {
     match name {
         "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
         "array" => value.is_array(),
         "object" => value.is_object(),

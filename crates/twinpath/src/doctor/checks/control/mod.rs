@@ -91,9 +91,12 @@ fn adapted(seen: &Seen, kind: &'static DialogueKind) -> Option<Adapted> {
         let is_late = start::answered_after(first).is_some_and(|after| after.unanswered > 0);
         return is_late.then(Adapted::default);
     }
-    let session = first.seen.sessions.first()?;
     // An answer, even a refusal.
-    let answer = session.answer.as_ref()?;
+    let session = first.seen.sessions.first();
+    let Some(answer) = session.and_then(|session| session.answer) else {
+        let is_about_key = kind.security != Security::Any && is_login_failed(&first.seen.end);
+        return is_about_key.then(Adapted::default);
+    };
     let mut adapted = Adapted::default();
     if let Some(after) = start::answered_after(first)
         && after.unanswered > 0
@@ -111,6 +114,17 @@ fn adapted(seen: &Seen, kind: &'static DialogueKind) -> Option<Adapted> {
         adapted.no_wished_port &= !adapted.zero_addresses;
     }
     Some(adapted)
+}
+
+/// The server did not let this host in: another mode or key may tell why.
+fn is_login_failed(end: &DialogueEnd) -> bool {
+    let DialogueEnd::Failed(error) = end else {
+        return matches!(end, DialogueEnd::Refused(_));
+    };
+    matches!(
+        error,
+        ClientError::EndedBefore(_) | ClientError::Count { .. } | ClientError::Forged
+    )
 }
 
 /// The server that greets.
