@@ -69,6 +69,7 @@ fn fault(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<String
 
 fn is_of(value: &Value, name: &str) -> bool {
     match name {
+        "boolean" => value.is_boolean(),
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
