@@ -50,14 +50,14 @@ fn fault(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<String
                 .unwrap()
                 .iter()
                 .find_map(|(key, schema)| nested(schema, value.get(key)?, key)),
-            "additionalProperties" => value
-                .as_object()?
-                .iter()
-                .find_map(|(key, value)| nested(wanted, value, key)),
+            // What is of another type is a fault of its type.
+            "additionalProperties" => value.as_object().and_then(|all| {
+                let mut all = all.iter();
+                all.find_map(|(key, value)| nested(wanted, value, key))
+            }),
             "items" => value
-                .as_array()?
-                .iter()
-                .find_map(|value| nested(wanted, value, "[]")),
+                .as_array()
+                .and_then(|all| all.iter().find_map(|value| nested(wanted, value, "[]"))),
             other => panic!("{at}: a keyword that this test does not know: {other}"),
         };
         if found.is_some() {
