@@ -91,7 +91,7 @@ pub(super) fn dry_run(parts: &[&Part], out: &mut impl Write) -> io::Result<()> {
         let most = part.most_packets() as u64;
         writeln!(
             out,
-            "  {:32} {}, {}",
+            "  {:38} {}, {}",
             part.name,
             count(part.trials().len() as u64, "trial", "trials"),
             count(most, "packet", "packets")
