@@ -71,7 +71,6 @@ fn is_of(value: &Value, name: &str) -> bool {
     match name {
         "boolean" => value.is_boolean(),
         "string" => value.is_string(),
-        "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
         "array" => value.is_array(),
         "object" => value.is_object(),
