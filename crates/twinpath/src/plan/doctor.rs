@@ -63,7 +63,7 @@ fn keys(
 ) -> Result<Keys, Failure> {
     let options = &args.hmac_keys;
     let file = options.hmac_key_file.as_ref();
-    let mut keys = Keys {
+    let keys = Keys {
         stamp: Arc::new(stamp_keys(options)?),
         stamp_option: match (&options.hmac_key, file) {
             // A command line shows nothing secret.
@@ -74,7 +74,8 @@ fn keys(
         ..Keys::default()
     };
     #[cfg(feature = "control")]
-    {
+    let keys = {
+        let mut keys = keys;
         let options = args.key();
         let has_key = options.file.keys.is_some() || options.key_id.is_some();
         if !has_key && options.max_pbkdf2_count.is_some() {
@@ -92,7 +93,8 @@ fn keys(
             keys.control = Some(key(&options, given)?);
         }
         keys.most_pbkdf2_count = options.max_pbkdf2_count.unwrap_or(USUAL_MOST_PBKDF2_COUNT);
-    }
+        keys
+    };
     Ok(keys)
 }
 
