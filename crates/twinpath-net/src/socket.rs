@@ -353,6 +353,10 @@ impl TestSocket {
 
     /// Has each packet tell by which interface it came from now on, also where the socket has one address
     /// only. It costs 3 % of a reflector's rate.
+    ///
+    /// # Errors
+    ///
+    /// The system does not report it.
     pub fn report_interface(&self) -> io::Result<()> {
         each!(self, socket => socket.report_interface())
     }

@@ -128,8 +128,6 @@ pub struct Effects {
     pub replies: Option<Replies>,
     /// What became of Reflected Test Packet Control, where some client may use it.
     pub control: Option<ControlAnswer>,
-    /// TLVs were processed, and what they ask for may depend on the interface that the request came by.
-    pub has_tlvs: bool,
 }
 
 /// What became of Reflected Test Packet Control (RFC 10052).

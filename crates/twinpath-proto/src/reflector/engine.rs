@@ -271,6 +271,7 @@ impl SessionReflector {
             format,
             seal: Seal::Open,
             effects: Effects::default(),
+            has_tlvs: false,
             token: None,
             session: slot,
         };

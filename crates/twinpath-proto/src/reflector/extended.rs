@@ -130,10 +130,7 @@ impl Extended {
             key,
             &mut exchange,
         );
-        let effects = Effects {
-            has_tlvs: true,
-            ..exchange.effects
-        };
+        let effects = exchange.effects;
         if effects.over_segments {
             self.segments = exchange.segments;
         }

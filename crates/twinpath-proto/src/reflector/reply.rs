@@ -32,6 +32,8 @@ pub struct Reflection {
     pub(super) seal: Seal,
     /// How it differs from an ordinary one.
     pub effects: Effects,
+    /// TLVs were processed: what they ask for may depend on the interface that the request came by.
+    pub has_tlvs: bool,
     /// By which its departure is to be told of, if that matters.
     pub token: Option<ReplyToken>,
     /// Where an unnegotiated session's state is.

@@ -221,6 +221,7 @@ impl Unnegotiated {
         reflection.tos = effects.dscp.map_or(reflection.tos, Dscp::tos);
         reflection.token = Extended::token(request.session, request.number, &effects);
         reflection.effects = effects;
+        reflection.has_tlvs = true;
         Ok(())
     }
 

@@ -239,7 +239,7 @@ impl Packets {
                 }
                 Err(_) => continue,
             };
-            if reflection.effects.has_tlvs {
+            if reflection.has_tlvs {
                 state.report_interface(socket);
             }
             let is_warm = followed || slot > 0;
