@@ -17,7 +17,6 @@ mod names;
 mod neighbours;
 mod plan;
 pub mod probe;
-#[cfg(feature = "control")]
 mod random;
 mod reflect;
 pub mod responder;

@@ -1,12 +1,14 @@
 //! Unpredictable octets, from the system. Where it has none, nothing is made up.
 
 use getrandom::Error;
+#[cfg(feature = "control")]
 use twinpath_proto::control::Nonces;
 
 /// For a new connection.
 ///
 /// # Errors
 /// The system has no source of them.
+#[cfg(feature = "control")]
 pub(crate) fn nonces() -> Result<Nonces, Error> {
     Ok(Nonces {
         challenge: octets()?,
@@ -18,6 +20,7 @@ pub(crate) fn nonces() -> Result<Nonces, Error> {
 ///
 /// # Errors
 /// As [`nonces`].
+#[cfg(feature = "control")]
 pub(crate) fn number() -> Result<u32, Error> {
     octets().map(u32::from_ne_bytes)
 }
@@ -25,7 +28,7 @@ pub(crate) fn number() -> Result<u32, Error> {
 /// `N` of them.
 ///
 /// # Errors
-/// As [`nonces`].
+/// The system has no source of them.
 pub(crate) fn octets<const N: usize>() -> Result<[u8; N], Error> {
     let mut octets = [0; N];
     getrandom::fill(&mut octets)?;

@@ -38,11 +38,8 @@ const HELD: FirstDepartures = FirstDepartures {
 
 /// Replies with a TLV of this type, which some had processed.
 fn seen(kind: TlvType, processed: u64, unrecognized: u64) -> Box<Learnt> {
-    let seen = Seen {
-        processed,
-        unrecognized,
-        ..Seen::of(kind)
-    };
+    let mut seen = Seen::of(kind);
+    (seen.processed, seen.unrecognized) = (processed, unrecognized);
     Box::new(Learnt {
         tlvs: vec![seen],
         ..Learnt::default()

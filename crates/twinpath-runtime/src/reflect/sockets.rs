@@ -31,6 +31,7 @@ const NUMBER_BITS: u32 = 32;
 
 impl Sockets {
     /// None so far.
+    #[cfg(any(feature = "control", test))]
     pub(crate) fn new() -> io::Result<Self> {
         Self::beside(MemberLinks::default())
     }

@@ -73,6 +73,34 @@ impl Ask {
         }
     }
 
+    /// Of an ICMP Echo, where to.
+    pub(crate) fn ping(&self) -> Option<SocketAddr> {
+        if let Self::Ping(far) = self {
+            Some(*far)
+        } else {
+            None
+        }
+    }
+
+    /// Of a TCP connection, where to.
+    pub(crate) fn connect(&self) -> Option<SocketAddr> {
+        if let Self::Connect(far) = self {
+            Some(*far)
+        } else {
+            None
+        }
+    }
+
+    /// Of a dialogue, which.
+    #[cfg(feature = "control")]
+    pub(crate) fn dialogue(&self) -> Option<DialogueAsk> {
+        if let Self::Dialogue(ask) = self {
+            Some(*ask)
+        } else {
+            None
+        }
+    }
+
     /// What it costs at most.
     pub(crate) fn packets(&self) -> usize {
         match self {

@@ -4,14 +4,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use std::vec::IntoIter;
 
 use tracing::debug;
 use twinpath_proto::stamp::StampKeys;
-use twinpath_runtime::probe::{self, Train, TrainPacket};
-use twinpath_runtime::{PathOptions, wall};
+use twinpath_runtime::probe::{self, ConnectSeen, PingSeen, Train, TrainPacket, TrainSeen};
+use twinpath_runtime::{BindError, PathOptions, wall};
 
 #[cfg(feature = "control")]
-use super::dialogue::{Dialogue, DialogueAsk};
+use super::dialogue::Dialogue;
 use super::{Answer, Ask, Keys, World, ladder};
 
 /// How long a far end has to answer.
@@ -66,28 +67,33 @@ impl World for Network<'_> {
         for ask in asks {
             debug!(packets = ask.packets(), "{}", ask.kind());
         }
-        let pings = list(asks, |ask| {
-            if let Ask::Ping(far) = ask {
-                Some(*far)
-            } else {
-                None
-            }
-        });
-        let connects = list(asks, |ask| {
-            if let Ask::Connect(far) = ask {
-                Some(*far)
-            } else {
-                None
-            }
-        });
+        let Some(mut seen) = self.side_by_side(asks) else {
+            return Vec::new();
+        };
+        let answers = asks.iter().map_while(|ask| self.answer(ask, &mut seen));
+        answers.collect()
+    }
+}
+
+/// What came of the questions of each kind, in their order.
+struct Seen {
+    pings: IntoIter<PingSeen>,
+    connects: IntoIter<ConnectSeen>,
+    trains: IntoIter<(Train, Result<TrainSeen, BindError>)>,
+    #[cfg(feature = "control")]
+    dialogues: IntoIter<Dialogue>,
+}
+
+impl Network<'_> {
+    /// All but loads and what this host knows: what is silent costs the wait once. `None`: the system has
+    /// no descriptor left.
+    fn side_by_side(&mut self, asks: &[Ask]) -> Option<Seen> {
+        let pings = list(asks, Ask::ping);
+        let connects = list(asks, Ask::connect);
+        let trains = list(asks, |ask| train(ask, &self.keys.stamp));
+        let stopped = self.stopped;
         #[cfg(feature = "control")]
-        let dialogues = list(asks, |ask| {
-            if let Ask::Dialogue(ask) = ask {
-                Some(*ask)
-            } else {
-                None
-            }
-        });
+        let (over, mut dialogues) = (AtomicBool::new(false), Vec::new());
         #[cfg(feature = "control")]
         let (keys, left) = (self.keys, &mut self.dialogues_left);
         #[cfg(feature = "control")]
@@ -95,21 +101,12 @@ impl World for Network<'_> {
             let end = self.until + ROUND;
             *left = (*left).min(end.saturating_duration_since(Instant::now()));
         }
-        let stopped = self.stopped;
-        #[cfg(feature = "control")]
-        let over = AtomicBool::new(false);
-        let trains = asks.iter().filter_map(|ask| train(ask, &self.keys.stamp));
-        let trains: Vec<Train> = trains.collect();
-        // Side by side: what is silent costs the wait once.
-        #[cfg(feature = "control")]
-        let mut had = Vec::new();
         let (pings, connects, seen) = thread::scope(|scope| {
             let pings = scope.spawn(|| probe::ping_all(&pings, PATIENCE));
             let connects = scope.spawn(|| probe::connect_all(&connects, PATIENCE));
             #[cfg(feature = "control")]
             let talking = scope.spawn(|| {
-                let over = || over.load(Ordering::Relaxed);
-                had = converse(&dialogues, keys, left, &over);
+                dialogues = converse(asks, keys, left, &|| over.load(Ordering::Relaxed));
             });
             let seen = probe::run_trains(&trains, stopped);
             #[cfg(feature = "control")]
@@ -117,51 +114,49 @@ impl World for Network<'_> {
                 over.store(stopped(), Ordering::Relaxed);
                 thread::sleep(LOOK_EVERY);
             }
-            (
-                pings.join().unwrap_or_default(),
-                connects.join().unwrap_or_default(),
-                seen,
-            )
+            let join = (pings.join(), connects.join());
+            (join.0.unwrap_or_default(), join.1.unwrap_or_default(), seen)
         });
-        #[cfg(feature = "control")]
-        let mut had = had.into_iter();
-        let (mut pings, mut connects) = (pings.into_iter(), connects.into_iter());
-        let mut trains = trains.into_iter();
-        let mut seen = match seen {
-            Ok(seen) => seen.into_iter(),
-            Err(_) => return Vec::new(),
-        };
-        let answers = asks.iter().map_while(|ask| {
-            Some(match ask {
-                Ask::Ping(_) => Answer::Ping(pings.next()?),
-                Ask::Connect(_) => Answer::Connect(connects.next()?),
-                Ask::Host(far) => Answer::Host(probe::host(*far)),
-                Ask::Load(far, load) => {
-                    let seen = probe::load(*far, load, self.stopped);
-                    Answer::Load(seen.map_err(|error| error.to_string()))
-                }
-                #[cfg(feature = "control")]
-                Ask::Dialogue(_) => Answer::Dialogue(Box::new(had.next()?)),
-                Ask::Train(..) | Ask::Ladder(..) | Ask::Keyed(..) => {
-                    let requests = trains.next()?.packets.into_iter();
-                    let requests = requests.map(|packet| packet.octets).collect();
-                    Answer::Train(requests, seen.next()?.map_err(|error| error.to_string()))
-                }
-            })
-        });
-        answers.collect()
+        let trains: Vec<_> = trains.into_iter().zip(seen.ok()?).collect();
+        Some(Seen {
+            pings: pings.into_iter(),
+            connects: connects.into_iter(),
+            trains: trains.into_iter(),
+            #[cfg(feature = "control")]
+            dialogues: dialogues.into_iter(),
+        })
+    }
+
+    fn answer(&self, ask: &Ask, seen: &mut Seen) -> Option<Answer> {
+        Some(match ask {
+            Ask::Ping(_) => Answer::Ping(seen.pings.next()?),
+            Ask::Connect(_) => Answer::Connect(seen.connects.next()?),
+            Ask::Host(far) => Answer::Host(probe::host(*far)),
+            Ask::Load(far, load) => {
+                let seen = probe::load(*far, load, self.stopped);
+                Answer::Load(seen.map_err(|error| error.to_string()))
+            }
+            #[cfg(feature = "control")]
+            Ask::Dialogue(_) => Answer::Dialogue(Box::new(seen.dialogues.next()?)),
+            Ask::Train(..) | Ask::Ladder(..) | Ask::Keyed(..) => {
+                let (train, seen) = seen.trains.next()?;
+                let requests = train.packets.into_iter().map(|packet| packet.octets);
+                Answer::Train(requests.collect(), seen.map_err(|error| error.to_string()))
+            }
+        })
     }
 }
 
-/// Has them one after the other: some servers take one connection of a client at a time.
+/// Has all dialogues, one after the other: some servers take one connection of a client at a time. `left`: how
+/// long they may take.
 #[cfg(feature = "control")]
 fn converse(
-    asks: &[DialogueAsk],
+    asks: &[Ask],
     keys: &Keys,
     left: &mut Duration,
     stopped: &dyn Fn() -> bool,
 ) -> Vec<Dialogue> {
-    let each = asks.iter().map(|ask| {
+    let each = asks.iter().filter_map(Ask::dialogue).map(|ask| {
         let seen = probe::run_dialogue(&ask.plan(keys, *left), stopped);
         *left = left.saturating_sub(seen.took);
         debug!(
