@@ -38,6 +38,14 @@ pub(crate) struct Keys {
     pub(crate) stamp_option: String,
 }
 
+impl Keys {
+    /// With these of authenticated STAMP, which `option` gives on a command line.
+    pub(crate) fn with_stamp(mut self, stamp: Arc<StampKeys>, option: String) -> Self {
+        (self.stamp, self.stamp_option) = (stamp, option);
+        self
+    }
+}
+
 /// What is to be examined.
 #[derive(Clone, Debug)]
 pub(crate) struct FarEndPlan {

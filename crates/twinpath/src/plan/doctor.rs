@@ -63,16 +63,13 @@ fn keys(
 ) -> Result<Keys, Failure> {
     let options = &args.hmac_keys;
     let file = options.hmac_key_file.as_ref();
-    let keys = Keys {
-        stamp: Arc::new(stamp_keys(options)?),
-        stamp_option: match (&options.hmac_key, file) {
-            // A command line shows nothing secret.
-            (Some(_), _) => " --hmac-key HEX".to_owned(),
-            (None, Some(path)) => format!(" --hmac-key-file {}", path.display()),
-            (None, None) => String::new(),
-        },
-        ..Keys::default()
+    let stamp_option = match (&options.hmac_key, file) {
+        // A command line shows nothing secret.
+        (Some(_), _) => " --hmac-key HEX".to_owned(),
+        (None, Some(path)) => format!(" --hmac-key-file {}", path.display()),
+        (None, None) => String::new(),
     };
+    let keys = Keys::default().with_stamp(Arc::new(stamp_keys(options)?), stamp_option);
     #[cfg(feature = "control")]
     let keys = {
         let mut keys = keys;

@@ -29,11 +29,7 @@ fn examined(
     if let Some(key) = there {
         far.reflector.set_keys(keys(key));
     }
-    let keys = Keys {
-        stamp: keys(key(1)),
-        stamp_option: " --hmac-key-file k".to_owned(),
-        ..Keys::default()
-    };
+    let keys = Keys::default().with_stamp(keys(key(1)), " --hmac-key-file k".to_owned());
     examined_with(far, None, keys)
 }
 
