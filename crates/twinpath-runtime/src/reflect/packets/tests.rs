@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use twinpath_net::{BindError, SocketOptions};
+use twinpath_net::{BindError, Role, SocketOptions};
 use twinpath_proto::extension::ControlPolicy;
 use twinpath_proto::reflector::{Access, ReflectorConfig};
 use twinpath_wire::{Delta, ReplyHead, TimeFormat};
@@ -41,7 +41,14 @@ struct Reflector {
 impl Reflector {
     /// To which all senders are other hosts.
     fn at(near: &str) -> Self {
-        let options = SocketOptions::reflector(near.parse().unwrap());
+        // As a responder opens it: what TLVs have the system report is on the same path.
+        let options = SocketOptions {
+            role: Role::Reflector {
+                shares_port: false,
+                assumes_interface: true,
+            },
+            ..SocketOptions::reflector(near.parse().unwrap())
+        };
         let socket = TestSocket::open(&options).unwrap();
         let mut packets = Packets::new(false);
         packets.departures.host = HostView::alone();
