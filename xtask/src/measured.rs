@@ -167,15 +167,11 @@ fn exchange(sender: &mut SessionSender, seq: u64, session: u32) -> Result<Sample
     header.sender_ttl = 250;
     let arrived = sent + forward + residence + backward;
     let arrival = Arrival {
-        at: kernel(arrived),
-        from: "192.0.2.2:862".parse()?,
-        to: None,
         to_port: 20_000,
         ttl: Some(61),
         tos: Some(Tos(0xb8)),
         interface: 2,
-        mac: None,
-        truncated: false,
+        ..Arrival::new(kernel(arrived), "192.0.2.2:862".parse()?)
     };
     sender.handle_reply(arrived + Duration::from_micros(9), &reply, &arrival);
     // The first reply waits for a better stamp than the first.

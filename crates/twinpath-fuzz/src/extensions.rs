@@ -56,15 +56,12 @@ pub(crate) fn extensions(input: &[u8]) {
         rung: Rung::Kernel,
     };
     let arrival = Arrival {
-        at,
-        from: SocketAddr::new(THERE, 20_000),
         to: Some(HERE),
         to_port: 862,
         ttl: Some(64),
         tos: (flags & 16 != 0).then_some(Tos(input.octet())),
         interface: if flags & 32 == 0 { 7 } else { 0 },
-        mac: None,
-        truncated: false,
+        ..Arrival::new(at, SocketAddr::new(THERE, 20_000))
     };
     let first = input.u32();
     let base = if given.is_authenticated {

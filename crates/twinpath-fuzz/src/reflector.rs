@@ -445,18 +445,17 @@ fn datagram(input: &[u8], at: Wall) -> Option<(Arrival, Duration, &[u8], &[u8])>
     let length = usize::from(u16::from_be_bytes([length_high, length_low])).min(rest.len());
     let (payload, beyond) = rest.split_at_checked(length)?;
     let arrival = Arrival {
-        at: Stamp {
-            at,
-            rung: Rung::Kernel,
-        },
-        from: SocketAddr::new(THERE, u16::from_be_bytes([port_high, port_low])),
         to: (ttl != 1).then_some(HERE),
         to_port: 862 + u16::from(to_port),
         ttl: (ttl != 0).then_some(ttl),
         tos: Some(Tos(tos)),
-        interface: 0,
-        mac: None,
-        truncated: false,
+        ..Arrival::new(
+            Stamp {
+                at,
+                rung: Rung::Kernel,
+            },
+            SocketAddr::new(THERE, u16::from_be_bytes([port_high, port_low])),
+        )
     };
     Some((
         arrival,

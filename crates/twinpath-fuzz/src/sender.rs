@@ -87,15 +87,9 @@ fn history(data: &[u8]) -> SessionSender {
             Rung::User
         };
         let arrival = Arrival {
-            at: Stamp { at: wall, rung },
-            from: FAR,
-            to: None,
             to_port: 20_000,
-            ttl: None,
-            tos: None,
-            interface: 0,
-            mac: None,
             truncated: octets & 2 == 2,
+            ..Arrival::new(Stamp { at: wall, rung }, FAR)
         };
         sender.handle_reply(now, &datagram, &arrival);
         if what & 0x80 != 0

@@ -112,20 +112,13 @@ pub struct RecvBatch {
 }
 
 /// Before anything was received.
-const NOTHING: Arrival = Arrival {
-    at: Stamp {
+const NOTHING: Arrival = Arrival::new(
+    Stamp {
         at: Wall::from_unix_ns(0),
         rung: Rung::User,
     },
-    from: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
-    to: None,
-    to_port: 0,
-    ttl: None,
-    tos: None,
-    interface: 0,
-    mac: None,
-    truncated: false,
-};
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+);
 
 impl RecvBatch {
     /// Room for `slots` datagrams of up to `slot_octets`.

@@ -404,20 +404,20 @@ fn twamp(octets: usize) -> Vec<u8> {
 
 fn arrival(session: u32) -> Arrival {
     Arrival {
-        at: Stamp {
-            at: NOW,
-            rung: Rung::Kernel,
-        },
-        from: SocketAddr::new(
-            IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 | (session >> 4))),
-            20_000 + (session & 15) as u16,
-        ),
         to: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
         to_port: 862,
         ttl: Some(64),
         tos: Some(Dscp::EF.tos()),
         interface: 2,
-        mac: None,
-        truncated: false,
+        ..Arrival::new(
+            Stamp {
+                at: NOW,
+                rung: Rung::Kernel,
+            },
+            SocketAddr::new(
+                IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 | (session >> 4))),
+                20_000 + (session & 15) as u16,
+            ),
+        )
     }
 }

@@ -64,18 +64,16 @@ impl Loop {
             await_tx_stamps: stamps,
         });
         let arrival = Arrival {
-            at: Stamp {
-                at: Wall::from_unix_ns(0),
-                rung: Rung::Kernel,
-            },
-            from: far,
-            to: None,
             to_port: 20_000,
             ttl: Some(61),
-            tos: None,
             interface: 1,
-            mac: None,
-            truncated: false,
+            ..Arrival::new(
+                Stamp {
+                    at: Wall::from_unix_ns(0),
+                    rung: Rung::Kernel,
+                },
+                far,
+            )
         };
         let mut this = Self {
             sender,

@@ -27,3 +27,20 @@ pub struct Arrival {
     /// The datagram was longer than the buffer, so its end is missing.
     pub truncated: bool,
 }
+
+impl Arrival {
+    /// Of a datagram that arrived then from there, of which nothing else is reported; the destination port is 0.
+    pub const fn new(at: Stamp, from: SocketAddr) -> Self {
+        Self {
+            at,
+            from,
+            to: None,
+            to_port: 0,
+            ttl: None,
+            tos: None,
+            interface: 0,
+            mac: None,
+            truncated: false,
+        }
+    }
+}

@@ -321,18 +321,14 @@ mod tests {
         let mut packet = [&[0; 44], tlvs].concat();
         (packet[3], packet[13], packet[15]) = (1, 1, 9);
         let arrival = Arrival {
-            at: Stamp {
-                at: Wall::from_unix_ns(0),
-                rung: Rung::Kernel,
-            },
-            from: (IpAddr::from([192, 0, 2, 1]), port).into(),
-            to: None,
             to_port: 862,
-            ttl: None,
-            tos: None,
-            interface: 0,
-            mac: None,
-            truncated: false,
+            ..Arrival::new(
+                Stamp {
+                    at: Wall::from_unix_ns(0),
+                    rung: Rung::Kernel,
+                },
+                (IpAddr::from([192, 0, 2, 1]), port).into(),
+            )
         };
         let octets = packet.len();
         let now = Mono::from_ns(second * 1_000_000_000);

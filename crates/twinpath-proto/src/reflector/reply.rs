@@ -229,18 +229,15 @@ mod tests {
             let (answer, _) = StampReflectorAuthenticated::view(&reply).unwrap();
             let (ssid, tlvs) = (request.ssid.get(), tlvs.to_vec());
             let arrival = Arrival {
-                at: Stamp {
-                    at: Wall::from_unix_ns(0),
-                    rung: Rung::User,
-                },
-                from: "192.0.2.1:40000".parse().unwrap(),
-                to: None,
                 to_port: 862,
                 ttl: Some(answer.sender_ttl),
-                tos: None,
-                interface: 0,
-                mac: None,
-                truncated: false,
+                ..Arrival::new(
+                    Stamp {
+                        at: Wall::from_unix_ns(0),
+                        rung: Rung::User,
+                    },
+                    "192.0.2.1:40000".parse().unwrap(),
+                )
             };
             let fields = Fields {
                 number: answer.seq.get(),

@@ -220,18 +220,14 @@ mod tests {
     fn key(port: u16) -> SessionKey {
         let at = Wall::from_unix_ns(0);
         let arrival = Arrival {
-            at: Stamp {
-                at,
-                rung: Rung::User,
-            },
-            from: SocketAddr::new(Ipv4Addr::new(192, 0, 2, 2).into(), port),
-            to: None,
             to_port: 862,
-            ttl: None,
-            tos: None,
-            interface: 0,
-            mac: None,
-            truncated: false,
+            ..Arrival::new(
+                Stamp {
+                    at,
+                    rung: Rung::User,
+                },
+                SocketAddr::new(Ipv4Addr::new(192, 0, 2, 2).into(), port),
+            )
         };
         SessionKey::new(&arrival, Class::TwampLight.into(), 0)
     }

@@ -323,18 +323,17 @@ mod tests {
             let octets = packet.len();
             packet.resize(200, 0);
             let arrival = Arrival {
-                at: Stamp {
-                    at: wall(arrived),
-                    rung: Rung::Kernel,
-                },
-                from: SocketAddr::new(Ipv4Addr::new(192, 0, 2, 1).into(), port),
                 to: Some(FAR),
                 to_port: 862,
                 ttl: Some(64),
-                tos: None,
                 interface: 2,
-                mac: None,
-                truncated: false,
+                ..Arrival::new(
+                    Stamp {
+                        at: wall(arrived),
+                        rung: Rung::Kernel,
+                    },
+                    SocketAddr::new(Ipv4Addr::new(192, 0, 2, 1).into(), port),
+                )
             };
             let now = Mono::from_ns(u64::try_from(arrived).unwrap());
             let told = self.engine.reflect(now, &mut packet, octets, &arrival);

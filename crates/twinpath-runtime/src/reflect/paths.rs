@@ -188,18 +188,16 @@ pub(super) mod tests {
 
     pub(in crate::reflect) fn arrival(from: &str, to: &str, interface: u32) -> Arrival {
         Arrival {
-            at: Stamp {
-                at: Wall::from_unix_ns(0),
-                rung: Rung::Kernel,
-            },
-            from: from.parse().unwrap(),
             to: Some(to.parse().unwrap()),
             to_port: 862,
-            ttl: None,
-            tos: None,
             interface,
-            mac: None,
-            truncated: false,
+            ..Arrival::new(
+                Stamp {
+                    at: Wall::from_unix_ns(0),
+                    rung: Rung::Kernel,
+                },
+                from.parse().unwrap(),
+            )
         }
     }
 

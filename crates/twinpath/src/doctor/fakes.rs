@@ -231,15 +231,12 @@ impl FakeFar {
             SocketAddr::V6(_) => "[2001:db8::1]:40000",
         };
         let arrival = Arrival {
-            at: stamp(at),
-            from: near.parse().unwrap(),
             to: Some(far.ip()),
             to_port: far.port(),
             ttl: Some(255 - HOPS),
             tos: Some(tos),
             interface: 2,
-            mac: None,
-            truncated: false,
+            ..Arrival::new(stamp(at), near.parse().unwrap())
         };
         let mut buffer = request.to_vec();
         buffer.resize(request.len().max(112) + 400, 0);

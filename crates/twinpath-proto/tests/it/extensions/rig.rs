@@ -48,18 +48,18 @@ impl Rig {
             host: host(1_500, SyncSource::Ntp),
             session: Some(SessionState::default()),
             arrival: Arrival {
-                at: Stamp {
-                    at: Wall::from_unix_ns(0),
-                    rung: Rung::Kernel,
-                },
-                from,
                 to: Some(ip("192.0.2.2")),
                 to_port: 862,
                 ttl: Some(64),
                 tos: Some(Tos(0)),
                 interface: 7,
-                mac: None,
-                truncated: false,
+                ..Arrival::new(
+                    Stamp {
+                        at: Wall::from_unix_ns(0),
+                        rung: Rung::Kernel,
+                    },
+                    from,
+                )
             },
             is_authenticated: false,
             has_key: true,

@@ -56,18 +56,18 @@ fn udp(frame: &[u8], at: Wall) -> Option<(Arrival, Vec<u8>)> {
     let address = |at: usize| IpAddr::V4(Ipv4Addr::new(ip[at], ip[at + 1], ip[at + 2], ip[at + 3]));
     let port = |at: usize| u16::from_be_bytes([ip[at], ip[at + 1]]);
     let arrival = Arrival {
-        at: Stamp {
-            at,
-            rung: Rung::Kernel,
-        },
-        from: SocketAddr::new(address(12), port(20)),
         to: Some(address(16)),
         to_port: port(22),
         ttl: Some(ip[8]),
         tos: Some(Tos(ip[1])),
         interface: 1,
-        mac: None,
-        truncated: false,
+        ..Arrival::new(
+            Stamp {
+                at,
+                rung: Rung::Kernel,
+            },
+            SocketAddr::new(address(12), port(20)),
+        )
     };
     let end = 20 + usize::from(u16::from_be_bytes([ip[24], ip[25]]));
     Some((arrival, ip[28..end].to_vec()))

@@ -23,18 +23,18 @@ pub(crate) fn reflector(change: impl FnOnce(&mut ReflectorConfig)) -> SessionRef
 
 pub(crate) fn arrival() -> Arrival {
     Arrival {
-        at: Stamp {
-            at: NOW,
-            rung: Rung::Kernel,
-        },
-        from: SocketAddr::new(THERE, 20_000),
         to: Some(HERE),
         to_port: 862,
         ttl: Some(61),
         tos: Some(Tos(0)),
         interface: 1,
-        mac: None,
-        truncated: false,
+        ..Arrival::new(
+            Stamp {
+                at: NOW,
+                rung: Rung::Kernel,
+            },
+            SocketAddr::new(THERE, 20_000),
+        )
     }
 }
 

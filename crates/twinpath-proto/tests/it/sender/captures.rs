@@ -98,18 +98,18 @@ fn replay_guarded(
             sender.adopt(&transmit, ClockPair { mono: now, wall }, t1);
         } else {
             let arrival = Arrival {
-                at: Stamp {
-                    at: datagram.at,
-                    rung: Rung::Kernel,
-                },
-                from: datagram.from,
                 to: Some(datagram.to.ip()),
                 to_port: datagram.to.port(),
                 ttl: Some(datagram.ttl),
                 tos: Some(Tos(datagram.tos)),
                 interface: 1,
-                mac: None,
-                truncated: false,
+                ..Arrival::new(
+                    Stamp {
+                        at: datagram.at,
+                        rung: Rung::Kernel,
+                    },
+                    datagram.from,
+                )
             };
             sender.handle_reply(now, &datagram.octets, &arrival);
         }

@@ -87,18 +87,17 @@ pub(super) fn reply_to(request: &[u8], number: u32, t2: Wall, t3: Wall) -> Vec<u
 /// How a reply arrives that the kernel stamped at `at`.
 pub(super) fn arrival(at: Wall) -> Arrival {
     Arrival {
-        at: Stamp {
-            at,
-            rung: Rung::Kernel,
-        },
-        from: FAR.parse().unwrap(),
-        to: None,
         to_port: 20_000,
         ttl: Some(61),
         tos: Some(Tos(0xb8)),
         interface: 2,
-        mac: None,
-        truncated: false,
+        ..Arrival::new(
+            Stamp {
+                at,
+                rung: Rung::Kernel,
+            },
+            FAR.parse().unwrap(),
+        )
     }
 }
 

@@ -156,18 +156,16 @@ fn mirror(
         };
         let (now, wall) = clock::pair();
         let arrival = Arrival {
-            at: Stamp {
-                at: wall,
-                rung: Rung::User,
-            },
-            from,
-            to: None,
             to_port: local.port(),
             ttl: Some(64),
             tos,
-            interface: 0,
-            mac: None,
-            truncated: false,
+            ..Arrival::new(
+                Stamp {
+                    at: wall,
+                    rung: Rung::User,
+                },
+                from,
+            )
         };
         let mut reflector = reflector.lock().unwrap();
         if let Ok(reflection) = reflector.reflect(now, &mut octets, count, &arrival) {

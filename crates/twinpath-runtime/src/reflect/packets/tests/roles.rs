@@ -136,20 +136,13 @@ impl Exchange {
             let mut reply = [0; 256];
             let (octets, from) = self.socket.recv_from(&mut reply).unwrap();
             let at = clock::wall();
-            let arrival = Arrival {
-                at: Stamp {
+            let arrival = Arrival::new(
+                Stamp {
                     at,
                     rung: Rung::User,
                 },
                 from,
-                to: None,
-                to_port: 0,
-                ttl: None,
-                tos: None,
-                interface: 0,
-                mac: None,
-                truncated: false,
-            };
+            );
             self.sender.handle_reply(now, &reply[..octets], &arrival);
             let sample = self.sender.poll_sample().unwrap();
             minutes(sample.t3.unwrap() - at)

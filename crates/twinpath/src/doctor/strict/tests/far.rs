@@ -60,15 +60,15 @@ impl Far {
 
     fn reflect(&mut self, far: SocketAddr, port: u16, request: &[u8], at: Wall) -> Vec<Vec<u8>> {
         let arrival = Arrival {
-            at: stamp(at),
-            from: SocketAddr::new("198.51.100.1".parse().unwrap(), port),
             to: Some(far.ip()),
             to_port: far.port(),
             ttl: Some(250),
             tos: Some(twinpath_wire::Tos(0)),
             interface: 2,
-            mac: None,
-            truncated: false,
+            ..Arrival::new(
+                stamp(at),
+                SocketAddr::new("198.51.100.1".parse().unwrap(), port),
+            )
         };
         let mut buffer = request.to_vec();
         buffer.resize(request.len().max(112) + 64, 0);
