@@ -53,8 +53,8 @@ impl NextHop {
         (known & KNOWN != 0).then_some(mac)
     }
 
-    /// Takes its EUI-48 address from the kernel's table: the one that is there now. Where there is none,
-    /// the one of before remains in use.
+    /// Takes its EUI-48 address from the kernel's table. Without an entry the previous address remains in
+    /// use.
     pub fn look(&self) -> Option<[u8; 6]> {
         let found = os::neighbour(interface::index_of(&self.link)?, self.far)?;
         let mac = found

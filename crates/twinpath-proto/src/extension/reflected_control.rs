@@ -199,8 +199,8 @@ fn group_matches(sub: &TlvMut<'_>, exchange: &Exchange<'_>) -> Option<Group> {
     }
 }
 
-/// Whether a signed request was followed before, in whichever session (row SL-14). Where no HMAC is asked
-/// for, nobody needs to repeat one.
+/// Whether a signed request was followed before, in any session (row SL-14). Where no HMAC is required,
+/// an attacker has no need to replay a request.
 fn verdict(exchange: &Exchange<'_>) -> Verdict {
     let control = exchange.policy.control.as_ref();
     match (exchange.proof, control.filter(|it| !it.unauthenticated)) {

@@ -369,7 +369,7 @@ impl PacketSession<'_> {
         Ok((sender, octets))
     }
 
-    /// A packet that is over the rate: what it tells of the way here, if its session wants no replies.
+    /// A packet that is over the rate: its part in one-way figures, if its session wants no replies.
     fn refuse(
         &mut self,
         request: &[u8],

@@ -134,7 +134,7 @@ impl Drop for Routed {
     }
 }
 
-/// Has the packet filter of a host obey these rules; `false`, and says why, where there is none.
+/// Loads these rules into a host's packet filter; `false`, and says why, if the host has no filter.
 pub(crate) fn filter(host: &str, rules: &str) -> bool {
     let output = Command::new("ip")
         .args(["netns", "exec", host, "nft", rules])

@@ -180,7 +180,7 @@ fn the_hmac_of_a_reply_is_judged_before_its_micro_session() {
     for (ids, is_right, counts) in [
         ("000b000400030005", true, [1, 0, 0]),
         ("000b000400030005", false, [0, 0, 1]),
-        // Not another link's: nobody proved it.
+        // Not counted as another link's: its HMAC is wrong.
         ("000b000400040005", false, [0, 0, 1]),
         ("000b000400040005", true, [0, 1, 0]),
     ] {

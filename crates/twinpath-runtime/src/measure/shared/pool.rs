@@ -81,7 +81,7 @@ impl Shared {
         takes
     }
 
-    /// A far end is nobody's any more.
+    /// The session with this far end is over.
     fn forget(&mut self, far: Far) {
         self.far.remove(&far);
         if let Some(hops) = &self.hops

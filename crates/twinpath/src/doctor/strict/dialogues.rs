@@ -105,7 +105,7 @@ pub(crate) trait Line {
 }
 
 impl Transcript {
-    /// Accept of the Server-Start; `None`: there is none.
+    /// The Accept code of the Server-Start; `None`: no Server-Start came.
     pub(super) fn start_accept(&self) -> Option<u8> {
         let start = ServerStart::view(&self.start.octets).ok()?;
         Some(start.accept)

@@ -5,7 +5,7 @@ use crate::doctor::strict::dialogues::{Dialogue, PACKET, SILENCE, Step, Transcri
 use crate::doctor::strict::{Outcome, Part, Trial, Trials};
 
 const INDIVIDUAL: u32 = 16;
-/// Of nobody's session.
+/// A session that does not exist.
 const UNKNOWN: [u8; 16] = [0xd0; 16];
 /// An acknowledgement about one session, and its parts.
 const ACK: usize = 48;

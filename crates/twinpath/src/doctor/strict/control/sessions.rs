@@ -290,7 +290,7 @@ static TRIALS: &[Trial<Dialogue>] = &[
         id: "strict.control.many-sessions",
         rfc: 4656,
         section: "3.3",
-        sends: "20 requests on one connection: a limit is told by its Accept",
+        sends: "20 requests on one connection: a limit is stated by its Accept code",
         how: Dialogue {
             opening: open,
             steps: &[
