@@ -32,7 +32,7 @@ pub use batch::{RecvBatch, SendBatch};
 pub use error::{BindError, SendError};
 pub use hardware::NoHardware;
 pub use next_hop::{NextHop, NextHops};
-pub use options::{PathOptions, Role, SocketOptions, StampChoice};
+pub use options::{ArrivalInterface, PathOptions, Role, SocketOptions, StampChoice};
 pub use packet::{IcmpError, IcmpKind, Outbound, QueueEvent, Quote};
 pub use ping::ping;
 pub use set::{SocketSet, Waker};

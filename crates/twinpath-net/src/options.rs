@@ -64,10 +64,21 @@ pub enum Role {
     Reflector {
         /// Other sockets with the same option may share the port, each with its share of the flows.
         shares_port: bool,
-        /// Packets count as having come by the interface that has the socket's address, until
-        /// [`TestSocket::report_interface`](crate::TestSocket::report_interface).
-        assumes_interface: bool,
+        /// How the interface that a packet came by is known, where the socket has one address only.
+        arrivals_by: ArrivalInterface,
     },
+}
+
+/// How a socket with one address only knows by which interface packets come. Any other socket is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArrivalInterface {
+    /// Not at all.
+    Unknown,
+    /// It counts as the one that has the socket's address, until
+    /// [`TestSocket::report_interface`](crate::TestSocket::report_interface).
+    Assumed,
+    /// The system reports it, which costs 3 % of a reflector's rate.
+    Reported,
 }
 
 /// How to open a [`TestSocket`](crate::TestSocket).
@@ -89,7 +100,7 @@ impl SocketOptions {
             path: PathOptions::default(),
             role: Role::Reflector {
                 shares_port: false,
-                assumes_interface: false,
+                arrivals_by: ArrivalInterface::Unknown,
             },
         }
     }
@@ -129,14 +140,27 @@ impl SocketOptions {
         matches!(self.role, Role::Reflector { shares_port, .. } if shares_port)
     }
 
+    #[cfg(linux_sockets)]
+    fn arrivals_by(&self) -> ArrivalInterface {
+        match self.role {
+            Role::Reflector { arrivals_by, .. } => arrivals_by,
+            Role::Sender { .. } => ArrivalInterface::Unknown,
+        }
+    }
+
+    /// Whether the system is to report the interface even where the socket has one address.
+    #[cfg(linux_sockets)]
+    pub(crate) fn reports_interface(&self) -> bool {
+        self.arrivals_by() == ArrivalInterface::Reported
+    }
+
     /// The number of the interface by which packets are assumed to come; 0: none is.
     #[cfg(linux_sockets)]
     pub(crate) fn assumed_interface(&self) -> u32 {
-        let assumes =
-            matches!(self.role, Role::Reflector { assumes_interface, .. } if assumes_interface);
-        let own = assumes
-            .then(|| host::interface_of(self.near.ip()))
-            .flatten();
+        if self.arrivals_by() != ArrivalInterface::Assumed {
+            return 0;
+        }
+        let own = host::interface_of(self.near.ip());
         own.and_then(|name| interface::index_of(&name)).unwrap_or(0)
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use twinpath_net::{Outbound, QueueEvent, RecvBatch, Role, SendBatch, StampChoice, clock};
+use twinpath_net::{
+    ArrivalInterface, Outbound, QueueEvent, RecvBatch, Role, SendBatch, StampChoice, clock,
+};
 use twinpath_wire::{Rung, Tos};
 
 use crate::{has_v6, open, receive, sender};
@@ -73,16 +75,17 @@ fn the_interface_of_arrival_is_assumed_or_reported_where_it_is_asked_for() {
     let loopback = twinpath_net::interface::index_of("lo").unwrap();
     // The system lists 127.0.0.1, but no interface for the rest of its network.
     let all = [
-        ("127.0.0.1", false, false, 0),
-        ("127.0.0.1", true, false, loopback),
-        ("127.9.9.9", true, false, 0),
-        ("127.9.9.9", true, true, loopback),
+        ("127.0.0.1", ArrivalInterface::Unknown, false, 0),
+        ("127.0.0.1", ArrivalInterface::Assumed, false, loopback),
+        ("127.9.9.9", ArrivalInterface::Assumed, false, 0),
+        ("127.9.9.9", ArrivalInterface::Assumed, true, loopback),
+        ("127.9.9.9", ArrivalInterface::Reported, false, loopback),
     ];
-    for (own, assumes_interface, reports, expected) in all {
+    for (own, arrivals_by, reports, expected) in all {
         let far = open(own, |options| {
             options.role = Role::Reflector {
                 shares_port: false,
-                assumes_interface,
+                arrivals_by,
             };
         });
         if reports {

@@ -19,6 +19,8 @@ use crate::stamp::StampKey;
 pub struct Answer {
     /// Octets of the base packet and the chain.
     pub octets: usize,
+    /// Its TLVs were processed; otherwise they are the request's, perhaps with flags.
+    pub is_processed: bool,
     /// Where the digest of its HMAC TLV is to be written.
     digest_at: Option<usize>,
 }
@@ -51,6 +53,7 @@ pub fn reflect(
 ) -> Result<Answer, Ignored> {
     let copied = Answer {
         octets: received,
+        is_processed: false,
         digest_at: None,
     };
     let Some(chain) = buffer.get_mut(base..received) else {
@@ -89,6 +92,7 @@ pub fn reflect(
     };
     Ok(Answer {
         octets,
+        is_processed: true,
         digest_at: hmac_at.map(|at| base + at + TlvHeader::OCTETS),
     })
 }
@@ -160,7 +164,12 @@ fn rewrite(
     }
     if let Some(key) = key {
         let octets = reply.len();
-        Answer { octets, digest_at }.sign(reply, base, key);
+        let answer = Answer {
+            octets,
+            is_processed: true,
+            digest_at,
+        };
+        answer.sign(reply, base, key);
     }
 }
 

@@ -80,7 +80,7 @@ impl Extension for DirectMeasurement {
         let is_back = |by: u32| by > u32::MAX / 2;
         if is_back(received) || is_back(returned) || received > most {
             Order::Backward
-        } else if received > 0 && returned > 0 {
+        } else if received > 0 || returned > 0 {
             Order::Forward
         } else {
             Order::Same

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use twinpath_wire::{Delta, Dscp, Tlv, TlvFlags, TlvHeader, TlvType, Tlvs, Tos, WireTime};
 
+use super::chain::is_first;
 use super::seen::Seen;
 use super::{Copies, HmacFault, HmacFaults, Replies, ReplyDscp, class_of_service, hmac, of};
 use crate::stamp::StampKey;
@@ -145,7 +146,7 @@ impl Learnt {
             let Some(extension) = of(header.kind) else {
                 continue;
             };
-            if !is_first(&mut met, header.kind) {
+            if !is_first(header.kind, &mut met) {
                 continue;
             }
             let is_malformed =
@@ -192,7 +193,7 @@ impl Learnt {
             let mut met = 0_u16;
             for Tlv { header, value } in Tlvs::new(chain).map_while(Result::ok) {
                 if let Some(extension) = of(header.kind)
-                    && is_first(&mut met, header.kind)
+                    && is_first(header.kind, &mut met)
                     && header.flags == TlvFlags(0)
                     && extension.takes(value.len())
                 {
@@ -281,14 +282,6 @@ impl Learnt {
         }
         all
     }
-}
-
-/// Of several TLVs of a known type the first counts. `met`: a bit for each type so far.
-fn is_first(met: &mut u16, kind: TlvType) -> bool {
-    let bit = 1 << kind.0;
-    let is_first = *met & bit == 0;
-    *met |= bit;
-    is_first
 }
 
 /// Whether TLVs may be used: no one says that the request's HMAC was wrong and, with a key, the reply's own

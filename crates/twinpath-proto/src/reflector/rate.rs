@@ -24,8 +24,8 @@ const CLIENTS: usize = 65_536;
 /// Parts of the table: threads that answer different clients seldom want the same one.
 const PARTS: usize = 16;
 
-/// Replies per second and client, shared by all reflectors of a process: a client has one rate, whichever
-/// threads and sockets its packets come by.
+/// Replies per second and client, shared by the reflectors of a responder's threads: a client has one rate,
+/// whichever of them its packets come by. (A server has one thread answer all sessions of a client.)
 #[derive(Debug)]
 pub struct ClientRates {
     /// Time that one reply costs; `None`: no reply is sent.

@@ -221,7 +221,7 @@ impl Unnegotiated {
         reflection.tos = effects.dscp.map_or(reflection.tos, Dscp::tos);
         reflection.token = Extended::token(request.session, request.number, &effects);
         reflection.effects = effects;
-        reflection.has_tlvs = true;
+        reflection.has_tlvs = answer.is_processed;
         Ok(())
     }
 

@@ -14,9 +14,9 @@ const KNOWN_FOR: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MemberLinks {
     names: Arc<[String]>,
-    /// The interface that was asked for last, and whether it is one of them.
-    last: Option<(u32, bool)>,
-    last_until: Mono,
+    /// Interfaces that were asked for lately, and whether they are among them.
+    known: Vec<(u32, bool)>,
+    known_until: Mono,
 }
 
 impl MemberLinks {
@@ -33,16 +33,16 @@ impl MemberLinks {
         if self.names.is_empty() {
             return false;
         }
-        if let Some((known, is_one)) = self.last
-            && known == interface
-            && now < self.last_until
-        {
-            return is_one;
+        if now >= self.known_until {
+            self.known.clear();
+            self.known_until = now + KNOWN_FOR;
+        }
+        if let Some((_, is_one)) = self.known.iter().find(|(known, _)| *known == interface) {
+            return *is_one;
         }
         let name = interface::name_of(interface);
         let is_one = name.is_some_and(|name| self.names.contains(&name));
-        self.last = Some((interface, is_one));
-        self.last_until = now + KNOWN_FOR;
+        self.known.push((interface, is_one));
         is_one
     }
 }

@@ -4,7 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use twinpath_net::{
-    BindError, Role, SocketOptions, TestSocket, host, interface, reports_destination,
+    ArrivalInterface, BindError, Role, SocketOptions, TestSocket, host, interface,
+    reports_destination,
 };
 use twinpath_proto::extension::MemberLink;
 
@@ -190,7 +191,20 @@ fn options(plan: &ResponderPlan, near: SocketAddr, threads: usize) -> SocketOpti
         path: plan.path.clone(),
         role: Role::Reflector {
             shares_port: threads > 1,
-            assumes_interface: plan.reflector.may_process_tlvs(),
+            arrivals_by: arrivals_by(plan),
         },
+    }
+}
+
+/// TLVs ask for what depends on the interface that a request came by. Where members of a link have sockets of
+/// their own, it decides which socket answers, from the first request on.
+fn arrivals_by(plan: &ResponderPlan) -> ArrivalInterface {
+    let mut members = plan.reflector.extensions.micro_sessions.iter();
+    if !plan.reflector.may_process_tlvs() {
+        ArrivalInterface::Unknown
+    } else if members.any(|link| link.interface.is_some()) {
+        ArrivalInterface::Reported
+    } else {
+        ArrivalInterface::Assumed
     }
 }

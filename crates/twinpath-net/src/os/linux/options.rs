@@ -47,7 +47,7 @@ pub(super) fn say_where(fd: BorrowedFd<'_>, v6: bool) -> io::Result<()> {
 pub(super) fn ip_options(fd: BorrowedFd<'_>, v6: bool, options: &SocketOptions) -> io::Result<()> {
     let tos = c_int::from(options.tos().0);
     let ttl = c_int::from(options.path.ttl);
-    if bound(options.near.ip()).is_none() {
+    if options.reports_interface() || bound(options.near.ip()).is_none() {
         say_where(fd, v6)?;
     }
     let icmp = c_int::from(options.is_sender());

@@ -108,6 +108,15 @@ fn requests_that_overtake_each_other_are_no_restart() {
 }
 
 #[test]
+fn requests_that_overtake_each_other_are_no_restart_where_replies_are_not_counted() {
+    let mut replies: Vec<_> = (0..10)
+        .map(|nth| (u64::from(nth), [nth + 1, nth + 1, 7]))
+        .collect();
+    (replies[4].1[1], replies[5].1[1]) = (replies[5].1[1], replies[4].1[1]);
+    assert_eq!(facts(&taught(&replies))[6], 0);
+}
+
+#[test]
 fn a_first_reply_after_a_restart_claims_nothing_until_the_next_one_explains_it() {
     let mut replies = run(0, 10, [1, 71, 71]);
     replies.push((10, [11, 1, 1]));
@@ -120,6 +129,26 @@ fn a_first_reply_after_a_restart_claims_nothing_until_the_next_one_explains_it()
 fn a_far_end_that_does_not_count_is_not_said_to_begin_again() {
     let replies: Vec<_> = (0..20).map(|seq| (seq, [7, 0, 0])).collect();
     assert_eq!(facts(&taught(&replies))[6], 0);
+}
+
+#[test]
+fn a_reply_says_whether_tlvs_were_processed() {
+    const COUNTING: [u8; 16] = [0x80, 5, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    for (copies_only, requires_hmac) in [(false, false), (true, false), (false, true)] {
+        let mut far = Far::new(|config| {
+            config.extensions.copies_only = copies_only;
+            config.extensions.requires_hmac = requires_hmac;
+        });
+        for (tlvs, are_processed) in [
+            (&COUNTING[..], !copies_only && !requires_hmac),
+            (&[], false),
+        ] {
+            let request = open(1, tlvs);
+            far.buffer[..request.len()].copy_from_slice(&request);
+            let told = (far.reflector).reflect(START, &mut far.buffer, request.len(), &far.arrival);
+            assert_eq!(told.unwrap().has_tlvs, are_processed);
+        }
+    }
 }
 
 #[test]

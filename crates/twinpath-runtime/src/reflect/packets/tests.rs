@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use twinpath_net::{BindError, Role, SocketOptions};
+use twinpath_net::{ArrivalInterface, BindError, Role, SocketOptions};
 use twinpath_proto::extension::ControlPolicy;
 use twinpath_proto::reflector::{Access, ReflectorConfig};
 use twinpath_wire::{Delta, ReplyHead, TimeFormat};
@@ -45,7 +45,7 @@ impl Reflector {
         let options = SocketOptions {
             role: Role::Reflector {
                 shares_port: false,
-                assumes_interface: true,
+                arrivals_by: ArrivalInterface::Assumed,
             },
             ..SocketOptions::reflector(near.parse().unwrap())
         };
