@@ -32,6 +32,13 @@ impl Metric {
         self.group.get(session, self.place)
     }
 
+    /// The greatest value that it can have; `None`: there is none.
+    pub fn most(&self) -> Option<f64> {
+        // Each packet can have many copies.
+        let is_share = self.about.unit == Unit::Ratio && self.path != "duplication.fraction";
+        is_share.then_some(1.0)
+    }
+
     /// Whether it may have a name in the Performance Metrics Registry (RFC 8912), in runs with
     /// exactly the parameters of that name.
     pub fn is_registered(&self) -> bool {

@@ -56,7 +56,7 @@ pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
                 .iter()
                 .map(|name| plain(name))
                 .collect();
-            missing(&names, &help)
+            missing(&names, command, &help)
         }
         ErrorKind::ArgumentConflict => {
             let argument = plain(&argument);
@@ -203,12 +203,15 @@ fn shown_as(command: &clap::Command, argument: &str) -> Option<String> {
 }
 
 /// What to write, where something is missing.
-fn missing(names: &[String], help: &str) -> String {
+fn missing(names: &[String], command: Option<&str>, help: &str) -> String {
     match names.join(", ").as_str() {
         "--voice" => "--jitter-buffer needs --voice: add --voice CODEC, such as g711".to_owned(),
         "--save" => "--rotate needs --save: add --save FILE, such as run.parquet".to_owned(),
         "--control" => "--mode, --keys, --key-id and --nat need --control: add it".to_owned(),
-        far @ "FAR[:PORT]" => format!("{far} is missing: give it, --to or --targets ({help})"),
+        far @ "FAR[:PORT]" if command.is_some_and(|command| has(command, "--to")) => {
+            format!("{far} is missing: give it, --to or --targets ({help})")
+        }
+        "--strict" => "--yes and --verbose need --strict: add it".to_owned(),
         names => format!("{names} is missing ({help})"),
     }
 }

@@ -136,7 +136,8 @@ fn lost_packets_are_judged_by_their_share_and_as_infinite_delays() {
 fn all_packets_lost_is_critical_whatever_the_lists_say() {
     let (_silent, port) = taken_port();
     let closed = free_port();
-    for (port, why) in [(port, "nothing came back"), (closed, "port unreachable")] {
+    let refused = format!("UDP port {closed} unreachable");
+    for (port, why) in [(port, "nothing came back"), (closed, &refused)] {
         for lists in [
             "",
             "--crit loss=100%",

@@ -85,6 +85,7 @@ fn names(path: &str) -> Vec<String> {
 /// The names that are most like what was typed.
 fn unknown(typed: &str) -> Advice {
     let lower = typed.to_lowercase();
+    let lower = lower.replace("average", "mean").replace("avg", "mean");
     let is_short = |name: &&String| !name.starts_with("packets.") && !name.ends_with("_ns");
     let mut near: Vec<(bool, usize, &str)> = NAMES
         .keys()
@@ -126,9 +127,19 @@ impl FromStr for Alert {
             ));
         };
         let figure: NamedFigure = figure.trim().parse()?;
-        let unit = figure.metric().map_or(Unit::Number, |row| row.about.unit);
+        let metric = figure.metric();
+        let unit = metric.map_or(Unit::Number, |row| row.about.unit);
         let text = range.trim().to_owned();
         let range = AlertRange::parse(&text, unit)?;
+        if let Some(most) = metric.and_then(Metric::most)
+            && [range.low, range.high]
+                .iter()
+                .any(|end| end.is_finite() && *end > most)
+        {
+            let name = &figure.name;
+            let advice = format!("{name} is 100% at most: use a range up to that");
+            return Err(Advice::new(advice));
+        }
         Ok(Self {
             figure,
             range,

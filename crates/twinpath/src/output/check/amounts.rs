@@ -127,12 +127,14 @@ impl Measure {
     /// Of a figure whose ranges have times in this unit.
     pub(super) fn of(metric: &Metric, unit: Option<TimeUnit>) -> Self {
         let least = if can_be_negative(metric) { "" } else { "0" };
-        let (unit, divisor, most) = match (metric.about.unit, unit) {
-            (Unit::Nanoseconds, Some(TimeUnit::Seconds)) => ("s", 1e9, ""),
-            (Unit::Nanoseconds, Some(TimeUnit::Microseconds)) => ("us", 1e3, ""),
-            (Unit::Nanoseconds, Some(TimeUnit::Milliseconds) | None) => ("ms", 1e6, ""),
-            (Unit::Ratio, _) => ("%", 1e-2, "100"),
-            _ => ("", 1.0, ""),
+        // Only a share has one: 100 %.
+        let most = metric.most().map_or("", |_| "100");
+        let (unit, divisor) = match (metric.about.unit, unit) {
+            (Unit::Nanoseconds, Some(TimeUnit::Seconds)) => ("s", 1e9),
+            (Unit::Nanoseconds, Some(TimeUnit::Microseconds)) => ("us", 1e3),
+            (Unit::Nanoseconds, Some(TimeUnit::Milliseconds) | None) => ("ms", 1e6),
+            (Unit::Ratio, _) => ("%", 1e-2),
+            _ => ("", 1.0),
         };
         Self {
             unit,

@@ -2,6 +2,7 @@
 
 use twinpath_metrics::Value;
 use twinpath_report::document::{METRICS, Metric, SessionDocument};
+use twinpath_report::finding::Unreached;
 use twinpath_report::{Finding, Note, SessionReport};
 
 use super::State;
@@ -171,7 +172,9 @@ impl Judgement {
         let of_run = self.of_run.iter();
         let of_run = of_run.map(|(state, text)| format!("{}: {text}", state.name()));
         let of_figures = self.of_figures.iter().zip(figures);
+        // That all packets are lost is said already.
         let of_figures = of_figures
+            .filter(|((state, _), _)| !self.is_silent || *state != State::Ok)
             .map(|((state, text), figure)| format!("{}: {text}{}", state.name(), figure.ranges()));
         [
             ends::line(report, &protocol),
@@ -200,7 +203,8 @@ fn of_run(report: &SessionReport, is_late: bool) -> Vec<(State, String)> {
         said.push((State::Unknown, line.to_owned()));
     } else if counters.sent > 0 && counters.received == 0 {
         let lost = count(counters.sent, "packet", "packets");
-        let why = report.findings.iter().find_map(silence);
+        let port = report.identity.reflector.port();
+        let why = report.findings.iter().find_map(|it| silence(it, port));
         let why = why.map_or_else(String::new, |why| format!(", {why}"));
         said.push((State::Critical, format!("all {lost} lost{why}")));
     }
@@ -233,7 +237,11 @@ fn ended_early(report: &SessionReport) -> bool {
 }
 
 /// Why nothing came back, by the key of what is known of it.
-fn silence(finding: &Finding) -> Option<String> {
+fn silence(finding: &Finding, port: u16) -> Option<String> {
+    if matches!(finding, Finding::Unreached(Unreached::PortUnreachable(_))) {
+        // Which port is the usual one depends on the protocol.
+        return Some(format!("UDP port {port} unreachable"));
+    }
     let is_of_silence = matches!(finding, Finding::Silence(_) | Finding::Unreached(_));
     (is_of_silence && finding.is_warning()).then(|| finding.key().replace('-', " "))
 }

@@ -353,10 +353,17 @@ fn what_is_no_range_is_answered_with_what_to_write() {
         ("duplicates=--5", "not a range"),
         ("duplicates=5x", "not a range"),
         ("losss=1%", "no figure is called losss: use loss"),
+        ("loss=200%", "loss is 100% at most"),
+        ("loss=@1%:101%", "loss is 100% at most"),
+        ("rtt_avg=1s", "no figure is called rtt_avg: use rtt_mean"),
     ] {
         let error = text.parse::<Alert>().unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");
         assert!(!error.contains('\n'), "{error}");
+    }
+    // A packet can have many copies.
+    for text in ["loss=100%", "loss=5%:", "duplication.fraction=200%"] {
+        text.parse::<Alert>().unwrap();
     }
 }
 
