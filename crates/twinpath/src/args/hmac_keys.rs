@@ -5,16 +5,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::SESSIONS;
 
-/// The options that name files of keys, of which a command may have several.
+/// The options that name files of keys. A command may have several, and take several of them together.
 pub(super) const KEY_FILES: &str = "key-files";
 
 /// The key of one end, or a file of them.
 #[derive(Debug, Args)]
-#[command(next_help_heading = SESSIONS)]
+#[command(next_help_heading = SESSIONS, group = ArgGroup::new(KEY_FILES).multiple(true))]
 pub(crate) struct HmacKeyOptions {
     /// Key of authenticated STAMP: 32 hexadecimal digits or more. Other users of this host can see
     /// it among the processes: --hmac-key-file keeps it from them

@@ -63,6 +63,11 @@ use shared_options::{
 };
 use value::{dscp, listed_dscp, quantity};
 
+/// PBKDF2 iterations that clients accept by default (RFC 5357 section 6).
+pub(crate) const CUSTOMARY_PBKDF2_COUNT: u32 = 32_768;
+/// The most that an option takes: a second or so on slow hosts, for each key and each connection.
+pub(crate) const MOST_PBKDF2_COUNT: u32 = 1 << 20;
+
 /// Why a value is refused, and what to write instead, in one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -1,5 +1,6 @@
 //! What is to be examined.
 
+use std::ffi::OsStr;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -8,15 +9,13 @@ use super::EnvironmentPassphrase;
 #[cfg(feature = "control")]
 use super::control::key;
 use super::ends::{one_host, usable};
-use super::key_file::stamp_keys;
+use super::key_file::{any_stamp_keys, stamp_keys};
 use super::resolve::{Family, Lookup, resolve};
+#[cfg(feature = "control")]
+use crate::args::CUSTOMARY_PBKDF2_COUNT;
 use crate::args::DoctorArgs;
 use crate::doctor::{FarEndPlan, Keys, MOST_ADDRESSES};
 use crate::failure::Failure;
-
-/// What a controller accepts by default (RFC 5357 section 6).
-#[cfg(feature = "control")]
-const USUAL_MOST_PBKDF2_COUNT: u32 = 32_768;
 
 /// The far end, its addresses, and the keys.
 ///
@@ -63,13 +62,28 @@ fn keys(
 ) -> Result<Keys, Failure> {
     let options = &args.hmac_keys;
     let file = options.hmac_key_file.as_ref();
+    let insecure = if options.insecure_key_file {
+        " --insecure-key-file"
+    } else {
+        ""
+    };
     let stamp_option = match (&options.hmac_key, file) {
         // A command line shows nothing secret.
         (Some(_), _) => " --hmac-key HEX".to_owned(),
-        (None, Some(path)) => format!(" --hmac-key-file {}", path.display()),
+        (None, Some(path)) => format!(" --hmac-key-file {}{insecure}", for_shell(path)),
         (None, None) => String::new(),
     };
-    let keys = Keys::default().with_stamp(Arc::new(stamp_keys(options)?), stamp_option);
+    #[cfg(feature = "control")]
+    let is_of_control = args.key().file.keys.is_some();
+    #[cfg(not(feature = "control"))]
+    let is_of_control = false;
+    // --insecure-key-file may be about --keys alone.
+    let stamp = if is_of_control {
+        any_stamp_keys(options)?
+    } else {
+        stamp_keys(options)?
+    };
+    let keys = Keys::default().with_stamp(Arc::new(stamp), stamp_option);
     #[cfg(feature = "control")]
     let keys = {
         let mut keys = keys;
@@ -82,17 +96,30 @@ fn keys(
         }
         if has_key {
             let file = options.file.keys.as_ref();
-            let file = file.map(|path| format!(" --keys {}", path.display()));
-            let id = options.key_id.map(|id| format!(" --key-id {id}"));
+            let file = file.map(|path| format!(" --keys {}{insecure}", for_shell(path)));
+            let id = options
+                .key_id
+                .map(|id| format!(" --key-id {}", for_shell(id.as_str())));
             let count = options.max_pbkdf2_count;
             let count = count.map(|count| format!(" --max-pbkdf2-count {count}"));
             keys.control_options = [file, id, count].into_iter().flatten().collect();
             keys.control = Some(key(&options, given)?);
         }
-        keys.most_pbkdf2_count = options.max_pbkdf2_count.unwrap_or(USUAL_MOST_PBKDF2_COUNT);
+        keys.most_pbkdf2_count = options.max_pbkdf2_count.unwrap_or(CUSTOMARY_PBKDF2_COUNT);
         keys
     };
     Ok(keys)
+}
+
+/// A word of a command line, in quotes where a shell needs them.
+fn for_shell(word: impl AsRef<OsStr>) -> String {
+    let word = word.as_ref().to_string_lossy();
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./:@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// Malformed and hostile packets go to a network of one's own, unless the user says so.
@@ -143,6 +170,20 @@ mod tests {
         ] {
             let far = SocketAddr::new(address.parse().unwrap(), 862);
             assert_eq!(only_near(&[far]).is_ok(), near, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_word_of_a_command_line_is_one_word_for_a_shell() {
+        for (word, quoted) in [
+            ("/etc/twinpath/keys-1", "/etc/twinpath/keys-1"),
+            ("my keys", "'my keys'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME/k", "'$HOME/k'"),
+            ("~/k", "'~/k'"),
+            ("", "''"),
+        ] {
+            assert_eq!(for_shell(word), quoted);
         }
     }
 

@@ -32,11 +32,19 @@ pub(crate) fn key_file<K: KeyFile<Fault: KeyLine>>(
 /// # Errors
 /// What is wrong with the key, or with its file.
 pub(crate) fn stamp_keys(options: &HmacKeyOptions) -> Result<StampKeys, Failure> {
+    // What `--hmac-key` excludes is not required of it.
+    if options.hmac_key.is_some() && options.insecure_key_file {
+        return Err(Failure::usage("--insecure-key-file needs --hmac-key-file"));
+    }
+    any_stamp_keys(options)
+}
+
+/// The same where `--insecure-key-file` may be about another file.
+///
+/// # Errors
+/// As [`stamp_keys`].
+pub(super) fn any_stamp_keys(options: &HmacKeyOptions) -> Result<StampKeys, Failure> {
     match (&options.hmac_key, &options.hmac_key_file) {
-        // What `--hmac-key` excludes is not required of it.
-        (Some(_), _) if options.insecure_key_file => {
-            Err(Failure::usage("--insecure-key-file needs --hmac-key-file"))
-        }
         (Some(digits), _) => {
             let key = keys::stamp_key(digits.as_bytes())
                 .map_err(|error| Failure::usage(format!("--hmac-key: {error}")))?;

@@ -8,14 +8,10 @@ use twinpath_proto::security::KeyId;
 use twinpath_wire::control::SecurityMode;
 
 use crate::args::value::quantity::{listed, number};
-use crate::args::{Advice, CONTROL};
+use crate::args::{Advice, CONTROL, CUSTOMARY_PBKDF2_COUNT, MOST_PBKDF2_COUNT};
 
 /// A token is an oracle for guesses where PBKDF2 makes fewer iterations (RFC 4656 section 3.1).
 const LEAST_COUNT: u32 = 1_024;
-/// What clients accept by default (RFC 5357 section 6).
-const CUSTOMARY_COUNT: u32 = 32_768;
-/// A second or so on slow hosts, for each key and each connection.
-const MOST_COUNT: u32 = 1 << 20;
 
 /// A file of keys.
 #[derive(Debug, Args)]
@@ -63,7 +59,7 @@ pub(crate) struct Iterations(pub(crate) u32);
 impl Iterations {
     /// Clients may refuse more than this (row TC-23).
     pub(crate) fn is_beyond_custom(self) -> bool {
-        self.0 > CUSTOMARY_COUNT
+        self.0 > CUSTOMARY_PBKDF2_COUNT
     }
 }
 
@@ -77,7 +73,7 @@ impl FromStr for Iterations {
 
 /// A bound for PBKDF2 iterations.
 pub(in crate::args) fn iterations(text: &str) -> Result<u32, Advice> {
-    number(text, LEAST_COUNT.into()..=MOST_COUNT.into())
+    number(text, LEAST_COUNT.into()..=MOST_PBKDF2_COUNT.into())
 }
 
 /// The name of a key.

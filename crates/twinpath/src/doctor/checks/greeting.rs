@@ -6,12 +6,11 @@ use twinpath_runtime::probe::Connection;
 use twinpath_wire::control::{Modes, ServerGreeting};
 
 use super::tcp::{OfPort, TWAMP, best, is_greeting};
+use crate::args::{CUSTOMARY_PBKDF2_COUNT, MOST_PBKDF2_COUNT};
 use crate::doctor::{Judged, Seen};
 
 /// The least Count of RFC 4656.
 const LEAST_COUNT: u32 = 1_024;
-/// PBKDF2 with more is a second and longer of a router's processor.
-const HIGH_COUNT: u32 = 1 << 20;
 
 /// Its modes.
 pub(super) static OFFERED: OfPort = OfPort {
@@ -77,15 +76,36 @@ fn form(seen: &Seen) -> Judged {
                 .advise("passphrases are easier to guess; report it to the vendor"),
         );
     }
-    if is_secured && count > HIGH_COUNT {
+    if is_secured && count > MOST_PBKDF2_COUNT {
         return data(
             Judged::warn(format!(
-                "the Count of the greeting is {count}: each login takes long"
+                "the Count of the greeting is {count}: a controller accepts {MOST_PBKDF2_COUNT} at most"
             ))
-            .advise("give the controller --max-pbkdf2-count, or lower the Count of the server"),
+            .advise("lower the Count of the server"),
+        );
+    }
+    if is_secured && count > accepted(seen) {
+        return data(
+            Judged::warn(format!(
+                "the Count of the greeting is {count}: a controller accepts {CUSTOMARY_PBKDF2_COUNT} by default"
+            ))
+            .advise(format!(
+                "give the controller --max-pbkdf2-count {count}, or lower the Count of the server"
+            )),
         );
     }
     data(Judged::ok("the greeting is as RFC 4656 has it"))
+}
+
+/// The Count that is accepted.
+#[cfg(feature = "control")]
+fn accepted(seen: &Seen) -> u32 {
+    seen.plan.keys.most_pbkdf2_count.max(CUSTOMARY_PBKDF2_COUNT)
+}
+
+#[cfg(not(feature = "control"))]
+const fn accepted(_: &Seen) -> u32 {
+    CUSTOMARY_PBKDF2_COUNT
 }
 
 /// Where a TWAMP server greets.

@@ -128,6 +128,23 @@ const CONTROL_ROWS: &[Row] = &[
         sees: |done| encrypted(done).starts_with("ok: the encrypted mode works with the key noc"),
     },
     Row {
+        option: "--keys",
+        line: "doctor {secured} --json --hmac-key-file {dir}/own",
+        given: "--keys {dir}/keys",
+        sees: |done| encrypted(done).starts_with("ok: "),
+    },
+    Row {
+        option: "--insecure-key-file",
+        line: "doctor {secured} --json --hmac-key 000102030405060708090a0b0c0d0e0f --keys {dir}/keys_of_all",
+        given: "--insecure-key-file",
+        sees: |done| {
+            let document = done.document();
+            let command = document["command"].as_str().unwrap();
+            encrypted(done).starts_with("ok: ")
+                && command.ends_with("/keys_of_all --insecure-key-file")
+        },
+    },
+    Row {
         option: "--key-id",
         line: "doctor {secured} --json --keys {dir}/two",
         given: "--key-id noc",
@@ -177,6 +194,7 @@ fn every_option_of_the_doctor_acts() {
         ("own", KEY, 0o600),
         ("others", KEY, 0o644),
         ("keys", "noc a secret\n", 0o600),
+        ("keys_of_all", "noc a secret\n", 0o644),
         ("two", "noc a secret\nother another\n", 0o600),
     ] {
         use std::os::unix::fs::PermissionsExt as _;

@@ -9,6 +9,7 @@ use twinpath_runtime::is_out_of_files;
 use twinpath_wire::control::Modes;
 
 use super::{OUT_OF_FILES, OWAMP, OWAMP_PORT, Remedy};
+use crate::args::MOST_PBKDF2_COUNT;
 use crate::output::words::no_reply::TCP_SILENT;
 use crate::output::words::refusal;
 
@@ -93,6 +94,12 @@ impl Remedy for ClientError {
             Self::Silent(_) => "the server is overloaded or stuck, or the path is broken",
             Self::Unexpected { .. } | Self::SessionCount { .. } => {
                 "the server violates the protocol: send its vendor a capture of the connection"
+            }
+            Self::Count { count, .. } if count > MOST_PBKDF2_COUNT => {
+                let words = format!(
+                    "lower the server's count: --max-pbkdf2-count goes up to {MOST_PBKDF2_COUNT}"
+                );
+                return Some(words.into());
             }
             Self::Count { count, most } if count > most => {
                 "allow it with --max-pbkdf2-count, or lower the server's count"
