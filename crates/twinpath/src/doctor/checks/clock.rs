@@ -31,7 +31,7 @@ fn judge_offset(seen: &Seen, _: &Exchange<'_>) -> Judged {
     let (offset, bound) = (units::delay(offset_ns), units::span(bound_ns));
     let judged = if let Some((ahead, scale)) = scale(offset_ns, bound_ns) {
         Judged::warn(format!(
-            "the reflector's clock is {} {} (within {bound}): the difference of {scale} and UTC",
+            "the reflector's clock is {} {} (within {bound}): about the difference of {scale} and UTC",
             units::span(offset_ns.unsigned_abs()),
             if ahead { "ahead" } else { "behind" }
         ))

@@ -197,7 +197,12 @@ fn residence(_: &Seen, exchange: &Exchange<'_>) -> Judged {
         there > (trip.t4 - trip.t1).ns()
     });
     let too_long = too_long.count();
-    let judged = if negative * 2 > each.len() {
+    // Swapped, they are as far apart as otherwise: within the round trip.
+    let swapped = exchange.round_trips().filter(|trip| {
+        let there = trip.t2_t3().map_or(0, |(t2, t3)| (t3 - t2).ns());
+        there < 0 && there.saturating_neg() <= (trip.t4 - trip.t1).ns()
+    });
+    let judged = if swapped.count() * 2 > each.len() {
         Judged::fail("replies leave before their requests arrive: T2 and T3 are swapped")
             .advise("one-way figures have the wrong sign: report it to the vendor")
     } else if negative > 0 {

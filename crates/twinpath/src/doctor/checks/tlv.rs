@@ -65,7 +65,11 @@ enum Back {
     CutOff,
     /// It came back with these flags.
     Flags(TlvFlags),
-    /// Something else came back in its place.
+    /// Octets that are no whole TLV came back in its place.
+    Broken,
+    /// Octets that are all zero came back in its place.
+    Zeros,
+    /// Another TLV came back in its place.
     Changed,
 }
 
@@ -113,24 +117,28 @@ impl Check for OfType {
             (_, Back::NoReply) => Judged::warn(format!("a packet with the TLV \"{name}\" is not answered, and others are"))
                 .advise("RFC 8972 section 4 wants an answer to each; measure without it"),
             (_, Back::CutOff) => Judged::warn(format!("the TLV \"{name}\" does not come back: replies end before it"))
-                .advise("RFC 8972 section 4.6 wants all TLVs in the reply; the far end may know RFC 8762 alone"),
+                .advise("RFC 8972 section 4 wants all TLVs in the reply; the far end may know RFC 8762 alone"),
+            (_, Back::Zeros) => Judged::warn(format!("the TLV \"{name}\" does not come back: zeros come in its place"))
+                .advise("RFC 8972 section 4 wants all TLVs in the reply; the far end may know RFC 8762 alone"),
+            (_, Back::Broken) => Judged::warn(format!("the TLV \"{name}\" does not come back: what replies have in its place is not a whole TLV"))
+                .advise("report it to the vendor (RFC 8972 section 4)"),
             (_, Back::Changed) => Judged::fail(format!("another TLV comes back in place of \"{name}\""))
                 .advise("report it to the vendor (RFC 8972 section 4)"),
             ("unknown", Back::Flags(flags)) => if flags.has(TlvFlags::UNRECOGNIZED) {
                 Judged::ok("a TLV of an unknown type comes back marked as such")
             } else {
                 Judged::fail("a TLV of an unknown type comes back as if it was processed")
-                    .advise("trust no TLV of this far end: report it to the vendor (RFC 8972 section 4.2.1)")
+                    .advise("trust no TLV of this far end: report it to the vendor (RFC 8972 section 4)")
             },
             ("malformed", Back::Flags(flags)) => if flags.has(TlvFlags::MALFORMED) {
                 Judged::ok("a TLV with a wrong Length comes back marked as such")
             } else {
                 Judged::warn("a TLV with a wrong Length comes back without the M flag")
-                    .advise("report it to the vendor (RFC 8972 section 4.2.1)")
+                    .advise("report it to the vendor (RFC 8972 section 4)")
             },
             (_, Back::Flags(flags)) if flags.has(TlvFlags::MALFORMED) => {
                 Judged::fail(format!("a well-formed TLV \"{name}\" comes back marked as malformed"))
-                    .advise("report it to the vendor (RFC 8972 section 4.2.1)")
+                    .advise("report it to the vendor (RFC 8972 section 4)")
             }
             (_, Back::Flags(flags)) if flags.has(TlvFlags::INTEGRITY) => {
                 Judged::warn(format!("the TLV \"{name}\" is refused without an HMAC"))
@@ -164,7 +172,9 @@ pub(super) fn timestamp_information(seen: &Seen) -> Option<[u8; 4]> {
 fn back(chain: &[u8], kind: TlvType) -> Back {
     match Tlvs::new(chain).next() {
         None => Back::CutOff,
+        Some(_) if chain.iter().all(|octet| *octet == 0) => Back::Zeros,
+        Some(Err(_)) => Back::Broken,
         Some(Ok(Tlv { header, .. })) if header.kind == kind => Back::Flags(header.flags),
-        Some(_) => Back::Changed,
+        Some(Ok(_)) => Back::Changed,
     }
 }

@@ -51,6 +51,11 @@ fn packets() -> Vec<Error> {
         let odd = (u32::MAX / 2).wrapping_sub(number * 7);
         reply[..4].copy_from_slice(&odd.to_be_bytes());
     });
+    // It counts the packets of a second session too.
+    let shared = FakeFar::changing(|_, reply| {
+        let number = u32::from_be_bytes(*reply.first_chunk().unwrap());
+        reply[..4].copy_from_slice(&(number * 2).to_be_bytes());
+    });
     let longer = FakeFar::changing(|request, reply| reply.resize(request.len() + 27, 0));
     let padding = FakeFar::changing(|request, reply| reply.resize(request.len() + 4, 0));
     vec![
@@ -71,6 +76,7 @@ fn packets() -> Vec<Error> {
             changed(0, &[0, 0, 0, 7]),
         ),
         ("test.numbers", "neither grow by one nor copy", odd),
+        ("test.numbers", "other packets are counted too", shared),
         ("test.reply-size", "all replies have 44 octets", cut(44)),
         ("test.reply-size", "27 octets longer", longer),
         ("test.reply-size", "do not have the size", padding),
@@ -108,6 +114,10 @@ fn times() -> Vec<Error> {
         let t3 = u64::from_be_bytes(*reply[4..].first_chunk().unwrap()) + (1 << 31);
         reply[4..12].copy_from_slice(&t3.to_be_bytes());
     });
+    let half_a_second_earlier = FakeFar::changing(|_, reply| {
+        let t3 = u64::from_be_bytes(*reply[4..].first_chunk().unwrap()) - (1 << 31);
+        reply[4..12].copy_from_slice(&t3.to_be_bytes());
+    });
     let ptp = FakeFar::changing(|_, reply| reply[12] |= 0x40);
     vec![
         (
@@ -136,6 +146,11 @@ fn times() -> Vec<Error> {
             seconds,
         ),
         ("test.residence", "T2 and T3 are swapped", swapped),
+        (
+            "test.residence",
+            "20 of 20 replies leave before their requests arrive: the clock was set",
+            half_a_second_earlier,
+        ),
         ("test.residence", "T2 and T3 are equal", equal),
         (
             "test.residence",
@@ -173,12 +188,12 @@ fn clocks() -> Vec<Error> {
     vec![
         (
             "clock.offset",
-            "ahead (within 5.050ms): the difference of TAI and UTC",
+            "ahead (within 5.050ms): about the difference of TAI and UTC",
             tai,
         ),
         (
             "clock.offset",
-            "behind (within 5.050ms): the difference of TAI and UTC",
+            "behind (within 5.050ms): about the difference of TAI and UTC",
             behind,
         ),
         ("clock.offset", "the difference of GPS time and UTC", gps),
@@ -240,6 +255,17 @@ fn tlvs() -> Vec<Error> {
         ),
         ("stamp.tlv.malformed", "without the M flag", tlv_with(0, 0)),
         ("stamp.tlv.cos", "replies end before it", cut(44)),
+        ("stamp.tlv.cos", "is not a whole TLV", cut(46)),
+        ("stamp.tlv.cos", "is not a whole TLV", cut(50)),
+        (
+            "stamp.tlv.cos",
+            "zeros come in its place",
+            FakeFar::changing(|_, reply| {
+                if let Some(chain) = reply.get_mut(44..) {
+                    chain.fill(0);
+                }
+            }),
+        ),
         (
             "stamp.tlv.location",
             "comes back marked as malformed",
