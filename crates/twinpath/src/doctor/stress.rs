@@ -52,9 +52,9 @@ struct Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Answered,
-    /// Packets were lost.
+    /// Packets were not answered.
     Drops,
-    /// Answers took much longer than at the first rate.
+    /// Answers took much longer than at the first rate, or came after the timeout.
     Late,
     /// This host did not send at that rate, or dropped replies.
     Own,
@@ -246,14 +246,14 @@ fn judge(stress: Stress, steps: &[Step], error: Option<String>) -> Judged {
                 FailedBy::Drops => "drops",
                 FailedBy::Late | FailedBy::Own => "answers late",
             };
-            let how = how(last_at(steps, rate).unwrap_or(last), failed_by);
+            let how = how(stress, last_at(steps, rate).unwrap_or(last), failed_by);
             Judged::warn(format!("{answered}; {begins} from {rate}/s ({how})")).advise(format!(
                 "stay below {rate} packets a second, of all senders together"
             ))
         }
         (None, Some((rate, failed_by))) => Judged::unknown(format!(
             "{} at {rate}/s already: no rate without was found",
-            how(last, failed_by)
+            how(stress, last, failed_by)
         )),
         (None, None) => Judged::unknown("no rate was answered"),
     };
@@ -266,6 +266,7 @@ fn judge(stress: Stress, steps: &[Step], error: Option<String>) -> Judged {
                 "sent": step.seen.sent,
                 "answered": step.seen.answered,
                 "lost": step.seen.lost,
+                "late": step.seen.late,
                 "lost_forward": step.seen.lost_by_direction.map(|(forward, _)| forward),
                 "lost_backward": step.seen.lost_by_direction.map(|(_, backward)| backward),
                 "median_ns": step.seen.answer_ns,
@@ -279,6 +280,11 @@ fn judge(stress: Stress, steps: &[Step], error: Option<String>) -> Judged {
         .with("steps", each)
 }
 
+/// Packets whose reply never came: one after the timeout is late.
+fn dropped(seen: &LoadSeen) -> u64 {
+    seen.lost.saturating_sub(seen.late)
+}
+
 /// At which rate packets of a step left, as far as it shows.
 fn achieved(step: &Step) -> String {
     match step.seen.achieved_pps {
@@ -289,19 +295,28 @@ fn achieved(step: &Step) -> String {
 
 /// How much was lost at a rate that was answered.
 fn lossless(step: &Step) -> String {
-    match step.seen.lost {
-        0 => " without loss".to_owned(),
-        lost => format!(" ({} lost)", units::percent(lost, step.seen.sent)),
+    let share = |packets| units::percent(packets, step.seen.sent);
+    match (dropped(&step.seen), step.seen.late) {
+        (0, 0) => " without loss".to_owned(),
+        (0, late) => format!(" ({} late)", share(late)),
+        (lost, 0) => format!(" ({} lost)", share(lost)),
+        (lost, late) => format!(" ({} lost, {} late)", share(lost), share(late)),
     }
 }
 
 /// What a failed step shows.
-fn how(step: &Step, failed_by: FailedBy) -> String {
+fn how(stress: Stress, step: &Step, failed_by: FailedBy) -> String {
+    let seen = &step.seen;
     match failed_by {
-        FailedBy::Drops => format!("{} lost", units::percent(step.seen.lost, step.seen.sent)),
+        FailedBy::Drops => format!("{} lost", units::percent(dropped(seen), seen.sent)),
+        FailedBy::Late if seen.late * 100 > seen.sent * LOSS_PERCENT => format!(
+            "{} answered after more than {}",
+            units::percent(seen.late, seen.sent),
+            units::took(stress.patience)
+        ),
         FailedBy::Late | FailedBy::Own => format!(
             "{} to answer (median)",
-            units::delay(step.seen.answer_ns.unwrap_or(0))
+            units::delay(seen.answer_ns.unwrap_or(0))
         ),
     }
 }
@@ -334,8 +349,12 @@ fn outcome(step: &Step, first: Option<&Step>) -> Outcome {
     if seen.not_sent > 0 || is_slow || seen.sent == 0 {
         return Outcome::Own;
     }
-    if seen.lost * 100 > seen.sent * LOSS_PERCENT {
+    let are_many = |packets: u64| packets * 100 > seen.sent * LOSS_PERCENT;
+    if are_many(dropped(seen)) {
         return Outcome::Drops;
+    }
+    if are_many(seen.late) {
+        return Outcome::Late;
     }
     let usual_ns = first.and_then(|first| first.seen.answer_ns);
     match (seen.answer_ns, usual_ns) {

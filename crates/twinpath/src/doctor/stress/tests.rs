@@ -132,6 +132,26 @@ fn late_answers_are_a_limit_too() {
 }
 
 #[test]
+fn answers_after_the_timeout_are_late_and_not_dropped() {
+    let late = |load: &Load| {
+        let over = if load.rate_pps > 5_000 { 4 } else { 0 };
+        let late = u64::from(load.packets) * over / 100;
+        LoadSeen {
+            answered: u64::from(load.packets) - late,
+            lost: late,
+            late,
+            ..limited(u32::MAX)(load)
+        }
+    };
+    let (judged, _) = stressed(10_000, late);
+    let said = "5000/s for 2 s without loss; answers late from 6250/s (4.00% answered after";
+    assert!(judged.finding.contains(said), "{judged:?}");
+    let last = judged.data["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["outcome"], "late");
+    assert_eq!(last["late"], 500);
+}
+
+#[test]
 fn a_loss_that_does_not_happen_again_is_no_limit() {
     let mut once = false;
     let hiccup = move |load: &Load| {
