@@ -76,7 +76,7 @@ pub(crate) enum Status {
     Fail,
     /// What came back does not tell.
     Unknown,
-    /// There was no reason to ask.
+    /// There was no reason to ask, or no time.
     Skipped,
 }
 
@@ -123,6 +123,11 @@ impl Judged {
         Self::new(Status::Skipped, why)
     }
 
+    /// The examination ended before it could be judged.
+    pub(crate) fn not_made() -> Self {
+        Self::skipped("not made: the examination ended early")
+    }
+
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
         self
@@ -155,7 +160,8 @@ pub(crate) fn examine(
     world: &mut dyn World,
 ) -> Vec<Checked> {
     let mut left = costs(checks);
-    loop {
+    let mut is_stopped = false;
+    while !is_stopped {
         let mut asks: Vec<Ask> = Vec::new();
         for ask in checks.iter().flat_map(|check| check.asks(seen)) {
             if seen.has(&ask) || asks.contains(&ask) {
@@ -173,17 +179,22 @@ pub(crate) fn examine(
             break;
         }
         let answers = world.ask(&asks);
-        let is_stopped = answers.len() < asks.len();
+        is_stopped = answers.len() < asks.len();
         for (ask, answer) in asks.into_iter().zip(answers) {
             seen.add(ask, answer);
         }
-        if is_stopped {
-            break;
-        }
     }
-    let judged = checks.iter().map(|check| Checked {
-        id: check.id(),
-        judged: check.judge(seen),
+    let judged = checks.iter().map(|check| {
+        let mut judged = check.judge(seen);
+        let is_known = || {
+            // A reason to skip it may be no more than that an answer did not come.
+            judged.status != Status::Skipped && check.asks(seen).iter().all(|ask| seen.has(ask))
+        };
+        if is_stopped && !is_known() {
+            judged = Judged::not_made();
+        }
+        let id = check.id();
+        Checked { id, judged }
     });
     judged.collect()
 }

@@ -71,7 +71,13 @@ impl World for Network<'_> {
             return Vec::new();
         };
         let answers = asks.iter().map_while(|ask| self.answer(ask, &mut seen));
-        answers.collect()
+        let answers = answers.collect();
+        // Trains that were cut short would look like a silent far end.
+        if (self.stopped)() {
+            Vec::new()
+        } else {
+            answers
+        }
     }
 }
 

@@ -187,7 +187,12 @@ fn what_listens_on_the_control_port_is_judged_by_what_it_says() {
         (greeting(0x1000_0001, 1_024, 7), vec!["control.modes"]),
         (greeting(7, 1_000, 7), vec!["control.greeting"]),
         (greeting(7, 1_024, 0), vec!["control.greeting"]),
+        (greeting(7, 1 << 15, 7), vec![]),
+        (greeting(7, 1 << 16, 7), vec!["control.greeting"]),
+        (greeting(7, 1 << 20, 7), vec!["control.greeting"]),
         (greeting(7, 1 << 24, 7), vec!["control.greeting"]),
+        // Its Count is of no use in the open mode.
+        (greeting(1, 1 << 16, 7), vec![]),
         (Vec::new(), vec!["control.connect"]),
         (text.to_vec(), vec!["control.connect"]),
     ] {
@@ -228,6 +233,76 @@ fn a_closed_port_is_found_although_its_host_limits_icmp_errors() {
     let udp = checks.iter().find(|checked| checked.id == "reach.udp");
     let finding = &udp.unwrap().judged.finding;
     assert!(finding.starts_with("nothing listens on"), "{finding}");
+}
+
+#[test]
+fn requests_that_overtake_others_leave_the_numbers_of_replies_as_they_must_be() {
+    // The reflector counts, and two by two its requests come in the other order.
+    let far = FakeFar::changing(|_, reply| {
+        let copied = u32::from_be_bytes(*reply[24..].first_chunk().unwrap());
+        let own = (copied - train::FIRST) ^ 1;
+        reply[..4].copy_from_slice(&own.to_be_bytes());
+    });
+    let (checks, _) = examined(far, None);
+    let numbers = checks.iter().find(|checked| checked.id == "test.numbers");
+    let judged = &numbers.unwrap().judged;
+    assert_eq!(judged.status, Status::Ok, "{judged:?}");
+    assert_eq!(judged.data["numbering"], "stateful");
+}
+
+/// A far end that is asked for so many rounds.
+struct Stopped {
+    far: FakeFar,
+    rounds: usize,
+}
+
+impl World for Stopped {
+    fn ask(&mut self, asks: &[Ask]) -> Vec<Answer> {
+        let Some(rounds) = self.rounds.checked_sub(1) else {
+            return Vec::new();
+        };
+        self.rounds = rounds;
+        self.far.ask(asks)
+    }
+}
+
+#[test]
+fn what_an_examination_that_ends_early_has_not_asked_is_not_judged() {
+    for rounds in 0..3 {
+        let mut stopped = Stopped {
+            far: FakeFar::honest(),
+            rounds,
+        };
+        let mut seen = Seen::new(FarEndPlan {
+            name: "r1".to_owned(),
+            host: "r1".to_owned(),
+            addresses: vec![FAR.parse().unwrap()],
+            port: None,
+            keys: Keys::default(),
+        });
+        let checks = examine(CHECKS, &mut seen, &mut stopped);
+        for status in [Status::Fail, Status::Warn] {
+            assert_eq!(with(&checks, status), [""; 0], "{rounds}");
+        }
+        let silent = checks.iter().find(|checked| {
+            let finding = &checked.judged.finding;
+            finding.contains("no replies") || finding.contains("no TWAMP server")
+        });
+        assert_eq!(silent, None, "{rounds}");
+        let verdict = verdict(&seen, &checks);
+        if rounds == 0 {
+            assert_eq!(verdict.exit, Exit::CouldNot);
+            let said = "r1 answered neither TWAMP nor STAMP before the examination ended early";
+            assert_eq!(verdict.sentence, said);
+        } else {
+            let said = &verdict.sentence;
+            assert!(
+                said.contains("; the examination ended early, and "),
+                "{said}"
+            );
+            assert!(!said.contains("nothing is wrong"), "{said}");
+        }
+    }
 }
 
 /// A far end without ICMP errors in the first round.

@@ -6,14 +6,15 @@ use serde::Serialize;
 use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
 
 use super::checks::elsewhere;
-use super::{Checked, FarEndPlan, Seen, Status};
+use super::{Checked, FarEndPlan, Judged, Seen, Status};
 use crate::failure::Exit;
+use crate::output::units::count;
 
 /// One sentence, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) sentence: String,
-    /// The command that measures this far end best; `None`: nothing answers.
+    /// The command that measures this far end best; `None`: none is known to work.
     pub(crate) command: Option<String>,
     /// Others that measure it.
     pub(crate) further: Vec<String>,
@@ -59,9 +60,9 @@ impl Firewall {
                 format!("{name} {word} {}", ranges(ports))
             })
         };
-        let wished = self
-            .as_wished
-            .then(|| "the UDP port of --receiver-port".to_owned());
+        let wished = self.as_wished.then(|| {
+            "the UDP port that the controller asks for (--receiver-port sets it)".to_owned()
+        });
         let all = [named("TCP", &self.tcp), named("UDP", &self.udp), wished];
         let all: Vec<String> = all.into_iter().flatten().collect();
         (!all.is_empty()).then(|| all.join(", "))
@@ -144,11 +145,10 @@ fn spoken(seen: &Seen, checks: &[Checked]) -> Spoken {
     }
     if is_ok("control.connect") {
         speaks.push("TWAMP-Control".to_owned());
-        let (command, is_best) = control(seen, &mut firewall);
-        if is_best {
-            commands.insert(0, command);
-        } else {
-            commands.push(command);
+        match control(seen, &mut firewall) {
+            Some((command, true)) => commands.insert(0, command),
+            Some((command, false)) => commands.push(command),
+            None => {}
         }
     }
     for ports in [&mut firewall.tcp, &mut firewall.udp] {
@@ -170,17 +170,24 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
         firewall,
     } = spoken(seen, checks);
     let mut commands = commands.into_iter();
-    let failed = checks
-        .iter()
-        .filter(|checked| checked.judged.status == Status::Fail)
-        .count();
-    let warned = checks
-        .iter()
-        .filter(|checked| checked.judged.status == Status::Warn)
-        .count();
+    let with = |status: Status| {
+        let of = checks
+            .iter()
+            .filter(|checked| checked.judged.status == status);
+        of.count() as u64
+    };
+    let not_made = Judged::not_made();
+    let not_made = checks.iter().filter(|checked| checked.judged == not_made);
+    let not_made = not_made.count() as u64;
     let Some((last, others)) = speaks.split_last() else {
         return Verdict {
-            sentence: format!("{name} answers neither TWAMP nor STAMP"),
+            sentence: if not_made == 0 {
+                format!("{name} answers neither TWAMP nor STAMP")
+            } else {
+                format!(
+                    "{name} answered neither TWAMP nor STAMP before the examination ended early"
+                )
+            },
             command: None,
             further: Vec::new(),
             firewall,
@@ -192,25 +199,34 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
     } else {
         format!("{} and {last}", others.join(", "))
     };
-    let (rest, exit) = match (failed, warned) {
-        (0, 0) => ("and nothing is wrong with it".to_owned(), Exit::Done),
+    let checks = |number: u64| count(number, "check", "checks");
+    let unknown = with(Status::Unknown);
+    let (rest, exit) = match (with(Status::Fail), with(Status::Warn)) {
+        (0, 0) if unknown + not_made == 0 => {
+            ("and nothing is wrong with it".to_owned(), Exit::Done)
+        }
+        (0, 0) => ("and nothing wrong was found".to_owned(), Exit::Done),
         (0, warned) => (
-            format!(
-                "with {}",
-                crate::output::units::count(warned as u64, "warning", "warnings")
-            ),
+            format!("with {}", count(warned, "warning", "warnings")),
             Exit::Done,
         ),
-        (failed, _) => (
-            format!(
-                "and {} failed",
-                crate::output::units::count(failed as u64, "check", "checks")
-            ),
-            Exit::AllLost,
-        ),
+        (failed, _) => (format!("and {} failed", checks(failed)), Exit::AllLost),
+    };
+    let untold = match unknown {
+        0 => String::new(),
+        unknown => format!("; {} could not tell", checks(unknown)),
+    };
+    let early = if not_made == 0 {
+        String::new()
+    } else {
+        let were = if not_made == 1 { "was" } else { "were" };
+        format!(
+            "; the examination ended early, and {} {were} not made",
+            checks(not_made)
+        )
     };
     Verdict {
-        sentence: format!("{name} speaks {speaks}, {rest}"),
+        sentence: format!("{name} speaks {speaks}, {rest}{untold}{early}"),
         command: commands.next(),
         further: commands.collect(),
         firewall,
@@ -219,9 +235,9 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
 }
 
 /// The command that measures by TWAMP-Control, and whether it is the best: the user gave a key for it, and it
-/// works.
+/// works. `None`: no session works.
 #[cfg(feature = "control")]
-fn control(seen: &Seen, firewall: &mut Firewall) -> (String, bool) {
+fn control(seen: &Seen, firewall: &mut Firewall) -> Option<(String, bool)> {
     use super::checks::control;
     use twinpath_wire::control::CONTROL_PORT;
 
@@ -235,6 +251,9 @@ fn control(seen: &Seen, firewall: &mut Firewall) -> (String, bool) {
     let ports = control::ports(seen);
     firewall.udp.extend(ports.chosen);
     firewall.as_wished = ports.as_wished;
+    if !control::reflects(seen) {
+        return None;
+    }
     let at = if port == CONTROL_PORT {
         String::new()
     } else {
@@ -244,16 +263,16 @@ fn control(seen: &Seen, firewall: &mut Firewall) -> (String, bool) {
     let secured = control::strongest(seen).filter(|_| keys.control.is_some());
     let mode = match secured {
         Some(mode) => format!(" --mode {}{}", mode.name(), keys.control_options),
-        None if control::needs_key(seen) => " --keys FILE".to_owned(),
         None => String::new(),
     };
     let options = control::options(seen);
     let command = format!("twinpath controller {host}{at}{mode}{options}{family}");
-    (command, secured.is_some())
+    Some((command, secured.is_some()))
 }
 
+/// Without a controller in this build.
 #[cfg(not(feature = "control"))]
-fn control(seen: &Seen, firewall: &mut Firewall) -> (String, bool) {
+fn control(_: &Seen, firewall: &mut Firewall) -> Option<(String, bool)> {
     firewall.tcp.push(TWAMP_TEST_PORT);
-    (format!("twinpath controller {}", seen.plan.host), false)
+    None
 }

@@ -110,10 +110,13 @@ pub(crate) fn text(
         for further in &verdict.further {
             writeln!(out, "             or: {further}")?;
         }
-        if let Some(ports) = verdict.firewall.words() {
-            let line = format!("Open in a firewall: {ports}");
-            writeln!(out, "{}", wrapped_to(&line, 2, WIDTH))?;
+    }
+    if let Some(ports) = verdict.firewall.words() {
+        if verdict.command.is_none() {
+            writeln!(out)?;
         }
+        let line = format!("Open in a firewall: {ports}");
+        writeln!(out, "{}", wrapped_to(&line, 2, WIDTH))?;
     }
     out.flush()
 }

@@ -4,7 +4,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use twinpath_proto::security::{KeyId, Passphrase};
 use twinpath_proto::{Refusal, Step, TestFeatures};
+use twinpath_runtime::keys::Key;
 use twinpath_runtime::probe::{
     Accepted, Connection, Departure, DialogueEnd, DialogueSeen, PacketForm, Parting, Reply,
     SessionSeen, SessionTrain, TrainSeen, WantedSession,
@@ -13,7 +15,9 @@ use twinpath_wire::control::Modes;
 use twinpath_wire::{Delta, ErrorEstimate, ReflectorOpen, Rung, Stamp, Tos, Wall, WireTime};
 
 use super::{examined_with, greeting, with};
-use crate::doctor::dialogue::{AGAIN, Dialogue, DialogueAsk, SESSION, ZERO_ADDRESSES, packet};
+use crate::doctor::dialogue::{
+    AGAIN, Dialogue, DialogueAsk, FUTURE, SESSION, ZERO_ADDRESSES, packet,
+};
 use crate::doctor::fakes::FakeFar;
 use crate::doctor::{Checked, Keys, Status, Verdict};
 
@@ -153,13 +157,22 @@ fn of_server(
     modes: u32,
     server: impl FnMut(&DialogueAsk) -> Dialogue + 'static,
 ) -> (Vec<Checked>, Verdict) {
+    of_server_with(Keys::default(), modes, server)
+}
+
+/// The same with keys.
+fn of_server_with(
+    keys: Keys,
+    modes: u32,
+    server: impl FnMut(&DialogueAsk) -> Dialogue + 'static,
+) -> (Vec<Checked>, Verdict) {
     let far = FakeFar {
         ports: Vec::new(),
         tcp: vec![(862, Connection::Open(greeting(modes, 1_024, 7)))],
         server: Box::new(server),
         ..FakeFar::honest()
     };
-    examined_with(far, None, Keys::default())
+    examined_with(far, None, keys)
 }
 
 /// The same of one whose dialogues are `changed`.
@@ -240,7 +253,7 @@ fn nothing_is_wrong_with_a_server_that_does_all_as_it_must() {
     let ports = verdict.firewall.words();
     assert_eq!(
         ports.as_deref(),
-        Some("TCP port 862, the UDP port of --receiver-port")
+        Some("TCP port 862, the UDP port that the controller asks for (--receiver-port sets it)")
     );
 }
 
@@ -276,6 +289,78 @@ fn each_accept_code_is_named_with_what_to_do() {
         assert_eq!(found(&checks, "control.dscp").status, Status::Skipped);
         assert_eq!(verdict.exit, crate::failure::Exit::AllLost);
     }
+}
+
+/// No packet of a session is answered.
+fn deaf(seen: &mut DialogueSeen) {
+    for session in &mut seen.sessions {
+        if let Some(train) = &mut session.train {
+            train.opening.1.replies.clear();
+            train.paced.1.replies.clear();
+        }
+    }
+}
+
+#[test]
+fn where_no_session_is_reflected_neither_features_nor_modes_are_said_to_fail() {
+    let keys = Keys {
+        control: Some(Key {
+            id: KeyId::new("noc").unwrap(),
+            passphrase: Passphrase::new(b"a secret".to_vec()),
+        }),
+        control_options: " --keys k".to_owned(),
+        ..Keys::default()
+    };
+    let (checks, verdict) = of_server_with(keys, ALL_OPEN | 2 | 4 | 8, |ask| {
+        let mut seen = agreed(ask);
+        deaf(&mut seen);
+        Dialogue::new(seen)
+    });
+    assert_eq!(found(&checks, "control.session").status, Status::Fail);
+    let of_others = checks.iter().filter(|checked| {
+        checked.id == "control.start-time.future"
+            || checked.id.starts_with("control.feature.")
+            || checked.id.starts_with("control.mode.")
+    });
+    let of_others: Vec<_> = of_others.collect();
+    assert_eq!(of_others.len(), 9);
+    for checked in of_others {
+        assert_eq!(checked.judged.status, Status::Unknown, "{checked:?}");
+    }
+    // No command measures it, and the ports to open are known.
+    assert_eq!(verdict.command, None);
+    assert!(verdict.firewall.words().is_some());
+}
+
+#[test]
+fn a_session_that_is_to_start_later_and_breaks_is_said_to_break() {
+    let (checks, _) = erring(1, |ask, seen| {
+        if ask.kind.name == FUTURE.name {
+            deaf(seen);
+            seen.end = DialogueEnd::Ended;
+        }
+    });
+    let future = found(&checks, "control.start-time.future");
+    assert_eq!(future.status, Status::Warn);
+    assert!(future.finding.starts_with("the server ends the connection"));
+}
+
+#[test]
+fn a_server_that_refuses_all_sessions_is_not_recommended() {
+    let (_, verdict) = erring(ALL_OPEN, |_, seen| refuses(seen, 1));
+    assert_eq!(verdict.command, None);
+    assert!(verdict.sentence.contains("speaks TWAMP-Control"));
+}
+
+#[test]
+fn a_server_that_needs_a_key_is_not_recommended_without_one() {
+    let (checks, verdict) = of_server(2 | 4, honest);
+    assert_eq!(verdict.command, None);
+    let session = found(&checks, "control.session");
+    assert_eq!(session.advice.as_deref(), Some("give the key: --keys FILE"));
+    let said = &verdict.sentence;
+    assert!(said.contains(", and nothing wrong was found; "), "{said}");
+    assert!(said.ends_with(" checks could not tell"), "{said}");
 }
 
 #[test]
@@ -340,6 +425,26 @@ fn a_server_that_ignores_packets_at_first_needs_a_start_delay() {
     let command = verdict.command.as_deref();
     let with_delay = "twinpath controller r1 --start-delay 1.5";
     assert_eq!(command, Some(with_delay));
+}
+
+#[test]
+fn the_longer_of_two_start_delays_is_waited_for_and_the_shorter_is_said() {
+    for (first, again) in [(2, 5), (5, 2)] {
+        let (checks, verdict) = erring(1, move |ask, seen| {
+            if ask.kind.name == SESSION.name {
+                deaf_for(seen, first);
+            } else if ask.kind.name == AGAIN.name {
+                deaf_for(seen, again);
+            } else {
+                assert_eq!(ask.adapted.start_delay, Duration::from_millis(1_350));
+            }
+        });
+        let finding = &found(&checks, "control.start-delay").finding;
+        let said = "the first that is leaves 500 ms after Start-Ack or later";
+        assert!(finding.ends_with(said), "{finding}");
+        let with_delay = "twinpath controller r1 --start-delay 1.5";
+        assert_eq!(verdict.command.as_deref(), Some(with_delay));
+    }
 }
 
 #[test]

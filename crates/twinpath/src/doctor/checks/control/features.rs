@@ -4,7 +4,10 @@ use twinpath_runtime::probe::SessionTrain;
 use twinpath_wire::control::Modes;
 use twinpath_wire::{ReflectorSecured, Reply, TimeFormat};
 
-use super::{Dialogue, OfDialogues, answered, broken, first_session, greeting, not_had, refused};
+use super::{
+    Dialogue, OfDialogues, answered, broken, first_session, greeting, none_reflected, not_had,
+    reflects, refused,
+};
 use crate::doctor::dialogue::{self, DialogueKind};
 use crate::doctor::{Exchange, Judged, Seen, Status};
 
@@ -243,5 +246,11 @@ fn of_dialogue(
     if answered(dialogue, 0).1 > 0 {
         return works(dialogue);
     }
-    broken(Status::Fail, &what, &dialogue.seen.end).unwrap_or_else(|| silent(name))
+    broken(Status::Fail, &what, &dialogue.seen.end).unwrap_or_else(|| {
+        if reflects(seen) {
+            silent(name)
+        } else {
+            none_reflected(&what)
+        }
+    })
 }

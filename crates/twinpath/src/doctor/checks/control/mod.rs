@@ -101,8 +101,8 @@ fn adapted(seen: &Seen, kind: &'static DialogueKind) -> Option<Adapted> {
     if let Some(after) = start::answered_after(first)
         && after.unanswered > 0
     {
-        seen.dialogue(&dialogue::AGAIN)?;
-        adapted.start_delay = after.offset;
+        let again = start::answered_after(seen.dialogue(&dialogue::AGAIN)?);
+        adapted.start_delay = start::later(&after, again.as_ref()) + start::MARGIN;
     }
     let explains = [&dialogue::ZERO_ADDRESSES, &dialogue::ANY_PORT];
     if answer.is_err() && !explains.iter().any(|other| other.name == kind.name) {
@@ -133,7 +133,7 @@ pub(crate) fn server(seen: &Seen) -> Option<SocketAddr> {
 }
 
 /// It offers secured modes alone.
-pub(crate) fn needs_key(seen: &Seen) -> bool {
+fn needs_key(seen: &Seen) -> bool {
     greeting(seen).is_some_and(|(_, greeting)| {
         let offered = Modes::from_bits(greeting.modes.get());
         !offered.contains(Modes::UNAUTHENTICATED) && !offered.and(Modes::SECURED).is_empty()
@@ -210,6 +210,18 @@ fn answered(dialogue: &Dialogue, index: usize) -> (usize, usize) {
     (train.requests.len(), answered)
 }
 
+/// Some session is reflected: a controller can measure, and one that is not says something of itself.
+pub(crate) fn reflects(seen: &Seen) -> bool {
+    seen.dialogues().any(|dialogue| answered(dialogue, 0).1 > 0)
+}
+
+/// What is said of an accepted session without replies, where no other has any.
+fn none_reflected(what: &str) -> Judged {
+    Judged::unknown(format!(
+        "{what} is accepted, and packets of no session are answered"
+    ))
+}
+
 /// The first session of a dialogue that got so far.
 fn first_session(dialogue: &Dialogue) -> Option<&SessionSeen> {
     dialogue.seen.sessions.first()
@@ -278,10 +290,7 @@ fn not_had(seen: &Seen) -> Judged {
     };
     let offered = Modes::from_bits(greeting.modes.get());
     let has_key = seen.plan.keys.control.is_some();
-    if !offered.and(Modes::SECURED).is_empty()
-        && !offered.contains(Modes::UNAUTHENTICATED)
-        && !has_key
-    {
+    if needs_key(seen) && !has_key {
         return Judged::unknown(format!(
             "no session without a key: the server offers {offered}"
         ))

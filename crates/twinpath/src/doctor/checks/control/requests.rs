@@ -4,8 +4,11 @@
 use twinpath_runtime::probe::SessionTrain;
 use twinpath_wire::Dscp;
 
-use super::{Dialogue, OfDialogues, answered, broken, first_session, not_had, refused};
-use crate::doctor::dialogue::{self, DialogueKind, SESSION};
+use super::{
+    Dialogue, OfDialogues, answered, broken, first_session, none_reflected, not_had, reflects,
+    refused,
+};
+use crate::doctor::dialogue::{self, DialogueKind};
 use crate::doctor::{Judged, Seen, Status};
 
 /// Without a wished port.
@@ -140,6 +143,10 @@ fn start_future(seen: &Seen) -> Judged {
         Judged::ok(
             "a session with a Start Time in 2 s is accepted, and reflected from Start-Ack on",
         )
+    } else if let Some(judged) = broken(Status::Warn, what, &dialogue.seen.end) {
+        return judged;
+    } else if !reflects(seen) {
+        return none_reflected(what);
     } else {
         Judged::ok("a session with a Start Time in 2 s is accepted, and not reflected before")
     };
@@ -167,27 +174,18 @@ fn judged(
         return refused(status, what, refusal);
     }
     let (sent, came) = answered(dialogue, 0);
-    let is_usual = seen
-        .dialogue(&SESSION)
-        .is_none_or(|first| answered(first, 0).1 > 0 || answer_is_refusal(first));
     if came > 0 {
         return accepted(dialogue);
     }
     if let Some(judged) = broken(status, what, &dialogue.seen.end) {
         return judged;
     }
-    if is_usual {
+    if reflects(seen) {
         Judged::warn(format!(
             "{what} is accepted, and none of its {sent} packets is answered"
         ))
         .advise("report it to the vendor, or look for losses")
     } else {
-        Judged::unknown(format!(
-            "{what} is accepted, and packets of no session are answered"
-        ))
+        none_reflected(what)
     }
-}
-
-fn answer_is_refusal(dialogue: &Dialogue) -> bool {
-    first_session(dialogue).is_some_and(|session| matches!(session.answer, Some(Err(_))))
 }

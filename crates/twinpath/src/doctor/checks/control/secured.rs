@@ -6,7 +6,10 @@ use twinpath_proto::security::KeyId;
 use twinpath_runtime::probe::DialogueEnd;
 use twinpath_wire::control::{Accept, Modes, SecurityMode};
 
-use super::{Dialogue, OfDialogues, answered, broken, first_session, greeting, refused};
+use super::{
+    Dialogue, OfDialogues, answered, broken, first_session, greeting, none_reflected, reflects,
+    refused,
+};
 use crate::doctor::dialogue::{
     AUTHENTICATED as IN_AUTHENTICATED, DialogueKind, ENCRYPTED as IN_ENCRYPTED, MIXED as IN_MIXED,
     UNKNOWN_KEY as WITH_UNKNOWN_KEY, WRONG_PASSPHRASE,
@@ -87,6 +90,9 @@ fn mode(seen: &Seen, kind: &'static DialogueKind, mode: SecurityMode) -> Judged 
             .advise("report it to the vendor (RFC 4656 section 4.1.2, RFC 5357 section 4.2.1)");
         }
         broken(Status::Fail, &what, end).unwrap_or_else(|| {
+            if !reflects(seen) {
+                return none_reflected(&what);
+            }
             Judged::fail(format!(
                 "a session in the {name} mode is agreed on, and none of its {sent} packets is answered"
             ))

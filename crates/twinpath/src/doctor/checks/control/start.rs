@@ -13,7 +13,7 @@ use crate::output::units;
 
 /// A start delay is a multiple of this, and longer than what was seen by this at least.
 const STEP: Duration = Duration::from_millis(500);
-const MARGIN: Duration = Duration::from_millis(100);
+pub(super) const MARGIN: Duration = Duration::from_millis(100);
 
 /// When packets begin to be answered.
 pub(in crate::doctor::checks) static START_DELAY: OfDialogues = OfDialogues {
@@ -54,6 +54,11 @@ pub(super) fn answered_after(dialogue: &Dialogue) -> Option<FirstAnswered> {
     })
 }
 
+/// How long the first answered packet left after Start-Ack, in the slower of two sessions.
+pub(super) fn later(first: &FirstAnswered, again: Option<&FirstAnswered>) -> Duration {
+    again.map_or(first.offset, |again| first.offset.max(again.offset))
+}
+
 /// What a controller is to wait for after Start-Ack; `None`: nothing.
 pub(super) fn advised_delay(seen: &Seen) -> Option<Duration> {
     let both = [&SESSION, &AGAIN].map(|kind| seen.dialogue(kind).and_then(answered_after));
@@ -63,7 +68,7 @@ pub(super) fn advised_delay(seen: &Seen) -> Option<Duration> {
     if first.unanswered == 0 || again.unanswered == 0 {
         return None;
     }
-    let offset = first.offset.max(again.offset) + MARGIN;
+    let offset = later(&first, Some(&again)) + MARGIN;
     let steps = offset.as_millis().div_ceil(STEP.as_millis());
     Some(STEP * u32::try_from(steps).unwrap_or(1))
 }
@@ -86,9 +91,9 @@ fn start_delay(seen: &Seen) -> Judged {
     }
     let again = seen.dialogue(&AGAIN).and_then(answered_after);
     data(match (again, advised_delay(seen)) {
-        (_, Some(delay)) => Judged::warn(format!(
+        (Some(again), Some(delay)) => Judged::warn(format!(
             "packets are not answered at first: in two sessions the first that is leaves {} after Start-Ack or later",
-            units::took(after.offset)
+            units::took(after.offset.min(again.offset))
         ))
         .advise(format!(
             "give the controller --start-delay {}",
@@ -99,7 +104,7 @@ fn start_delay(seen: &Seen) -> Judged {
             "packets are answered right after Start-Ack in a second session; in the first {} not",
             if after.unanswered == 1 { "one was" } else { "some were" }
         )),
-        (None, None) => Judged::unknown(format!(
+        (None, _) => Judged::unknown(format!(
             "the first packet that is answered leaves {} after Start-Ack, and no second session tells whether that is so each time",
             units::took(after.offset)
         )),
