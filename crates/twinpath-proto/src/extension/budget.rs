@@ -16,21 +16,31 @@ pub struct ControlBudget {
 impl ControlBudget {
     /// Takes so many octets, all of them or none. Whether they were there.
     pub(super) fn take(&self, octets: u64, limits: &ControlPolicy, now: Mono) -> bool {
-        let rate = u128::from(limits.octets_per_s.max(1));
-        let time_ns = |octets: u64| {
-            let ns = u128::from(octets) * 1_000_000_000 / rate;
-            u64::try_from(ns).unwrap_or(u64::MAX)
-        };
-        let (cost, depth) = (time_ns(octets), time_ns(limits.octets));
-        let pay = |full_at: u64| {
-            let full_at = full_at.max(now.ns()).saturating_add(cost);
-            (full_at - now.ns() <= depth).then_some(full_at)
-        };
+        let pay = |full_at| full_after(full_at, octets, limits, now);
         let paid = self
             .full_at_ns
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay);
         paid.is_ok()
     }
+
+    /// Whether so many octets are there.
+    pub(super) fn has(&self, octets: u64, limits: &ControlPolicy, now: Mono) -> bool {
+        let full_at = self.full_at_ns.load(Ordering::Relaxed);
+        full_after(full_at, octets, limits, now).is_some()
+    }
+}
+
+/// When a bucket that is full at `full_at`, in nanoseconds, is full again once so many octets are taken;
+/// `None`: it does not have them.
+fn full_after(full_at: u64, octets: u64, limits: &ControlPolicy, now: Mono) -> Option<u64> {
+    let rate = u128::from(limits.octets_per_s.max(1));
+    let time_ns = |octets: u64| {
+        let ns = u128::from(octets) * 1_000_000_000 / rate;
+        u64::try_from(ns).unwrap_or(u64::MAX)
+    };
+    let (cost, depth) = (time_ns(octets), time_ns(limits.octets));
+    let full_at = full_at.max(now.ns()).saturating_add(cost);
+    (full_at - now.ns() <= depth).then_some(full_at)
 }
 
 #[cfg(test)]
@@ -57,6 +67,8 @@ mod tests {
         assert!(!take(&one, 1_001, 0), "more than it holds");
         assert!(take(&one, 600, 0));
         assert!(!take(&other, 401, 0), "nothing is taken of what is refused");
+        let has = |octets| one.budget.has(octets, &one, at_ms(0));
+        assert!(!has(401) && has(400) && has(400), "nor by a look");
         assert!(take(&other, 400, 0));
         assert!(!take(&one, 1, 0));
         assert!(!take(&one, 101, 10) && take(&one, 100, 10));

@@ -234,6 +234,7 @@ impl Scan {
     fn of(chain: &[u8], base: usize) -> Self {
         let mut scan = Self::default();
         scan.shape.unpadded_octets = base;
+        scan.shape.octets = base + chain.len();
         let mut at = 0;
         let (mut paddings, mut others, mut seen) = (0_usize, 0_usize, 0_u16);
         for tlv in Tlvs::new(chain) {

@@ -141,6 +141,8 @@ pub enum ControlAnswer {
     Contradictory,
     /// It was followed before, or its number is not beyond that of the one before (row SL-14).
     Repeated,
+    /// One ordinary reply, as the request cannot be remembered.
+    TableFull,
     /// One reply, as more are beyond a limit.
     OverLimit,
     /// One reply, as long as the MTU.
@@ -161,6 +163,8 @@ pub struct Replies {
 /// What is known of a request before its first TLV is processed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RequestShape {
+    /// Octets of all of it.
+    pub(super) octets: usize,
     /// Octets of the base packet and of all TLVs but Extra Padding.
     pub(super) unpadded_octets: usize,
     /// A TLV that is malformed ends the processing somewhere.

@@ -14,7 +14,7 @@ use zerocopy::byteorder::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::destination_node::address;
-use super::exchange::{ControlAnswer, Replies};
+use super::exchange::{ControlAnswer, Replies, RequestShape};
 use super::granted::Verdict;
 use super::learn::{Facts, Observation};
 use super::seen::Seen;
@@ -115,16 +115,20 @@ impl Extension for ReflectedControl {
         if exchange.request.is_malformed {
             return Ok(Outcome::NotUsed);
         }
+        let grant = Grant::within_limits(fields, exchange);
+        // A request that is over a limit, and whose reply is no longer than itself, is not followed: it is not
+        // remembered, and moves no mark.
+        let is_followed = grant.is_more_than(&exchange.request);
         // Before the session's mark, which a replay must not move.
-        match verdict(exchange) {
+        match verdict(exchange, is_followed) {
             Verdict::New => {}
             Verdict::Repeated => return Ok(refuse(exchange, ControlAnswer::Repeated)),
-            Verdict::Full => return Ok(refuse(exchange, ControlAnswer::OverLimit)),
+            Verdict::Full => return Ok(refuse(exchange, ControlAnswer::TableFull)),
         }
-        if !is_later(exchange) {
+        if !is_later(exchange, is_followed) {
             return Ok(refuse(exchange, ControlAnswer::Repeated));
         }
-        Ok(grant(fields, exchange))
+        Ok(grant.take(exchange))
     }
 
     fn ask(&self, text: Option<&str>, _: Tos) -> Option<Vec<u8>> {
@@ -199,19 +203,19 @@ fn group_matches(sub: &TlvMut<'_>, exchange: &Exchange<'_>) -> Option<Group> {
     }
 }
 
-/// Whether a signed request was followed before, in any session (row SL-14). Where no HMAC is required,
-/// an attacker has no need to replay a request.
-fn verdict(exchange: &Exchange<'_>) -> Verdict {
+/// Whether a signed request was followed before, in any session (row SL-14); if it will be now, it is
+/// remembered. Where no HMAC is required, an attacker has no need to replay a request.
+fn verdict(exchange: &Exchange<'_>, is_followed: bool) -> Verdict {
     let control = exchange.policy.control.as_ref();
     match (exchange.proof, control.filter(|it| !it.unauthenticated)) {
-        (Some(proof), Some(control)) => control.granted.take(proof, exchange.now),
-        (None, _) | (_, None) => Verdict::New,
+        (Some(proof), Some(control)) if is_followed => control.granted.take(proof, exchange.now),
+        (Some(_) | None, _) => Verdict::New,
     }
 }
 
-/// Whether the request's number is beyond that of the last request that asked for replies (RFC 10052
-/// section 5; rows SL-14, SL-68). A session without state passes.
-fn is_later(exchange: &mut Exchange<'_>) -> bool {
+/// Whether the request's number is beyond that of the last request that asked for replies and was followed
+/// (RFC 10052 section 5; rows SL-14, SL-68). A session without state passes.
+fn is_later(exchange: &mut Exchange<'_>, is_followed: bool) -> bool {
     let seq = exchange.seq;
     // Where no HMAC is asked for, nothing else can tell that the session begins again.
     let restarts = exchange.restarts_session;
@@ -224,65 +228,116 @@ fn is_later(exchange: &mut Exchange<'_>) -> bool {
     let is_later = session
         .control_mark
         .is_none_or(|mark| seq != mark && seq.wrapping_sub(mark) < 1 << 31);
-    if is_later {
+    if is_later && is_followed {
         session.control_mark = Some(seq);
     }
     is_later
 }
 
-/// What of it can be had (rows SL-10, SL-11, SL-51, SL-52).
-fn grant(fields: Fields, exchange: &mut Exchange<'_>) -> Outcome {
-    let around = if exchange.arrival.from.is_ipv4() {
-        AROUND_V4
-    } else {
-        AROUND_V6
-    };
-    let largest = exchange
-        .host
-        .mtu(exchange.arrival.interface)
-        .saturating_sub(around);
-    let least = exchange.request.unpadded_octets;
-    let asked = usize::from(fields.octets.get()).next_multiple_of(ALIGNMENT);
-    // Only an Extra Padding TLV makes a packet longer, and it has a header.
-    let wanted = match asked.saturating_sub(least) {
-        0 => least,
-        gap => least + gap.max(TlvHeader::OCTETS),
-    };
-    let octets = match largest.saturating_sub(least) {
-        room if room < TlvHeader::OCTETS => least,
-        room => wanted.min(least + room),
-    };
-    let (count, interval_ns) = (fields.count.get(), fields.interval_ns.get());
-    let is_within = exchange.policy.control.as_ref().is_some_and(|limits| {
-        let volume = octets as u64 * u64::from(count);
+/// What of a request can be had (rows SL-10, SL-11, SL-51, SL-52).
+struct Grant {
+    answer: ControlAnswer,
+    replies: Replies,
+    /// Octets of a reply that is no longer than it must be.
+    least: usize,
+}
+
+impl Grant {
+    /// Within the operator's limits, and what the budget has now.
+    fn within_limits(fields: Fields, exchange: &Exchange<'_>) -> Self {
+        let around = if exchange.arrival.from.is_ipv4() {
+            AROUND_V4
+        } else {
+            AROUND_V6
+        };
+        let largest = exchange
+            .host
+            .mtu(exchange.arrival.interface)
+            .saturating_sub(around);
+        let least = exchange.request.unpadded_octets;
+        let asked = usize::from(fields.octets.get()).next_multiple_of(ALIGNMENT);
+        // Only an Extra Padding TLV makes a packet longer, and it has a header.
+        let wanted = match asked.saturating_sub(least) {
+            0 => least,
+            gap => least + gap.max(TlvHeader::OCTETS),
+        };
+        let octets = match largest.saturating_sub(least) {
+            room if room < TlvHeader::OCTETS => least,
+            room => wanted.min(least + room),
+        };
+        let (count, interval_ns) = (fields.count.get(), fields.interval_ns.get());
+        let grant = |answer, count, octets| Self {
+            answer,
+            replies: Replies {
+                count,
+                interval_ns,
+                octets,
+            },
+            least,
+        };
+        let all = grant(ControlAnswer::Granted, count, octets);
         let per_s = octets as u64 * 1_000_000_000 / u64::from(interval_ns.max(1));
-        let is_slow = interval_ns > 0 && per_s <= limits.octets_per_s;
-        let is_one = count == 1 || (is_slow && octets <= exchange.copy_room);
-        let is_within = count <= limits.replies && is_one && wanted <= largest;
-        is_within && limits.budget.take(volume, limits, exchange.now)
-    });
-    let (answer, outcome) = if wanted > largest {
-        (ControlAnswer::OverMtu, Outcome::Unmet)
-    } else if is_within {
-        (ControlAnswer::Granted, Outcome::Used)
-    } else {
-        (ControlAnswer::OverLimit, Outcome::Unmet)
-    };
-    // A single reply is no longer than its request where the budget does not have the rest of it.
-    let is_paid = is_within
-        || octets == least
-        || exchange
-            .policy
-            .control
-            .as_ref()
-            .is_some_and(|limits| limits.budget.take(octets as u64, limits, exchange.now));
-    exchange.effects.control = Some(answer);
-    exchange.effects.replies = Some(Replies {
-        count: if is_within { count } else { 1 },
-        interval_ns,
-        octets: if is_paid { octets } else { least },
-    });
-    outcome
+        let is_within = exchange.policy.control.as_ref().is_some_and(|limits| {
+            let is_slow = interval_ns > 0 && per_s <= limits.octets_per_s;
+            let is_one = count == 1 || (is_slow && octets <= exchange.copy_room);
+            count <= limits.replies && is_one && wanted <= largest
+        });
+        if is_within && all.is_in_budget(exchange) {
+            return all;
+        }
+        let answer = if wanted > largest {
+            ControlAnswer::OverMtu
+        } else {
+            ControlAnswer::OverLimit
+        };
+        // A single reply is no longer than its request where the budget does not have the rest of it.
+        let one = grant(answer, 1, octets);
+        if one.is_in_budget(exchange) {
+            one
+        } else {
+            grant(answer, 1, least)
+        }
+    }
+
+    /// What it takes of the budget.
+    fn cost(&self) -> u64 {
+        let Replies { count, octets, .. } = self.replies;
+        if self.answer != ControlAnswer::Granted && octets == self.least {
+            return 0;
+        }
+        octets as u64 * u64::from(count)
+    }
+
+    fn is_in_budget(&self, exchange: &Exchange<'_>) -> bool {
+        let limits = exchange.policy.control.as_ref();
+        limits.is_some_and(|limits| limits.budget.has(self.cost(), limits, exchange.now))
+    }
+
+    /// Whether it is more than a request gets without asking: then it is followed once.
+    fn is_more_than(&self, request: &RequestShape) -> bool {
+        self.answer == ControlAnswer::Granted || self.replies.octets > request.octets
+    }
+
+    /// Takes it from the budget, of which another thread may have taken some meanwhile.
+    fn take(mut self, exchange: &mut Exchange<'_>) -> Outcome {
+        let limits = exchange.policy.control.as_ref();
+        let cost = self.cost();
+        let is_paid = cost == 0
+            || limits.is_some_and(|limits| limits.budget.take(cost, limits, exchange.now));
+        if !is_paid {
+            if self.answer == ControlAnswer::Granted {
+                self.answer = ControlAnswer::OverLimit;
+            }
+            (self.replies.count, self.replies.octets) = (1, self.least);
+        }
+        exchange.effects.control = Some(self.answer);
+        exchange.effects.replies = Some(self.replies);
+        if self.answer == ControlAnswer::Granted {
+            Outcome::Used
+        } else {
+            Outcome::Unmet
+        }
+    }
 }
 
 /// A time with its unit, `ns`, `us`, `ms` or `s`, of at most 4 s.
@@ -305,4 +360,54 @@ fn nanoseconds(text: &str) -> Option<u32> {
     (0.0..=f64::from(u32::MAX))
         .contains(&ns)
         .then_some(ns as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::time::Duration;
+
+    use twinpath_wire::{Arrival, Mono, Rung, Stamp, Wall};
+
+    use super::*;
+    use crate::extension::granted::Proof;
+    use crate::extension::{ControlPolicy, ExtensionPolicy, Host};
+    use crate::reflector::Access;
+
+    #[test]
+    fn a_request_that_cannot_be_remembered_is_told_from_one_over_a_limit() {
+        let control = ControlPolicy::within(Access::new(&[]));
+        let now = Mono::from_ns(1_000_000_000);
+        let mut others = 0_u128..;
+        while control
+            .granted
+            .take(Proof::Tlvs(others.next().unwrap()), now)
+            != Verdict::Full
+        {}
+        let policy = ExtensionPolicy {
+            control: Some(control),
+            ..ExtensionPolicy::default()
+        };
+        let stamp = Stamp {
+            at: Wall::from_unix_ns(0),
+            rung: Rung::Kernel,
+        };
+        let arrival = Arrival::new(stamp, (IpAddr::from([192, 0, 2, 1]), 5_000).into());
+        let host = Host::default();
+        let answer = |count, now| {
+            let mut exchange = Exchange::new(&arrival, &policy, &host, None, (1, 1));
+            exchange.set_authentic(true);
+            exchange.proof = Some(Proof::Tlvs(u128::MAX));
+            exchange.now = now;
+            (exchange.request.octets, exchange.request.unpadded_octets) = (80, 60);
+            let mut value = [0, 0, 0, count, 0, 15, 0x42, 0x40, 0, 0, 0, 0];
+            let outcome = ReflectedControl.reflect(&mut value, &mut exchange);
+            (outcome.unwrap(), exchange.effects.control.unwrap())
+        };
+        assert_eq!(answer(3, now), (Outcome::NotUsed, ControlAnswer::TableFull));
+        let too_many = answer(11, now);
+        assert_eq!(too_many, (Outcome::Unmet, ControlAnswer::OverLimit));
+        let later = now + Duration::from_hours(1);
+        assert_eq!(answer(3, later), (Outcome::Used, ControlAnswer::Granted));
+    }
 }

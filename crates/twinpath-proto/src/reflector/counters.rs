@@ -49,6 +49,8 @@ pub struct ControlCounters {
     /// Likewise, that were followed before, or whose number is not beyond that of the one before (row
     /// SL-14).
     pub repeated: u64,
+    /// Likewise, that cannot be remembered: too many others are.
+    pub table_full: u64,
     /// Requests with one reply, because more are over a limit.
     pub over_limit: u64,
     /// Requests with one reply as long as the MTU, which they would exceed.
@@ -71,6 +73,7 @@ impl ControlCounters {
             ControlAnswer::NotAllowed => &mut self.not_allowed,
             ControlAnswer::Contradictory => &mut self.contradictory,
             ControlAnswer::Repeated => &mut self.repeated,
+            ControlAnswer::TableFull => &mut self.table_full,
             ControlAnswer::OverLimit => &mut self.over_limit,
             ControlAnswer::OverMtu => &mut self.over_mtu,
         };
@@ -80,8 +83,8 @@ impl ControlCounters {
     fn merge(&mut self, other: &Self) {
         self.latest_copy_ns = self.latest_copy_ns.max(other.latest_copy_ns);
         add_counts!(self, other =>
-            granted, not_allowed, contradictory, repeated, over_limit, over_mtu, copies, copies_late,
-            copies_not_sent,
+            granted, not_allowed, contradictory, repeated, table_full, over_limit, over_mtu, copies,
+            copies_late, copies_not_sent,
         );
     }
 }

@@ -121,6 +121,11 @@ impl StampKeys {
         self.keys.get(at.0 as usize)
     }
 
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &StampKey> {
+        self.keys.iter()
+    }
+
     /// Number of keys for an SSID each, for a prefix each, and for all other packets.
     pub fn by_scope(&self) -> (usize, usize, usize) {
         let default = usize::from(self.default.is_some());

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 
 use twinpath_net::{NoHardware, TestSocket, clock};
+use twinpath_proto::extension::GrantedRequests;
 use twinpath_proto::reflector::{ClientRates, ReflectorCounters, SessionReflector};
 use twinpath_proto::stamp::StampKeys;
 use twinpath_wire::Mono;
@@ -32,6 +33,8 @@ pub struct ResponderRun {
     threads: Vec<ReflectorThread>,
     /// Other keys go to each thread.
     keys: Vec<Sender<Arc<StampKeys>>>,
+    /// What is remembered of requests by their keys.
+    granted: Option<Arc<GrantedRequests>>,
 }
 
 /// Opens the sockets and begins to reflect, authenticated STAMP with these keys.
@@ -75,12 +78,14 @@ pub fn start(plan: &ResponderPlan, keys: StampKeys) -> Result<ResponderRun, Star
     };
     let threads = groups.into_iter().enumerate().map(start);
     let (threads, keys) = threads.collect::<Result<_, StartError>>()?;
+    let control = plan.reflector.extensions.control.as_ref();
     Ok(ResponderRun {
         listening: listening.unwrap_or_default(),
         no_hardware,
         started: clock::mono(),
         threads,
         keys,
+        granted: control.map(|control| Arc::clone(&control.granted)),
     })
 }
 
@@ -107,6 +112,9 @@ impl ResponderRun {
             // One that has ended needs none.
             let _ = sender.send(Arc::clone(&keys));
             thread.wake();
+        }
+        if let Some(granted) = &self.granted {
+            granted.keep_keys(&keys);
         }
     }
 

@@ -96,6 +96,7 @@ fn control(counters: &ControlCounters, out: &mut impl Write) -> io::Result<()> {
             counters.repeated,
             "repeated or reordered (a sender started again: use another port)",
         ),
+        (counters.table_full, "with too many others remembered"),
         (counters.contradictory, "for several replies and for none"),
     ]
     .into_iter()
@@ -236,6 +237,7 @@ struct Control {
     over_mtu: u64,
     not_allowed: u64,
     repeated: u64,
+    table_full: u64,
     contradictory: u64,
     copies: u64,
     copies_late: u64,
@@ -251,6 +253,7 @@ impl Control {
             over_mtu: counters.over_mtu,
             not_allowed: counters.not_allowed,
             repeated: counters.repeated,
+            table_full: counters.table_full,
             contradictory: counters.contradictory,
             copies: counters.copies,
             copies_late: counters.copies_late,
@@ -317,6 +320,7 @@ mod tests {
                 not_allowed: 12,
                 contradictory: 13,
                 repeated: 14,
+                table_full: 20,
                 over_limit: 15,
                 over_mtu: 16,
                 copies: 17,
@@ -377,7 +381,7 @@ mod tests {
             document["reflected_control"],
             serde_json::json!({
                 "granted": 11, "over_limit": 15, "over_mtu": 16, "not_allowed": 12, "repeated": 14,
-                "contradictory": 13, "copies": 17, "copies_late": 18, "copies_not_sent": 19,
+                "table_full": 20, "contradictory": 13, "copies": 17, "copies_late": 18, "copies_not_sent": 19,
                 "latest_copy_ns": 2_000,
             })
         );

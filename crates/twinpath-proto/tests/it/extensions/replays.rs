@@ -136,3 +136,57 @@ fn an_unverified_packet_0_makes_no_session_forget_its_mark() {
     assert_eq!(far.reflector.counters().sessions_restarted, 3);
     assert_eq!(replies(&mut far, later(3) + MS, &signed(7, 3)), GRANTED);
 }
+
+#[test]
+fn a_request_that_is_over_a_limit_is_followed_where_there_is_room() {
+    let requests: [fn(u32) -> Vec<u8>; 2] = [|seq| signed(seq, 1), |seq| authenticated(seq, 5)];
+    let limits: [fn(&mut ControlPolicy); 3] = [
+        |control| control.replies = 2,
+        |control| control.octets_per_s = 10_000,
+        |control| control.octets = 200,
+    ];
+    for request in requests {
+        for limit in limits {
+            let mut granted = None;
+            let mut wide = reflector(|config| {
+                let control = config.extensions.control.as_ref().unwrap();
+                granted = Some(control.granted.clone());
+            });
+            let mut narrow = reflector(|config| {
+                let control = config.extensions.control.as_mut().unwrap();
+                control.granted = granted.take().unwrap();
+                limit(control);
+            });
+            for _ in 0..2 {
+                assert_eq!(replies(&mut narrow, START, &request(7)), (1, 0x10));
+            }
+            assert_eq!(narrow.reflector.counters().control.over_limit, 2);
+            assert_eq!(replies(&mut wide, START, &request(7)), GRANTED);
+            assert_eq!(replies(&mut wide, START, &request(7)), REFUSED);
+        }
+        // The octets of one such request, which are there again a second later.
+        let mut far = reflector(|config| {
+            config.extensions.control.as_mut().unwrap().octets = 460;
+        });
+        assert_eq!(replies(&mut far, START, &request(6)), GRANTED);
+        assert_eq!(replies(&mut far, START, &request(7)), (1, 0x10));
+        let later = START + Duration::from_secs(1);
+        assert_eq!(replies(&mut far, later, &request(7)), GRANTED);
+        assert_eq!(replies(&mut far, later, &request(7)), REFUSED);
+    }
+}
+
+/// One reply that is longer than its request is more than the request gets without asking.
+#[test]
+fn a_single_longer_reply_is_had_once_by_a_request_over_a_limit() {
+    let mut far = reflector(|config| config.extensions.control.as_mut().unwrap().replies = 2);
+    let mut long = THREE;
+    long[5] = 200;
+    let digest = known_key().sign(&[&7_u32.to_be_bytes(), &long]);
+    let request = open(7, &[&long[..], &[0x80, 8, 0, 16], &digest].concat());
+    let reply = far.ask(START, &request);
+    assert_eq!((reply.len(), reply[44]), (200, 0x10));
+    far.arrival.from.set_port(50_000);
+    let reply = far.ask(START, &request);
+    assert_eq!((reply.len(), reply[44]), (request.len(), 0x80));
+}
