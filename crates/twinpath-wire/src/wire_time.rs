@@ -3,6 +3,7 @@
 //! The Z bit of the accompanying Error Estimate selects the format. Some peers set that bit
 //! wrongly: [`WireTime::read_plausibly`] checks it against the local clock (row TT-46).
 
+use serde::{Deserialize, Serialize};
 use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -16,7 +17,8 @@ const DAY_NS: u64 = 86_400 * 1_000_000_000;
 const YEAR_NS: u64 = 366 * DAY_NS;
 
 /// The two formats that a test packet's timestamp can have (RFC 8186 section 2.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TimeFormat {
     /// 32 bits of seconds since 1900 and 32 bits of fraction, UTC. Z = 0.
     #[default]

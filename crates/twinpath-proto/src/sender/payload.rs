@@ -102,7 +102,7 @@ impl Payload {
                 };
                 self.pad(padding);
             }
-            Format::Stamp { ssid } => {
+            Format::Stamp { ssid, .. } => {
                 let octets = self.wire.request_header();
                 let Some((octets, rest)) = packet.split_at_mut_checked(octets) else {
                     return;

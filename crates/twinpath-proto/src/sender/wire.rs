@@ -23,6 +23,9 @@ pub enum Format {
     Stamp {
         /// Session-Sender Identifier (RFC 8972 section 3); 0: none.
         ssid: u16,
+        /// Of T1 (RFC 8762 section 4.2.1; row ST-2).
+        #[serde(default, skip_serializing_if = "is_ntp")]
+        time_format: TimeFormat,
     },
 }
 
@@ -55,15 +58,19 @@ impl Format {
     /// The Session-Sender Identifier, if there is one.
     pub fn ssid(self) -> Option<u16> {
         match self {
-            Self::TwampLight | Self::Twamp(_) | Self::Stamp { ssid: 0 } => None,
-            Self::Stamp { ssid } => Some(ssid),
+            Self::TwampLight | Self::Twamp(_) | Self::Stamp { ssid: 0, .. } => None,
+            Self::Stamp { ssid, .. } => Some(ssid),
         }
     }
 
-    /// The format of T1: PTPv2 if both ends agreed on it, else NTP (RFC 8186 section 2.2).
+    /// The format of T1. In TWAMP PTPv2 if both ends agreed on it (RFC 8186 section 2.2), in STAMP as each end
+    /// likes (RFC 8762 section 4.2.1).
     pub fn time_format(self) -> TimeFormat {
-        self.features()
-            .map_or(TimeFormat::Ntp, TestFeatures::reflector_format)
+        match self {
+            Self::TwampLight => TimeFormat::Ntp,
+            Self::Twamp(features) => features.reflector_format(),
+            Self::Stamp { time_format, .. } => time_format,
+        }
     }
 }
 
@@ -86,6 +93,11 @@ fn is_none(octets: &u16) -> bool {
     *octets == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_ntp(format: &TimeFormat) -> bool {
+    *format == TimeFormat::Ntp
+}
+
 impl Wire {
     /// TWAMP Light.
     pub const TWAMP_LIGHT: Self = Self {
@@ -104,10 +116,15 @@ impl Wire {
         }
     }
 
-    /// STAMP without authentication. SSID 0: none.
+    /// STAMP without authentication, with NTP timestamps. SSID 0: none.
     pub const fn stamp(ssid: u16) -> Self {
+        Self::stamp_in(TimeFormat::Ntp, ssid)
+    }
+
+    /// The same with T1 in `time_format`.
+    pub const fn stamp_in(time_format: TimeFormat, ssid: u16) -> Self {
         Self {
-            format: Format::Stamp { ssid },
+            format: Format::Stamp { ssid, time_format },
             security: SecurityMode::Unauthenticated,
             tlv_octets: 0,
         }

@@ -113,8 +113,8 @@ pub(crate) struct CheckOptions {
 struct ControlledCheck {
     /// Negotiate the sessions with the TWAMP server FAR, as twinpath controller does
     #[arg(long, conflicts_with_all = [
-        "to", "targets", "stamp", "ssid", "on_no_ssid", "authenticated", "tlv", "micro_session", "hmac_key",
-        "hmac_key_file",
+        "to", "targets", "stamp", "ssid", "on_no_ssid", "timestamp_format", "authenticated", "tlv", "micro_session",
+        "hmac_key", "hmac_key_file",
     ])]
     control: bool,
 

@@ -2,7 +2,7 @@
 
 mod keys;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::SecurityMode;
 
@@ -11,7 +11,7 @@ use super::value::quantity::{above_zero, at_least_one, number};
 use super::{
     Advice, CONTROL, FarEnd, IP, IpOptions, LogOptions, NearEnd, OUTPUT, PACKETS, PacketOptions,
     PaddingSize, Ports, Prefix, RunOptions, SCHEDULE, SESSIONS, STAMPS, ScheduleOptions,
-    StampOptions, SummaryOptions, Time, TosOctet, dscp, listed_dscp, threads,
+    StampOptions, SummaryOptions, Time, TosOctet, WireFormat, dscp, listed_dscp, threads,
 };
 
 use keys::{Iterations, listed_mode};
@@ -343,15 +343,6 @@ pub(crate) struct ControlOptions {
     /// DSCP of control segments [default: the system's]
     #[arg(long, value_name = "NAME|0-63", value_parser = dscp)]
     pub(crate) control_dscp: Option<Dscp>,
-}
-
-/// Formats of timestamps in test packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum WireFormat {
-    // RFC 5905.
-    Ntp,
-    // IEEE 1588, where the server offers it.
-    Ptp,
 }
 
 fn count(text: &str) -> Result<usize, Advice> {

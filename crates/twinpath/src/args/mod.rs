@@ -31,7 +31,6 @@ pub(crate) use check::{CheckArgs, CheckOptions};
 #[cfg(feature = "control")]
 pub(crate) use control::{
     ControlClientArgs, ControlCommand, ControlOptions, ControllerArgs, KeyOptions, ServerArgs,
-    WireFormat,
 };
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use extensions::ExtensionOptions;
@@ -46,6 +45,7 @@ pub(crate) use saving::{ReportArgs, SavingOptions};
 pub(crate) use shared_options::{
     Answers, Filling, IpOptions, LogOptions, OnNoSsid, OutputFormat, PacketOptions, ResultOptions,
     RunOptions, ScheduleOptions, SenderMarking, StampOptions, StampPackets, SummaryOptions,
+    WireFormat,
 };
 pub(crate) use targets::{
     GivenOptions, MOST_SESSIONS, SessionOptions, TargetOptions, UsualSchedule,
@@ -260,6 +260,10 @@ pub(crate) struct ResponderArgs {
     /// Protocol to answer
     #[arg(long, value_name = "NAME", default_value = "auto", help_heading = SESSIONS)]
     pub(crate) protocol: Answers,
+
+    /// Format of the timestamps in replies: ptp is that of PTPv2, TAI, and needs --protocol stamp
+    #[arg(long, value_name = "FORMAT", default_value = "ntp", help_heading = SESSIONS)]
+    pub(crate) timestamp_format: WireFormat,
 
     #[command(flatten)]
     pub(crate) keys: HmacKeyOptions,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use twinpath_proto::extension::AskedTlv;
 use twinpath_runtime::{PathOptions, StampChoice};
-use twinpath_wire::Dscp;
+use twinpath_wire::{Dscp, TimeFormat};
 
 use super::value::{listed_dscp, quantity};
 use super::{
@@ -119,6 +119,10 @@ pub(crate) struct StampPackets {
     #[arg(long, value_name = "NAME", default_value = "continue")]
     pub(crate) on_no_ssid: OnNoSsid,
 
+    /// Format of the timestamps in STAMP packets: ptp is that of PTPv2, TAI; the far end has its own
+    #[arg(long, value_name = "FORMAT", default_value = "ntp")]
+    pub(crate) timestamp_format: WireFormat,
+
     /// Authenticated STAMP (RFC 8762 section 4.4): 112 octets up to --padding 98, with an HMAC in both
     /// directions; needs a key that the far end has too
     #[arg(long)]
@@ -144,6 +148,24 @@ pub(crate) struct StampPackets {
     /// the far end, and how results look
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) tlv: Vec<AskedTlv>,
+}
+
+/// Formats of timestamps in test packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WireFormat {
+    // RFC 5905.
+    Ntp,
+    // IEEE 1588.
+    Ptp,
+}
+
+impl From<WireFormat> for TimeFormat {
+    fn from(format: WireFormat) -> Self {
+        match format {
+            WireFormat::Ntp => Self::Ntp,
+            WireFormat::Ptp => Self::Ptp,
+        }
+    }
 }
 
 /// DSCP or the whole octet.

@@ -7,7 +7,7 @@ use twinpath_proto::reflector::{ReflectorConfig, ReflectorPolicy, ReflectorProto
 use twinpath_runtime::ResponderPlan;
 use twinpath_wire::LIGHT_PORT;
 
-use crate::args::{Answers, IpOptions, NearEnd, ResponderArgs};
+use crate::args::{Answers, IpOptions, NearEnd, ResponderArgs, WireFormat};
 use crate::failure::Failure;
 
 use super::micro_sessions::unique;
@@ -29,6 +29,10 @@ pub(crate) fn responder(
         && let Some(option) = args.keys.given().or(args.extensions.given()).or(ssids)
     {
         let line = format!("{option} is for STAMP: leave it out, or --protocol twamp-light");
+        return Err(Failure::usage(line));
+    }
+    if args.timestamp_format == WireFormat::Ptp && args.protocol != Answers::Stamp {
+        let line = "--timestamp-format ptp needs --protocol stamp: senders of TWAMP Light read NTP timestamps";
         return Err(Failure::usage(line));
     }
     for (is_given, option) in [
@@ -78,7 +82,7 @@ pub(crate) fn responder(
                 accepts_unverified: args.accept_unverified_tlvs,
                 ..args.extensions.policy()
             },
-            ..ReflectorConfig::default()
+            format: args.timestamp_format.into(),
         },
         path: args.ip.path(&args.stamps)?,
         threads: args.threads,
@@ -325,6 +329,7 @@ mod tests {
                 "--protocol twamp-light --hmac-key 00112233445566778899aabbccddeeff",
                 "--hmac-key is for STAMP",
             ),
+            ("--timestamp-format ptp", "needs --protocol stamp"),
             ("--require-hmac", "needs --hmac-key-file or --hmac-key"),
             ("--authenticated", "needs --hmac-key-file or --hmac-key"),
             (

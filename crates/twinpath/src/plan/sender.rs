@@ -14,7 +14,7 @@ use twinpath_wire::{Dscp, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TlvType, Tos};
 use crate::args::{
     FigureArgs, Filling, IpOptions, Label, NearEnd, OnNoSsid, OrEndless, PacketOptions,
     PaddingSize, Pattern, Ports, ResultOptions, ScheduleOptions, SenderArgs, SessionOptions,
-    StampOptions, StampPackets, TosOctet, UsualSchedule,
+    StampOptions, StampPackets, TosOctet, UsualSchedule, WireFormat,
 };
 use crate::failure::Failure;
 
@@ -261,6 +261,9 @@ pub(super) fn wire(packet: &StampPackets) -> Result<(Wire, Vec<AskedTlv>), Failu
             "--authenticated needs --stamp: for secured modes of TWAMP use twinpath controller --mode"
         }
         (false, false) if packet.ssid.is_some() => "--ssid needs --stamp: TWAMP Light has no SSID",
+        (false, false) if packet.timestamp_format == WireFormat::Ptp => {
+            "--timestamp-format ptp needs --stamp: TWAMP Light has NTP timestamps"
+        }
         (true, true) if key.is_none() => {
             "--authenticated needs a key: use --hmac-key-file FILE, or --hmac-key HEX"
         }
@@ -277,7 +280,8 @@ pub(super) fn wire(packet: &StampPackets) -> Result<(Wire, Vec<AskedTlv>), Failu
         }
         (false, false) => return Ok((Wire::TWAMP_LIGHT, tlvs)),
         (true, is_authenticated) => {
-            let open = Wire::stamp(packet.ssid.map_or(0, |ssid| ssid.0));
+            let time_format = packet.timestamp_format.into();
+            let open = Wire::stamp_in(time_format, packet.ssid.map_or(0, |ssid| ssid.0));
             let wire = if is_authenticated {
                 open.authenticated()
             } else {

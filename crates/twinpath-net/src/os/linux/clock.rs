@@ -33,6 +33,11 @@ pub fn discipline() -> Discipline {
     let mut state: libc::timex = unsafe { std::mem::zeroed() };
     // SAFETY: `state` lives across the call; modes 0 only reads.
     let status = unsafe { libc::adjtimex(&raw mut state) };
+    judged(status, &state)
+}
+
+/// What the kernel's answer to `adjtimex` says (rows TT-47, TT-49 and TT-50).
+fn judged(status: libc::c_int, state: &libc::timex) -> Discipline {
     let known = status >= 0;
     let synchronized = known && status != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0;
     let max_error = u64::try_from(state.maxerror)
@@ -50,6 +55,45 @@ pub fn discipline() -> Discipline {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_is_synchronized_if_the_kernel_says_so_and_its_error_is_the_kernels() {
+        let answer = |status, flags, error_us, tai| {
+            // SAFETY: `timex` is plain numbers, for which zero is a value.
+            let mut state: libc::timex = unsafe { std::mem::zeroed() };
+            (state.status, state.maxerror, state.tai) = (flags, error_us, tai);
+            let judged = judged(status, &state);
+            (judged.synchronized, judged.max_error, judged.tai_offset_s)
+        };
+        let us = |us| Some(Duration::from_micros(us));
+        for (status, flags, error_us, tai, expected) in [
+            (
+                libc::TIME_OK,
+                libc::STA_PLL,
+                1_500,
+                38,
+                (true, us(1_500), 38),
+            ),
+            // Around a leap second the clock is as good as ever.
+            (libc::TIME_INS, libc::STA_INS, 20, 37, (true, us(20), 37)),
+            (
+                libc::TIME_OK,
+                libc::STA_UNSYNC,
+                16_000_000,
+                0,
+                (false, us(16_000_000), 37),
+            ),
+            (libc::TIME_ERROR, 0, 700, 37, (false, us(700), 37)),
+            // Most containers may not ask.
+            (-1, 0, 0, 0, (false, None, 37)),
+        ] {
+            assert_eq!(
+                answer(status, flags, error_us, tai),
+                expected,
+                "{status} {flags}"
+            );
+        }
+    }
 
     #[test]
     fn this_system_reports_how_long_it_was_suspended() {

@@ -25,6 +25,7 @@ const SHARED: &[&str] = &[
     "--stamp",
     "--stamp --ssid 9",
     "--stamp --ssid 9 --on-no-ssid stop",
+    "--stamp --timestamp-format ptp",
     "--stamp --authenticated --hmac-key 00112233445566778899aabbccddeeff",
     "--stamp --authenticated --hmac-key-file keys",
     "--stamp --authenticated --hmac-key-file keys --insecure-key-file",

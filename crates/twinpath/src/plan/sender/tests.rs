@@ -81,6 +81,10 @@ fn a_key_goes_with_authenticated_stamp_alone() {
             format!("::1 --stamp {KEY}"),
             "--hmac-key needs --authenticated",
         ),
+        (
+            "::1 --timestamp-format ptp".to_owned(),
+            "--timestamp-format ptp needs --stamp",
+        ),
         (format!("::1 {KEY}"), "--hmac-key needs --authenticated"),
         (
             "::1 --stamp --on-no-ssid stop".to_owned(),

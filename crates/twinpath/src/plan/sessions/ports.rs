@@ -92,7 +92,11 @@ impl PortsTaken {
 
 /// With the SSID for one more session: unique among those of the sender (RFC 8972 section 3).
 fn with_own_ssid(wire: Wire, taken: &mut HashMap<u16, usize>) -> Result<Wire, Failure> {
-    let Some(first) = wire.format.ssid() else {
+    let Format::Stamp {
+        ssid: first @ 1..,
+        time_format,
+    } = wire.format
+    else {
         return Ok(wire);
     };
     let earlier = taken.entry(first).or_default();
@@ -103,7 +107,7 @@ fn with_own_ssid(wire: Wire, taken: &mut HashMap<u16, usize>) -> Result<Wire, Fa
     })?;
     *earlier += 1;
     Ok(Wire {
-        format: Format::Stamp { ssid },
+        format: Format::Stamp { ssid, time_format },
         ..wire
     })
 }

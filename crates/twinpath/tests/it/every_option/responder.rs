@@ -166,6 +166,16 @@ fn sessions() -> Vec<Row> {
                 seen.all(|packet| packet.payload[14..16] == [0, 0])
             })
         },
+        row(
+            "--timestamp-format",
+            "responder 127.0.0.1:{port} --json --protocol stamp",
+            "--timestamp-format ptp",
+            // The Z bit, and T2 and T3 in seconds since 1970.
+            |seen| {
+                seen.all(|packet| packet.payload[12] & 0x40 != 0)
+                    && seen.all(|packet| packet.payload[4] < 0x80 && packet.payload[16] < 0x80)
+            },
+        ),
         row("--threads", JSON, "--threads 3", |seen| seen.threads == 3),
     ]
 }

@@ -172,6 +172,16 @@ pub(super) fn uncontrolled() -> Vec<Row> {
             |seen| seen.all(|packet| packet.payload[14..16] == [2, 1]),
         ),
         row(
+            "--timestamp-format",
+            "{measure} {far} 127.0.0.1:0 --stamp -c 3 -i 2 --timeout 0.3 --json",
+            "--timestamp-format ptp",
+            // The Z bit, and seconds that count from 1970.
+            |seen| {
+                seen.all(|packet| packet.payload[12] & 0x40 != 0 && packet.payload[4] < 0x80)
+                    && seen.session()["implausible"] == 0
+            },
+        ),
+        row(
             "--on-no-ssid",
             "{measure} {far} 127.0.0.1:0 --stamp --ssid 7 -c 300 -i 2 --timeout 1 --json",
             "--on-no-ssid stop",
