@@ -248,7 +248,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "NAME|0-63", value_parser = dscp, help_heading = CONTROL)]
     pub(crate) control_dscp: Option<Dscp>,
 
-    /// Close connections with wrong session counts; drop packets with a zero Error Estimate
+    /// Close connections with a session count of 0 too; drop packets with a zero Error Estimate
     /// Multiplier (RFC 4656)
     #[arg(long, help_heading = CONTROL)]
     pub(crate) strict: bool,

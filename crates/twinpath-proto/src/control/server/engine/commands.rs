@@ -172,7 +172,8 @@ impl Server {
         let (said, running) = (message.sessions.get(), self.sessions.started());
         if said != running {
             self.note(PeerDeviation::StopCount { said, running });
-            if self.config.strict {
+            // Known clients say 0 and mean all.
+            if self.config.strict || (self.active && said != 0) {
                 return self.close(CloseReason::StopCount { said, running });
             }
         }

@@ -163,7 +163,7 @@ mod rows {
                 "{options}"
             );
             assert!(is_answered(&socket, to, &packet(1, 0x8001)));
-            client.stop(7);
+            client.stop(0);
             if answered {
                 assert!(client.is_served(Request::of(&sender())));
             } else {
