@@ -96,19 +96,24 @@ impl RawConnection {
         let _failed = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// Sends a datagram from one of the UDP ports to a port of the far end; the datagram that comes back from
-    /// there before `patience` is over.
-    pub fn exchange(
+    /// Sends a datagram from one of the UDP ports to a port of the far end.
+    pub fn send(&mut self, port: usize, far_port: u16, datagram: &[u8]) {
+        if let Some((socket, far)) = self.socket(port, far_port) {
+            // One that does not leave stays unanswered, like one that is lost.
+            let _failed = socket.send_to(datagram, far);
+        }
+    }
+
+    /// The first datagram from this port of the far end that is `wanted`, before `patience` is over. Others
+    /// are dropped.
+    pub fn receive(
         &mut self,
         port: usize,
         far_port: u16,
-        datagram: &[u8],
         patience: Duration,
+        wanted: &dyn Fn(&[u8]) -> bool,
     ) -> Option<Vec<u8>> {
-        let socket = self.ports.get(port)?;
-        let mut far = self.stream.peer_addr().ok()?;
-        far.set_port(far_port);
-        socket.send_to(datagram, far).ok()?;
+        let (socket, far) = self.socket(port, far_port)?;
         let until = Instant::now() + patience;
         let mut buffer = [0; DATAGRAM];
         loop {
@@ -123,9 +128,18 @@ impl RawConnection {
             if let Ok((octets, from)) = socket.recv_from(&mut buffer)
                 && from == far
             {
-                return buffer.get(..octets).map(<[u8]>::to_vec);
+                let datagram = buffer.get(..octets).unwrap_or_default();
+                if wanted(datagram) {
+                    return Some(datagram.to_vec());
+                }
             }
         }
+    }
+
+    fn socket(&self, port: usize, far_port: u16) -> Option<(&UdpSocket, SocketAddr)> {
+        let mut far = self.stream.peer_addr().ok()?;
+        far.set_port(far_port);
+        Some((self.ports.get(port)?, far))
     }
 }
 
@@ -175,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn datagrams_come_back_to_the_port_that_sent_them() {
+    fn what_is_wanted_comes_back_to_the_port_that_sent_it() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let echo = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = echo.local_addr().unwrap().port();
@@ -185,10 +199,12 @@ mod tests {
         let echoing = thread::spawn(move || {
             let mut buffer = [0; 100];
             let (octets, from) = echo.recv_from(&mut buffer).unwrap();
+            echo.send_to(b"other", from).unwrap();
             echo.send_to(&buffer[..octets], from).unwrap();
             from.port()
         });
-        let back = connection.exchange(1, port, b"test", LONG);
+        connection.send(1, port, b"test");
+        let back = connection.receive(1, port, LONG, &|octets| octets == b"test");
         assert_eq!(back.as_deref(), Some(&b"test"[..]));
         assert_eq!(echoing.join().unwrap(), second);
     }

@@ -55,7 +55,7 @@ pub(super) fn run(
     let took = begun.elapsed();
     let conformance = args.strict.then(|| {
         let mut link = strict::NetworkLink { stopped: &stopped };
-        Conformance::of(&seen, &keys.stamp, &mut link)
+        Conformance::of(&seen, &mut link)
     });
     let strict = conformance.as_ref();
     if let Some(summary) = strict.and_then(Conformance::summary) {

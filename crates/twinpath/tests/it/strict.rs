@@ -52,18 +52,32 @@ fn this_programs_responder_passes_every_trial_however_it_is_configured() {
 }
 
 #[test]
-#[cfg(feature = "control")]
-fn this_programs_server_passes_every_trial_but_one_that_it_need_not() {
+fn a_far_end_of_authenticated_stamp_alone_gets_authenticated_trials_wherever_it_listens() {
     let Some(hosts) = Hosts::new() else { return };
-    for (options, unclear) in [
-        ("--strict", vec![]),
-        // Known clients count no sessions: the connection goes on.
-        ("", vec!["strict.control.stop-count"]),
-    ] {
+    // The first port that is asked is silent.
+    let options = format!("--hmac-key {KEY} --authenticated");
+    let responder = hosts.responder(&format!("10.98.0.2:20001 --json {options}"));
+    let done = hosts.run(&format!(
+        "doctor 10.98.0.2 --strict --hmac-key {KEY} --json"
+    ));
+    assert_eq!(with(&done, "fail"), []);
+    assert_eq!(with(&done, "unclear"), []);
+    let passed = with(&done, "pass");
+    let mut each = passed.iter();
+    assert!(passed.len() >= 14, "{passed:?}");
+    assert!(each.all(|(id, _)| id.starts_with("strict.authenticated.")));
+    drop(responder);
+}
+
+#[test]
+#[cfg(feature = "control")]
+fn this_programs_server_passes_every_trial() {
+    let Some(hosts) = Hosts::new() else { return };
+    for options in ["--strict", ""] {
         let server = hosts.listener(&format!("server 10.98.0.2:862 --json {options}"));
         let done = hosts.run("doctor 10.98.0.2 --strict --json");
         assert_eq!(with(&done, "fail"), [], "{options}");
-        assert_eq!(ids(&with(&done, "unclear")), unclear, "{options}");
+        assert_eq!(with(&done, "unclear"), [], "{options}");
         let passed = with(&done, "pass");
         let control = |trials: &[(String, String)]| {
             let of = trials.iter().filter(|(id, _)| {

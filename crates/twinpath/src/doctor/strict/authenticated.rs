@@ -16,10 +16,11 @@ pub(super) static PART: Part = Part {
     trials: Trials::Datagrams(
         Gate {
             form: Form::Authenticated,
-            subject: |subjects, keys| match (&keys.stamp, subjects.reflector) {
-                (None, _) => Err("no key is given (--hmac-key)"),
-                (_, None) => Err("no reflector answers"),
-                (Some(_), Some(far)) => Ok(far),
+            subject: |subjects, keys| {
+                let far = subjects
+                    .authenticated
+                    .filter(|far| keys.stamp(*far).is_some());
+                far.ok_or("no key is given (--hmac-key)")
             },
             closed: open,
         },

@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use twinpath_proto::stamp::StampKey;
 use twinpath_runtime::PathOptions;
 use twinpath_runtime::probe::{Reply, Train, TrainPacket, TrainSeen};
 use twinpath_wire::{Tos, Wall};
 
 use super::form::{Form, Layout, Maker};
 use super::heard::Heard;
-use super::{Keys, Link, Listed, Outcome, Status, Subjects, Trial, Tried};
+use super::{Keys, Link, Listed, Outcome, SILENT_ATTEMPTS, Subjects, Trial, Tried, is_open};
 
 /// Trials side by side. With [`INTERVAL`] they bound the rate: 200 packets/s.
 const TOGETHER: usize = 4;
@@ -18,9 +19,6 @@ const INTERVAL: Duration = Duration::from_millis(20);
 pub(crate) const MOST_PPS: usize = TOGETHER * 50;
 /// How long a reply is waited for.
 const PATIENCE: Duration = Duration::from_millis(700);
-/// Attempts for a trial that does not pass, and for one that may fail for nothing but lost packets.
-const ATTEMPTS: usize = 2;
-const SILENT_ATTEMPTS: usize = 3;
 /// The numbers of the plain packets before and after a trial's.
 const BEFORE: u32 = 0x3000_0000;
 const AFTER: u32 = 0x3000_0001;
@@ -99,7 +97,7 @@ pub(super) fn run(
     let mut run = Run {
         gate,
         far,
-        keys,
+        key: keys.stamp(far),
         is_lossy: false,
     };
     if let Err(why) = run.try_gate(link) {
@@ -115,7 +113,10 @@ pub(super) fn run(
         for places in open.chunks(TOGETHER) {
             let turn = places.iter().filter_map(|place| trials.get(*place));
             let Some(judged) = run.attempt(&turn.collect::<Vec<_>>(), link) else {
-                return end(trials, outcomes);
+                let settled = outcomes
+                    .into_iter()
+                    .map(|outcome| outcome.map(|known| known.settled(attempt)));
+                return end(trials, settled.collect());
             };
             for (place, outcome) in places.iter().zip(judged) {
                 if let Some(known) = outcomes.get_mut(*place) {
@@ -135,16 +136,6 @@ pub(super) fn run(
     end(trials, outcomes)
 }
 
-/// Whether a trial that ended so far like this is tried again.
-fn is_open(known: Option<&Outcome>, attempt: usize) -> bool {
-    let Some(known) = known else { return true };
-    match known.status {
-        Status::Pass | Status::Skipped => false,
-        Status::Fail if known.silent_at.is_some() => true,
-        Status::Fail | Status::Unclear => attempt < ATTEMPTS,
-    }
-}
-
 fn end(trials: &[Trial<Datagrams>], outcomes: Vec<Option<Outcome>>) -> Vec<Tried> {
     let each = trials.iter().zip(outcomes);
     each.map(|(trial, outcome)| {
@@ -159,7 +150,7 @@ fn end(trials: &[Trial<Datagrams>], outcomes: Vec<Option<Outcome>>) -> Vec<Tried
 struct Run<'a> {
     gate: &'a Gate,
     far: SocketAddr,
-    keys: &'a Keys,
+    key: Option<&'a StampKey>,
     /// Plain packets were not answered.
     is_lossy: bool,
 }
@@ -169,7 +160,7 @@ impl Run<'_> {
         Maker {
             form: self.gate.form,
             now,
-            key: self.keys.stamp.clone(),
+            key: self.key.cloned(),
         }
     }
 
@@ -205,7 +196,7 @@ impl Run<'_> {
         };
         let heard = Heard {
             layout: self.layout(),
-            key: self.keys.stamp.as_ref(),
+            key: self.key,
             requests: &packets,
             replies: &seen.replies,
         };
@@ -263,7 +254,7 @@ impl Run<'_> {
         let layout = self.layout();
         let all = Heard {
             layout,
-            key: self.keys.stamp.as_ref(),
+            key: self.key,
             requests: plain,
             replies: &seen.replies,
         };

@@ -14,11 +14,13 @@ mod light;
 mod network;
 mod plain;
 mod stamp;
+mod steps;
 mod tlv;
 mod tlv_hmac;
 mod tlv_lengths;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -27,7 +29,8 @@ use twinpath_runtime::probe::{Train, TrainSeen};
 use twinpath_wire::Wall;
 
 use datagrams::{Datagrams, Gate};
-use dialogues::{Dialogue, Line};
+use dialogues::Dialogue;
+use steps::Line;
 
 use super::Seen;
 
@@ -113,6 +116,13 @@ pub(crate) enum Status {
     Skipped,
 }
 
+/// Attempts for a trial that does not pass, and for one that may fail for nothing but lost packets.
+const ATTEMPTS: usize = 2;
+const SILENT_ATTEMPTS: usize = 3;
+
+/// The place of a session's test packets among what can be silent, where a message has 0.
+const SILENT_PACKETS: usize = 1;
+
 /// What a judge says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
@@ -149,7 +159,7 @@ impl Outcome {
         Self::new(Status::Skipped, why)
     }
 
-    /// It follows from silence.
+    /// It follows from silence to a message, or to all datagrams.
     fn by_silence(self) -> Self {
         self.silent_at(0)
     }
@@ -157,6 +167,24 @@ impl Outcome {
     /// It follows from silence to the packet at this place.
     fn silent_at(mut self, place: usize) -> Self {
         self.silent_at = Some(place);
+        self
+    }
+
+    /// It follows from silence to test packets of a session.
+    fn by_silent_packets(self) -> Self {
+        self.silent_at(SILENT_PACKETS)
+    }
+
+    fn is_of_packets(&self) -> bool {
+        self.silent_at == Some(SILENT_PACKETS)
+    }
+
+    /// Silence fails nothing after fewer attempts than it takes to show.
+    fn settled(self, attempts: usize) -> Self {
+        let is_early = self.silent_at.is_some() && attempts < SILENT_ATTEMPTS;
+        if self.status == Status::Fail && is_early {
+            return Self::unclear(self.evidence);
+        }
         self
     }
 
@@ -185,6 +213,16 @@ impl Outcome {
             return self;
         }
         Self::unclear(format!("{}; but plain packets are lost too", self.evidence))
+    }
+}
+
+/// Whether a trial that ended so far like this is tried again.
+fn is_open(known: Option<&Outcome>, attempts: usize) -> bool {
+    let Some(known) = known else { return true };
+    match known.status {
+        Status::Pass | Status::Skipped => false,
+        Status::Fail if known.silent_at.is_some() => attempts < SILENT_ATTEMPTS,
+        Status::Fail | Status::Unclear => attempts < ATTEMPTS,
     }
 }
 
@@ -231,8 +269,8 @@ pub(crate) trait Link {
 /// Keys that trials may use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keys {
-    /// Of authenticated STAMP and of its HMAC TLV.
-    pub(crate) stamp: Option<StampKey>,
+    /// Of authenticated STAMP and of its HMAC TLV, by far end.
+    pub(crate) stamp: Arc<StampKeys>,
 }
 
 /// Where the parts are tried.
@@ -242,8 +280,8 @@ pub(crate) struct Subjects {
     light: Option<SocketAddr>,
     /// Where STAMP is answered as such.
     stamp: Option<SocketAddr>,
-    /// Where anything reflects, or the first place that was asked.
-    reflector: Option<SocketAddr>,
+    /// Where authenticated STAMP is answered, or anything reflects, or the first place with a key.
+    authenticated: Option<SocketAddr>,
     /// Where a TWAMP-Control server greets.
     control: Option<SocketAddr>,
 }
@@ -254,20 +292,19 @@ impl Subjects {
         Self {
             light: seen.light().map(|exchange| exchange.far),
             stamp: reflector.filter(|_| seen.speaks_stamp()),
-            reflector: reflector.or_else(|| seen.places().first().copied()),
+            authenticated: seen.authenticated().or_else(|| {
+                let mut places = reflector.into_iter().chain(seen.places());
+                places.find(|far| seen.stamp_key(*far).is_some())
+            }),
             control: super::checks::control_server(seen),
         }
     }
 }
 
 impl Keys {
-    /// Those for the far end where the parts are tried.
-    fn of(keys: &StampKeys, subjects: &Subjects) -> Self {
-        let far = subjects.stamp.or(subjects.reflector);
-        let stamp = far.and_then(|far| keys.for_packet(far.ip(), form::SSID));
-        Self {
-            stamp: stamp.cloned(),
-        }
+    /// The key of STAMP packets to this place.
+    fn stamp(&self, far: SocketAddr) -> Option<&StampKey> {
+        self.stamp.for_packet(far.ip(), form::SSID)
     }
 }
 
@@ -277,9 +314,11 @@ pub(crate) struct Conformance(Vec<(&'static str, Vec<Tried>)>);
 
 impl Conformance {
     /// Makes all trials where `seen` says that something answers.
-    pub(crate) fn of(seen: &Seen, keys: &StampKeys, link: &mut dyn Link) -> Self {
+    pub(crate) fn of(seen: &Seen, link: &mut dyn Link) -> Self {
         let subjects = Subjects::of(seen);
-        let keys = Keys::of(keys, &subjects);
+        let keys = Keys {
+            stamp: Arc::clone(&seen.plan.keys.stamp),
+        };
         Self(run(PARTS, &subjects, &keys, link))
     }
 

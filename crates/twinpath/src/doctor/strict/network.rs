@@ -8,7 +8,7 @@ use twinpath_runtime::wall;
 use twinpath_wire::Wall;
 
 use super::Link;
-use super::dialogues::Line;
+use super::steps::Line;
 
 /// The network.
 pub(crate) struct NetworkLink<'a> {
@@ -65,8 +65,18 @@ impl Line for RawConnection {
         Self::close_half(self);
     }
 
-    fn exchange(&mut self, from: usize, to: u16, datagram: &[u8], patience: Duration) -> bool {
-        Self::exchange(self, from, to, datagram, patience).is_some()
+    fn send(&mut self, from: usize, to: u16, datagram: &[u8]) {
+        Self::send(self, from, to, datagram);
+    }
+
+    fn receive(
+        &mut self,
+        at: usize,
+        from: u16,
+        patience: Duration,
+        wanted: &dyn Fn(&[u8]) -> bool,
+    ) -> Option<Vec<u8>> {
+        Self::receive(self, at, from, patience, wanted)
     }
 
     fn pause(&mut self, time: Duration) {

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use twinpath_proto::stamp::StampKey;
-
 use super::*;
 
 mod errors;
@@ -28,12 +26,10 @@ fn tried(far: &mut Far) -> Vec<Tried> {
     let subjects = Subjects {
         light: Some(address),
         stamp: Some(address),
-        reflector: Some(address),
+        authenticated: Some(address),
         control: None,
     };
-    let keys = Keys {
-        stamp: Some(StampKey::new(&far::KEY).unwrap()),
-    };
+    let keys = far::keys(Some(far::KEY));
     let parts = run(&parts(false), &subjects, &keys, far);
     parts.into_iter().flat_map(|(_, tried)| tried).collect()
 }
@@ -163,7 +159,7 @@ fn without_a_key_what_needs_one_is_skipped() {
     let subjects = Subjects {
         light: None,
         stamp: Some(address),
-        reflector: Some(address),
+        authenticated: Some(address),
         control: None,
     };
     let parts = run(&parts(false), &subjects, &Keys::default(), &mut far);

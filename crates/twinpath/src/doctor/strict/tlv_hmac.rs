@@ -23,10 +23,11 @@ pub(super) static KEYED: Part = Part {
     trials: Trials::Datagrams(
         Gate {
             form: Form::SignedTlvs,
-            subject: |subjects, keys| match (&keys.stamp, subjects.stamp) {
-                (None, _) => Err("no key is given (--hmac-key)"),
-                (_, None) => Err("STAMP is not answered"),
-                (Some(_), Some(far)) => Ok(far),
+            subject: |subjects, keys| match subjects.stamp {
+                _ if keys.stamp.is_empty() => Err("no key is given (--hmac-key)"),
+                None => Err("STAMP is not answered"),
+                Some(far) if keys.stamp(far).is_none() => Err("no key is given for this far end"),
+                Some(far) => Ok(far),
             },
             closed: no_common_key,
         },

@@ -1,7 +1,8 @@
 //! Individual Session Control (RFC 5938).
 
 use super::{READ_SESSION, REQUEST, messages, not_made, with_features};
-use crate::doctor::strict::dialogues::{Dialogue, PACKET, SILENCE, Step, Transcript, named};
+use crate::doctor::strict::dialogues::Dialogue;
+use crate::doctor::strict::steps::{PACKET, Step, Transcript, UNANSWERED, named};
 use crate::doctor::strict::{Outcome, Part, Trial, Trials};
 
 const INDIVIDUAL: u32 = 16;
@@ -43,7 +44,7 @@ static TRIALS: &[Trial<Dialogue>] = &[
                             Outcome::pass("acknowledged, and the packet is answered")
                         } else {
                             Outcome::fail("acknowledged, and the packet is not answered")
-                                .by_silence()
+                                .by_silent_packets()
                         }
                     })
                 })
@@ -136,10 +137,7 @@ static TRIALS: &[Trial<Dialogue>] = &[
                 READ_SESSION,
                 Step::Write(messages::start),
                 Step::Read(32),
-                Step::Packet {
-                    from: 0,
-                    patience: SILENCE,
-                },
+                UNANSWERED,
             ],
             judge: |seen| {
                 not_made(seen, 0).unwrap_or_else(|| match (seen.accept(1), &seen.packets[..]) {

@@ -2,8 +2,8 @@
 
 use twinpath_wire::control::{RequestSession, SetUpResponse, StartSessions, StopSessions};
 
-use crate::doctor::strict::dialogues::Transcript;
 use crate::doctor::strict::form::put;
+use crate::doctor::strict::steps::Transcript;
 
 /// Where fields of a Request-TW-Session are.
 pub(super) const IPVN: usize = 1;
@@ -81,12 +81,12 @@ pub(super) fn request_with(seen: &Transcript, at: usize, field: &[u8]) -> Vec<u8
     message
 }
 
-pub(super) fn start(_: &Transcript) -> Vec<u8> {
+pub(in crate::doctor::strict) fn start(_: &Transcript) -> Vec<u8> {
     command(2, StartSessions::OCTETS)
 }
 
 /// A Stop-Sessions of one session.
-pub(super) fn stop(_: &Transcript) -> Vec<u8> {
+pub(in crate::doctor::strict) fn stop(_: &Transcript) -> Vec<u8> {
     stop_of(1)
 }
 

@@ -8,7 +8,7 @@ mod sessions;
 
 use twinpath_wire::control::{AcceptSession, StartAck};
 
-use super::dialogues::{Step, Transcript, named};
+use super::steps::{Step, Transcript, named};
 use super::{Outcome, Status};
 
 pub(super) use individual::PART as INDIVIDUAL;

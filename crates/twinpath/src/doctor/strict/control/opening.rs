@@ -2,8 +2,9 @@
 
 use super::messages::set_up;
 use super::{ACCEPT_SESSION, READ_SESSION, REQUEST, accepted, messages, open, refused};
-use crate::doctor::strict::dialogues::{Dialogue, Step, Transcript, named};
+use crate::doctor::strict::dialogues::Dialogue;
 use crate::doctor::strict::form::put;
+use crate::doctor::strict::steps::{Step, Transcript, named};
 use crate::doctor::strict::{Outcome, Part, Trial, Trials};
 
 /// Feature bits that RFCs define.

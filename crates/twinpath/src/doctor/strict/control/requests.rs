@@ -3,9 +3,10 @@
 use super::{
     ACCEPT_SESSION, READ_SESSION, REQUEST, accepted, messages, open, refused, with_features,
 };
-use crate::doctor::strict::dialogues::{Dialogue, Step, Transcript, named};
+use crate::doctor::strict::dialogues::Dialogue;
 use crate::doctor::strict::form::put;
 use crate::doctor::strict::heard::hex;
+use crate::doctor::strict::steps::{Step, Transcript, named};
 use crate::doctor::strict::{Outcome, Part, Trial, Trials};
 
 const REFLECT_OCTETS: u32 = 32;

@@ -5,9 +5,8 @@ use std::time::Duration;
 use super::{
     ACCEPT_SESSION, READ_SESSION, READ_START, REQUEST, START, STOP, messages, not_made, open,
 };
-use crate::doctor::strict::dialogues::{
-    Dialogue, PACKET, SILENCE, Step, Transcript, UNANSWERED, named,
-};
+use crate::doctor::strict::dialogues::Dialogue;
+use crate::doctor::strict::steps::{DUE, PACKET, Packet, Step, Transcript, UNANSWERED, named};
 use crate::doctor::strict::{Outcome, Part, Trial, Trials};
 
 /// Longer than a Timeout of 0 and what it takes to act on a Stop-Sessions.
@@ -19,10 +18,11 @@ pub(crate) static PART: Part = Part {
 };
 
 /// From the port that no session was requested for.
-const OTHER_PORT: Step = Step::Packet {
+const OTHER_PORT: Step = Step::Packet(Packet {
     from: 1,
-    patience: SILENCE,
-};
+    is_due: false,
+    ..DUE
+});
 
 static TRIALS: &[Trial<Dialogue>] = &[
     Trial {
@@ -203,7 +203,7 @@ static TRIALS: &[Trial<Dialogue>] = &[
             judge: |seen| {
                 not_made(seen, 0).unwrap_or_else(|| match seen.packets[..] {
                     [true, true] => Outcome::pass("answered"),
-                    [true, false] => Outcome::fail("not answered").by_silence(),
+                    [true, false] => Outcome::fail("not answered").by_silent_packets(),
                     _ => Outcome::unclear("a packet before Stop-Sessions is not answered either"),
                 })
             },
@@ -228,7 +228,7 @@ static TRIALS: &[Trial<Dialogue>] = &[
             ],
             judge: |seen| {
                 not_made(seen, 0).unwrap_or_else(|| match seen.packets[..] {
-                    [true, false] => Outcome::pass("not answered").by_silence(),
+                    [true, false] => Outcome::pass("not answered").by_silent_packets(),
                     [true, true] => Outcome::fail("answered"),
                     _ => Outcome::unclear("a packet before Stop-Sessions is not answered either"),
                 })
@@ -250,10 +250,11 @@ static TRIALS: &[Trial<Dialogue>] = &[
                 START,
                 READ_START,
                 PACKET,
-                Step::SecondPacket {
+                Step::Packet(Packet {
+                    session: 1,
                     from: 1,
-                    patience: Duration::from_millis(1500),
-                },
+                    ..DUE
+                }),
             ],
             judge: two_sessions,
         },
@@ -336,7 +337,9 @@ const MANY: usize = 20;
 fn silent_then(seen: &Transcript, when: &str) -> Outcome {
     not_made(seen, 0).unwrap_or_else(|| match seen.packets[..] {
         [true, _] => Outcome::fail(format!("a test packet {when} is answered")),
-        [false, true] => Outcome::pass("not answered, and the session's packet is").by_silence(),
+        [false, true] => {
+            Outcome::pass("not answered, and the session's packet is").by_silent_packets()
+        }
         _ => Outcome::unclear("the session's own packet is not answered either"),
     })
 }
@@ -350,7 +353,7 @@ fn two_sessions(seen: &Transcript) -> Outcome {
             Outcome::fail("both sessions have the same SID")
         }
         (Some(0), [true, true]) => Outcome::pass("both are answered"),
-        (Some(0), _) => Outcome::fail("not both are answered").by_silence(),
+        (Some(0), _) => Outcome::fail("not both are answered").by_silent_packets(),
         (Some(accept @ (4 | 5)), _) => Outcome::unclear(format!(
             "the second is refused with Accept {}",
             named(accept)

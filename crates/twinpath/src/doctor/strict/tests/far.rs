@@ -9,8 +9,8 @@ use twinpath_proto::stamp::{KeyScope, StampKey, StampKeys};
 use twinpath_runtime::probe::{Departure, Reply, Train, TrainSeen};
 use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Stamp, TimeFormat, Wall};
 
-use crate::doctor::strict::Link;
-use crate::doctor::strict::dialogues::Line;
+use crate::doctor::strict::steps::Line;
+use crate::doctor::strict::{Keys, Link};
 
 pub(super) const ADDRESS: &str = "203.0.113.7:862";
 pub(super) const KEY: [u8; 16] = [7; 16];
@@ -46,8 +46,7 @@ impl Far {
     /// One that does all as it must, with this key.
     pub(super) fn with_key(key: Option<[u8; 16]>) -> Self {
         let mut reflector = SessionReflector::new(ReflectorConfig::default());
-        let keys = key.map(|key| (KeyScope::Default, StampKey::new(&key).unwrap()));
-        reflector.set_keys(Arc::new(StampKeys::new(keys)));
+        reflector.set_keys(keys(key).stamp);
         let errs: Errs = Box::new(|_, replies| replies);
         Self {
             reflector,
@@ -85,6 +84,14 @@ impl Far {
         let t3 = at + Delta::from_duration(RESIDENCE);
         self.reflector.seal(&reflection, &mut buffer, t3, error);
         vec![buffer]
+    }
+}
+
+/// With this one for all far ends.
+pub(super) fn keys(key: Option<[u8; 16]>) -> Keys {
+    let keys = key.map(|key| (KeyScope::Default, StampKey::new(&key).unwrap()));
+    Keys {
+        stamp: Arc::new(StampKeys::new(keys)),
     }
 }
 
