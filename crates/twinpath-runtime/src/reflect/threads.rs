@@ -1,8 +1,9 @@
 //! Handles on reflector threads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use twinpath_net::Waker;
 use twinpath_proto::reflector::SessionReflector;
@@ -11,13 +12,43 @@ use super::worker::{Duties, Worker};
 use super::{OneWayReport, Snapshot, Sockets};
 use crate::error::{RunError, StartError, spawn};
 
+/// How long threads are waited for that are asked what they did so far.
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+
 /// What a thread and its handle share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) stop: AtomicBool,
     pub(super) snapshot: Mutex<Snapshot>,
+    /// The handle wants `so_far`.
+    asked: AtomicBool,
+    so_far: Mutex<Option<OneWayReport>>,
+    answered: Condvar,
     /// Left at the thread's end.
     pub(super) one_way: Mutex<OneWayReport>,
+}
+
+impl Shared {
+    /// The handle wants to know what the thread did so far.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.swap(false, Ordering::AcqRel)
+    }
+
+    /// Answers it.
+    pub(super) fn answer(&self, so_far: OneWayReport) {
+        *self.so_far.lock().unwrap_or_else(PoisonError::into_inner) = Some(so_far);
+        self.answered.notify_all();
+    }
+
+    /// The answer, if it comes in time.
+    fn answer_by(&self, deadline: Instant) -> Option<OneWayReport> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = self
+            .answered
+            .wait_timeout_while(so_far, left, |so_far| so_far.is_none());
+        answer.unwrap_or_else(PoisonError::into_inner).0.take()
+    }
 }
 
 /// A handle on a reflector thread. Without it the thread ends.
@@ -86,6 +117,25 @@ impl ReflectorThread {
             ));
         }
         all
+    }
+
+    /// Sessions that these threads measured one way so far; without those of a thread that does not answer
+    /// soon.
+    pub(crate) fn one_way_so_far(threads: &[Self]) -> OneWayReport {
+        for Self { shared, waker, .. } in threads {
+            // An answer that came too late.
+            shared.answer_by(Instant::now());
+            shared.asked.store(true, Ordering::Release);
+            waker.wake();
+        }
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        let answers = threads
+            .iter()
+            .filter_map(|thread| thread.shared.answer_by(deadline));
+        answers.fold(OneWayReport::default(), |mut all, one| {
+            all.merge(one);
+            all
+        })
     }
 
     /// Stops these threads, and waits for their end.

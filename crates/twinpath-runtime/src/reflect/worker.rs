@@ -158,9 +158,13 @@ impl<D: Duties> Worker<D> {
             self.survey_due = now + SURVEY_EVERY;
             self.survey();
         }
-        if now >= self.snapshot_due {
+        let is_asked = self.shared.is_asked();
+        if is_asked || now >= self.snapshot_due {
             self.snapshot_due = now + SNAPSHOT_EVERY;
             self.publish();
+        }
+        if is_asked {
+            self.shared.answer(self.packets.one_way());
         }
         let duties_due = self.duties.attend(&mut self.sockets, &mut self.engine, now);
         let snapshot_due = self.unpublished.then_some(self.snapshot_due);

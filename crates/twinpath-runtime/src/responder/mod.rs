@@ -19,7 +19,7 @@ use listen::Members;
 
 use crate::ResponderPlan;
 use crate::error::{RunError, StartError};
-use crate::reflect::{MemberLinks, ReflectorReport, ReflectorThread};
+use crate::reflect::{MemberLinks, OneWayReport, ReflectorReport, ReflectorThread};
 
 /// What a responder did.
 pub type ResponderReport = ReflectorReport<ReflectorCounters>;
@@ -128,6 +128,19 @@ impl ResponderRun {
         self.threads.iter().any(ReflectorThread::is_finished)
     }
 
+    /// What the threads did so far. Waits half a second for them at most.
+    pub fn so_far(&self) -> ResponderReport {
+        self.report(ReflectorThread::one_way_so_far(&self.threads))
+    }
+
+    fn report(&self, one_way: OneWayReport) -> ResponderReport {
+        let sum = ReflectorThread::sum(&self.threads);
+        ReflectorReport {
+            one_way,
+            ..sum.report(&self.listening, self.started, sum.counters)
+        }
+    }
+
     /// Stops, waits for the threads and tells what they did.
     ///
     /// # Errors
@@ -135,10 +148,6 @@ impl ResponderRun {
     pub fn join(self) -> Result<ResponderReport, RunError> {
         // One thread's failure ends all: half a group would leave its flows without answers.
         ReflectorThread::join(&self.threads)?;
-        let sum = ReflectorThread::sum(&self.threads);
-        Ok(ReflectorReport {
-            one_way: ReflectorThread::one_way(&self.threads),
-            ..sum.report(&self.listening, self.started, sum.counters)
-        })
+        Ok(self.report(ReflectorThread::one_way(&self.threads)))
     }
 }

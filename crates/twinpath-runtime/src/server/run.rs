@@ -295,9 +295,14 @@ impl ServerRun {
         let control = self.control.take().map_or(Ok(()), JoinHandle::join);
         self.state.reflectors.end()?;
         control.map_err(|_| RunError::Fault)?;
+        Ok(self.so_far())
+    }
+
+    /// What it did so far; counts of packets at most about 100 ms old.
+    pub fn so_far(&self) -> ServerReport {
         let mut sum = self.state.reflectors.snapshot();
         sum.rebinds += self.state.rebinds.load(Relaxed);
-        Ok(sum.report(&self.listening, self.started, self.state.counters()))
+        sum.report(&self.listening, self.started, self.state.counters())
     }
 }
 

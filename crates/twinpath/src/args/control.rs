@@ -200,7 +200,8 @@ Examples:
   twinpath server :8620 --refwait 60 --max-sessions-per-client 10 --json
   twinpath server --keys /etc/twinpath/keys           secured modes only; SIGHUP rereads the file
 
-On SIGINT or SIGTERM it prints a summary and exits with 0")]
+On SIGINT or SIGTERM it prints a summary and exits with 0; SIGQUIT prints the summary so far
+on stderr")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches of the command line, each its own"

@@ -216,7 +216,7 @@ Examples:
   twinpath responder :862 --hmac-key-file /etc/twinpath/stamp-keys
 
 On SIGINT, SIGTERM or SIGHUP it prints a summary and exits with 0; with --hmac-key-file
-SIGHUP makes it read that file again")]
+SIGHUP makes it read that file again. SIGQUIT prints the summary so far on stderr")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches of the command line, each its own"

@@ -1,5 +1,6 @@
 //! `twinpath responder`.
 
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     let insecure = args.keys.insecure_key_file;
     let reread = key_file.map(|path| RereadKeys::new(Some(path), insecure));
     let reread = reread.transpose()?;
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::listen()?.with_progress_requests()?;
     if reread.is_none() {
         signals = signals.with_hangups()?;
     }
@@ -88,6 +89,9 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
             run.replace_keys(keys);
             remark(&args.log, Some(count_read(path, count)));
         }
+        if signals.progress_requested() {
+            so_far(|out| output::responder::text(&run.so_far(), out));
+        }
         if Instant::now() >= next_look {
             let counters = run.counters();
             log_changes(&before, &counters, &mut has_repeated);
@@ -106,6 +110,14 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         output::responder::text(&report, &mut out)
     };
     written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
+}
+
+/// Tells people on stderr what was done so far.
+pub(super) fn so_far(summary: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) {
+    let mut text = Vec::new();
+    // Memory takes it.
+    let _ = summary(&mut text);
+    print_to_stderr(String::from_utf8_lossy(&text).trim_end());
 }
 
 /// The keys of STAMP, and what becomes of packets without a right HMAC.

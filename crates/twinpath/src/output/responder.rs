@@ -27,7 +27,7 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
     )?;
     let mut sessions = vec![
         format!("{} made", counters.sessions_made),
-        format!("{} kept at the end", counters.sessions),
+        format!("{} kept", counters.sessions),
     ];
     for (count, what) in [
         (counters.sessions_expired, "forgotten after idle time"),

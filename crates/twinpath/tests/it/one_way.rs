@@ -194,3 +194,44 @@ fn a_raw_file_has_packets_that_want_no_reply() {
     let table = run(&format!("report {file} --output csv")).stdout;
     assert_eq!(table.matches(",unawaited").count(), 20, "{table}");
 }
+
+#[test]
+fn a_quit_signal_tells_the_figures_so_far_and_the_responder_goes_on() {
+    let mut responder = Responder::start("127.0.0.1:0 --threads 2");
+    unanswered(&responder, "");
+    responder.signal("QUIT");
+    responder.wait_for("Answered         0 packets in ");
+    responder.wait_for("20 packets, 0 lost (0%), 0 reordered");
+    unanswered(&responder, "");
+    responder.signal("QUIT");
+    for _ in 0..2 {
+        responder.wait_for("20 packets, 0 lost (0%), 0 reordered");
+    }
+    // The end has them all.
+    let summary = responder.stop("INT").stdout;
+    assert_eq!(
+        summary.matches("20 packets, 0 lost").count(),
+        2,
+        "{summary}"
+    );
+}
+
+#[cfg(feature = "control")]
+#[test]
+fn a_quit_signal_tells_what_a_server_did_so_far() {
+    let mut server = Responder::server("");
+    server.signal("QUIT");
+    server.wait_for("Connections      0 served");
+    let done = run(&format!("controller {} -c 5 -i 2 --timeout 2", server.at));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    // Counts of packets are 100 ms old.
+    let patience = Instant::now() + Duration::from_mins(1);
+    loop {
+        server.signal("QUIT");
+        if server.wait_for("Answered ").contains(" 5 packets in ") {
+            break;
+        }
+        assert!(Instant::now() < patience, "it tells of no packet");
+    }
+    server.wait_for("Connections      1 served");
+}

@@ -16,7 +16,7 @@ use crate::args::{ServerArgs, doubt};
 use crate::cmd::key_file::{RereadKeys, count_read};
 use crate::cmd::measure::POLL_EVERY;
 use crate::cmd::output_files::distinct_files;
-use crate::cmd::responder::{IGNORED, log_ignored, prefixes};
+use crate::cmd::responder::{IGNORED, log_ignored, prefixes, so_far};
 use crate::cmd::{remark, unwritten};
 use crate::failure::{Exit, Failure};
 use crate::logs;
@@ -59,7 +59,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     let deriving = deriving.filter(|_| !args.log.quiet);
     let run = explained(deriving, || server::start(plan))?;
     // Not before: until clients can be served, a signal ends the program at once.
-    let signals = Signals::listen()?;
+    let signals = Signals::listen()?.with_progress_requests()?;
     if !args.log.quiet {
         for address in run.listening() {
             let address = named(*address);
@@ -86,6 +86,9 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
             let count = ring.len();
             let changes = run.replace_keys(ring);
             remark(&args.log, Some(read_again(path, count, &changes)));
+        }
+        if signals.progress_requested() {
+            so_far(|out| output::text(&run.so_far(), out));
         }
         if Instant::now() >= next_look {
             let counters = run.counters().packets;
