@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::{Level, info, warn};
 use twinpath_proto::reflector::ReflectorCounters;
 use twinpath_proto::stamp::StampKeys;
-use twinpath_runtime::responder;
+use twinpath_runtime::responder::{self, ResponderRun};
 
 use super::key_file::{RereadKeys, count_read};
 use super::output_files::distinct_files;
@@ -55,24 +55,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     let in_use = keys_in_use(&stamp_keys, args);
     let run = responder::start(&plan, stamp_keys)?;
     if !args.log.quiet {
-        let protocol = match args.protocol {
-            _ if args.authenticated => "authenticated STAMP",
-            Answers::Auto => "TWAMP Light and STAMP",
-            Answers::Stamp => "STAMP",
-            Answers::TwampLight => "TWAMP Light",
-        };
-        let state = if args.stateless {
-            "stateless"
-        } else {
-            "stateful"
-        };
-        for address in run.listening() {
-            let address = named(*address);
-            print_to_stderr(&format!("listening on {address} ({protocol}, {state})"));
-            if logs::in_file() {
-                info!(%address, "listening");
-            }
-        }
+        tell_where(&run, args);
     }
     for reason in run.no_hardware() {
         warn!("{}", words::finding::no_hardware(reason));
@@ -110,6 +93,28 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         output::responder::text(&report, &mut out)
     };
     written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
+}
+
+/// Where it listens, and what it answers.
+fn tell_where(run: &ResponderRun, args: &ResponderArgs) {
+    let protocol = match args.protocol {
+        _ if args.authenticated => "authenticated STAMP",
+        Answers::Auto => "TWAMP Light and STAMP",
+        Answers::Stamp => "STAMP",
+        Answers::TwampLight => "TWAMP Light",
+    };
+    let state = if args.stateless {
+        "stateless"
+    } else {
+        "stateful"
+    };
+    for address in run.listening() {
+        let address = named(*address);
+        print_to_stderr(&format!("listening on {address} ({protocol}, {state})"));
+        if logs::in_file() {
+            info!(%address, "listening");
+        }
+    }
 }
 
 /// Tells people on stderr what was done so far.
