@@ -55,10 +55,16 @@ impl SealingChain {
 
     /// Writes the HMAC into the last block of a whole message and encrypts it.
     pub(crate) fn seal(&mut self, message: &mut [u8]) {
+        self.seal_changed(message, |_| {});
+    }
+
+    /// As [`Self::seal`], with a `change` after the HMAC is made and before the message is encrypted.
+    fn seal_changed(&mut self, message: &mut [u8], change: impl FnOnce(&mut [u8])) {
         if let Some((covered, field)) = message.split_last_chunk_mut::<TAG>() {
             self.running.mac.update(covered);
             write_tag(self.running.take(), field);
         }
+        change(message);
         self.cbc.encrypt_blocks(blocks(message));
     }
 }
@@ -97,6 +103,59 @@ impl OpeningChain {
         let mac = self.running.take();
         mac.verify_truncated_left(field).map_err(|_| Forged)
     }
+}
+
+/// Both directions of a secured control connection for a peer of conformance trials, which writes messages that no
+/// client or server writes.
+#[derive(Debug)]
+pub struct ControlChains {
+    sealing: Box<SealingChain>,
+    opening: Box<OpeningChain>,
+}
+
+impl ControlChains {
+    /// Of a connection with these keys, and the IV of each direction.
+    pub fn new(keys: &SessionKeys, sent_iv: &[u8; 16], received_iv: &[u8; 16]) -> Self {
+        Self {
+            sealing: SealingChain::new(keys, sent_iv),
+            opening: OpeningChain::new(keys, received_iv),
+        }
+    }
+
+    /// Writes the HMAC into the last block of a message and encrypts it. `change` acts between the two. A message
+    /// that is not of whole blocks stays as it is.
+    pub fn seal(&mut self, message: &mut [u8], change: impl FnOnce(&mut [u8])) {
+        if is_whole(message) {
+            self.sealing.seal_changed(message, change);
+        }
+    }
+
+    /// Encrypts blocks without their own HMAC: the next one covers them (Server-Start's last block).
+    pub fn seal_uncovered(&mut self, blocks: &mut [u8]) {
+        if is_whole(blocks) {
+            self.sealing.encrypt(blocks);
+        }
+    }
+
+    /// Decrypts a message, and says whether its HMAC is right. One that is not of whole blocks stays as it is.
+    pub fn open(&mut self, message: &mut [u8]) -> bool {
+        if !is_whole(message) {
+            return false;
+        }
+        self.opening.decrypt(message);
+        self.opening.verify(message).is_ok()
+    }
+
+    /// Decrypts blocks without their own HMAC: the next one covers them.
+    pub fn open_uncovered(&mut self, blocks: &mut [u8]) {
+        if is_whole(blocks) {
+            self.opening.decrypt_uncovered(blocks);
+        }
+    }
+}
+
+fn is_whole(octets: &[u8]) -> bool {
+    octets.len().is_multiple_of(TAG)
 }
 
 impl fmt::Debug for SealingChain {

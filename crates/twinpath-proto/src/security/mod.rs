@@ -19,6 +19,7 @@ mod packets;
 mod tests;
 mod token;
 
+pub use chain::ControlChains;
 pub(crate) use chain::{Forged, OpeningChain, SealingChain};
 pub use keys::{DerivedKey, InForce, KeyId, KeyIdError, KeyTable, Passphrase};
 pub use token::{Credentials, SessionKeys};

@@ -129,8 +129,7 @@ impl TestGuard {
         }
     }
 
-    /// A guard from given keys, for tests and benchmarks.
-    #[doc(hidden)]
+    /// The guard of session `sid` on a connection in `modes` with these keys, for a peer without an engine.
     pub fn with_keys(modes: Modes, session: &SessionKeys, sid: Sid) -> Self {
         Self::new(modes, session, sid)
     }

@@ -318,3 +318,43 @@ fn no_packet_opens_with_another_sessions_keys_or_cut_short() {
         "a reply is no request"
     );
 }
+
+#[test]
+fn a_peer_of_trials_seals_as_an_engine_does_unless_it_changes_something() {
+    let keys = SessionKeys::new([1; 16], [2; 32]);
+    let (sent, received) = ([3; 16], [4; 16]);
+    let mut peer = ControlChains::new(&keys, &sent, &received);
+    let mut other = OpeningChain::new(&keys, &sent);
+    for is_changed in [false, true, false] {
+        let mut message = [7; 48];
+        peer.seal(&mut message, |plain| {
+            if is_changed {
+                plain[0] ^= 1;
+            }
+        });
+        other.decrypt(&mut message);
+        assert_eq!(other.verify(&message).is_err(), is_changed);
+        assert_eq!(message[0], 7 ^ u8::from(is_changed));
+    }
+    let mut answers = SealingChain::new(&keys, &received);
+    let (mut start, mut answer) = ([5; 16], [6; 48]);
+    answers.encrypt(&mut start);
+    answers.seal(&mut answer);
+    peer.open_uncovered(&mut start);
+    assert_eq!(start, [5; 16]);
+    assert!(peer.open(&mut answer));
+    assert_eq!(answer[..32], [6; 32]);
+}
+
+#[test]
+fn a_peer_of_trials_leaves_what_is_not_of_whole_blocks() {
+    let keys = SessionKeys::new([1; 16], [2; 32]);
+    let mut peer = ControlChains::new(&keys, &[3; 16], &[3; 16]);
+    let mut part = [9; 17];
+    peer.seal(&mut part, |_| {});
+    peer.seal_uncovered(&mut part);
+    assert!(!peer.open(&mut part));
+    peer.open_uncovered(&mut part);
+    assert_eq!(part, [9; 17]);
+    assert!(!peer.open(&mut []));
+}

@@ -39,6 +39,16 @@ impl SessionKeys {
         Ok(Self(keys))
     }
 
+    /// The token that takes these keys and a greeting's Challenge to a Server (RFC 4656 section 3.1).
+    pub fn to_token(&self, key: &DerivedKey, challenge: &[u8; 16]) -> [u8; TOKEN] {
+        seal_token(key, challenge, self)
+    }
+
+    /// The keys in a token; `None` if it was not made with `key` for `challenge`.
+    pub fn from_token(key: &DerivedKey, challenge: &[u8; 16], token: &[u8; TOKEN]) -> Option<Self> {
+        open_token(key, challenge, token)
+    }
+
     fn copied(aes: &[u8; 16], hmac: &[u8; 32]) -> Self {
         let mut keys = Box::<Octets>::default();
         keys.aes.copy_from_slice(aes);

@@ -466,7 +466,10 @@ impl Dialogue {
 }
 
 /// A key, and what is fresh for each connection.
-pub(crate) fn credentials(key: Key) -> Result<Credentials, StartError> {
+///
+/// # Errors
+/// The system has no random octets.
+pub fn credentials(key: Key) -> Result<Credentials, StartError> {
     let failed = StartError::system("random octets");
     let session = SessionKeys::fresh(getrandom::fill).map_err(failed)?;
     Ok(Credentials {

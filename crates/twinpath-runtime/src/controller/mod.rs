@@ -26,7 +26,8 @@ pub use event::ControlEvent;
 pub use plan::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};
 pub use report::{ControlClientReport, NegotiatedSession};
 
-pub(crate) use dialogue::{Dialogue, credentials};
+pub(crate) use dialogue::Dialogue;
+pub use dialogue::credentials;
 pub(crate) use event::EventSender;
 pub(crate) use request::{DefaultFeatures, SessionRequest, sizes};
 

@@ -4,6 +4,8 @@
 pub use twinpath_net::IcmpKind;
 
 #[cfg(feature = "control")]
+pub use crate::controller::credentials;
+#[cfg(feature = "control")]
 pub use crate::link::Parting;
 
 #[cfg(feature = "control")]

@@ -6,6 +6,8 @@ use crate::far_end::FarEnd;
 use crate::hosts::Hosts;
 use crate::program::{Done, Responder, run};
 use crate::responders::last_words;
+#[cfg(feature = "control")]
+use crate::secured::keys as key_file;
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f";
 
@@ -88,6 +90,35 @@ fn this_programs_server_passes_every_trial() {
         assert!(control(&passed) >= 50, "{options}: {passed:?}");
         drop(server);
     }
+}
+
+/// With `--keys`, in each secured mode; and a key that the server has not is no fault of the server.
+#[test]
+#[cfg(feature = "control")]
+fn this_programs_server_passes_every_trial_of_the_secured_modes() {
+    let Some(hosts) = Hosts::new() else { return };
+    let [right, other] = ["alice secret\n", "alice another\n"].map(key_file);
+    let (right, other) = (right.path().display(), other.path().display());
+    let _server = hosts.listener(&format!(
+        "server 10.98.0.2:862 --mode unauthenticated,authenticated,encrypted,mixed --keys {right} --pbkdf2-count 1024"
+    ));
+    let done = hosts.run(&format!("doctor 10.98.0.2 --strict --keys {right} --json"));
+    assert_eq!(with(&done, "fail"), []);
+    assert_eq!(with(&done, "unclear"), []);
+    let passed = with(&done, "pass");
+    for mode in ["authenticated", "encrypted", "mixed"] {
+        let prefix = format!("strict.control-{mode}.");
+        let trials = passed.iter().filter(|(id, _)| id.starts_with(&prefix));
+        assert!(trials.count() >= 17, "{mode}: {passed:?}");
+    }
+    let done = hosts.run(&format!("doctor 10.98.0.2 --strict --keys {other} --json"));
+    assert_eq!(with(&done, "fail"), []);
+    let skipped = with(&done, "skipped");
+    let mut secured = skipped
+        .iter()
+        .filter(|(id, _)| id == "strict.control-mixed.request-hmac");
+    let (_, why) = secured.next().unwrap();
+    assert!(why.contains("does not let this key in"), "{why}");
 }
 
 #[test]

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use twinpath_wire::control::{AcceptSession, ServerGreeting, ServerStart, StartAck};
 
 use super::control::messages;
-use super::steps::{PACKET, PATIENCE, Step, Transcript, lead, named};
-use super::{Link, Listed, Outcome, SILENT_ATTEMPTS, Subjects, Trial, Tried, is_open};
+use super::exchange::OPEN_PADDING;
+use super::steps::{Cipher, Line, Open, PACKET, PATIENCE, Step, Transcript, lead, named};
+use super::{Keys, Link, Listed, Outcome, SILENT_ATTEMPTS, Subjects, Trial, Tried, is_open};
 
 /// After so long no further connection begins.
 const LONGEST: Duration = Duration::from_secs(45);
@@ -27,7 +28,88 @@ pub(crate) struct Dialogue {
     pub(super) judge: fn(&Transcript) -> Outcome,
 }
 
-/// An ordinary session in the unauthenticated mode, and three packets of it.
+/// A dialogue that can be had.
+pub(super) trait Led {
+    /// What follows a greeting; `Err`: why it is not tried.
+    fn opening(
+        &self,
+        greeting: &ServerGreeting,
+        keys: &Keys,
+        link: &mut dyn Link,
+    ) -> Result<Opening, &'static str>;
+    /// The same where all is ordinary.
+    fn ordinary(
+        &self,
+        greeting: &ServerGreeting,
+        keys: &Keys,
+        link: &mut dyn Link,
+    ) -> Result<Opening, &'static str>;
+    /// Why no ordinary session may be had; `None`: it says no more than the trials.
+    fn needs(&self, ordinary: &Transcript) -> Option<String>;
+    fn steps(&self) -> &'static [Step];
+    fn judge(&self, seen: &Transcript) -> Outcome;
+}
+
+/// The answer to a greeting.
+pub(super) struct Opening {
+    /// The Set-Up-Response.
+    pub(super) message: Vec<u8>,
+    /// Padding of the sessions' packets.
+    pub(super) padding: u32,
+    /// Opens the Server-Start, and protects what follows.
+    pub(super) cipher: Box<OpensStart>,
+}
+
+/// Opens a Server-Start, and protects what follows.
+type OpensStart = dyn FnOnce(&mut [u8]) -> Box<dyn Cipher>;
+
+impl Opening {
+    /// Of the unauthenticated mode.
+    fn open(message: Vec<u8>) -> Self {
+        Self {
+            message,
+            padding: OPEN_PADDING,
+            cipher: Box::new(|_| Box::new(Open)),
+        }
+    }
+}
+
+impl Led for Dialogue {
+    fn opening(
+        &self,
+        greeting: &ServerGreeting,
+        _: &Keys,
+        _: &mut dyn Link,
+    ) -> Result<Opening, &'static str> {
+        let message = (self.opening)(greeting.modes.get());
+        message
+            .map(Opening::open)
+            .ok_or("the server's modes do not allow it")
+    }
+
+    fn ordinary(
+        &self,
+        _: &ServerGreeting,
+        _: &Keys,
+        _: &mut dyn Link,
+    ) -> Result<Opening, &'static str> {
+        Ok(Opening::open(messages::set_up(1)))
+    }
+
+    fn needs(&self, _: &Transcript) -> Option<String> {
+        None
+    }
+
+    fn steps(&self) -> &'static [Step] {
+        self.steps
+    }
+
+    fn judge(&self, seen: &Transcript) -> Outcome {
+        (self.judge)(seen)
+    }
+}
+
+/// An ordinary session, and three packets of it.
 static ORDINARY: &[Step] = &[
     Step::Write(messages::request),
     Step::Read(AcceptSession::OCTETS),
@@ -50,47 +132,50 @@ fn time_of(steps: &[Step]) -> Duration {
 }
 
 /// Connections and datagrams at most.
-pub(super) fn most_packets(trials: &[Trial<Dialogue>]) -> usize {
-    let each = trials.iter().map(|trial| packets_of(trial.how.steps));
+pub(super) fn most_packets(trials: &[Trial<impl Led>]) -> usize {
+    let each = trials.iter().map(|trial| packets_of(trial.how.steps()));
     ORDINARY_SESSIONS * packets_of(ORDINARY) + SILENT_ATTEMPTS * each.sum::<usize>()
 }
 
 /// How long these trials take at most: the last connection begins before [`LONGEST`].
-pub(super) fn most_time(trials: &[Trial<Dialogue>]) -> Duration {
-    let each = trials.iter().map(|trial| time_of(trial.how.steps));
+pub(super) fn most_time(trials: &[Trial<impl Led>]) -> Duration {
+    let each = trials.iter().map(|trial| time_of(trial.how.steps()));
     LONGEST + each.chain([time_of(ORDINARY)]).max().unwrap_or_default()
 }
 
 /// Makes these trials.
-pub(super) fn run(
-    trials: &[Trial<Dialogue>],
+pub(super) fn run<How: Led>(
+    trials: &[Trial<How>],
     subjects: &Subjects,
+    keys: &Keys,
     link: &mut dyn Link,
 ) -> Vec<Tried> {
-    let Some(far) = subjects.control else {
-        let skipped = trials.iter().map(|trial| {
-            Tried::of(
-                Listed::of(trial),
-                Outcome::skipped("no TWAMP-Control server answers"),
-            )
-        });
-        return skipped.collect();
+    let all_skipped = |why: &str| -> Vec<Tried> {
+        let each = trials.iter();
+        each.map(|trial| Tried::of(Listed::of(trial), Outcome::skipped(why)))
+            .collect()
+    };
+    let (Some(far), Some(first)) = (subjects.control, trials.first()) else {
+        return all_skipped("no TWAMP-Control server answers");
     };
     let mut run = Run {
         far,
+        keys,
         until: Instant::now() + LONGEST,
         ordinary: None,
         is_unanswered: false,
         is_lossy: false,
         ungreeted: 0,
     };
-    run.have_ordinary(link);
+    if let Err(why) = run.have_ordinary(&first.how, link) {
+        return all_skipped(&why);
+    }
     let mut states = vec![State::default(); trials.len()];
     for attempt in 0..SILENT_ATTEMPTS {
         let open = |state: &State| is_open(state.outcome.as_ref(), state.attempts);
         let mut repeated = states.iter().filter(|state| open(state));
         if attempt > 0 && repeated.any(State::is_silent) {
-            run.have_ordinary(link);
+            run.doubt(&first.how, link);
         }
         let each = trials.iter().zip(&mut states);
         for (trial, state) in each.filter(|(_, state)| open(state)) {
@@ -100,7 +185,7 @@ pub(super) fn run(
         }
     }
     if states.iter().any(State::is_silent) {
-        run.have_ordinary(link);
+        run.doubt(&first.how, link);
     }
     let each = trials.iter().zip(states);
     each.map(|(trial, state)| Tried::of(Listed::of(trial), run.outcome(state)))
@@ -122,8 +207,9 @@ impl State {
 }
 
 /// The trials of a part, as they go.
-struct Run {
+struct Run<'a> {
     far: SocketAddr,
+    keys: &'a Keys,
     until: Instant,
     /// Accept of an ordinary request: where it is refused, the refusal of another one tells little.
     ordinary: Option<u8>,
@@ -140,19 +226,59 @@ enum Found {
     NoGreeting(String),
 }
 
-impl Run {
-    /// Has an ordinary session: where that gets no answer, silence says nothing.
-    fn have_ordinary(&mut self, link: &mut dyn Link) {
+impl Run<'_> {
+    /// Has an ordinary session: where that gets no answer, silence says nothing. `Err`: why no trial is made.
+    fn have_ordinary(&mut self, how: &impl Led, link: &mut dyn Link) -> Result<(), String> {
         let is_over = Instant::now() >= self.until;
-        let seen = (!is_over).then(|| ordinary(self.far, link)).flatten();
+        let seen = if is_over {
+            None
+        } else {
+            self.ordinary_session(how, link)?
+        };
         let accept = seen.as_ref().and_then(|seen| seen.accept(0));
+        let needed = seen.as_ref().and_then(|seen| how.needs(seen));
         self.ordinary = self.ordinary.or(accept);
         self.is_unanswered |= accept.is_none();
         self.is_lossy |= seen.is_none_or(|seen| seen.packets != [true; 3] || seen.is_lossy);
+        needed.map_or(Ok(()), Err)
+    }
+
+    /// Has another one.
+    fn doubt(&mut self, how: &impl Led, link: &mut dyn Link) {
+        if self.have_ordinary(how, link).is_err() {
+            self.is_unanswered = true;
+        }
+    }
+
+    /// An ordinary session; `None`: there is no connection.
+    fn ordinary_session(
+        &self,
+        how: &impl Led,
+        link: &mut dyn Link,
+    ) -> Result<Option<Transcript>, &'static str> {
+        let now = link.now();
+        let Some(Ok(mut server)) = link.connect(self.far, PATIENCE) else {
+            return Ok(None);
+        };
+        let mut seen = Transcript::new(self.far.is_ipv6(), now, server.ports());
+        let greeting = server.read(ServerGreeting::OCTETS, PATIENCE);
+        let Ok(view) = ServerGreeting::view(&greeting.octets) else {
+            return Ok(None);
+        };
+        let opening = how.ordinary(view, self.keys, link)?;
+        let mut cipher = set_up(opening, &mut seen, &mut *server);
+        if seen.start_accept() == Some(0) {
+            let (request, session) = ORDINARY.split_at(2);
+            lead(request, &mut seen, &mut *server, &mut *cipher);
+            if seen.accept(0) == Some(0) {
+                lead(session, &mut seen, &mut *server, &mut *cipher);
+            }
+        }
+        Ok(Some(seen))
     }
 
     /// Makes a trial once; whether more can be made.
-    fn attempt(&mut self, dialogue: &Dialogue, state: &mut State, link: &mut dyn Link) -> bool {
+    fn attempt(&mut self, dialogue: &impl Led, state: &mut State, link: &mut dyn Link) -> bool {
         if self.ungreeted >= MOST_UNGREETED || Instant::now() >= self.until {
             return false;
         }
@@ -200,7 +326,7 @@ impl Run {
     }
 
     /// One connection; `None`: it was stopped.
-    fn lead(&mut self, dialogue: &Dialogue, link: &mut dyn Link) -> Option<Found> {
+    fn lead(&mut self, dialogue: &impl Led, link: &mut dyn Link) -> Option<Found> {
         let far = self.far;
         let now = link.now();
         let mut server = match link.connect(far, PATIENCE)? {
@@ -214,22 +340,18 @@ impl Run {
                 "a greeting of {octets} octets came, not 64"
             )));
         };
-        let modes = view.modes.get();
-        let Some(opening) = (dialogue.opening)(modes) else {
-            return Some(Found::Judged(Outcome::skipped(
-                "the server's modes do not allow it",
-            )));
+        let opening = match dialogue.opening(view, self.keys, link) {
+            Ok(opening) => opening,
+            Err(why) => return Some(Found::Judged(Outcome::skipped(why))),
         };
         let mut seen = Transcript {
-            modes,
             ordinary: self.ordinary,
             ..Transcript::new(far.is_ipv6(), now, server.ports())
         };
-        server.write(&opening);
-        seen.start = server.read(ServerStart::OCTETS, PATIENCE);
-        if !dialogue.steps.is_empty() {
+        let mut cipher = set_up(opening, &mut seen, &mut *server);
+        if !dialogue.steps().is_empty() {
             match seen.start_accept() {
-                Some(0) => lead(dialogue.steps, &mut seen, &mut *server),
+                Some(0) => lead(dialogue.steps(), &mut seen, &mut *server, &mut *cipher),
                 Some(accept) => {
                     return Some(Found::Judged(Outcome::unclear(format!(
                         "the set-up was refused: Accept {}",
@@ -244,24 +366,14 @@ impl Run {
             }
         }
         self.is_lossy |= seen.is_lossy;
-        Some(Found::Judged((dialogue.judge)(&seen)))
+        Some(Found::Judged(dialogue.judge(&seen)))
     }
 }
 
-/// An ordinary session in the unauthenticated mode; `None`: there is no connection.
-fn ordinary(far: SocketAddr, link: &mut dyn Link) -> Option<Transcript> {
-    let now = link.now();
-    let mut server = link.connect(far, PATIENCE)?.ok()?;
-    let mut seen = Transcript::new(far.is_ipv6(), now, server.ports());
-    server.read(ServerGreeting::OCTETS, PATIENCE);
-    server.write(&messages::set_up(1));
+/// Answers a greeting, and reads the Server-Start.
+fn set_up(opening: Opening, seen: &mut Transcript, server: &mut dyn Line) -> Box<dyn Cipher> {
+    server.write(&opening.message);
+    seen.padding = opening.padding;
     seen.start = server.read(ServerStart::OCTETS, PATIENCE);
-    if seen.start_accept() == Some(0) {
-        let (request, session) = ORDINARY.split_at(2);
-        lead(request, &mut seen, &mut *server);
-        if seen.accept(0) == Some(0) {
-            lead(session, &mut seen, &mut *server);
-        }
-    }
-    Some(seen)
+    (opening.cipher)(&mut seen.start.octets)
 }

@@ -77,6 +77,14 @@ const AUTHENTICATED: Layout = Layout {
     reply_zeros: &[(4, 12), (28, 4), (40, 8), (52, 12), (74, 6), (81, 15)],
 };
 
+/// Packets of a TWAMP session: unauthenticated, and opened ones of the authenticated and encrypted modes (RFC
+/// 5357 section 4.2.1).
+pub(super) const OPEN_SESSION: Layout = LIGHT;
+pub(super) const SECURED_SESSION: Layout = Layout {
+    reply_zeros: &[(4, 12), (26, 6), (40, 8), (52, 12), (74, 6), (81, 15)],
+    ..AUTHENTICATED
+};
+
 impl Form {
     pub(super) const fn layout(self) -> Layout {
         match self {

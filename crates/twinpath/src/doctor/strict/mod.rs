@@ -8,8 +8,11 @@ mod authenticated;
 mod control;
 mod datagrams;
 mod dialogues;
+mod exchange;
 mod form;
 mod heard;
+#[cfg(feature = "control")]
+mod in_mode;
 mod light;
 mod network;
 mod plain;
@@ -24,12 +27,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+#[cfg(feature = "control")]
+use twinpath_proto::security::Credentials;
 use twinpath_proto::stamp::{StampKey, StampKeys};
+#[cfg(feature = "control")]
+use twinpath_runtime::keys::Key;
 use twinpath_runtime::probe::{Train, TrainSeen};
 use twinpath_wire::Wall;
 
 use datagrams::{Datagrams, Gate};
 use dialogues::Dialogue;
+#[cfg(feature = "control")]
+use in_mode::InMode;
 use steps::Line;
 
 use super::Seen;
@@ -85,6 +94,9 @@ enum Trials {
     Datagrams(Gate, &'static [Trial<Datagrams>]),
     /// By control connections.
     Dialogues(&'static [Trial<Dialogue>]),
+    /// By control connections in one mode, with the user's key if it needs one.
+    #[cfg(feature = "control")]
+    InMode(&'static [Trial<InMode>]),
 }
 
 /// All parts, in the order of the output.
@@ -93,6 +105,12 @@ pub(crate) static PARTS: &[&Part] = &[
     &control::REQUESTS,
     &control::SESSIONS,
     &control::INDIVIDUAL,
+    #[cfg(feature = "control")]
+    &control::AUTHENTICATED,
+    #[cfg(feature = "control")]
+    &control::ENCRYPTED,
+    #[cfg(feature = "control")]
+    &control::MIXED,
     &light::PART,
     &stamp::PART,
     &tlv::PART,
@@ -258,6 +276,10 @@ pub(crate) trait Link {
     /// Sends trains side by side, and says what came of each; `None`: it was stopped.
     fn trains(&mut self, trains: &[Train]) -> Option<Vec<Result<TrainSeen, String>>>;
 
+    /// This key, and what is fresh for each connection; `None`: the system has no random octets.
+    #[cfg(feature = "control")]
+    fn credentials(&mut self, key: &Key) -> Option<Credentials>;
+
     /// Connects to a control port; `None`: it was stopped. `Err`: why there is no connection.
     fn connect(
         &mut self,
@@ -271,6 +293,12 @@ pub(crate) trait Link {
 pub(crate) struct Keys {
     /// Of authenticated STAMP and of its HMAC TLV, by far end.
     pub(crate) stamp: Arc<StampKeys>,
+    /// Of the secured modes of TWAMP-Control.
+    #[cfg(feature = "control")]
+    pub(crate) control: Option<Key>,
+    /// PBKDF2 iterations that a server may ask for at most.
+    #[cfg(feature = "control")]
+    pub(crate) most_pbkdf2_count: u32,
 }
 
 /// Where the parts are tried.
@@ -318,6 +346,10 @@ impl Conformance {
         let subjects = Subjects::of(seen);
         let keys = Keys {
             stamp: Arc::clone(&seen.plan.keys.stamp),
+            #[cfg(feature = "control")]
+            control: seen.plan.keys.control.clone(),
+            #[cfg(feature = "control")]
+            most_pbkdf2_count: seen.plan.keys.most_pbkdf2_count,
         };
         Self(run(PARTS, &subjects, &keys, link))
     }
@@ -378,6 +410,8 @@ impl Part {
         match self.trials {
             Trials::Datagrams(_, trials) => trials.iter().map(Listed::of).collect(),
             Trials::Dialogues(trials) => trials.iter().map(Listed::of).collect(),
+            #[cfg(feature = "control")]
+            Trials::InMode(trials) => trials.iter().map(Listed::of).collect(),
         }
     }
 
@@ -386,6 +420,8 @@ impl Part {
         match &self.trials {
             Trials::Datagrams(gate, trials) => datagrams::most_packets(gate, trials),
             Trials::Dialogues(trials) => dialogues::most_packets(trials),
+            #[cfg(feature = "control")]
+            Trials::InMode(trials) => dialogues::most_packets(trials),
         }
     }
 
@@ -393,13 +429,17 @@ impl Part {
         match &self.trials {
             Trials::Datagrams(gate, trials) => datagrams::most_time(gate, trials),
             Trials::Dialogues(trials) => dialogues::most_time(trials),
+            #[cfg(feature = "control")]
+            Trials::InMode(trials) => dialogues::most_time(trials),
         }
     }
 
     fn run(&self, subjects: &Subjects, keys: &Keys, link: &mut dyn Link) -> Vec<Tried> {
         match &self.trials {
             Trials::Datagrams(gate, trials) => datagrams::run(gate, trials, subjects, keys, link),
-            Trials::Dialogues(trials) => dialogues::run(trials, subjects, link),
+            Trials::Dialogues(trials) => dialogues::run(trials, subjects, keys, link),
+            #[cfg(feature = "control")]
+            Trials::InMode(trials) => dialogues::run(trials, subjects, keys, link),
         }
     }
 }

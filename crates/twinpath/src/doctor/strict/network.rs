@@ -3,6 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+#[cfg(feature = "control")]
+use twinpath_proto::security::Credentials;
+#[cfg(feature = "control")]
+use twinpath_runtime::keys::Key;
 use twinpath_runtime::probe::{self, RawConnection, RawRead, Train, TrainSeen};
 use twinpath_runtime::wall;
 use twinpath_wire::Wall;
@@ -31,6 +35,11 @@ impl Link for NetworkLink<'_> {
             each.map(|seen| seen.map_err(|error| error.to_string()))
                 .collect(),
         )
+    }
+
+    #[cfg(feature = "control")]
+    fn credentials(&mut self, key: &Key) -> Option<Credentials> {
+        probe::credentials(key.clone()).ok()
     }
 
     fn connect(

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use twinpath_proto::TestGuard;
 use twinpath_runtime::probe::RawRead;
+use twinpath_wire::Wall;
 use twinpath_wire::control::{Accept, ServerStart};
-use twinpath_wire::{Wall, WireTime};
 
-use super::form::put;
+use super::exchange::{DUE, Exchanged, NOT_DUE, OPEN_PADDING, Packet};
 
 /// How long an answer, or a connection, is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1500);
@@ -14,22 +15,15 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(1500);
 pub(super) const SILENCE: Duration = Duration::from_millis(400);
 /// Octets of what must not come that are looked at.
 const LISTENED: usize = 128;
-/// A test packet that must be answered is sent so often, until it is. One that must not be is sent twice, so
-/// that the loss of one does not hide an answer.
-const DUE_SENDS: usize = 3;
-const OTHER_SENDS: usize = 2;
-/// Octets of a test packet, as many as an unauthenticated reply has (RFC 5357 section 4.2.1).
-const PACKET_OCTETS: usize = 41;
-/// Padding that an echo shows: it is nobody's Sequence Number.
-const PADDING: u8 = 0x5a;
-/// Where a reply has the request's Sequence Number.
-const SENDER_NUMBER: std::ops::Range<usize> = 24..28;
-
 /// A step of a dialogue.
 #[derive(Debug)]
 pub(super) enum Step {
     /// Writes a message.
     Write(fn(&Transcript) -> Vec<u8>),
+    /// Writes one that is changed between its HMAC and its encryption.
+    Changed(fn(&Transcript) -> Vec<u8>, fn(&mut [u8])),
+    /// Writes octets as they are.
+    Raw(fn(&Transcript) -> Vec<u8>),
     /// Reads an answer of so many octets.
     Read(usize),
     /// Reads what must not come, for [`SILENCE`].
@@ -42,39 +36,33 @@ pub(super) enum Step {
     Pause(Duration),
 }
 
-/// A test packet of a session.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Packet {
-    /// The session: which of the reads is its Accept-Session.
-    pub(super) session: usize,
-    /// From which of the two UDP ports.
-    pub(super) from: usize,
-    /// It must be answered.
-    pub(super) is_due: bool,
+pub(super) const PACKET: Step = Step::Packet(DUE);
+pub(super) const UNANSWERED: Step = Step::Packet(NOT_DUE);
+
+/// Protects messages and test packets of a connection.
+pub(super) trait Cipher {
+    /// Makes a message ready to be written. `change` acts between its HMAC and its encryption.
+    fn seal(&mut self, message: &mut [u8], change: fn(&mut [u8]));
+    /// Decrypts a message; whether its HMAC is right.
+    fn open(&mut self, message: &mut [u8]) -> bool;
+    /// What protects the test packets of the session of this SID.
+    fn guard(&self, sid: [u8; 16]) -> TestGuard;
 }
 
-/// To the first session, from the port that it was requested for: an answer must come.
-pub(super) const DUE: Packet = Packet {
-    session: 0,
-    from: 0,
-    is_due: true,
-};
-pub(super) const PACKET: Step = Step::Packet(DUE);
+/// The unauthenticated mode.
+pub(super) struct Open;
 
-/// The same, where no answer may come.
-pub(super) const UNANSWERED: Step = Step::Packet(Packet {
-    is_due: false,
-    ..DUE
-});
+impl Cipher for Open {
+    fn seal(&mut self, message: &mut [u8], change: fn(&mut [u8])) {
+        change(message);
+    }
 
-impl Packet {
-    /// Datagrams at most, and how long an answer to each is waited for.
-    const fn sends(&self) -> (usize, Duration) {
-        if self.is_due {
-            (DUE_SENDS, Duration::from_millis(700))
-        } else {
-            (OTHER_SENDS, Duration::from_millis(200))
-        }
+    fn open(&mut self, _: &mut [u8]) -> bool {
+        true
+    }
+
+    fn guard(&self, _: [u8; 16]) -> TestGuard {
+        TestGuard::default()
     }
 }
 
@@ -83,14 +71,20 @@ impl Step {
     pub(super) const fn packets(&self) -> usize {
         match self {
             Self::Packet(packet) => packet.sends().0,
-            Self::Write(_) | Self::Read(_) | Self::Listen | Self::CloseHalf | Self::Pause(_) => 0,
+            Self::Write(_)
+            | Self::Changed(..)
+            | Self::Raw(_)
+            | Self::Read(_)
+            | Self::Listen
+            | Self::CloseHalf
+            | Self::Pause(_) => 0,
         }
     }
 
     /// How long it takes at most.
     pub(super) fn longest(&self) -> Duration {
         match self {
-            Self::Write(_) | Self::Read(_) => PATIENCE,
+            Self::Write(_) | Self::Changed(..) | Self::Raw(_) | Self::Read(_) => PATIENCE,
             Self::Listen => SILENCE,
             Self::CloseHalf => Duration::ZERO,
             Self::Packet(packet) => {
@@ -103,7 +97,7 @@ impl Step {
 }
 
 /// What was read on a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Transcript {
     /// The connection is over IPv6.
     pub(super) is_v6: bool,
@@ -111,15 +105,23 @@ pub(super) struct Transcript {
     pub(super) now: Wall,
     /// UDP ports of this side.
     pub(super) ports: [u16; 2],
-    pub(super) modes: u32,
+    /// Padding of the sessions' packets.
+    pub(super) padding: u32,
     /// Accept of an ordinary request on another connection; `None`: there was no answer.
     pub(super) ordinary: Option<u8>,
     /// After the Set-Up-Response.
     pub(super) start: RawRead,
     /// Of each [`Step::Read`] and [`Step::Listen`].
     pub(super) reads: Vec<RawRead>,
+    /// Of the same, whether their HMAC was right.
+    pub(super) hmacs: Vec<bool>,
+    /// What was written, as it was.
+    pub(super) written: Vec<Vec<u8>>,
     /// Of each packet, whether it was answered.
     pub(super) packets: Vec<bool>,
+    /// The same packets and their replies.
+    pub(super) exchanged: Vec<Exchanged>,
+    pub(super) last_datagram: Vec<u8>,
     /// Datagrams so far: the next one's Sequence Number.
     pub(super) datagrams: u32,
     /// A packet was answered after one that was not.
@@ -152,11 +154,15 @@ impl Transcript {
             is_v6,
             now,
             ports,
-            modes: 0,
+            padding: OPEN_PADDING,
             ordinary: None,
             start: RawRead::default(),
             reads: Vec::new(),
+            hmacs: Vec::new(),
+            written: Vec::new(),
             packets: Vec::new(),
+            exchanged: Vec::new(),
+            last_datagram: Vec::new(),
             datagrams: 0,
             is_lossy: false,
         }
@@ -210,54 +216,44 @@ pub(super) fn lead<'a>(
     steps: impl IntoIterator<Item = &'a Step>,
     seen: &mut Transcript,
     line: &mut dyn Line,
+    cipher: &mut dyn Cipher,
 ) {
     for step in steps {
         match step {
             Step::Write(message) => {
-                // A connection that is closed says so when it is read.
-                line.write(&message(seen));
+                let mut octets = message(seen);
+                cipher.seal(&mut octets, |_| {});
+                write(octets, seen, line);
             }
-            Step::Read(octets) => seen.reads.push(line.read(*octets, PATIENCE)),
-            Step::Listen => seen.reads.push(line.read(LISTENED, SILENCE)),
+            Step::Changed(message, change) => {
+                let mut octets = message(seen);
+                cipher.seal(&mut octets, *change);
+                write(octets, seen, line);
+            }
+            Step::Raw(message) => write(message(seen), seen, line),
+            Step::Read(octets) => read(*octets, PATIENCE, seen, line, cipher),
+            Step::Listen => read(LISTENED, SILENCE, seen, line, cipher),
             Step::CloseHalf => line.close_half(),
-            Step::Packet(packet) => exchange(*packet, seen, line),
+            Step::Packet(packet) => packet.exchange(seen, line, cipher),
             Step::Pause(time) => line.pause(*time),
         }
     }
 }
 
-/// Sends a test packet until one of its datagrams is answered: a reply carries the number of one of them.
-fn exchange(packet: Packet, seen: &mut Transcript, line: &mut dyn Line) {
-    let accepted = seen.accept(packet.session) == Some(0);
-    let Some(port) = seen.port(packet.session).filter(|_| accepted) else {
-        seen.packets.push(false);
-        return;
-    };
-    let (sends, patience) = packet.sends();
-    let first = seen.datagrams;
-    let mut answer = None;
-    for _ in 0..sends {
-        line.send(packet.from, port, &datagram(seen.now, seen.datagrams));
-        seen.datagrams += 1;
-        let numbers = first..seen.datagrams;
-        let is_reply = |octets: &[u8]| {
-            let number = octets.get(SENDER_NUMBER).and_then(<[u8]>::first_chunk);
-            number.is_some_and(|number| numbers.contains(&u32::from_be_bytes(*number)))
-        };
-        answer = line.receive(packet.from, port, patience, &is_reply);
-        if answer.is_some() {
-            seen.is_lossy |= numbers.len() > 1;
-            break;
-        }
-    }
-    seen.packets.push(answer.is_some());
+fn write(octets: Vec<u8>, seen: &mut Transcript, line: &mut dyn Line) {
+    // A connection that is closed says so when it is read.
+    line.write(&octets);
+    seen.written.push(octets);
 }
 
-/// An unauthenticated test packet of this number.
-fn datagram(now: Wall, number: u32) -> Vec<u8> {
-    let mut octets = vec![PADDING; PACKET_OCTETS];
-    put(&mut octets, 0, &number.to_be_bytes());
-    put(&mut octets, 4, &WireTime::ntp(now).bits().to_be_bytes());
-    put(&mut octets, 12, &[0, 1]);
-    octets
+fn read(
+    octets: usize,
+    patience: Duration,
+    seen: &mut Transcript,
+    line: &mut dyn Line,
+    cipher: &mut dyn Cipher,
+) {
+    let mut read = line.read(octets, patience);
+    seen.hmacs.push(cipher.open(&mut read.octets));
+    seen.reads.push(read);
 }

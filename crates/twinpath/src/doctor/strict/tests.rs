@@ -1,6 +1,7 @@
 //! Trials against far ends in memory: one that does all as the RFCs demand, and others that err in a defined way.
 
 use std::collections::BTreeSet;
+#[cfg(feature = "control")]
 use std::fmt::Write as _;
 
 use super::*;
@@ -16,7 +17,7 @@ use far::Far;
 /// The parts by datagrams, or by control connections.
 fn parts(are_dialogues: bool) -> Vec<&'static Part> {
     let each = PARTS.iter().copied();
-    each.filter(|part| matches!(part.trials, Trials::Dialogues(_)) == are_dialogues)
+    each.filter(|part| matches!(part.trials, Trials::Datagrams(..)) != are_dialogues)
         .collect()
 }
 
@@ -53,6 +54,7 @@ fn names_are_each_of_one_trial_and_each_has_its_section() {
 }
 
 /// The table of docs/strict.md.
+#[cfg(feature = "control")]
 fn table() -> String {
     let mut table = "| Trial | RFC | Sends |\n|---|---|---|\n".to_owned();
     for part in PARTS {
@@ -70,6 +72,7 @@ fn table() -> String {
 }
 
 #[test]
+#[cfg(feature = "control")]
 fn the_document_has_all_trials() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/strict.md");
     let document = std::fs::read_to_string(path).unwrap();
@@ -86,7 +89,7 @@ fn the_document_has_all_trials() {
 
 #[test]
 fn all_trials_together_are_bounded() {
-    assert!(most_packets(PARTS) < 2_000, "{}", most_packets(PARTS));
+    assert!(most_packets(PARTS) < 3_000, "{}", most_packets(PARTS));
     let longest = most_time(PARTS).as_secs();
     assert!(longest < 600, "{longest}");
 }

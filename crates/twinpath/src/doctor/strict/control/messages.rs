@@ -26,8 +26,6 @@ pub(super) const HMAC: usize = 96;
 
 /// How long sessions go on after Stop-Sessions, in seconds.
 const TIMEOUT_S: u32 = 2;
-/// Padding of the packets that are sent.
-const PADDING_OCTETS: u32 = 27;
 
 /// A Set-Up-Response that chooses these modes.
 pub(in crate::doctor::strict) fn set_up(mode: u32) -> Vec<u8> {
@@ -52,7 +50,7 @@ fn request_from(seen: &Transcript, port: u16) -> Vec<u8> {
     let mut message = vec![0; RequestSession::OCTETS];
     put(&mut message, 0, &[5, ip_version(seen)]);
     put(&mut message, SENDER_PORT, &port.to_be_bytes());
-    put(&mut message, PADDING, &PADDING_OCTETS.to_be_bytes());
+    put(&mut message, PADDING, &seen.padding.to_be_bytes());
     put(&mut message, TIMEOUT, &TIMEOUT_S.to_be_bytes());
     message
 }

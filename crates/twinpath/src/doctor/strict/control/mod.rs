@@ -4,6 +4,8 @@ mod individual;
 pub(super) mod messages;
 mod opening;
 mod requests;
+#[cfg(feature = "control")]
+mod secured;
 mod sessions;
 
 use twinpath_wire::control::{AcceptSession, StartAck};
@@ -14,6 +16,8 @@ use super::{Outcome, Status};
 pub(super) use individual::PART as INDIVIDUAL;
 pub(super) use opening::PART as SET_UP;
 pub(super) use requests::PART as REQUESTS;
+#[cfg(feature = "control")]
+pub(super) use secured::{AUTHENTICATED, ENCRYPTED, MIXED};
 pub(super) use sessions::PART as SESSIONS;
 
 /// Octets of an Accept-Session, and of a Start-Ack.

@@ -255,7 +255,7 @@ fn piece(seen: &Transcript, from: usize, to: usize) -> Vec<u8> {
 }
 
 /// The server does not go on: it closes, or refuses.
-fn declined(seen: &Transcript) -> Outcome {
+pub(super) fn declined(seen: &Transcript) -> Outcome {
     match seen.start_accept() {
         Some(0) => Outcome::fail("accepted"),
         Some(accept) => Outcome::pass(format!("refused with Accept {}", named(accept))),
@@ -274,7 +274,7 @@ fn went_on(seen: &Transcript) -> Outcome {
     }
 }
 
-fn start_zeros(seen: &Transcript) -> Outcome {
+pub(super) fn start_zeros(seen: &Transcript) -> Outcome {
     if seen.start_accept() != Some(0) {
         return went_on(seen);
     }

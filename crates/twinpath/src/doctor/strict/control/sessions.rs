@@ -6,7 +6,8 @@ use super::{
     ACCEPT_SESSION, READ_SESSION, READ_START, REQUEST, START, STOP, messages, not_made, open,
 };
 use crate::doctor::strict::dialogues::Dialogue;
-use crate::doctor::strict::steps::{DUE, PACKET, Packet, Step, Transcript, UNANSWERED, named};
+use crate::doctor::strict::exchange::{DUE, NOT_DUE, Packet};
+use crate::doctor::strict::steps::{PACKET, Step, Transcript, UNANSWERED, named};
 use crate::doctor::strict::{Outcome, Part, Trial, Trials};
 
 /// Longer than a Timeout of 0 and what it takes to act on a Stop-Sessions.
@@ -18,11 +19,7 @@ pub(crate) static PART: Part = Part {
 };
 
 /// From the port that no session was requested for.
-const OTHER_PORT: Step = Step::Packet(Packet {
-    from: 1,
-    is_due: false,
-    ..DUE
-});
+const OTHER_PORT: Step = Step::Packet(Packet { from: 1, ..NOT_DUE });
 
 static TRIALS: &[Trial<Dialogue>] = &[
     Trial {
@@ -252,6 +249,7 @@ static TRIALS: &[Trial<Dialogue>] = &[
                 PACKET,
                 Step::Packet(Packet {
                     session: 1,
+                    to: 1,
                     from: 1,
                     ..DUE
                 }),

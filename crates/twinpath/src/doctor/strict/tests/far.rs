@@ -5,7 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use twinpath_proto::reflector::{ReflectorConfig, SessionReflector};
+#[cfg(feature = "control")]
+use twinpath_proto::security::Credentials;
 use twinpath_proto::stamp::{KeyScope, StampKey, StampKeys};
+#[cfg(feature = "control")]
+use twinpath_runtime::keys::Key;
 use twinpath_runtime::probe::{Departure, Reply, Train, TrainSeen};
 use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Stamp, TimeFormat, Wall};
 
@@ -92,6 +96,7 @@ pub(super) fn keys(key: Option<[u8; 16]>) -> Keys {
     let keys = key.map(|key| (KeyScope::Default, StampKey::new(&key).unwrap()));
     Keys {
         stamp: Arc::new(StampKeys::new(keys)),
+        ..Keys::default()
     }
 }
 
@@ -132,6 +137,11 @@ impl Link for Far {
         }
         self.now = self.now + Delta::from_duration(Duration::from_secs(1));
         Some(all)
+    }
+
+    #[cfg(feature = "control")]
+    fn credentials(&mut self, _: &Key) -> Option<Credentials> {
+        None
     }
 
     /// It has no server: see [`super::server`].
