@@ -287,7 +287,10 @@ impl Seen {
 
     /// Where TWAMP Light is answered: the first place.
     pub(crate) fn light(&self) -> Option<Exchange<'_>> {
-        self.trains(&train::LIGHT).find(Exchange::is_answered)
+        let mut all = [&train::LIGHT, &train::AGAIN]
+            .into_iter()
+            .flat_map(|kind| self.trains(kind));
+        all.find(Exchange::is_answered)
     }
 
     /// Where STAMP is answered as such, or at least as TWAMP Light.

@@ -250,6 +250,37 @@ fn requests_that_overtake_others_leave_the_numbers_of_replies_as_they_must_be() 
     assert_eq!(judged.data["numbering"], "stateful");
 }
 
+#[test]
+fn a_far_end_that_answers_only_when_asked_again_is_not_said_to_be_silent() {
+    // As one whose rate limit has no reserve left.
+    let mut left = 6;
+    let (checks, verdict) = examined(
+        FakeFar::erring(move |_, replies| {
+            let is_dropped = left > 0;
+            left -= i32::from(is_dropped);
+            if is_dropped { Vec::new() } else { replies }
+        }),
+        None,
+    );
+    let light = checks.iter().find(|checked| checked.id == "light.answers");
+    let finding = &light.unwrap().judged.finding;
+    assert_eq!(
+        finding,
+        "203.0.113.7:862 answers TWAMP Light: 1 of 4 packets"
+    );
+    assert_eq!(verdict.command.as_deref(), Some("twinpath sender r1:862"));
+    assert_eq!(with(&checks, Status::Fail), [""; 0]);
+}
+
+#[test]
+fn silence_may_be_that_of_a_far_end_that_wants_a_key() {
+    let far = FakeFar::erring(|_, _| Vec::new());
+    let (checks, _) = examined(far, Some(862));
+    let udp = checks.iter().find(|checked| checked.id == "reach.udp");
+    let advice = udp.unwrap().judged.advice.as_ref().unwrap();
+    assert!(advice.contains("--hmac-key-file FILE"), "{advice}");
+}
+
 /// A far end that is asked for so many rounds.
 struct Stopped {
     far: FakeFar,

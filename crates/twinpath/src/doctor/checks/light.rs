@@ -1,7 +1,7 @@
 //! Whether TWAMP Light is answered (RFC 5357 Appendix I).
 
 use super::udp::at_places;
-use crate::doctor::train::LIGHT;
+use crate::doctor::train::{AGAIN, LIGHT};
 use crate::doctor::{Ask, Check, Cost, Judged, Seen};
 
 pub(super) struct Answers;
@@ -24,21 +24,42 @@ impl Check for Answers {
 
     fn judge(&self, seen: &Seen) -> Judged {
         let Some(exchange) = seen.light() else {
-            return Judged::skipped("TWAMP Light is not answered");
+            return silent(seen);
         };
-        let answered = (0..exchange.requests.len())
-            .filter(|place| exchange.replies_to(*place).next().is_some())
-            .count();
-        let sent = exchange.requests.len();
-        let finding = format!(
-            "{} answers TWAMP Light: {answered} of {sent} packets",
-            exchange.far
-        );
+        let far = exchange.far;
+        let trains = [&LIGHT, &AGAIN].into_iter();
+        let trains = trains.filter_map(|kind| seen.train(far, kind));
+        let (mut sent, mut answered) = (0, 0);
+        for train in trains {
+            let places = 0..train.requests.len();
+            sent += places.len();
+            answered += places
+                .filter(|place| train.replies_to(*place).next().is_some())
+                .count();
+        }
+        let finding = format!("{far} answers TWAMP Light: {answered} of {sent} packets");
         let judged = if answered == sent {
             Judged::ok(finding)
         } else {
             Judged::warn(finding).advise("measure its loss with more packets before anything else")
         };
-        judged.with("port", exchange.far.port())
+        judged.with("port", far.port())
     }
+}
+
+/// Nothing answers it. Something may answer longer packets.
+fn silent(seen: &Seen) -> Judged {
+    let Some(stamp) = seen.stamp() else {
+        return Judged::skipped("TWAMP Light is not answered");
+    };
+    let far = stamp.far;
+    if seen.is_lossy() {
+        return Judged::unknown(format!(
+            "{far} answers no packet of TWAMP Light, and others are lost too"
+        ));
+    }
+    Judged::warn(format!(
+        "{far} answers STAMP, and does not answer TWAMP Light"
+    ))
+    .advise("measure it with --stamp; without it, all packets would be lost")
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use twinpath_runtime::PathOptions;
-use twinpath_wire::Tos;
+use twinpath_wire::{Ecn, Tos};
 
 use super::of_train::OfTrain;
 use crate::doctor::train::{SSID, TrainKind, stamp};
@@ -19,7 +19,7 @@ static MARKED: TrainKind = TrainKind {
     count: 2 * TOS.len(),
     interval: Duration::from_millis(10),
     path: PathOptions::default,
-    packet: |_, number, now| (stamp(number, now, SSID), Tos(of(&TOS, number))),
+    packet: |_, number, now| (stamp(number, now, SSID), Tos(of(&TOS, place(number)))),
 };
 
 static ECN_CAPABLE: TrainKind = TrainKind {
@@ -27,12 +27,15 @@ static ECN_CAPABLE: TrainKind = TrainKind {
     count: 2 * ECT.len(),
     interval: Duration::from_millis(10),
     path: PathOptions::default,
-    packet: |_, number, now| (stamp(number, now, SSID), Tos(of(&ECT, number))),
+    packet: |_, number, now| (stamp(number, now, SSID), Tos(of(&ECT, place(number)))),
 };
 
-fn of(all: &[u8], number: u32) -> u8 {
-    let place = usize::try_from(number).unwrap_or(0) % all.len();
-    all.get(place).copied().unwrap_or(0)
+fn place(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(0)
+}
+
+fn of(all: &[u8], place: usize) -> u8 {
+    all.get(place % all.len()).copied().unwrap_or(0)
 }
 
 /// The class of replies.
@@ -114,22 +117,138 @@ pub(super) static ECN: OfTrain = OfTrain {
     judge: ecn,
 };
 
+/// What came of packets with an ECN-capable codepoint.
+struct OfCodepoint {
+    sent: Ecn,
+    /// Of the first reply; `None`: this system does not tell it.
+    back: Option<Ecn>,
+    is_answered: bool,
+}
+
 fn ecn(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
-    let mut backs = exchange
-        .replies()
-        .map(|(reply, _)| reply.tos.map_or(0, |tos| tos.0 & 3))
-        .peekable();
-    if backs.peek().is_none() && seen.is_lossy() {
-        return Judged::unknown("no answer with ECN bits, and other packets are lost too");
+    let each = ECT.map(|ect| {
+        let places = (0..exchange.requests.len()).filter(|place| of(&ECT, *place) == ect);
+        let replies: Vec<_> = places
+            .flat_map(|place| exchange.replies_to(place))
+            .collect();
+        let backs = replies.iter().filter_map(|(reply, _)| reply.tos);
+        // One that met congestion says more than the other.
+        let back = backs.map(Tos::ecn).max_by_key(|back| *back == Ecn::Ce);
+        OfCodepoint {
+            sent: Tos(ect).ecn(),
+            back,
+            is_answered: !replies.is_empty(),
+        }
+    });
+    let backs: serde_json::Map<_, _> = each
+        .iter()
+        .filter_map(|of| Some((name(of.sent).to_owned(), name(of.back?).into())))
+        .collect();
+    judge_ecn(seen, &each).with("replies", backs)
+}
+
+fn judge_ecn(seen: &Seen, each: &[OfCodepoint]) -> Judged {
+    let silent: Vec<&str> = each
+        .iter()
+        .filter(|of| !of.is_answered)
+        .map(|of| name(of.sent))
+        .collect();
+    let is_none_answered = silent.len() == each.len();
+    let silent = silent.join(" and ");
+    if !silent.is_empty() && seen.is_lossy() {
+        return Judged::unknown(format!(
+            "no answer to packets with {silent}, and other packets are lost too"
+        ));
     }
-    if backs.peek().is_none() {
+    if is_none_answered {
         return Judged::warn("packets with ECN bits are not answered, and others are")
             .advise("a filter on the way drops ECN-capable packets: mend it, TCP suffers too");
     }
-    if backs.any(|back| back == 3) {
-        return Judged::ok(
-            "ECN-capable packets pass, and replies are marked: a queue on the way back is congested",
+    if !silent.is_empty() {
+        return Judged::warn(format!(
+            "packets with {silent} are not answered, and others with ECN bits are"
+        ))
+        .advise("look for a filter on the way that drops them");
+    }
+    let known: Vec<(Ecn, Ecn)> = each
+        .iter()
+        .filter_map(|of| Some((of.sent, of.back?)))
+        .collect();
+    if known.is_empty() {
+        return Judged::unknown(
+            "ECN-capable packets are answered, and this system does not tell the ECN bits of replies",
         );
     }
-    Judged::ok("ECN-capable packets pass")
+    let is_congested = known.iter().any(|(_, back)| *back == Ecn::Ce);
+    let changed: Vec<String> = known
+        .iter()
+        .filter(|(sent, back)| sent != back && *back != Ecn::Ce)
+        .map(|(sent, back)| format!("{} comes back as {}", name(*sent), name(*back)))
+        .collect();
+    if changed.is_empty() && is_congested {
+        Judged::ok(
+            "ECN-capable packets pass, and replies come back with CE: a queue on one of the ways is congested",
+        )
+    } else if changed.is_empty() {
+        Judged::ok("ECN-capable packets pass, and come back with their ECN bits")
+    } else if known.iter().all(|(_, back)| *back == Ecn::NotEct) {
+        Judged::ok(
+            "ECN-capable packets pass; replies come without ECN bits: the reflector does not copy them, or a device on the way clears them",
+        )
+    } else {
+        Judged::warn(changed.join(", ")).advise(
+            "a device on the way changes ECN bits, or the reflector chooses those of replies: look at both",
+        )
+    }
+}
+
+const fn name(ecn: Ecn) -> &'static str {
+    match ecn {
+        Ecn::NotEct => "Not-ECT",
+        Ecn::Ect0 => "ECT(0)",
+        Ecn::Ect1 => "ECT(1)",
+        Ecn::Ce => "CE",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::{FarEndPlan, Keys, Status};
+
+    #[test]
+    fn ecn_bits_of_replies_are_judged_as_far_as_they_show() {
+        let seen = Seen::new(FarEndPlan {
+            name: "r1".to_owned(),
+            host: "r1".to_owned(),
+            addresses: Vec::new(),
+            port: None,
+            keys: Keys::default(),
+        });
+        for (backs, status, said) in [
+            ([None, None], Status::Unknown, "does not tell the ECN bits"),
+            ([Some(2), Some(1)], Status::Ok, "come back with their"),
+            ([Some(0), Some(0)], Status::Ok, "come without ECN bits"),
+            ([Some(3), Some(1)], Status::Ok, "a queue on one of the ways"),
+            (
+                [Some(2), Some(0)],
+                Status::Warn,
+                "ECT(1) comes back as Not-ECT",
+            ),
+            (
+                [Some(1), Some(1)],
+                Status::Warn,
+                "ECT(0) comes back as ECT(1)",
+            ),
+        ] {
+            let of = |place: usize| OfCodepoint {
+                sent: Tos(ECT[place]).ecn(),
+                back: backs[place].map(|back| Tos(back).ecn()),
+                is_answered: true,
+            };
+            let judged = judge_ecn(&seen, &[of(0), of(1)]);
+            assert_eq!(judged.status, status, "{judged:?}");
+            assert!(judged.finding.contains(said), "{judged:?}");
+        }
+    }
 }

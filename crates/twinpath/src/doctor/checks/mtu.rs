@@ -65,7 +65,7 @@ impl Check for Unfragmented {
         let finding = sentence(&limits, out);
         let judged = match (limits.out_end(), limits.back_end()) {
             (OutEnd::Vanish | OutEnd::Unanswered, _) => Judged::warn(finding).advise(format!(
-                "larger packets vanish without an ICMP error (a PMTU black hole): let ICMP \"too big\" pass, TCP needs it; until then at most --padding {}",
+                "larger packets vanish without an ICMP error (a PMTU black hole), or the far end does not take them: let ICMP \"too big\" pass, TCP needs it; until then at most --padding {}",
                 padding(out)
             )),
             (_, BackEnd::Lost) => Judged::warn(finding).advise(format!(

@@ -8,6 +8,9 @@ use crate::output::units::count;
 /// The values that hosts begin with.
 const FIRST: [u8; 4] = [32, 64, 128, 255];
 
+/// Paths have fewer hops.
+const MOST_HOPS: u8 = 63;
+
 /// What the reflector says of the TTL of requests.
 pub(super) static SENDER_TTL: OfTrain = OfTrain {
     id: "test.sender-ttl",
@@ -30,6 +33,11 @@ fn sender_ttl(_: &Seen, exchange: &Exchange<'_>) -> Judged {
         255 => Judged::ok(
             "requests arrive with TTL 255: no router between, or the reflector does not know it",
         ),
+        ttl if *ttl < 255 - MOST_HOPS => Judged::warn(format!(
+            "Sender TTL is {ttl}, which would be {}: rather a TTL that is set on the way, or a value that the reflector does not take from requests",
+            hops(*ttl)
+        ))
+        .advise("do not count hops towards it; nothing else suffers"),
         ttl => Judged::ok(format!("requests arrive with TTL {ttl}: {}", hops(*ttl))),
     };
     judged.with("ttl", *ttl)
@@ -48,8 +56,13 @@ fn reply_ttl(_: &Seen, exchange: &Exchange<'_>) -> Judged {
         return Judged::skipped("this system does not tell the TTL of packets");
     };
     let first = FIRST.into_iter().find(|first| *first >= ttl).unwrap_or(255);
-    let finding = if first == 255 {
-        format!("replies arrive with TTL {ttl}: {}", hops(ttl))
+    let finding = if first == 255 && ttl >= 255 - MOST_HOPS {
+        format!(
+            "replies arrive with TTL {ttl}: {}, if they leave with 255",
+            hops(ttl)
+        )
+    } else if first == 255 {
+        format!("replies arrive with TTL {ttl}: with what they leave does not show")
     } else {
         format!("replies arrive with TTL {ttl}: they seem to leave with {first} rather than 255")
     };

@@ -86,9 +86,24 @@ impl Check for Udp {
             Port::Unreachable => hinted(NoReply::Unreachable),
             Port::NotSent => Judged::fail(format!("this host cannot send to {all}"))
                 .advise("look at its addresses and routes"),
-            Port::Silent => hinted(NoReply::Silence {
-                is_up: is_up(seen, far),
-            }),
+            Port::Silent => {
+                let judged = hinted(NoReply::Silence {
+                    is_up: is_up(seen, far),
+                });
+                match (&judged.advice, seen.plan.keys.stamp.is_empty()) {
+                    (Some(advice), true) => {
+                        let advice = format!(
+                            "{advice}; if it answers authenticated STAMP alone, give its key: --hmac-key-file FILE"
+                        );
+                        judged.advise(advice)
+                    }
+                    (Some(advice), false) => {
+                        let advice = format!("{advice}; compare the keys of STAMP");
+                        judged.advise(advice)
+                    }
+                    (None, _) => judged,
+                }
+            }
         };
         judged.with("ports", listed)
     }
@@ -115,8 +130,20 @@ fn reflects(far: SocketAddr, ports: &[(SocketAddr, Port)]) -> Judged {
             None | Some(Port::Reflects | Port::NotSent)
         )
     });
-    if others.is_empty() {
+    let odd: Vec<String> = ports
+        .iter()
+        .filter(|(port, _)| port.ip() == far.ip())
+        .filter_map(|(port, how)| Some(format!("{port} {}", how.answers_otherwise()?)))
+        .collect();
+    let odd = odd.join(", and ");
+    if others.is_empty() && odd.is_empty() {
         return Judged::ok(format!("{far} reflects test packets"));
+    }
+    if others.is_empty() {
+        return Judged::warn(format!("{far} reflects test packets, and {odd}")).advise(format!(
+            "measure to UDP port {}, not to the other",
+            far.port()
+        ));
     }
     let each: Vec<String> = others
         .iter()
@@ -149,6 +176,21 @@ pub(in crate::doctor) fn elsewhere(seen: &Seen, far: SocketAddr) -> Option<Socke
 }
 
 impl Port {
+    /// What it does that answers and does not reflect.
+    fn answers_otherwise(self) -> Option<String> {
+        match self {
+            Self::Elsewhere(from) => Some(format!("is answered from {from}")),
+            Self::Echoes => Some("returns packets unchanged: an echo service".to_owned()),
+            Self::Other => Some("answers otherwise".to_owned()),
+            Self::Reflects
+            | Self::Closed
+            | Self::Prohibited
+            | Self::Unreachable
+            | Self::NotSent
+            | Self::Silent => None,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Reflects => "reflects",

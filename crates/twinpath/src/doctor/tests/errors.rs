@@ -33,6 +33,27 @@ fn reach() -> Vec<Error> {
         ("reach.udp", "replies come from 203.0.113.8:862", elsewhere),
         (
             "reach.udp",
+            "203.0.113.7:20001 reflects test packets, and 203.0.113.7:862 returns packets unchanged",
+            FakeFar {
+                ports: vec![862, 20_001],
+                ..FakeFar::erring(|request, mut replies| {
+                    for reply in replies.iter_mut().filter(|reply| reply.from.port() == 862) {
+                        reply.octets = request.octets.to_vec();
+                    }
+                    replies
+                })
+            },
+        ),
+        (
+            "light.answers",
+            "answers STAMP, and does not answer TWAMP Light",
+            FakeFar::erring(|request, mut replies| {
+                replies.retain(|_| request.octets.len() >= 44);
+                replies
+            }),
+        ),
+        (
+            "reach.udp",
             "and not with TWAMP or STAMP",
             changed(24, &[9; 4]),
         ),
@@ -86,6 +107,11 @@ fn packets() -> Vec<Error> {
             longest(600),
         ),
         ("test.sender-ttl", "Sender TTL is 0", changed(40, &[0])),
+        (
+            "test.sender-ttl",
+            "Sender TTL is 64, which would be 191 hops",
+            changed(40, &[64]),
+        ),
         (
             "test.sender-ttl",
             "replies end before the Sender TTL",
@@ -221,6 +247,10 @@ fn paths() -> Vec<Error> {
         replies.retain(|reply| reply.asked.ecn() == Ecn::NotEct);
         replies
     });
+    let drops_ect1 = FakeFar::erring(|_, mut replies| {
+        replies.retain(|reply| reply.asked.ecn() != Ecn::Ect1);
+        replies
+    });
     vec![
         ("path.dscp", "come back with DSCP be", remarking(|_| 0)),
         (
@@ -238,6 +268,23 @@ fn paths() -> Vec<Error> {
             "path.ecn",
             "packets with ECN bits are not answered",
             drops_ecn,
+        ),
+        (
+            "path.ecn",
+            "packets with ECT(1) are not answered, and others with ECN bits are",
+            drops_ect1,
+        ),
+        (
+            "path.ecn",
+            "ECT(1) comes back as ECT(0)",
+            FakeFar::erring(|_, mut replies| {
+                for reply in &mut replies {
+                    if reply.asked.ecn() != Ecn::NotEct {
+                        reply.tos = Tos(2);
+                    }
+                }
+                replies
+            }),
         ),
     ]
 }
