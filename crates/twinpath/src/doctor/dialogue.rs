@@ -23,6 +23,7 @@ use super::train::PADDING;
 /// How long a server has to answer: PBKDF2 is a second's work for some.
 const PATIENCE: Duration = Duration::from_secs(3);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
+/// For replies.
 const REPLY_PATIENCE: Duration = Duration::from_secs(1);
 const INTERVAL: Duration = Duration::from_millis(10);
 /// Padding with which open requests and replies have one size, with all features too.
@@ -88,12 +89,25 @@ pub(crate) struct Request {
 }
 
 /// What the first dialogues have shown: the others do likewise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Adapted {
     pub(crate) zero_addresses: bool,
     pub(crate) no_wished_port: bool,
     /// After Start-Ack.
     pub(crate) start_delay: Duration,
+    /// For replies, after the last packet.
+    pub(crate) patience: Duration,
+}
+
+impl Default for Adapted {
+    fn default() -> Self {
+        Self {
+            zero_addresses: false,
+            no_wished_port: false,
+            start_delay: Duration::ZERO,
+            patience: REPLY_PATIENCE,
+        }
+    }
 }
 
 /// A dialogue with a server.
@@ -295,7 +309,7 @@ impl DialogueAsk {
                 start_delay: (!kind.has_opening).then_some(self.adapted.start_delay),
                 count,
                 interval: INTERVAL,
-                patience: REPLY_PATIENCE,
+                patience: self.adapted.patience,
                 packet,
             }),
             connect_patience: CONNECT_PATIENCE,

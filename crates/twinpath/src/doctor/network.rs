@@ -12,7 +12,7 @@ use twinpath_runtime::probe::{self, ConnectSeen, PingSeen, Train, TrainPacket, T
 use twinpath_runtime::{BindError, PathOptions, wall};
 
 #[cfg(feature = "control")]
-use super::dialogue::Dialogue;
+use super::dialogue::{Dialogue, DialogueAsk, Security};
 use super::{Answer, Ask, Keys, World, ladder};
 
 /// How long a far end has to answer.
@@ -162,16 +162,22 @@ fn converse(
     left: &mut Duration,
     stopped: &dyn Fn() -> bool,
 ) -> Vec<Dialogue> {
-    let each = asks.iter().filter_map(Ask::dialogue).map(|ask| {
+    let mut each: Vec<(usize, DialogueAsk)> =
+        asks.iter().filter_map(Ask::dialogue).enumerate().collect();
+    // A login has no session to wait for, and other dialogues depend on it.
+    each.sort_by_key(|(_, ask)| ask.kind.security == Security::Any);
+    let each = each.into_iter().map(|(place, ask)| {
         let seen = probe::run_dialogue(&ask.plan(keys, *left), stopped);
         *left = left.saturating_sub(seen.took);
         debug!(
             took_ms = seen.took.as_millis(),
             "{}: {:?}", ask.kind.name, seen.end
         );
-        Dialogue::new(seen)
+        (place, Dialogue::new(seen))
     });
-    each.collect()
+    let mut each: Vec<(usize, Dialogue)> = each.collect();
+    each.sort_by_key(|(place, _)| *place);
+    each.into_iter().map(|(_, dialogue)| dialogue).collect()
 }
 
 fn list<T>(asks: &[Ask], of: impl Fn(&Ask) -> Option<T>) -> Vec<T> {

@@ -4,9 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use twinpath_proto::security::{KeyId, Passphrase};
 use twinpath_proto::{Refusal, Step, TestFeatures};
-use twinpath_runtime::keys::Key;
 use twinpath_runtime::probe::{
     Accepted, Connection, Departure, DialogueEnd, DialogueSeen, PacketForm, Parting, Reply,
     SessionSeen, SessionTrain, TrainSeen, WantedSession,
@@ -15,16 +13,16 @@ use twinpath_wire::control::Modes;
 use twinpath_wire::{Delta, ErrorEstimate, ReflectorOpen, Rung, Stamp, Tos, Wall, WireTime};
 
 use super::{examined_with, greeting, with};
-use crate::doctor::dialogue::{
-    AGAIN, Dialogue, DialogueAsk, FUTURE, SESSION, ZERO_ADDRESSES, packet,
-};
+use crate::doctor::dialogue::{AGAIN, Dialogue, DialogueAsk, SESSION, ZERO_ADDRESSES, packet};
 use crate::doctor::fakes::FakeFar;
 use crate::doctor::{Checked, Keys, Status, Verdict};
 
 mod captured;
 mod errors;
+mod logins;
 mod quirks;
 mod quirky_server;
+mod silence;
 
 const STARTED: Wall = Wall::from_unix_ns(1_795_392_000_000_000_000);
 /// UDP port of a server that chooses it.
@@ -141,7 +139,7 @@ fn reflected(form: &PacketForm, own: u32, request: &[u8], tos: Tos, left: Wall) 
     head.head.seq.set(own);
     (head.head.t2, head.head.t3) = (time(2_000), time(2_020));
     head.head.error = ErrorEstimate::new(true, format, Duration::from_micros(50));
-    head.sender_ttl = 61;
+    head.sender_ttl = 252;
     reply[24..38].copy_from_slice(&request[..14]);
     if features.monitors_dscp() {
         reply.extend([tos.0, 0, 0]);
@@ -289,60 +287,6 @@ fn each_accept_code_is_named_with_what_to_do() {
         assert_eq!(found(&checks, "control.dscp").status, Status::Skipped);
         assert_eq!(verdict.exit, crate::failure::Exit::AllLost);
     }
-}
-
-/// No packet of a session is answered.
-fn deaf(seen: &mut DialogueSeen) {
-    for session in &mut seen.sessions {
-        if let Some(train) = &mut session.train {
-            train.opening.1.replies.clear();
-            train.paced.1.replies.clear();
-        }
-    }
-}
-
-#[test]
-fn where_no_session_is_reflected_neither_features_nor_modes_are_said_to_fail() {
-    let keys = Keys {
-        control: Some(Key {
-            id: KeyId::new("noc").unwrap(),
-            passphrase: Passphrase::new(b"a secret".to_vec()),
-        }),
-        control_options: " --keys k".to_owned(),
-        ..Keys::default()
-    };
-    let (checks, verdict) = of_server_with(keys, ALL_OPEN | 2 | 4 | 8, |ask| {
-        let mut seen = agreed(ask);
-        deaf(&mut seen);
-        Dialogue::new(seen)
-    });
-    assert_eq!(found(&checks, "control.session").status, Status::Fail);
-    let of_others = checks.iter().filter(|checked| {
-        checked.id == "control.start-time.future"
-            || checked.id.starts_with("control.feature.")
-            || checked.id.starts_with("control.mode.")
-    });
-    let of_others: Vec<_> = of_others.collect();
-    assert_eq!(of_others.len(), 9);
-    for checked in of_others {
-        assert_eq!(checked.judged.status, Status::Unknown, "{checked:?}");
-    }
-    // No command measures it, and the ports to open are known.
-    assert_eq!(verdict.command, None);
-    assert!(verdict.firewall.words().is_some());
-}
-
-#[test]
-fn a_session_that_is_to_start_later_and_breaks_is_said_to_break() {
-    let (checks, _) = erring(1, |ask, seen| {
-        if ask.kind.name == FUTURE.name {
-            deaf(seen);
-            seen.end = DialogueEnd::Ended;
-        }
-    });
-    let future = found(&checks, "control.start-time.future");
-    assert_eq!(future.status, Status::Warn);
-    assert!(future.finding.starts_with("the server ends the connection"));
 }
 
 #[test]

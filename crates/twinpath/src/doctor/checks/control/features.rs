@@ -5,8 +5,8 @@ use twinpath_wire::control::Modes;
 use twinpath_wire::{ReflectorSecured, Reply, TimeFormat};
 
 use super::{
-    Dialogue, OfDialogues, answered, broken, first_session, greeting, none_reflected, not_had,
-    reflects, refused,
+    Dialogue, OfDialogues, answered, broken, first_session, greeting, loses, not_had, refused,
+    silence_of_others,
 };
 use crate::doctor::dialogue::{self, DialogueKind};
 use crate::doctor::{Exchange, Judged, Seen, Status};
@@ -16,12 +16,23 @@ pub(in crate::doctor::checks) static INDIVIDUAL: OfDialogues = OfDialogues {
     id: "control.feature.individual-control",
     kinds: &[&dialogue::INDIVIDUAL],
     judge: |seen| {
-        judged(
+        let judged = judged(
             seen,
             &dialogue::INDIVIDUAL,
             "individual session control",
             individual,
-        )
+        );
+        let is_silent = |dialogue: &Dialogue| {
+            let mut sessions = dialogue.seen.sessions.iter();
+            sessions.all(|session| session.stop_refused.is_none())
+                && (0..2).any(|index| answered(dialogue, index).1 == 0)
+        };
+        let dialogue = seen.dialogue(&dialogue::INDIVIDUAL);
+        if judged.status == Status::Fail && dialogue.is_some_and(is_silent) && loses(seen) {
+            let silence = "of two sessions one is not answered, and packets of others are lost too";
+            return Judged::unknown(silence).with("offered", true);
+        }
+        judged
     },
 };
 
@@ -237,7 +248,7 @@ fn of_dialogue(
     let Some(dialogue) = seen.dialogue(kind) else {
         return not_had(seen);
     };
-    let what = format!("a session with {name}, which it offers");
+    let what = format!("a session with {name} (offered)");
     let sessions = dialogue.seen.sessions.iter();
     let mut refusals = sessions.filter_map(|session| session.answer?.err());
     if let Some(refusal) = refusals.next() {
@@ -246,11 +257,6 @@ fn of_dialogue(
     if answered(dialogue, 0).1 > 0 {
         return works(dialogue);
     }
-    broken(Status::Fail, &what, &dialogue.seen.end).unwrap_or_else(|| {
-        if reflects(seen) {
-            silent(name)
-        } else {
-            none_reflected(&what)
-        }
-    })
+    broken(Status::Fail, &what, &dialogue.seen.end)
+        .unwrap_or_else(|| silence_of_others(seen, &what).unwrap_or_else(|| silent(name)))
 }

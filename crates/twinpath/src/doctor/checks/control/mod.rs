@@ -9,12 +9,13 @@ mod start;
 mod train;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use twinpath_proto::Refusal;
 use twinpath_proto::control::ClientError;
 use twinpath_report::Advice;
 use twinpath_runtime::probe::{Connection, DialogueEnd, SessionSeen};
-use twinpath_wire::control::Modes;
+use twinpath_wire::control::{Modes, SecurityMode};
 
 pub(super) use features::{INDIVIDUAL, MONITORED, PTP, REFLECT_OCTETS, SYMMETRICAL};
 pub(super) use requests::{ANY_PORT, DSCP, PADDING, START_FUTURE, START_PAST, ZERO_ADDRESSES};
@@ -27,9 +28,14 @@ pub(super) use train::{
 };
 
 use super::greeting::greeting;
-use crate::doctor::dialogue::{self, Adapted, Dialogue, DialogueAsk, DialogueKind, Security};
+use crate::doctor::dialogue::{
+    self, Adapted, Dialogue, DialogueAsk, DialogueKind, KeyUse, Security,
+};
 use crate::doctor::{Ask, Check, Cost, FarEndPlan, Judged, Seen, Status};
 use crate::output::words::{error::Remedy as _, refusal};
+
+/// The least that replies are waited for.
+const LEAST_PATIENCE: Duration = Duration::from_millis(250);
 
 /// A check of what comes of dialogues.
 pub(super) struct OfDialogues {
@@ -71,6 +77,9 @@ fn ask(seen: &Seen, kind: &'static DialogueKind) -> Option<Ask> {
     let (server, greeting) = greeting(seen)?;
     let offered = Modes::from_bits(greeting.modes.get());
     let mode = kind.mode(offered, seen.plan.keys.control.is_some())?;
+    if mode != SecurityMode::Unauthenticated && !may_login(seen, kind) {
+        return None;
+    }
     let adapted = if kind.name == dialogue::SESSION.name {
         Adapted::default()
     } else {
@@ -82,6 +91,42 @@ fn ask(seen: &Seen, kind: &'static DialogueKind) -> Option<Ask> {
         mode,
         adapted,
     }))
+}
+
+/// The dialogue that is the first to use the user's key; `None`: none does.
+fn first_login(seen: &Seen) -> Option<&'static DialogueKind> {
+    let (_, greeting) = greeting(seen)?;
+    seen.plan.keys.control.as_ref()?;
+    if needs_key(seen) {
+        return Some(&dialogue::SESSION);
+    }
+    let offered = Modes::from_bits(greeting.modes.get());
+    let secured = [
+        &dialogue::MIXED,
+        &dialogue::AUTHENTICATED,
+        &dialogue::ENCRYPTED,
+    ];
+    let mut secured = secured.into_iter();
+    secured.find(|kind| kind.mode(offered, true).is_some())
+}
+
+/// The server lets this host in with the user's key; `None`: that was not tried yet.
+fn is_key_taken(seen: &Seen) -> Option<bool> {
+    let first = seen.dialogue(first_login(seen)?)?;
+    let is_before_sessions = first_session(first).is_none_or(|session| session.answer.is_none());
+    Some(!(is_before_sessions && is_login_failed(&first.seen.end)))
+}
+
+/// Logins that fail may lock this host out: where the key is not taken, one with a made-up key is enough to compare.
+fn may_login(seen: &Seen, kind: &'static DialogueKind) -> bool {
+    if first_login(seen).is_some_and(|first| first.name == kind.name) {
+        return true;
+    }
+    match is_key_taken(seen) {
+        None => false,
+        Some(true) => true,
+        Some(false) => kind.key == KeyUse::UnknownName,
+    }
 }
 
 /// What the first dialogues say of further ones; `None`: they are not had, or not yet.
@@ -98,6 +143,9 @@ fn adapted(seen: &Seen, kind: &'static DialogueKind) -> Option<Adapted> {
         return is_about_key.then(Adapted::default);
     };
     let mut adapted = Adapted::default();
+    if answer.is_ok() && answered(first, 0).1 == 0 {
+        adapted.patience = patience(seen);
+    }
     if let Some(after) = start::answered_after(first)
         && after.unanswered > 0
     {
@@ -114,6 +162,14 @@ fn adapted(seen: &Seen, kind: &'static DialogueKind) -> Option<Adapted> {
         adapted.no_wished_port &= !adapted.zero_addresses;
     }
     Some(adapted)
+}
+
+/// How long replies are worth waiting for where the first session had none: several times what the server's
+/// connection took, and a second at most.
+fn patience(seen: &Seen) -> Duration {
+    let took = server(seen).and_then(|far| Some(seen.connection(far)?.took));
+    let most = Adapted::default().patience;
+    took.map_or(most, |took| most.min(took * 4 + LEAST_PATIENCE))
 }
 
 /// The server did not let this host in: another mode or key may tell why.
@@ -215,11 +271,28 @@ pub(crate) fn reflects(seen: &Seen) -> bool {
     seen.dialogues().any(|dialogue| answered(dialogue, 0).1 > 0)
 }
 
-/// What is said of an accepted session without replies, where no other has any.
-fn none_reflected(what: &str) -> Judged {
-    Judged::unknown(format!(
-        "{what} is accepted, and packets of no session are answered"
-    ))
+/// What is said of an accepted session without replies, where that does not tell anything of it; `None`: other
+/// sessions are reflected without losses.
+fn silence_of_others(seen: &Seen, what: &str) -> Option<Judged> {
+    if !reflects(seen) {
+        // The same for all of them: one row.
+        return Some(Judged::unknown(
+            "the session is accepted, and packets of no session are answered",
+        ));
+    }
+    loses(seen).then(|| {
+        Judged::unknown(format!(
+            "{what} is accepted and not answered, and packets of other sessions are lost too"
+        ))
+    })
+}
+
+/// Packets of a session are answered in part: silence of another says nothing of it.
+fn loses(seen: &Seen) -> bool {
+    seen.dialogues().any(|dialogue| {
+        let (sent, came) = answered(dialogue, 0);
+        came > 0 && came < sent
+    })
 }
 
 /// The first session of a dialogue that got so far.
@@ -270,7 +343,7 @@ fn broken(status: Status, what: &str, end: &DialogueEnd) -> Option<Judged> {
             judged(format!("the server ends the connection during {what}")).advise("see its log")
         }
         DialogueEnd::CutShort => Judged::unknown(format!(
-            "no time was left for {what}: the server answers slowly"
+            "no time was left for {what}: dialogues with this server take long"
         )),
     })
 }

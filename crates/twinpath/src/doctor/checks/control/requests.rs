@@ -5,8 +5,7 @@ use twinpath_runtime::probe::SessionTrain;
 use twinpath_wire::Dscp;
 
 use super::{
-    Dialogue, OfDialogues, answered, broken, first_session, none_reflected, not_had, reflects,
-    refused,
+    Dialogue, OfDialogues, answered, broken, first_session, not_had, refused, silence_of_others,
 };
 use crate::doctor::dialogue::{self, DialogueKind};
 use crate::doctor::{Judged, Seen, Status};
@@ -145,8 +144,8 @@ fn start_future(seen: &Seen) -> Judged {
         )
     } else if let Some(judged) = broken(Status::Warn, what, &dialogue.seen.end) {
         return judged;
-    } else if !reflects(seen) {
-        return none_reflected(what);
+    } else if let Some(judged) = silence_of_others(seen, what) {
+        return judged;
     } else {
         Judged::ok("a session with a Start Time in 2 s is accepted, and not reflected before")
     };
@@ -180,12 +179,10 @@ fn judged(
     if let Some(judged) = broken(status, what, &dialogue.seen.end) {
         return judged;
     }
-    if reflects(seen) {
+    silence_of_others(seen, what).unwrap_or_else(|| {
         Judged::warn(format!(
             "{what} is accepted, and none of its {sent} packets is answered"
         ))
         .advise("report it to the vendor, or look for losses")
-    } else {
-        none_reflected(what)
-    }
+    })
 }

@@ -7,8 +7,8 @@ use twinpath_runtime::probe::DialogueEnd;
 use twinpath_wire::control::{Accept, Modes, SecurityMode};
 
 use super::{
-    Dialogue, OfDialogues, answered, broken, first_session, greeting, none_reflected, reflects,
-    refused,
+    Dialogue, OfDialogues, answered, broken, first_session, greeting, is_key_taken, refused,
+    silence_of_others,
 };
 use crate::doctor::dialogue::{
     AUTHENTICATED as IN_AUTHENTICATED, DialogueKind, ENCRYPTED as IN_ENCRYPTED, MIXED as IN_MIXED,
@@ -65,7 +65,7 @@ fn mode(seen: &Seen, kind: &'static DialogueKind, mode: SecurityMode) -> Judged 
         )));
     }
     let Some(dialogue) = seen.dialogue(kind) else {
-        return data(super::not_had(seen));
+        return data(not_tried(seen));
     };
     let what = format!("a session in the {name} mode");
     if let Some(Err(refusal)) = first_session(dialogue).and_then(|session| session.answer) {
@@ -90,19 +90,32 @@ fn mode(seen: &Seen, kind: &'static DialogueKind, mode: SecurityMode) -> Judged 
             .advise("report it to the vendor (RFC 4656 section 4.1.2, RFC 5357 section 4.2.1)");
         }
         broken(Status::Fail, &what, end).unwrap_or_else(|| {
-            if !reflects(seen) {
-                return none_reflected(&what);
-            }
-            Judged::fail(format!(
-                "a session in the {name} mode is agreed on, and none of its {sent} packets is answered"
-            ))
-            .advise("see the server's log: its reflector may not know the mode")
+            silence_of_others(seen, &what).unwrap_or_else(|| {
+                Judged::fail(format!(
+                    "a session in the {name} mode is agreed on, and none of its {sent} packets is answered"
+                ))
+                .advise("see the server's log: its reflector may not know the mode")
+            })
         })
     }))
 }
 
+/// Why there was no dialogue with a key.
+fn not_tried(seen: &Seen) -> Judged {
+    if is_key_taken(seen) == Some(false) {
+        Judged::skipped("not tried: no login with the key succeeds")
+    } else {
+        super::not_had(seen)
+    }
+}
+
 /// What is said where the key may be why; `None`: it is not.
-fn login_failed(seen: &Seen, key: KeyId, name: &str, dialogue: &Dialogue) -> Option<Judged> {
+pub(super) fn login_failed(
+    seen: &Seen,
+    key: KeyId,
+    name: &str,
+    dialogue: &Dialogue,
+) -> Option<Judged> {
     let end = &dialogue.seen.end;
     if let DialogueEnd::Refused(refusal) = end
         && refusal.accept() == Accept::Failure
@@ -177,9 +190,15 @@ fn not_to_be_taken(seen: &Seen, kind: &'static DialogueKind, what: &str) -> Judg
             .advise("configure keys on the server, or leave out --keys");
     }
     let Some(dialogue) = seen.dialogue(kind) else {
-        return super::not_had(seen);
+        return not_tried(seen);
     };
-    taken(dialogue, what)
+    let judged = taken(dialogue, what);
+    if judged.status == Status::Ok && is_key_taken(seen) == Some(false) {
+        return Judged::skipped(format!(
+            "{what} is refused as the key is: that proves nothing"
+        ));
+    }
+    judged
 }
 
 fn taken(dialogue: &Dialogue, what: &str) -> Judged {

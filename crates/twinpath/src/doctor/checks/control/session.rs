@@ -1,9 +1,11 @@
 //! Whether a session can be had, and on which port (RFC 5357 sections 3.5 to 3.7).
 
 use twinpath_runtime::probe::{IcmpKind, SessionTrain};
+use twinpath_wire::control::Modes;
 
 use super::{
-    Dialogue, OfDialogues, answered, broken, first_session, is_accepted, not_had, refused,
+    Dialogue, OfDialogues, answered, broken, first_login, first_session, greeting, is_accepted,
+    not_had, refused, secured,
 };
 use crate::doctor::dialogue::{ANY_PORT, SESSION as FIRST_SESSION, ZERO_ADDRESSES};
 use crate::doctor::{Judged, Seen, Status};
@@ -38,7 +40,8 @@ fn session(seen: &Seen) -> Judged {
             }
             .with("port", accepted.port)
         }
-        None => broken(Status::Fail, "a session", &dialogue.seen.end)
+        None => of_login(seen, dialogue)
+            .or_else(|| broken(Status::Fail, "a session", &dialogue.seen.end))
             .unwrap_or_else(|| Judged::unknown("the request of a session has no answer")),
     };
     let judged = explained(seen, judged, dialogue);
@@ -46,6 +49,17 @@ fn session(seen: &Seen) -> Judged {
         Some(mode) => judged.with("mode", mode.name()),
         None => judged,
     }
+}
+
+/// What is said where the login for the first session fails.
+fn of_login(seen: &Seen, dialogue: &Dialogue) -> Option<Judged> {
+    let key = seen.plan.keys.control.as_ref()?;
+    if first_login(seen).is_none_or(|first| first.name != FIRST_SESSION.name) {
+        return None;
+    }
+    let (_, greeting) = greeting(seen)?;
+    let mode = FIRST_SESSION.mode(Modes::from_bits(greeting.modes.get()), true)?;
+    secured::login_failed(seen, key.id, mode.name(), dialogue)
 }
 
 /// What a refusal is about, where another request is accepted.
