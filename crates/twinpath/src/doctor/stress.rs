@@ -1,8 +1,9 @@
 //! The rate at which a far end begins to drop packets or to answer late (`--stress`).
 //!
 //! Steps of two seconds: the rate doubles up to the highest, until a step has losses or late answers twice. A rate
-//! limit has a reserve for bursts, and the failed step has spent it: so the highest rate that was answered is tried
-//! once more, then some between. What this host did not send says nothing of the far end.
+//! limit has a reserve for bursts, and the failed step has spent it: what it answered is about what the far end
+//! sustains. So that rate is tried next, for longer and twice, lower ones where it fails, and some between, each after
+//! a step that has spent the reserve. What this host did not send says nothing of the far end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,15 +18,23 @@ use crate::output::units;
 const ID: &str = "limits.rate";
 /// The first step has no higher rate.
 const FIRST_PPS: u32 = 200;
-/// How long packets of a step leave.
+/// How long packets of a step leave, in seconds: before a rate has failed, and after.
 const STEP_S: u32 = 2;
+const LATER_STEP_S: u32 = 4;
 /// Steps between the last rate without and the first with losses.
 const CLOSER: usize = 2;
 /// Second tries while the rate doubles, and steps after a rate has failed, at most.
 const SECOND_TRIES: usize = 2;
-const LATER_STEPS: usize = 8;
+const LATER_STEPS: usize = 10;
 /// A step with a greater share of losses has too many, in percent.
 const LOSS_PERCENT: u64 = 1;
+/// Of what a failed step had answered, in percent, what is tried next.
+const SUSTAINED_PERCENT: u64 = 95;
+/// Of the rate that failed, in percent: what is tried where more than that was answered.
+const TOLD_PERCENT: u64 = 90;
+const LOWER_PERCENT: u64 = 75;
+/// A share of packets, one of so many, by which a second step shows the end of a reserve.
+const MORE_OF: u64 = 400;
 /// Of the rate, in percent, at which this host must send at least.
 const OWN_PERCENT: u32 = 90;
 /// Answers are late that take so many times as long as at the first rate, and longer by so much.
@@ -45,6 +54,8 @@ pub(crate) struct Stress {
 #[derive(Clone, Debug)]
 struct Step {
     rate_pps: u32,
+    /// How long its packets left, in seconds.
+    long_s: u32,
     seen: LoadSeen,
 }
 
@@ -71,8 +82,10 @@ struct Known {
     again_pps: Option<u32>,
     second_tries: usize,
     later_steps: usize,
-    /// Rates tried between the two, or the answered one again.
+    /// Rates tried between the two.
     closer: usize,
+    /// The last step may have left the far end a reserve for bursts.
+    has_reserve: bool,
 }
 
 /// Why a rate failed.
@@ -94,19 +107,24 @@ impl Stress {
 
     /// Packets at most.
     pub(crate) fn most_packets(self) -> u64 {
-        self.most_rates().map(|rate| u64::from(packets(rate))).sum()
+        let all = self.most_steps();
+        all.map(|(rate, long_s)| u64::from(packets(rate, long_s)))
+            .sum()
     }
 
     /// How long all of it takes at most.
     pub(crate) fn longest(self) -> Duration {
-        let step = Duration::from_secs(STEP_S.into()) + self.patience;
-        self.most_rates().map(|_| step).sum()
+        let all = self.most_steps();
+        all.map(|(_, long_s)| Duration::from_secs(long_s.into()) + self.patience)
+            .sum()
     }
 
-    /// The rates of all steps, if there are as many as there can be.
-    fn most_rates(self) -> impl Iterator<Item = u32> {
-        let further = std::iter::repeat_n(self.top_pps, SECOND_TRIES + LATER_STEPS);
-        self.doubling().chain(further)
+    /// Rates and seconds of all steps, if there are as many as there can be.
+    fn most_steps(self) -> impl Iterator<Item = (u32, u32)> {
+        let again = std::iter::repeat_n((self.top_pps, STEP_S), SECOND_TRIES);
+        let later = std::iter::repeat_n((self.top_pps, LATER_STEP_S), LATER_STEPS);
+        let doubling = self.doubling().map(|rate| (rate, STEP_S));
+        doubling.chain(again).chain(later)
     }
 
     /// Rates that double up to the highest.
@@ -115,6 +133,15 @@ impl Stress {
         let halvings = (0..u32::BITS).find(|halvings| top_pps >> halvings <= FIRST_PPS);
         let halvings = (0..=halvings.unwrap_or(0)).rev();
         halvings.map(move |halvings| top_pps.div_ceil(1 << halvings))
+    }
+
+    /// Seconds of the next step.
+    fn long_s(self, steps: &[Step]) -> u32 {
+        if Known::of(steps).failed.is_some() {
+            LATER_STEP_S
+        } else {
+            STEP_S
+        }
     }
 
     /// The rate of the next step; `None`: there is no more to find out.
@@ -131,38 +158,83 @@ impl Stress {
         if known.later_steps >= LATER_STEPS {
             return None;
         }
-        let (answered, is_confirmed) = known.answered()?;
         if known.again_pps.is_some() {
-            known.again_pps
-        } else if !is_confirmed {
-            Some(answered)
-        } else {
-            let between = answered + (failed - answered) / 2;
-            (known.closer < CLOSER && between > answered).then_some(between)
+            return known.again_pps;
+        }
+        match known.answered() {
+            Some((answered, true)) => {
+                let between = answered + (failed - answered) / 2;
+                let goes_on = known.closer < CLOSER && between > answered;
+                if !goes_on {
+                    return None;
+                }
+                // The highest rate spends a reserve soonest.
+                let highest = steps.iter().map(|step| step.rate_pps).max();
+                highest.filter(|_| known.has_reserve).or(Some(between))
+            }
+            Some((answered, false)) => {
+                let sustained = failed_at(steps, failed).and_then(sustained);
+                Some(sustained.unwrap_or(answered).max(answered))
+            }
+            None => {
+                let sustained = failed_at(steps, failed).and_then(sustained);
+                let lower = u64::from(failed) * LOWER_PERCENT / 100;
+                sustained
+                    .or(u32::try_from(lower).ok())
+                    .filter(|rate| *rate > 0)
+            }
         }
     }
+}
+
+/// What the far end may answer for longer, by what it answered of a step with drops; `None`: that does not tell.
+fn sustained(failed: &Step) -> Option<u32> {
+    let answered_pps = failed.seen.answered / u64::from(failed.long_s.max(1));
+    let tried_pps = answered_pps * SUSTAINED_PERCENT / 100;
+    let most_pps = u64::from(failed.rate_pps) * TOLD_PERCENT / 100;
+    let is_told = dropped(&failed.seen) > 0 && tried_pps > 0 && tried_pps <= most_pps;
+    u32::try_from(tried_pps).ok().filter(|_| is_told)
 }
 
 impl Known {
     fn of(steps: &[Step]) -> Self {
         let mut known = Self::default();
+        let mut previous: Option<&Step> = None;
         for step in steps {
+            let before = previous.replace(step);
             let rate = step.rate_pps;
             let is_again = known.again_pps.take() == Some(rate);
             let is_later = known.failed.is_some();
             known.later_steps += usize::from(is_later);
-            let is_between = known.failed.is_some_and(|(failed, _)| rate < failed)
-                && !known.answered.contains_key(&rate);
+            if known.failed.is_some_and(|(failed, _)| rate >= failed) {
+                known.has_reserve = false;
+                continue;
+            }
+            let is_between = known
+                .answered()
+                .is_some_and(|(answered, is_later)| is_later && rate > answered);
             known.closer += usize::from(is_between && !is_again);
             let failed_by = match outcome(step, steps.first()) {
+                // It may have come out of what is left of the reserve.
+                Outcome::Answered if is_later && !is_again => {
+                    known.again_pps = Some(rate);
+                    continue;
+                }
+                Outcome::Answered
+                    if is_later && before.is_some_and(|before| runs_out(before, step)) =>
+                {
+                    FailedBy::Drops
+                }
                 Outcome::Answered => {
                     known.answered.insert(rate, is_later);
+                    known.has_reserve = matches!(known.failed, Some((_, FailedBy::Drops)));
                     continue;
                 }
                 Outcome::Drops => FailedBy::Drops,
                 Outcome::Late => FailedBy::Late,
                 Outcome::Own => FailedBy::Own,
             };
+            known.has_reserve = false;
             if is_again || known.second_tries == SECOND_TRIES && !is_later {
                 known.failed = Some((rate, failed_by));
                 known.answered.retain(|answered, _| *answered < rate);
@@ -181,14 +253,20 @@ impl Known {
     }
 }
 
+/// The check where it is not made.
+pub(crate) fn skipped(why: &str) -> Checked {
+    let judged = Judged::skipped(why);
+    Checked { id: ID, judged }
+}
+
 /// Finds the rate, by steps up to `top_pps`; `None`: it was not asked for.
 pub(crate) fn run(top_pps: Option<u32>, seen: &Seen, world: &mut dyn World) -> Checked {
     let checked = |judged| Checked { id: ID, judged };
     let Some(top_pps) = top_pps else {
-        return checked(Judged::skipped("only with --stress"));
+        return skipped("only with --stress");
     };
     let Some(far) = seen.subject() else {
-        return checked(Judged::skipped("no replies"));
+        return checked(no_load(seen));
     };
     let stress = Stress {
         top_pps,
@@ -198,14 +276,19 @@ pub(crate) fn run(top_pps: Option<u32>, seen: &Seen, world: &mut dyn World) -> C
     let mut steps: Vec<Step> = Vec::new();
     let mut error = None;
     while let Some(rate_pps) = stress.next(&steps) {
+        let long_s = stress.long_s(&steps);
         let load = Load {
             rate_pps,
-            packets: packets(rate_pps),
+            packets: packets(rate_pps, long_s),
             ssid,
             timeout: stress.patience,
         };
         match world.ask(&[Ask::Load(far, load)]).pop() {
-            Some(Answer::Load(Ok(seen))) => steps.push(Step { rate_pps, seen }),
+            Some(Answer::Load(Ok(seen))) => steps.push(Step {
+                rate_pps,
+                long_s,
+                seen,
+            }),
             Some(Answer::Load(Err(why))) => {
                 error = Some(why);
                 break;
@@ -214,6 +297,19 @@ pub(crate) fn run(top_pps: Option<u32>, seen: &Seen, world: &mut dyn World) -> C
         }
     }
     checked(judge(stress, &steps, error))
+}
+
+/// Why no rate is tried.
+fn no_load(seen: &Seen) -> Judged {
+    if seen.authenticated().is_some() {
+        return Judged::unknown("no rate is tried: --stress sends open packets, and only authenticated ones are answered")
+            .advise("measure its rate by twinpath sender --authenticated --interval");
+    }
+    if super::checks::control_server(seen).is_some() {
+        return Judged::unknown("no rate is tried: --stress is for reflectors of TWAMP Light and STAMP, and not for sessions of a server")
+            .advise("measure its rate by twinpath controller --interval");
+    }
+    Judged::unknown("no rate is tried: nothing reflects test packets")
 }
 
 fn judge(stress: Stress, steps: &[Step], error: Option<String>) -> Judged {
@@ -225,8 +321,9 @@ fn judge(stress: Stress, steps: &[Step], error: Option<String>) -> Judged {
     let answered = known.answered().and_then(|(rate, _)| last_at(steps, rate));
     let answered = answered.map(|step| {
         format!(
-            "the far end answers {}/s for {STEP_S} s{}",
+            "the far end answers {}/s for {} s{}",
             achieved(step),
+            step.long_s,
             lossless(step)
         )
     });
@@ -237,7 +334,7 @@ fn judge(stress: Stress, steps: &[Step], error: Option<String>) -> Judged {
             let so_far = answered.map_or_else(String::new, |answered| format!("{answered}; "));
             Judged::unknown(format!(
                 "{so_far}this host {} at {rate}/s, so the far end is not known there",
-                own_limit(last_at(steps, rate).unwrap_or(last))
+                own_limit(failed_at(steps, rate).unwrap_or(last))
             ))
             .advise("measure from a host with less to do, or with a lower rate")
         }
@@ -246,14 +343,15 @@ fn judge(stress: Stress, steps: &[Step], error: Option<String>) -> Judged {
                 FailedBy::Drops => "drops",
                 FailedBy::Late | FailedBy::Own => "answers late",
             };
-            let how = how(stress, last_at(steps, rate).unwrap_or(last), failed_by);
+            let how = how(stress, failed_at(steps, rate).unwrap_or(last), failed_by);
+            let most = known.answered().map_or(0, |(rate, _)| rate);
             Judged::warn(format!("{answered}; {begins} from {rate}/s ({how})")).advise(format!(
-                "stay below {rate} packets a second, of all senders together"
+                "send at most {most} packets a second, of all senders together"
             ))
         }
         (None, Some((rate, failed_by))) => Judged::unknown(format!(
-            "{} at {rate}/s already: no rate without was found",
-            how(stress, last, failed_by)
+            "{} at {rate}/s still: no rate without was found",
+            how(stress, failed_at(steps, rate).unwrap_or(last), failed_by)
         )),
         (None, None) => Judged::unknown("no rate was answered"),
     };
@@ -262,6 +360,7 @@ fn judge(stress: Stress, steps: &[Step], error: Option<String>) -> Judged {
         .map(|step| {
             json!({
                 "rate_pps": step.rate_pps,
+                "seconds": step.long_s,
                 "achieved_pps": step.seen.achieved_pps,
                 "sent": step.seen.sent,
                 "answered": step.seen.answered,
@@ -335,8 +434,22 @@ fn last_at(steps: &[Step], rate_pps: u32) -> Option<&Step> {
     steps.iter().rfind(|step| step.rate_pps == rate_pps)
 }
 
-fn packets(rate_pps: u32) -> u32 {
-    rate_pps.saturating_mul(STEP_S)
+/// The step by which a rate is known to fail.
+fn failed_at(steps: &[Step], rate_pps: u32) -> Option<&Step> {
+    let failed = steps.iter().rfind(|step| {
+        step.rate_pps == rate_pps && outcome(step, steps.first()) != Outcome::Answered
+    });
+    failed.or_else(|| last_at(steps, rate_pps))
+}
+
+/// Of two steps of a rate, the second loses more: the first was answered out of the reserve.
+fn runs_out(first: &Step, second: &Step) -> bool {
+    let more = dropped(&second.seen).saturating_sub(dropped(&first.seen));
+    first.rate_pps == second.rate_pps && more * MORE_OF > second.seen.sent
+}
+
+fn packets(rate_pps: u32, long_s: u32) -> u32 {
+    rate_pps.saturating_mul(long_s)
 }
 
 fn outcome(step: &Step, first: Option<&Step>) -> Outcome {
