@@ -3,7 +3,7 @@
 #[cfg(feature = "control")]
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 #[cfg(feature = "control")]
 use twinpath_proto::security::KeyId;
 
@@ -14,8 +14,12 @@ use super::hmac_keys::KEY_FILES;
 use super::value::quantity;
 use super::{Advice, FarEnd, HmacKeyOptions, LogOptions};
 
+/// What is asked for beyond the usual few packets.
+const BEYOND_SOME_PACKETS: &str = "beyond-some-packets";
+
 /// `twinpath doctor`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new(BEYOND_SOME_PACKETS).multiple(true))]
 #[command(after_help = "\
 Examples:
   twinpath doctor r1                what r1 speaks, and what is wrong with it
@@ -25,8 +29,8 @@ Examples:
   twinpath doctor r1 --stress 20000 and the rate that it answers, up to 20000 packets a second
   twinpath doctor ::1 --strict      how it treats malformed and hostile packets
 
-Exit status: 0 something answers and no check failed, 1 nothing answers, 2 bad usage,
-3 a check or a trial of --strict failed")]
+Exit status: 0 TWAMP or STAMP is answered and no check failed, 1 neither is answered, 2 bad usage (keys that
+cannot be read, too), 3 a check or a trial of --strict failed")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches of the command line, each its own"
@@ -47,7 +51,7 @@ pub(crate) struct DoctorArgs {
 
     /// Also find the rate from which the far end drops packets or answers late, up to this many packets a
     /// second: steps of two seconds, whose rate doubles until one has losses twice
-    #[arg(long, value_name = "RATE", value_parser = stress_pps)]
+    #[arg(long, value_name = "RATE", value_parser = stress_pps, group = BEYOND_SOME_PACKETS)]
     pub(crate) stress: Option<u32>,
 
     /// Print JSON
@@ -59,11 +63,11 @@ pub(crate) struct DoctorArgs {
     pub(crate) dry_run: bool,
 
     /// Try malformed, odd and hostile packets too, and judge each answer by the RFC's section
-    #[arg(long)]
+    #[arg(long, group = BEYOND_SOME_PACKETS)]
     pub(crate) strict: bool,
 
-    /// Try them on a far end that is neither loopback nor a private address
-    #[arg(long, requires = "strict")]
+    /// Let --strict and --stress go to a far end that is neither loopback nor a private address
+    #[arg(long, requires = BEYOND_SOME_PACKETS)]
     pub(crate) yes: bool,
 
     /// List all trials of --strict, not only those that do not pass

@@ -211,7 +211,11 @@ fn missing(names: &[String], command: Option<&str>, help: &str) -> String {
         far @ "FAR[:PORT]" if command.is_some_and(|command| has(command, "--to")) => {
             format!("{far} is missing: give it, --to or --targets ({help})")
         }
-        "--strict" => "--yes and --verbose need --strict: add it".to_owned(),
+        "--strict" => "--verbose needs --strict: add it".to_owned(),
+        // A group of options.
+        names if names.starts_with("<--stress") => {
+            "--yes needs --strict or --stress: add one of them, or leave it out".to_owned()
+        }
         names => format!("{names} is missing ({help})"),
     }
 }

@@ -26,13 +26,20 @@ pub(super) fn run(
     super::warn(args.log.quiet, given.unused_by_client(&args.key()));
     super::remark(&args.log, doubt(Some(&args.far.host), args.far.port));
     let signals = Signals::listen()?.with_hangups()?;
+    let mut out = stdout();
     let far = plan::doctor(
         args,
         #[cfg(feature = "control")]
         given,
         &plan::system_lookup,
-    )?;
-    let mut out = stdout();
+    );
+    let far = match far {
+        Err(failure) if args.json && !args.dry_run && failure.exit == Exit::CouldNot => {
+            return doctor::json_without_address(&args.far.to_string(), CHECKS, &failure, &mut out)
+                .map_or_else(|error| unwritten(&error), |()| Err(failure));
+        }
+        far => far?,
+    };
     if args.dry_run {
         let stress = args.stress.map(Stress::up_to);
         let strict = args.strict.then_some(strict::PARTS);

@@ -8,9 +8,12 @@ use serde::Serialize;
 use super::doctor_strict;
 use super::style::Style;
 use super::units::{count, wrapped_to};
-use crate::doctor::stress::Stress;
+use crate::doctor::stress::{self, Stress};
 use crate::doctor::strict::{Conformance, Part, Tried};
-use crate::doctor::{Check, Checked, FarEndPlan, Firewall, LONGEST, Seen, Status, Verdict, costs};
+use crate::doctor::{
+    Check, Checked, FarEndPlan, Firewall, Judged, LONGEST, Seen, Status, Verdict, costs,
+};
+use crate::failure::Failure;
 
 const SCHEMA: &str = "twinpath-doctor-1";
 pub(super) const WIDTH: usize = 80;
@@ -70,6 +73,35 @@ pub(crate) fn json(
     out.flush()
 }
 
+/// The same of a far end without an address: no check was made.
+pub(crate) fn json_without_address(
+    far: &str,
+    checks: &[&dyn Check],
+    failure: &Failure,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let skipped = |check: &&dyn Check| Checked {
+        id: check.id(),
+        judged: Judged::skipped("no address"),
+    };
+    let rate = stress::skipped("no address");
+    let document = Document {
+        schema: SCHEMA,
+        far,
+        verdict: &failure.line,
+        command: None,
+        further_commands: &[],
+        firewall: &Firewall::default(),
+        checks: &checks.iter().map(skipped).chain([rate]).collect::<Vec<_>>(),
+        packets: 0,
+        duration_ns: 0,
+        strict: None,
+    };
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    writeln!(out)?;
+    out.flush()
+}
+
 /// The verdict first; then a row for each check that ran; then what to type.
 pub(crate) fn text(
     checks: &[Checked],
@@ -83,12 +115,14 @@ pub(crate) fn text(
         "{}\n",
         style.heading(&wrapped_to(&verdict.sentence, 0, WIDTH))
     )?;
-    for Checked { judged, .. } in checks
-        .iter()
-        .filter(|checked| checked.judged.status != Status::Skipped)
-    {
+    for (judged, alike) in rows(checks) {
         let word = status(judged.status);
-        let text = wrapped_to(&format!("{word:INDENT$}{}", judged.finding), INDENT, WIDTH);
+        let finding = if alike == 1 {
+            judged.finding.clone()
+        } else {
+            format!("{} ({alike} checks)", judged.finding)
+        };
+        let text = wrapped_to(&format!("{word:INDENT$}{finding}"), INDENT, WIDTH);
         let shown = match judged.status {
             Status::Warn | Status::Fail => text.replacen(word, &style.warning(word), 1),
             Status::Ok | Status::Unknown | Status::Skipped => text,
@@ -119,6 +153,23 @@ pub(crate) fn text(
         writeln!(out, "{}", wrapped_to(&line, 2, WIDTH))?;
     }
     out.flush()
+}
+
+/// What is shown of the checks that ran, each finding once, and of how many checks it is.
+fn rows(checks: &[Checked]) -> Vec<(&Judged, usize)> {
+    let mut rows: Vec<(&Judged, usize)> = Vec::new();
+    let ran = checks.iter().map(|checked| &checked.judged);
+    for judged in ran.filter(|judged| judged.status != Status::Skipped) {
+        let is_alike = |row: &Judged| {
+            (row.status, &row.finding, &row.advice)
+                == (judged.status, &judged.finding, &judged.advice)
+        };
+        match rows.iter_mut().find(|(row, _)| is_alike(row)) {
+            Some((_, alike)) => *alike += 1,
+            None => rows.push((judged, 1)),
+        }
+    }
+    rows
 }
 
 /// What would be sent at most.

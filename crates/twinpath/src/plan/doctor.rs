@@ -15,7 +15,7 @@ use super::resolve::{Family, Lookup, resolve};
 use crate::args::CUSTOMARY_PBKDF2_COUNT;
 use crate::args::DoctorArgs;
 use crate::doctor::{FarEndPlan, Keys, MOST_ADDRESSES};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// The far end, its addresses, and the keys.
 ///
@@ -32,14 +32,25 @@ pub(crate) fn doctor(
     let mut addresses = usable(each)?;
     addresses.dedup();
     addresses.truncate(MOST_ADDRESSES);
-    if args.strict && !args.yes && !args.dry_run {
-        only_near(&addresses)?;
+    if !args.yes && !args.dry_run {
+        if args.strict {
+            only_near(&addresses, "--strict sends malformed and hostile packets")?;
+        }
+        if let Some(rate) = args.stress {
+            let what = format!("--stress sends up to {rate} packets a second");
+            only_near(&addresses, &what)?;
+        }
     }
     let keys = keys(
         args,
         #[cfg(feature = "control")]
         given,
-    )?;
+    );
+    // Status 1 says that nothing answers.
+    let keys = keys.map_err(|failure| Failure {
+        exit: Exit::Usage,
+        ..failure
+    })?;
     let mut host = args.far.host.to_string();
     if host.contains(':') {
         host = format!("[{host}]");
@@ -122,13 +133,13 @@ fn for_shell(word: impl AsRef<OsStr>) -> String {
     }
 }
 
-/// Malformed and hostile packets go to a network of one's own, unless the user says so.
-fn only_near(addresses: &[SocketAddr]) -> Result<(), Failure> {
+/// What may harm goes to a network of one's own, unless the user says so.
+fn only_near(addresses: &[SocketAddr], what: &str) -> Result<(), Failure> {
     let mut each = addresses.iter().map(|far| far.ip().to_canonical());
     match each.find(|address| !is_near(*address)) {
         None => Ok(()),
         Some(far) => Err(Failure::usage(format!(
-            "--strict sends malformed and hostile packets, and {far} is neither loopback nor a private address"
+            "{what}, and {far} is neither loopback nor a private address"
         ))
         .with_remedy(Some("add --yes if its operator agrees"))),
     }
@@ -169,7 +180,7 @@ mod tests {
             ("::ffff:8.8.8.8", false),
         ] {
             let far = SocketAddr::new(address.parse().unwrap(), 862);
-            assert_eq!(only_near(&[far]).is_ok(), near, "{address}");
+            assert_eq!(only_near(&[far], "").is_ok(), near, "{address}");
         }
     }
 
@@ -190,8 +201,8 @@ mod tests {
     #[test]
     fn one_public_address_of_a_name_is_enough_to_ask() {
         let both = ["127.0.0.1:862", "192.0.2.1:862"].map(|far| far.parse().unwrap());
-        let failure = only_near(&both).unwrap_err();
+        let failure = only_near(&both, "").unwrap_err();
         assert!(failure.line.contains("192.0.2.1"), "{failure:?}");
-        assert_eq!(failure.exit, crate::failure::Exit::Usage);
+        assert_eq!(failure.exit, Exit::Usage);
     }
 }

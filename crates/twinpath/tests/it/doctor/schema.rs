@@ -90,6 +90,7 @@ fn what_is_printed_is_what_the_schema_says() {
         format!("doctor {} --json", responder.at),
         format!("doctor {} --json", echo.at),
         format!("doctor 127.0.0.1:{} --json", free_port()),
+        "doctor no-such-host.invalid --json".to_owned(),
         "doctor 127.0.0.1 --json --dry-run".to_owned(),
         "doctor 127.0.0.1 --json --dry-run --stress 500".to_owned(),
     ] {
@@ -120,6 +121,20 @@ fn what_is_printed_is_what_the_schema_says() {
             document[key] = value;
         }
     }
+}
+
+#[test]
+fn a_name_without_an_address_and_a_key_that_cannot_be_read_are_told_apart_by_the_status() {
+    let done = run("doctor no-such-host.invalid --json");
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    let document = done.document();
+    let verdict = document["verdict"].as_str().unwrap();
+    assert!(verdict.contains("no-such-host.invalid"), "{verdict}");
+    let checks = document["checks"].as_array().unwrap();
+    assert!(checks.iter().any(|check| check["id"] == "limits.rate"));
+    assert!(checks.iter().all(|check| check["status"] == "skipped"));
+    let done = run("doctor 127.0.0.1 --hmac-key-file /no/such/file");
+    assert_eq!(done.status, 2, "{}", done.stderr);
 }
 
 #[test]

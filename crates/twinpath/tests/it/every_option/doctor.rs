@@ -72,6 +72,12 @@ const ROWS: &[Row] = &[
         sees: |done| done.document()["strict"].is_array(),
     },
     Row {
+        option: "--yes",
+        line: "doctor 100.64.255.1:9 --stress 100 --json",
+        given: "--yes",
+        sees: |done| done.document()["checks"].is_array(),
+    },
+    Row {
         option: "--verbose",
         line: "doctor {far} --strict",
         given: "--verbose",
@@ -154,7 +160,10 @@ const CONTROL_ROWS: &[Row] = &[
         option: "--max-pbkdf2-count",
         line: "doctor {secured} --json --keys {dir}/keys",
         given: "--max-pbkdf2-count 1024",
-        sees: |done| encrypted(done).contains("2048 PBKDF2 iterations; accepted are 1024 to 1024"),
+        sees: |done| {
+            done.stdout
+                .contains("2048 PBKDF2 iterations; accepted are 1024 to 1024")
+        },
     },
 ];
 
