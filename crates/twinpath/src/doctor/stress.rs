@@ -135,15 +135,6 @@ impl Stress {
         halvings.map(move |halvings| top_pps.div_ceil(1 << halvings))
     }
 
-    /// Seconds of the next step.
-    fn long_s(self, steps: &[Step]) -> u32 {
-        if Known::of(steps).failed.is_some() {
-            LATER_STEP_S
-        } else {
-            STEP_S
-        }
-    }
-
     /// The rate of the next step; `None`: there is no more to find out.
     fn next(self, steps: &[Step]) -> Option<u32> {
         let Some(last) = steps.last() else {
@@ -184,6 +175,15 @@ impl Stress {
                     .filter(|rate| *rate > 0)
             }
         }
+    }
+}
+
+/// Seconds of the step after these.
+fn next_step_s(steps: &[Step]) -> u32 {
+    if Known::of(steps).failed.is_some() {
+        LATER_STEP_S
+    } else {
+        STEP_S
     }
 }
 
@@ -276,7 +276,7 @@ pub(crate) fn run(top_pps: Option<u32>, seen: &Seen, world: &mut dyn World) -> C
     let mut steps: Vec<Step> = Vec::new();
     let mut error = None;
     while let Some(rate_pps) = stress.next(&steps) {
-        let long_s = stress.long_s(&steps);
+        let long_s = next_step_s(&steps);
         let load = Load {
             rate_pps,
             packets: packets(rate_pps, long_s),
