@@ -4,6 +4,8 @@
 //! A first walk reads headers alone: where the chain breaks, where its HMAC is. Then the HMAC is
 //! checked, and a second walk processes each TLV in place. Both go once over the octets.
 
+use std::ops::Range;
+
 use twinpath_wire::{BrokenChain, TlvFlags, TlvHeader, TlvMut, TlvType, Tlvs, TlvsMut};
 use zerocopy::IntoBytes;
 use zerocopy::byteorder::big_endian::U16;
@@ -19,14 +21,45 @@ use crate::stamp::StampKey;
 pub struct Answer {
     /// Octets of the base packet and the chain.
     pub octets: usize,
-    /// Its TLVs were processed; otherwise they are the request's, perhaps with flags.
+    /// TLVs that ask for something were processed: known ones other than Extra Padding and HMAC. A tail of
+    /// zeros, which some senders pad with, is a chain of TLVs of type 0 and asks for nothing.
     pub is_processed: bool,
     /// Where the digest of its HMAC TLV is to be written.
     digest_at: Option<usize>,
 }
 
+/// A request's chain of TLVs, of which headers were read and the HMAC TLV was checked: both once for a packet,
+/// whoever needs them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JudgedChain {
+    scan: Scan,
+    /// Whether the HMAC TLV is right. No TLV is used: all get these flags.
+    verdict: Result<bool, TlvFlags>,
+}
+
+impl JudgedChain {
+    /// Of a chain behind a base packet of so many octets, with this Sequence Number.
+    pub(crate) fn of(
+        chain: &[u8],
+        base: usize,
+        seq: u32,
+        is_authenticated: bool,
+        key: Option<&StampKey>,
+        policy: &ExtensionPolicy,
+    ) -> Self {
+        let scan = Scan::of(chain, base);
+        let verdict = scan.judge(chain, seq, is_authenticated, key, policy);
+        Self { scan, verdict }
+    }
+
+    /// Whether its TLVs are used, as far as their HMAC decides it.
+    pub(crate) fn is_used(&self) -> bool {
+        self.verdict.is_ok()
+    }
+}
+
 /// Where what is in a chain.
-#[derive(Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Scan {
     shape: RequestShape,
     /// Offset of the HMAC TLV, if there is one where it may be.
@@ -51,6 +84,26 @@ pub fn reflect(
     key: Option<&StampKey>,
     exchange: &mut Exchange<'_>,
 ) -> Result<Answer, Ignored> {
+    reflect_judged(
+        buffer,
+        base..received,
+        is_authenticated,
+        key,
+        None,
+        exchange,
+    )
+}
+
+/// As [`reflect`], of a chain that was judged before, if it was.
+pub(crate) fn reflect_judged(
+    buffer: &mut [u8],
+    at: Range<usize>,
+    is_authenticated: bool,
+    key: Option<&StampKey>,
+    judged: Option<JudgedChain>,
+    exchange: &mut Exchange<'_>,
+) -> Result<Answer, Ignored> {
+    let (base, received) = (at.start, at.end);
     let copied = Answer {
         octets: received,
         is_processed: false,
@@ -62,9 +115,11 @@ pub fn reflect(
     if exchange.policy.copies_only || chain.is_empty() {
         return Ok(copied);
     }
-    let scan = Scan::of(chain, base);
-    let judged = scan.judge(chain, exchange.seq, is_authenticated, key, exchange.policy);
-    let is_checked = match judged {
+    let JudgedChain { scan, verdict } = judged.unwrap_or_else(|| {
+        let (seq, policy) = (exchange.seq, exchange.policy);
+        JudgedChain::of(chain, base, seq, is_authenticated, key, policy)
+    });
+    let is_checked = match verdict {
         Ok(is_checked) => is_checked,
         Err(flags) => {
             flag_all(chain, flags);
@@ -84,7 +139,7 @@ pub fn reflect(
         };
     }
     let chain = buffer.get_mut(base..received).unwrap_or_default();
-    let processed = process(chain, exchange)?;
+    let (processed, asks) = process(chain, exchange)?;
     let hmac_at = scan.hmac_at.filter(|at| is_checked && *at < processed);
     let (octets, hmac_at) = match exchange.effects.replies {
         Some(replies) => resize(buffer, base, received, hmac_at, replies),
@@ -92,7 +147,7 @@ pub fn reflect(
     };
     Ok(Answer {
         octets,
-        is_processed: true,
+        is_processed: asks,
         digest_at: hmac_at.map(|at| base + at + TlvHeader::OCTETS),
     })
 }
@@ -185,19 +240,6 @@ fn is_right(key: &StampKey, seq: u32, chain: &[u8], at: usize) -> bool {
 /// The digest of the HMAC TLV at `at`.
 fn chain_digest(packet: &[u8], at: usize) -> Option<&[u8; hmac::OCTETS]> {
     packet.get(at + TlvHeader::OCTETS..)?.first_chunk()
-}
-
-/// Whether the TLVs of a request are used, as far as their HMAC decides it.
-pub(crate) fn may_use(
-    chain: &[u8],
-    seq: u32,
-    is_authenticated: bool,
-    key: Option<&StampKey>,
-    policy: &ExtensionPolicy,
-) -> bool {
-    let scan = Scan::of(chain, 0);
-    let judged = scan.judge(chain, seq, is_authenticated, key, policy);
-    judged.is_ok()
 }
 
 impl Scan {
@@ -321,9 +363,10 @@ fn flag_all(chain: &mut [u8], flags: TlvFlags) {
 }
 
 /// Processes TLV after TLV, until one is malformed, and then what depends on them. Octets that were
-/// processed.
-fn process(chain: &mut [u8], exchange: &mut Exchange<'_>) -> Result<usize, Ignored> {
+/// processed, and whether one of their TLVs asks for something.
+fn process(chain: &mut [u8], exchange: &mut Exchange<'_>) -> Result<(usize, bool), Ignored> {
     let mut at = 0;
+    let mut asks = false;
     let mut seen = 0;
     let mut last = None;
     for tlv in TlvsMut::new(chain) {
@@ -345,6 +388,8 @@ fn process(chain: &mut [u8], exchange: &mut Exchange<'_>) -> Result<usize, Ignor
             break;
         }
         let counts = is_first(header.kind, &mut seen);
+        let is_filler = matches!(header.kind, TlvType::EXTRA_PADDING | TlvType::HMAC);
+        asks |= extension.is_some() && !is_filler;
         let octets = TlvHeader::OCTETS + value.len();
         let outcome = match extension.filter(|one| counts || !one.is_single()) {
             Some(extension) if extension.is_last() => {
@@ -362,7 +407,7 @@ fn process(chain: &mut [u8], exchange: &mut Exchange<'_>) -> Result<usize, Ignor
     {
         tlv.header.flags = extension.reflect(tlv.value, exchange)?.flags();
     }
-    Ok(at)
+    Ok((at, asks))
 }
 
 /// Leaves out the request's Extra Padding, and fills up to what was asked for with one of zeros, before

@@ -120,6 +120,48 @@ impl From<&str> for FactValue {
     }
 }
 
+/// The TLVs of a reply, whose HMAC was verified: once, whatever they are read for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReplyChain<'a> {
+    octets: &'a [u8],
+    verdict: Result<(), HmacFault>,
+}
+
+impl<'a> ReplyChain<'a> {
+    /// `number` are the first four octets of the reply, its Sequence Number.
+    pub(crate) fn verified(octets: &'a [u8], number: [u8; 4], key: Option<&StampKey>) -> Self {
+        let verdict = verify(octets, number, key);
+        Self { octets, verdict }
+    }
+
+    pub(crate) fn octets(&self) -> &'a [u8] {
+        self.octets
+    }
+
+    /// Why its TLVs are not used; `None` too without any.
+    pub(crate) fn fault(&self) -> Option<HmacFault> {
+        self.verdict.err().filter(|_| !self.octets.is_empty())
+    }
+
+    /// What the TLVs mean, of a reply that is not the first to its request.
+    pub(crate) fn observe(&self) -> Observation {
+        let mut observation = Observation::default();
+        if self.verdict.is_ok() {
+            let mut met = 0_u16;
+            for Tlv { header, value } in Tlvs::new(self.octets).map_while(Result::ok) {
+                if let Some(extension) = of(header.kind)
+                    && is_first(header.kind, &mut met)
+                    && header.flags == TlvFlags(0)
+                    && extension.takes(value.len())
+                {
+                    extension.observe(value, &mut observation);
+                }
+            }
+        }
+        observation
+    }
+}
+
 impl Learnt {
     /// Reads the TLVs of the first reply to request `seq`. `number` are the first four octets of the
     /// reply, its Sequence Number. With a key, TLVs without a right HMAC teach nothing.
@@ -130,16 +172,21 @@ impl Learnt {
         seq: u64,
         key: Option<&StampKey>,
     ) -> Observation {
+        self.read_verified(&ReplyChain::verified(chain, number, key), seq)
+    }
+
+    /// As [`Self::read`].
+    pub(crate) fn read_verified(&mut self, chain: &ReplyChain<'_>, seq: u64) -> Observation {
         let mut observation = Observation::default();
+        if let Some(fault) = chain.fault() {
+            self.count_unverified(fault);
+            return observation;
+        }
+        let chain = chain.octets;
         if chain.is_empty() {
             return observation;
         }
         self.replies += 1;
-        if let Err(fault) = verify(chain, number, key) {
-            self.unverified += 1;
-            self.hmac_faults.add(fault);
-            return observation;
-        }
         let further = self.further_replies.received;
         let mut met = 0_u16;
         for Tlv { header, value } in Tlvs::new(chain).map_while(Result::ok) {
@@ -170,38 +217,11 @@ impl Learnt {
         observation
     }
 
-    /// Whether the HMAC of a reply lets its TLVs teach something. Counts the reply if not.
-    pub(crate) fn is_verified(
-        &mut self,
-        chain: &[u8],
-        number: [u8; 4],
-        key: Option<&StampKey>,
-    ) -> bool {
-        let verified = verify(chain, number, key);
-        if let Err(fault) = verified {
-            self.replies += 1;
-            self.unverified += 1;
-            self.hmac_faults.add(fault);
-        }
-        verified.is_ok()
-    }
-
-    /// What the TLVs of a further reply to a request mean; with a key, if their HMAC is right.
-    pub fn observe(chain: &[u8], number: [u8; 4], key: Option<&StampKey>) -> Observation {
-        let mut observation = Observation::default();
-        if verify(chain, number, key).is_ok() {
-            let mut met = 0_u16;
-            for Tlv { header, value } in Tlvs::new(chain).map_while(Result::ok) {
-                if let Some(extension) = of(header.kind)
-                    && is_first(header.kind, &mut met)
-                    && header.flags == TlvFlags(0)
-                    && extension.takes(value.len())
-                {
-                    extension.observe(value, &mut observation);
-                }
-            }
-        }
-        observation
+    /// Counts a reply whose TLVs are not used.
+    pub(crate) fn count_unverified(&mut self, fault: HmacFault) {
+        self.replies += 1;
+        self.unverified += 1;
+        self.hmac_faults.add(fault);
     }
 
     /// Replies that had a TLV of this type, whether the far end knows it or not.

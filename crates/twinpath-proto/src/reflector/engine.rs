@@ -4,25 +4,21 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use twinpath_wire::{
-    Arrival, Dscp, ErrorEstimate, Mono, SenderOpen, Stamp, TimeFormat, Tos, Wall, WireTime,
-};
+use twinpath_wire::{Arrival, ErrorEstimate, Mono, SenderOpen, Stamp, Tos, Wall, WireTime};
 
 use super::access::Access;
-use super::extended::{ReplyToken, Request};
-use super::form::Form;
-use super::lru::SlotId;
-use super::negotiated::{Negotiated, Session};
+use super::extended::ReplyToken;
+use super::negotiated::Negotiated;
 use super::one_way::OneWayRequest;
+use super::packet_session::PacketSession;
 use super::rate::ClientRates;
 use super::reply::{self, Fields, Reflection, Seal};
-use super::reply_guard::{self, Ports};
-use super::unnegotiated::Unnegotiated;
+use super::unnegotiated::{Unnegotiated, Verified};
 use super::{
     Ignored, NegotiatedConfig, ReflectorConfig, ReflectorCounters, ReflectorPolicy, addresses,
 };
 use crate::extension::{Effects, Host};
-use crate::stamp::{KeyAt, StampKeys};
+use crate::stamp::StampKeys;
 
 /// A Session-Reflector for one port or several.
 ///
@@ -91,7 +87,22 @@ impl SessionReflector {
         received: usize,
         arrival: &Arrival,
     ) -> Result<Reflection, Ignored> {
-        let result = self.answer(now, buffer, received, arrival);
+        self.reflect_verified(now, buffer, received, arrival, Verified::default())
+    }
+
+    /// As [`Self::reflect`], of a request of which [`Self::takes`] has verified this.
+    ///
+    /// # Errors
+    /// As [`Self::reflect`].
+    pub fn reflect_verified(
+        &mut self,
+        now: Mono,
+        buffer: &mut [u8],
+        received: usize,
+        arrival: &Arrival,
+        verified: Verified,
+    ) -> Result<Reflection, Ignored> {
+        let result = self.answer(now, buffer, received, arrival, verified);
         match result {
             Ok(_) => self.counters.reflected += 1,
             Err(kind) => self.counters.ignore(kind),
@@ -155,14 +166,30 @@ impl SessionReflector {
         self.counters.ways_refused += 1;
     }
 
-    /// Whether a request from `peer` is of a micro-session, where some member link is known by its interface
-    /// ([`MemberLink`]): then it is for the socket on the member that it came by, and else for no such
-    /// socket.
+    /// Whether a request that two sockets get, one of them over the member link that it came by, is for this
+    /// one: over a member if it is of a micro-session and its HMACs are right, and otherwise not. What was
+    /// verified to tell this is for [`Self::reflect_verified`]. What gets no reply for another reason is for
+    /// the socket over the member, so that it is counted once. Where no member link is known by its interface
+    /// ([`MemberLink`]), requests are of no micro-session here.
     ///
     /// [`MemberLink`]: crate::extension::MemberLink
-    pub fn is_of_micro_session(&self, request: &[u8], peer: IpAddr) -> bool {
+    pub fn takes(
+        &self,
+        now: Mono,
+        request: &[u8],
+        arrival: &Arrival,
+        is_over_member: bool,
+    ) -> Option<Verified> {
         let sessions = self.unnegotiated.as_ref();
-        sessions.is_some_and(|sessions| sessions.is_of_micro_session(request, peer))
+        let Some(sessions) = sessions.filter(|sessions| sessions.claims_member(request)) else {
+            return (!is_over_member).then(Verified::default);
+        };
+        let from = arrival.from.ip();
+        let is_over_rate = || (self.rates.as_ref()).is_some_and(|rates| rates.is_over(from, now));
+        if check_arrival(&self.access, arrival).is_err() || is_over_rate() {
+            return is_over_member.then(Verified::default);
+        }
+        sessions.takes(request, arrival, is_over_member)
     }
 
     /// What is known of this host, for what extensions say of it.
@@ -213,16 +240,11 @@ impl SessionReflector {
         buffer: &mut [u8],
         received: usize,
         arrival: &Arrival,
+        verified: Verified,
     ) -> Result<Reflection, Ignored> {
         let room = buffer.len();
         let request = buffer.get(..received).ok_or(Ignored::NoRoom)?;
-        if arrival.truncated {
-            return Err(Ignored::Truncated);
-        }
-        addresses::check(arrival)?;
-        if !self.access.permits(arrival.from.ip()) {
-            return Err(Ignored::NotAllowed);
-        }
+        check_arrival(&self.access, arrival)?;
         if received < SenderOpen::OCTETS {
             return Err(Ignored::TooShort);
         }
@@ -232,18 +254,25 @@ impl SessionReflector {
         ) {
             (Some((at, session)), _) => PacketSession::Negotiated(at, session),
             (None, Some(sessions)) => {
-                let form = sessions.form(request);
-                let key = sessions.key(form, arrival);
-                PacketSession::Unnegotiated(sessions, form, key)
+                let packet = sessions.packet(request, arrival, verified);
+                PacketSession::Unnegotiated(sessions, packet)
             }
             (None, None) => return Err(Ignored::NoSession),
         };
         let strict = self.policy.strict;
-        let judged = session.judge(now, request, room, arrival, strict, &mut self.counters);
+        let (rates, from) = (self.rates.as_ref(), arrival.from.ip());
+        let judged = session.check(now, request, room, arrival);
+        // No HMAC is verified of a packet that gets no reply anyway.
+        let judged = judged.and_then(|natural| {
+            let is_costly = rates.is_some() && session.verifies(request, arrival);
+            if is_costly && rates.is_some_and(|rates| rates.is_over(from, now)) {
+                return Err(Ignored::RateLimited);
+            }
+            session.judge(request, natural, room, arrival, strict, &mut self.counters)
+        });
         // The rate last, so that only packets that get a reply count against it.
         let judged = judged.and_then(|accepted| {
-            let rates = self.rates.as_ref();
-            if rates.is_none_or(|rates| rates.admits(arrival.from.ip(), now)) {
+            if rates.is_none_or(|rates| rates.admits(from, now)) {
                 return Ok(accepted);
             }
             let (sender, _) = &accepted;
@@ -292,179 +321,15 @@ impl SessionReflector {
     }
 }
 
-/// The session of a packet.
-enum PacketSession<'a> {
-    /// The negotiated one in this slot.
-    Negotiated(u32, &'a mut Session),
-    /// One of those that are known by their packets, of which this has the given layout and key.
-    Unnegotiated(&'a mut Unnegotiated, Form, Option<KeyAt>),
-}
-
-impl PacketSession<'_> {
-    fn form(&self) -> Form {
-        match self {
-            Self::Negotiated(_, session) => Form::Twamp(session.features),
-            Self::Unnegotiated(_, form, _) => *form,
-        }
+/// Whether a datagram may be answered, by how it came.
+fn check_arrival(access: &Access, arrival: &Arrival) -> Result<(), Ignored> {
+    if arrival.truncated {
+        return Err(Ignored::Truncated);
     }
-
-    /// The format of T2 and T3.
-    fn format(&self) -> TimeFormat {
-        match self {
-            Self::Negotiated(_, session) => session.features.reflector_format(),
-            Self::Unnegotiated(sessions, ..) => sessions.format,
-        }
-    }
-
-    fn dscp(&self) -> Option<Dscp> {
-        match self {
-            Self::Negotiated(_, session) => Some(session.dscp),
-            Self::Unnegotiated(..) => None,
-        }
-    }
-
-    /// The fields of a request that gets a reply, as far as the session decides this, and the
-    /// reply's length.
-    fn judge(
-        &mut self,
-        now: Mono,
-        request: &[u8],
-        room: usize,
-        arrival: &Arrival,
-        strict: bool,
-        counters: &mut ReflectorCounters,
-    ) -> Result<(SenderOpen, usize), Ignored> {
-        let form = self.form();
-        let ports = match self {
-            Self::Negotiated(_, session) => {
-                session.check_state(now)?;
-                Ports::NO_SIGN
-            }
-            Self::Unnegotiated(sessions, ..) => {
-                sessions.check_provisioned(form)?;
-                Ports::of(arrival)
-            }
-        };
-        if reply_guard::is_reply(form, request, ports, arrival.at.at) {
-            return Err(Ignored::Reply);
-        }
-        let sender = match self {
-            Self::Negotiated(_, session) => session.read(request)?,
-            Self::Unnegotiated(sessions, form, key) => sessions.read(*form, *key, request)?,
-        };
-        let natural = form.reply_octets(request.len());
-        if room < natural {
-            return Err(Ignored::NoRoom);
-        }
-        if strict && sender.error.multiplier() == 0 {
-            return Err(Ignored::ErrorMultiplierZero);
-        }
-        let octets = match self {
-            Self::Negotiated(_, session) => {
-                counters.replays += u64::from(session.is_repeated(sender.seq.get())?);
-                natural
-            }
-            Self::Unnegotiated(sessions, ..) => sessions.reply_octets(form, natural, room, arrival),
-        };
-        Ok((sender, octets))
-    }
-
-    /// A packet that is over the rate: its part in one-way figures, if its session wants no replies.
-    fn refuse(
-        &mut self,
-        request: &[u8],
-        sender: &SenderOpen,
-        arrival: &Arrival,
-        tai_offset_s: i32,
-    ) -> Option<OneWayRequest> {
-        let Self::Unnegotiated(sessions, form, _) = self else {
-            return None;
-        };
-        let slot = sessions.refuse(request, arrival, *form)?;
-        let request = OneWayRequest::new(arrival, *form, sender, Some(slot), tai_offset_s)?;
-        Some(OneWayRequest {
-            is_refused: true,
-            ..request
-        })
-    }
-
-    /// Counts a packet by its outcome.
-    fn count(&mut self, judged: Result<(), Ignored>) {
-        if let Self::Negotiated(_, session) = self {
-            session.counters.count_outcome(judged);
-        }
-    }
-
-    /// The Sequence Number of the reply to an accepted request, and where an unnegotiated session's
-    /// state is.
-    fn number(
-        &mut self,
-        now: Mono,
-        request: &[u8],
-        sender: &SenderOpen,
-        arrival: &Arrival,
-        counters: &mut ReflectorCounters,
-    ) -> (u32, Option<SlotId>) {
-        match self {
-            Self::Negotiated(_, session) => (session.number(now, request.len(), sender), None),
-            Self::Unnegotiated(sessions, form, _) => {
-                sessions.number(now, request, arrival, *form, sender.seq.get(), counters)
-            }
-        }
-    }
-
-    /// Writes the reply but for what is written last.
-    fn write(
-        &mut self,
-        now: Mono,
-        buffer: &mut [u8],
-        received: usize,
-        form: Form,
-        fields: &Fields<'_>,
-        reflection: &mut Reflection,
-    ) -> Result<(), Ignored> {
-        match self {
-            Self::Unnegotiated(sessions, ..) if form.has_tlvs() => {
-                let request = Request {
-                    now,
-                    arrival: fields.arrival,
-                    form,
-                    sender: fields.sender,
-                    received,
-                    number: fields.number,
-                    session: reflection.session,
-                    format: reflection.format,
-                };
-                return sessions.extend(buffer, &request, reflection, |buffer, octets| {
-                    fields.write(buffer, octets, octets, form);
-                });
-            }
-            Self::Unnegotiated(sessions, ..) => {
-                let extended = &mut sessions.extended;
-                extended.count(reflection.session, form.is_authenticated());
-            }
-            Self::Negotiated(..) => {}
-        }
-        fields.write(buffer, received, reflection.octets, form);
+    addresses::check(arrival)?;
+    if access.permits(arrival.from.ip()) {
         Ok(())
-    }
-
-    /// What is written into the reply last; all that can be done before T3 is known is done here.
-    fn prepare(&self, reply: &mut [u8]) -> Seal {
-        match self {
-            Self::Negotiated(at, session) if session.prepare(reply) => Seal::TwampSecured(*at),
-            Self::Unnegotiated(_, Form::StampAuthenticated { .. }, Some(key)) => {
-                Seal::StampAuthenticated(*key)
-            }
-            Self::Negotiated(..) | Self::Unnegotiated(..) => Seal::Open,
-        }
-    }
-
-    /// The slot of a session that waits for its first packet from any port: that packet binds it.
-    fn to_bind(&self) -> Option<u32> {
-        match self {
-            Self::Negotiated(at, session) => session.unbound.map(|_| *at),
-            Self::Unnegotiated(..) => None,
-        }
+    } else {
+        Err(Ignored::NotAllowed)
     }
 }

@@ -1,6 +1,5 @@
 //! Extensions at the reflector: what it keeps of sessions that use them, and their part in a reply.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,11 +9,12 @@ use super::Ignored;
 use super::bursts::Burst;
 use super::form::Form;
 use super::lru::SlotId;
+use super::pages::Pages;
 use super::reply::Reflection;
 use super::table::Begin;
 use crate::extension::{
-    Answer, Effects, Exchange, ExtensionPolicy, Host, Segments, SentReply, SessionState, may_use,
-    micro_session_ids, reflect, renew,
+    Answer, Effects, Exchange, ExtensionPolicy, Host, JudgedChain, Segments, SentReply,
+    SessionState, micro_session_ids, reflect_judged, renew,
 };
 use crate::stamp::{StampKey, StampKeys};
 
@@ -33,19 +33,18 @@ pub(super) struct Extended {
     /// What the last reply that must visit segments must visit.
     pub(super) segments: Segments,
     /// State of the sessions that need it, by their slot: at most one for each.
-    states: HashMap<u32, (SlotId, SessionState)>,
+    states: Pages<(SlotId, SessionState)>,
     /// The request at hand begins its session again.
     restarts: bool,
 }
-
-/// State of so many sessions is not worth giving memory back for.
-const FEW_STATES: usize = 1_024;
 
 /// A request that is answered, as far as extensions need it.
 pub(super) struct Request<'a> {
     pub(super) now: Mono,
     pub(super) arrival: &'a Arrival,
     pub(super) form: Form,
+    /// Its chain of TLVs, if it was judged.
+    pub(super) chain: Option<JudgedChain>,
     pub(super) sender: SenderOpen,
     pub(super) received: usize,
     /// The Sequence Number of the reply.
@@ -62,7 +61,7 @@ impl Extended {
             host: Arc::default(),
             tai_offset_s,
             segments: Segments::default(),
-            states: HashMap::new(),
+            states: Pages::default(),
             restarts: false,
         }
     }
@@ -75,7 +74,7 @@ impl Extended {
             Begin::Made => self.forget(id.at()),
             Begin::Restarted => {
                 self.restarts = true;
-                if let Some((owner, state)) = self.states.get_mut(&id.at()) {
+                if let Some((owner, state)) = self.states.get_mut(id.at()) {
                     (*owner, *state) = (id, state.restarted());
                 }
             }
@@ -84,12 +83,7 @@ impl Extended {
 
     /// The session in this slot is over: what was kept of it is freed.
     pub(super) fn forget(&mut self, slot: u32) {
-        if self.states.remove(&slot).is_some() {
-            let (used, room) = (self.states.len(), self.states.capacity());
-            if room > FEW_STATES && used < room / 4 {
-                self.states.shrink_to(room / 2);
-            }
-        }
+        self.states.remove(slot);
     }
 
     pub(super) fn set_host(&mut self, host: Arc<Host>) {
@@ -122,12 +116,12 @@ impl Extended {
         let sent = sender.error.format();
         exchange.t1 = sender.t1.read(sent, arrival.at.at, self.tai_offset_s);
         (exchange.now, exchange.copy_room) = (request.now, copy_room);
-        let answer = reflect(
+        let answer = reflect_judged(
             buffer,
-            form.reply_base(),
-            request.received,
+            form.reply_base()..request.received,
             form.is_authenticated(),
             key,
+            request.chain,
             &mut exchange,
         );
         let effects = exchange.effects;
@@ -151,53 +145,44 @@ impl Extended {
         answer.map(|answer| (answer, effects))
     }
 
-    /// The Sender Micro-session ID of a request, which is of its session's identity (RFC 9534 section 2;
-    /// row SL-35); 0: it has none.
-    pub(super) fn micro_session(
-        &self,
-        request: &[u8],
-        form: Form,
-        keys: &StampKeys,
-        peer: IpAddr,
-    ) -> u16 {
-        let ids = self.micro_session_ids(request, form, keys, peer);
-        ids.map_or(0, |[sender, _]| sender)
-    }
-
     /// Whether a member link is known by its interface.
     pub(super) fn has_members(&self) -> bool {
         let mut links = self.policy.micro_sessions.iter();
         links.any(|link| link.interface.is_some())
     }
 
-    /// Whether a request has Micro-session IDs.
-    pub(super) fn is_of_micro_session(
-        &self,
-        request: &[u8],
-        form: Form,
-        keys: &StampKeys,
-        peer: IpAddr,
-    ) -> bool {
-        self.micro_session_ids(request, form, keys, peer).is_some()
-    }
-
-    /// The Micro-session IDs of a request, unless its TLVs are not used for their HMAC.
-    fn micro_session_ids(
-        &self,
-        request: &[u8],
-        form: Form,
-        keys: &StampKeys,
-        peer: IpAddr,
-    ) -> Option<[u16; 2]> {
+    /// The Sender Micro-session ID in a request, where such IDs are used; whether it is proved is for
+    /// [`Self::judge`] to say.
+    pub(super) fn claimed_micro_session(&self, request: &[u8], form: Form) -> Option<u16> {
         let policy = &self.policy;
         if policy.micro_sessions.is_empty() || policy.copies_only || !form.has_tlvs() {
             return None;
         }
-        let chain = request.get(form.request_base()..)?;
-        let ids = micro_session_ids(chain)?;
+        let [sender, _] = micro_session_ids(request.get(form.request_base()..)?)?;
+        Some(sender)
+    }
+
+    /// Checks the HMAC of a request's TLVs.
+    pub(super) fn judge(
+        &self,
+        request: &[u8],
+        form: Form,
+        keys: &StampKeys,
+        peer: IpAddr,
+    ) -> Option<JudgedChain> {
+        let base = form.request_base();
         let seq = u32::from_be_bytes(*request.first_chunk()?);
         let key = keys.for_packet(peer, form.ssid());
-        may_use(chain, seq, form.is_authenticated(), key, policy).then_some(ids)
+        let (chain, is_authenticated) = (request.get(base..)?, form.is_authenticated());
+        let policy = &self.policy;
+        Some(JudgedChain::of(
+            chain,
+            base,
+            seq,
+            is_authenticated,
+            key,
+            policy,
+        ))
     }
 
     /// Makes a reply, which has its number already, one more to the same request.
@@ -251,6 +236,11 @@ impl Extended {
         !self.states.is_empty()
     }
 
+    pub(super) fn has_state(&self, id: SlotId) -> bool {
+        let state = self.states.get(id.at());
+        state.is_some_and(|(owner, _)| *owner == id)
+    }
+
     /// A request of a session is refused: it counts as received. Whether its last one wanted no reply.
     pub(super) fn refuse(&mut self, id: SlotId) -> bool {
         self.state(id).is_some_and(|state| {
@@ -291,7 +281,7 @@ impl Extended {
 
     /// What is kept of a session; what is kept of an earlier one in its slot is not of it.
     fn state(&mut self, id: SlotId) -> Option<&mut SessionState> {
-        let (owner, state) = self.states.get_mut(&id.at())?;
+        let (owner, state) = self.states.get_mut(id.at())?;
         (*owner == id).then_some(state)
     }
 }
@@ -339,9 +329,15 @@ mod tests {
         u32::from_be_bytes(counts.copied().unwrap_or_default())
     }
 
+    /// Sessions with state, and pages of it.
     fn states(reflector: &SessionReflector) -> (usize, usize) {
-        let states = &reflector.unnegotiated.as_ref().unwrap().extended.states;
-        (states.len(), states.capacity())
+        reflector
+            .unnegotiated
+            .as_ref()
+            .unwrap()
+            .extended
+            .states
+            .size()
     }
 
     #[test]
@@ -350,8 +346,7 @@ mod tests {
         for port in 1_024..5_024 {
             ask(&mut reflector, port, 100, &COUNTING);
         }
-        let (used, most) = states(&reflector);
-        assert_eq!(used, 2_000, "no more than there are sessions");
+        assert_eq!(states(&reflector), (2_000, 125), "no more than sessions");
         // Others make room for new ones when they were idle for long enough, and have no extension.
         for port in 6_000..7_000 {
             ask(&mut reflector, port, 140, &[]);
@@ -361,9 +356,7 @@ mod tests {
         for second in 0..64 {
             reflector.handle_timeout(Mono::from_ns((170 + second) * 1_000_000_000));
         }
-        let (used, room) = states(&reflector);
-        assert_eq!(used, 0);
-        assert!(room <= most / 2, "{room} of {most}");
+        assert_eq!(states(&reflector), (0, 0));
     }
 
     #[test]

@@ -139,6 +139,13 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         Some(SlotId { at, generation })
     }
 
+    /// The value of a key, which is not used by that.
+    pub(super) fn get(&self, key: K) -> Option<&V> {
+        let at = *self.index.get(&self.hasher.hash_one(key))?;
+        let slot = self.slot(at).filter(|slot| slot.key == key)?;
+        Some(&slot.value)
+    }
+
     /// Removes the oldest entry. Its slot.
     pub(super) fn remove_oldest(&mut self) -> Option<u32> {
         let at = self.oldest;

@@ -67,6 +67,18 @@ impl ClientRates {
         }
     }
 
+    /// Whether this client gets no reply now, whatever it sends: to be asked before a packet costs more than
+    /// this. Takes nothing from the bucket.
+    pub(super) fn is_over(&self, address: IpAddr, now: Mono) -> bool {
+        let client = ClientPrefix::from(address);
+        let (Some(cost), Some(part)) = (self.cost, self.part(client)) else {
+            return true;
+        };
+        let clients = lock(part);
+        let bucket = clients.get(client);
+        bucket.is_some_and(|bucket| bucket.after(cost, now).is_none())
+    }
+
     fn part(&self, client: ClientPrefix) -> Option<&Mutex<Lru<ClientPrefix, Bucket>>> {
         let at = match self.parts.len() {
             1 => 0,
@@ -82,13 +94,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Bucket {
     fn pay(&mut self, cost: Duration, now: Mono) -> bool {
+        let after = self.after(cost, now);
+        self.full_at = after.unwrap_or(self.full_at);
+        after.is_some()
+    }
+
+    /// When it is full again after a reply; `None`: it does not have as much.
+    fn after(&self, cost: Duration, now: Mono) -> Option<Mono> {
         // Another thread's clock reading may be later.
         let full_at = self.full_at.max(now) + cost;
-        let affordable = full_at.since(now) <= BURST;
-        if affordable {
-            self.full_at = full_at;
-        }
-        affordable
+        (full_at.since(now) <= BURST).then_some(full_at)
     }
 }
 

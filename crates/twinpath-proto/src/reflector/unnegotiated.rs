@@ -15,9 +15,10 @@ use super::extended::{Extended, Request};
 use super::form::Form;
 use super::lru::SlotId;
 use super::reply::{Reflection, Seal};
+use super::reply_guard::{self, Ports};
 use super::table::{SessionKey, Sessions};
 use super::{Class, Ignored, ReflectorConfig, ReflectorCounters, ReflectorProtocols};
-use crate::extension::{ExtensionPolicy, withdraw_way};
+use crate::extension::{ExtensionPolicy, JudgedChain, withdraw_way};
 use crate::stamp::{KeyAt, StampKey, StampKeys};
 
 /// How their packets are answered, and the sessions of a stateful reflector.
@@ -33,6 +34,25 @@ pub(super) struct Unnegotiated {
     pub(super) extended: Extended,
     /// Replies that follow the first one to a request.
     pub(super) bursts: Bursts,
+}
+
+/// What was verified of a request before it is answered, so that it is verified once. It is of that request
+/// alone, and by default nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Verified {
+    /// Whether the HMAC of its base packet is right.
+    base: Option<bool>,
+    /// Its chain of TLVs.
+    pub(super) chain: Option<JudgedChain>,
+}
+
+/// What a packet shows of its session.
+#[derive(Clone, Copy)]
+pub(super) struct Packet {
+    pub(super) form: Form,
+    /// Of a packet with an HMAC.
+    pub(super) key: Option<KeyAt>,
+    pub(super) verified: Verified,
 }
 
 impl Unnegotiated {
@@ -62,15 +82,17 @@ impl Unnegotiated {
         }
     }
 
-    pub(super) fn form(&self, request: &[u8]) -> Form {
+    fn form(&self, request: &[u8]) -> Form {
         Class::of(self.protocols, request).into()
     }
 
-    /// See [`super::SessionReflector::is_of_micro_session`].
-    pub(super) fn is_of_micro_session(&self, request: &[u8], peer: IpAddr) -> bool {
-        self.extended.has_members() && {
-            let form = self.form(request);
-            (self.extended).is_of_micro_session(request, form, &self.keys, peer)
+    /// What a packet shows of its session; with what was verified of it before.
+    pub(super) fn packet(&self, request: &[u8], arrival: &Arrival, verified: Verified) -> Packet {
+        let form = self.form(request);
+        Packet {
+            form,
+            key: self.key(form, arrival),
+            verified,
         }
     }
 
@@ -88,7 +110,7 @@ impl Unnegotiated {
     }
 
     /// The key of a request with an HMAC (row ST-11).
-    pub(super) fn key(&self, form: Form, arrival: &Arrival) -> Option<KeyAt> {
+    fn key(&self, form: Form, arrival: &Arrival) -> Option<KeyAt> {
         match form {
             Form::StampAuthenticated { ssid, .. } => self.keys.find(arrival.from.ip(), ssid),
             Form::Twamp(_) | Form::Stamp { .. } => None,
@@ -96,15 +118,11 @@ impl Unnegotiated {
     }
 
     /// The fields of a request; none is used before its HMAC is verified (row ST-10).
-    pub(super) fn read(
-        &self,
-        form: Form,
-        key: Option<KeyAt>,
-        request: &[u8],
-    ) -> Result<SenderOpen, Ignored> {
-        if let Form::StampAuthenticated { .. } = form {
-            let key = key.and_then(|at| self.keys.get(at)).ok_or(Ignored::NoKey)?;
-            if !key.opens(request) {
+    pub(super) fn read(&self, packet: &Packet, request: &[u8]) -> Result<SenderOpen, Ignored> {
+        if packet.form.is_authenticated() {
+            let key = packet.key.and_then(|at| self.keys.get(at));
+            let key = key.ok_or(Ignored::NoKey)?;
+            if !(packet.verified.base).unwrap_or_else(|| key.opens(request)) {
                 return Err(Ignored::Forged);
             }
             let (sender, _) =
@@ -153,16 +171,18 @@ impl Unnegotiated {
         now: Mono,
         request: &[u8],
         arrival: &Arrival,
-        form: Form,
+        packet: &mut Packet,
         seq: u32,
         counters: &mut ReflectorCounters,
     ) -> (u32, Option<SlotId>) {
+        if self.sessions.is_none() {
+            return (seq, None);
+        }
+        let micro_session = self.micro_session(request, arrival, packet);
         let Some(sessions) = &mut self.sessions else {
             return (seq, None);
         };
-        let peer = arrival.from.ip();
-        let micro_session = (self.extended).micro_session(request, form, &self.keys, peer);
-        let key = SessionKey::new(arrival, form, micro_session);
+        let key = SessionKey::new(arrival, packet.form, micro_session.unwrap_or(0));
         let Some((number, id, begin)) = sessions.number(key, seq, now, counters) else {
             counters.answered_stateless += 1;
             return (seq, None);
@@ -171,20 +191,87 @@ impl Unnegotiated {
         (number, Some(id))
     }
 
+    /// The Sender Micro-session ID of a request, which is of its session's identity (RFC 9534 section 2; row
+    /// SL-35); `None`: it has none, or its TLVs are not used for their HMAC.
+    fn micro_session(&self, request: &[u8], arrival: &Arrival, packet: &mut Packet) -> Option<u16> {
+        let claimed = self.extended.claimed_micro_session(request, packet.form)?;
+        let chain = &mut packet.verified.chain;
+        if chain.is_none() {
+            let peer = arrival.from.ip();
+            *chain = (self.extended).judge(request, packet.form, &self.keys, peer);
+        }
+        chain
+            .is_some_and(|chain| chain.is_used())
+            .then_some(claimed)
+    }
+
+    /// Whether a packet that came by a member link, if its IDs are proved, or by none, is for a socket that is
+    /// over a member or not; see [`super::SessionReflector::takes`].
+    pub(super) fn takes(
+        &self,
+        request: &[u8],
+        arrival: &Arrival,
+        is_over_member: bool,
+    ) -> Option<Verified> {
+        let mut packet = self.packet(request, arrival, Verified::default());
+        let ports = Ports::of(arrival);
+        let is_refused = self.check_provisioned(packet.form).is_err()
+            || reply_guard::is_reply(packet.form, request, ports, arrival.at.at);
+        if is_refused {
+            return is_over_member.then_some(packet.verified);
+        }
+        if packet.form.is_authenticated() {
+            packet.verified.base = Some(self.read(&packet, request).is_ok());
+            if packet.verified.base == Some(false) {
+                return is_over_member.then_some(packet.verified);
+            }
+        }
+        let is_proved = self.micro_session(request, arrival, &mut packet).is_some();
+        (is_proved == is_over_member).then_some(packet.verified)
+    }
+
+    /// Whether a request claims Micro-session IDs, where a member link is known by its interface.
+    pub(super) fn claims_member(&self, request: &[u8]) -> bool {
+        self.extended.has_members() && {
+            let form = self.form(request);
+            let claimed = self.extended.claimed_micro_session(request, form);
+            claimed.is_some()
+        }
+    }
+
+    /// Whether a request that is refused counts in a session, if its HMACs are right.
+    pub(super) fn counts_refused(&self, request: &[u8], arrival: &Arrival, form: Form) -> bool {
+        self.extended.has_states() && {
+            let claimed = self.extended.claimed_micro_session(request, form);
+            let mut sessions = claimed.into_iter().chain([0]);
+            sessions.any(|micro| self.session_with_state(arrival, form, micro).is_some())
+        }
+    }
+
+    fn session_with_state(
+        &self,
+        arrival: &Arrival,
+        form: Form,
+        micro_session: u16,
+    ) -> Option<SlotId> {
+        let key = SessionKey::new(arrival, form, micro_session);
+        let id = self.sessions.as_ref()?.find(key)?;
+        self.extended.has_state(id).then_some(id)
+    }
+
     /// A request that is well-formed is refused. Its session, if that was last asked for no reply.
     pub(super) fn refuse(
         &mut self,
         request: &[u8],
         arrival: &Arrival,
-        form: Form,
+        packet: &mut Packet,
     ) -> Option<SlotId> {
-        if !self.extended.has_states() {
+        if !self.counts_refused(request, arrival, packet.form) {
             return None;
         }
-        let peer = arrival.from.ip();
-        let micro_session = (self.extended).micro_session(request, form, &self.keys, peer);
-        let key = SessionKey::new(arrival, form, micro_session);
-        let id = self.sessions.as_ref()?.find(key)?;
+        let micro_session = self.micro_session(request, arrival, packet);
+        let micro_session = micro_session.unwrap_or(0);
+        let id = self.session_with_state(arrival, packet.form, micro_session)?;
         self.extended.refuse(id).then_some(id)
     }
 

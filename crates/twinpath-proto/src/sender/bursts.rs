@@ -7,7 +7,7 @@ use std::time::Duration;
 use twinpath_wire::{Arrival, Reply, Wall};
 
 use super::engine::SessionSender;
-use crate::extension::{Learnt, Observation};
+use crate::extension::{Observation, ReplyChain};
 
 /// Requests whose further replies are awaited at once.
 const REQUESTS: usize = 64;
@@ -105,12 +105,11 @@ impl SessionSender {
         &mut self,
         seq: u64,
         reply: &Reply,
-        octets: &[u8],
+        chain: Option<&ReplyChain<'_>>,
         arrival: &Arrival,
     ) -> bool {
         let t3 = self.far_times(reply, arrival.at.at).t3;
         let came = Came::new(reply, t3, arrival);
-        let chain = octets.get(self.tlvs_at()..).unwrap_or_default();
         let Some(tlvs) = &mut self.tlvs else {
             return false;
         };
@@ -130,9 +129,7 @@ impl SessionSender {
         }
         burst.came.push_back(came);
         tlvs.learnt.further_replies.record(gaps);
-        let number = reply.head.seq.get().to_be_bytes();
-        let told = Learnt::observe(chain, number, tlvs.key.as_ref());
-        if let Some(told) = told.follow_up {
+        if let Some(told) = chain.and_then(|chain| chain.observe().follow_up) {
             self.follow_up(told, reply);
         }
         true

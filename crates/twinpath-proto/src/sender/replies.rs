@@ -9,6 +9,7 @@ use twinpath_wire::{
     WireTime,
 };
 
+use super::anomalies::ReplyAnomalies;
 use super::engine::SessionSender;
 use super::in_flight::{Flight, Slot};
 use super::numbers::{extend, low32};
@@ -70,8 +71,9 @@ impl SessionSender {
                 }
             }
             Asked::Answered(seq, t1) if t1 == sender_t1 => {
-                if self.is_of_micro_session(&reply, octets)
-                    && !self.take_copy(seq, &reply, octets, arrival)
+                let chain = self.copy_chain(&reply, octets);
+                if self.is_of_micro_session(chain.as_ref())
+                    && !self.take_copy(seq, &reply, chain.as_ref(), arrival)
                 {
                     self.further_copy(seq, &reply, arrival);
                 }
@@ -341,26 +343,22 @@ impl SessionSender {
 
     /// A datagram from the far end that is not a reply to any packet of ours.
     fn note_stray(&mut self, octets: &[u8], echoed: WireTime, known: bool, clock: Wall) {
-        let echo = self.is_own_request(octets);
-        let other_mode = self.is_of_other_mode(octets);
-        let other_link = self.is_of_other_micro_session(octets);
         let format = self.config.error.format();
         let reading = echoed.read_plausibly(format, clock, self.config.tai_offset_s);
-        let anomalies = &mut self.counters.anomalies;
-        let kind = if echo {
-            &mut anomalies.looks_like_request
-        } else if other_mode {
-            &mut anomalies.other_mode
+        let kind: fn(&mut ReplyAnomalies) -> &mut u64 = if self.is_own_request(octets) {
+            |anomalies| &mut anomalies.looks_like_request
+        } else if self.is_of_other_mode(octets) {
+            |anomalies| &mut anomalies.other_mode
         } else if (reading.at - clock).abs_ns() > NEAR_NS {
-            &mut anomalies.not_a_reply
-        } else if other_link {
-            &mut anomalies.micro_session
+            |anomalies| &mut anomalies.not_a_reply
+        } else if self.is_of_other_micro_session(octets) {
+            |anomalies| &mut anomalies.micro_session
         } else if known {
-            &mut anomalies.foreign_t1
+            |anomalies| &mut anomalies.foreign_t1
         } else {
-            &mut anomalies.unknown_seq
+            |anomalies| &mut anomalies.unknown_seq
         };
-        *kind += 1;
+        *kind(&mut self.counters.anomalies) += 1;
     }
 }
 

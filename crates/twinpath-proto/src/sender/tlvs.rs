@@ -14,7 +14,8 @@ use super::engine::SessionSender;
 use super::fate::STAMP_ERROR;
 use super::retransmission::ReportTimer;
 use crate::extension::{
-    FollowUp, Learnt, Observation, Replies, ReplyTlvs, RequestChain, RequestFacts, destination_node,
+    FollowUp, Learnt, Observation, Replies, ReplyChain, ReplyTlvs, RequestChain, RequestFacts,
+    destination_node,
 };
 use crate::stamp::StampKey;
 
@@ -155,23 +156,44 @@ impl SessionSender {
         }
     }
 
+    /// The TLVs of a reply to this session, verified; `None`: it has none that could teach anything.
+    pub(super) fn reply_chain<'a>(
+        &self,
+        reply: &Reply,
+        octets: &'a [u8],
+    ) -> Option<ReplyChain<'a>> {
+        let tlvs = self.tlvs.as_ref()?;
+        // A reflector that does not know SSIDs does not know TLVs: what is there is padding.
+        let ssid = self.config.wire.format.ssid().unwrap_or(0);
+        let chain = octets.get(self.tlvs_at()..);
+        let chain = chain.filter(|_| reply.head.ssid.get() == ssid);
+        let number = reply.head.seq.get().to_be_bytes();
+        Some(ReplyChain::verified(
+            chain.unwrap_or_default(),
+            number,
+            tlvs.key.as_ref(),
+        ))
+    }
+
+    /// As [`Self::reply_chain`], of a reply that is not the first to its request.
+    pub(super) fn copy_chain<'a>(&self, reply: &Reply, octets: &'a [u8]) -> Option<ReplyChain<'a>> {
+        let tlvs = self.tlvs.as_ref()?;
+        let is_read = tlvs.micro_session.is_some() || tlvs.asked_replies().is_some();
+        is_read.then(|| self.reply_chain(reply, octets))?
+    }
+
     /// Whether a reply has the IDs of this micro-session, if it is one (rows SL-40, SL-41). Counts it if not: one
     /// whose HMAC is wrong proves no IDs, and is not another micro-session's.
-    pub(super) fn is_of_micro_session(&mut self, reply: &Reply, octets: &[u8]) -> bool {
-        let base = self.tlvs_at();
-        let ssid = self.config.wire.format.ssid().unwrap_or(0);
-        let Some(tlvs) = self.tlvs.as_mut().filter(|it| it.micro_session.is_some()) else {
+    pub(super) fn is_of_micro_session(&mut self, chain: Option<&ReplyChain<'_>>) -> bool {
+        let tlvs = self.tlvs.as_mut().filter(|it| it.micro_session.is_some());
+        let (Some(tlvs), Some(chain)) = (tlvs, chain) else {
             return true;
         };
-        // A reflector that does not know SSIDs does not know TLVs: what is there is padding.
-        let chain = octets.get(base..).filter(|_| reply.head.ssid.get() == ssid);
-        let number = reply.head.seq.get().to_be_bytes();
-        let (chain, key) = (chain.unwrap_or_default(), tlvs.key.as_ref());
-        if !tlvs.learnt.is_verified(chain, number, key) {
+        if let Some(fault) = chain.fault() {
+            tlvs.learnt.count_unverified(fault);
             return false;
         }
-        let told = Learnt::observe(chain, number, key);
-        let is_own = tlvs.is_of_micro_session(told.micro_session);
+        let is_own = tlvs.is_of_micro_session(chain.observe().micro_session);
         self.counters.anomalies.micro_session += u64::from(!is_own);
         is_own
     }
@@ -179,14 +201,14 @@ impl SessionSender {
     /// Whether octets that are no reply to this session are one to the session of another member link,
     /// by the Sender Micro-session ID (row SL-40).
     pub(super) fn is_of_other_micro_session(&self, octets: &[u8]) -> bool {
-        let Some(tlvs) = &self.tlvs else {
+        let tlvs = self.tlvs.as_ref();
+        let Some((own, tlvs)) = tlvs.and_then(|tlvs| Some((tlvs.micro_session?, tlvs))) else {
             return false;
         };
         let chain = octets.get(self.tlvs_at()..).unwrap_or_default();
         let number = octets.first_chunk().copied().unwrap_or_default();
-        let told = Learnt::observe(chain, number, tlvs.key.as_ref());
-        let ids = tlvs.micro_session.zip(told.micro_session);
-        ids.is_some_and(|(own, [sender, _])| sender != own)
+        let told = ReplyChain::verified(chain, number, tlvs.key.as_ref()).observe();
+        told.micro_session.is_some_and(|[sender, _]| sender != own)
     }
 
     /// Where replies may come from: the far end, and the node that requests name (RFC 9503 section 3).
@@ -234,31 +256,25 @@ impl SessionSender {
 
     /// Reads the TLVs of a first reply; `None`: it is not for this micro-session, and is not measured.
     pub(super) fn read_tlvs(&mut self, seq: u64, reply: &Reply, octets: &[u8]) -> Option<Taught> {
-        let base = self.tlvs_at();
-        let is_of_micro_session = self.is_of_micro_session(reply, octets);
-        let Some(tlvs) = &mut self.tlvs else {
+        let Some(chain) = self.reply_chain(reply, octets) else {
             return Some(Taught::default());
         };
-        let number = reply.head.seq.get();
-        // A reflector that does not know SSIDs does not know TLVs: what is there is padding.
-        let knows_tlvs = reply.head.ssid.get() == self.config.wire.format.ssid().unwrap_or(0);
-        let chain = octets.get(base..).filter(|_| knows_tlvs);
-        tlvs.learnt.moved += u64::from(!self.guard.is_secured() && tlvs.are_moved(octets));
-        let (chain, number) = (chain.unwrap_or_default(), number.to_be_bytes());
+        let is_of_micro_session = self.is_of_micro_session(Some(&chain));
+        let is_secured = self.guard.is_secured();
+        let tlvs = self.tlvs.as_mut()?;
+        tlvs.learnt.moved += u64::from(!is_secured && tlvs.are_moved(octets));
         // A reply that is discarded teaches nothing.
         if !is_of_micro_session {
             return None;
         }
-        let key = tlvs.key.as_ref();
-        let unverified = tlvs.learnt.unverified;
-        let observation = tlvs.learnt.read(chain, number, seq, key);
+        let observation = tlvs.learnt.read_verified(&chain, seq);
         if let Some(report) = &mut tlvs.report
             && tlvs.learnt.returned(TlvType::ACCESS_REPORT) > 0
         {
             report.end();
         }
-        if tlvs.learnt.unverified == unverified {
-            tlvs.record(ReplyTlvs::of(seq, chain));
+        if chain.fault().is_none() {
+            tlvs.record(ReplyTlvs::of(seq, chain.octets()));
         }
         Some(Taught {
             observation,

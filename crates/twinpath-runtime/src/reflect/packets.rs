@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use twinpath_metrics::RungCounts;
 use twinpath_net::{Outbound, RecvBatch, TestSocket, clock};
 use twinpath_proto::extension::{Effects, Host};
-use twinpath_proto::reflector::{Ignored, ReplyCopy, SessionReflector};
+use twinpath_proto::reflector::{Ignored, ReplyCopy, SessionReflector, Verified};
 use twinpath_wire::{Arrival, Mono};
 
 use crate::interfaces::FollowedInterface;
@@ -110,7 +110,8 @@ impl SocketState {
         is_bound
     }
 
-    /// Whether a request is answered by this socket, and not by the other one that gets it as well.
+    /// What was verified of a request to tell that it is answered by this socket, and not by the other one
+    /// that gets it as well; `None`: it is for the other.
     fn takes(
         &mut self,
         engine: &SessionReflector,
@@ -118,18 +119,18 @@ impl SocketState {
         request: &[u8],
         arrival: &Arrival,
         now: Mono,
-    ) -> bool {
-        let is_micro = engine.is_of_micro_session(request, arrival.from.ip());
-        if !self.is_over_member {
-            return !(is_micro && self.member_links.have(arrival.interface, now));
+    ) -> Option<Verified> {
+        if self.is_over_member {
+            // What is to be forwarded comes by a member too.
+            let mut own = arrival.from;
+            own.set_ip(arrival.to?);
+            if !host.has(own) {
+                return None;
+            }
+        } else if !self.member_links.have(arrival.interface, now) {
+            return Some(Verified::default());
         }
-        // What is to be forwarded comes by a member too.
-        is_micro
-            && arrival.to.is_some_and(|to| {
-                let mut own = arrival.from;
-                own.set_ip(to);
-                host.has(own)
-            })
+        engine.takes(now, request, arrival, self.is_over_member)
     }
 
     /// How a reply with these effects is sent; `None`: the system would not send it so.
@@ -219,13 +220,15 @@ impl Packets {
                 break;
             };
             let request = octets.get(..received).unwrap_or_default();
-            if !state.takes(engine, self.departures.host.host(), request, arrival, now) {
+            let host = self.departures.host.host();
+            let Some(verified) = state.takes(engine, host, request, arrival, now) else {
                 continue;
-            }
+            };
             self.rungs.record(arrival.at.rung);
             let before = state.as_before(arrival);
             let known = before.as_ref().unwrap_or(arrival);
-            let mut reflection = match engine.reflect(now, octets, received, known) {
+            let answer = engine.reflect_verified(now, octets, received, known, verified);
+            let mut reflection = match answer {
                 Ok(reflection) => reflection,
                 Err(Ignored::NoReplyWanted) => {
                     self.one_way.record(engine.take_one_way(), now);

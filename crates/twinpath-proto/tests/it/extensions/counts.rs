@@ -139,11 +139,17 @@ fn a_reply_says_whether_tlvs_were_processed() {
             config.extensions.copies_only = copies_only;
             config.extensions.requires_hmac = requires_hmac;
         });
+        let all = !copies_only && !requires_hmac;
         for (tlvs, are_processed) in [
-            (&COUNTING[..], !copies_only && !requires_hmac),
+            (&COUNTING[..], all),
             (&[], false),
+            // Zeros are TLVs of type 0. They and Extra Padding ask for nothing.
+            (&[0; 40], false),
+            (&[0x80, 1, 0, 4, 0, 0, 0, 0], false),
+            (&[&[0; 8][..], &COUNTING].concat(), all),
         ] {
-            let request = open(1, tlvs);
+            let mut request = open(1, tlvs);
+            request[15] = 9;
             far.buffer[..request.len()].copy_from_slice(&request);
             let told = (far.reflector).reflect(START, &mut far.buffer, request.len(), &far.arrival);
             assert_eq!(told.unwrap().has_tlvs, are_processed);

@@ -161,8 +161,12 @@ fn a_request_of_a_micro_session_is_for_the_socket_on_its_member_link() {
         let mut config = ReflectorConfig::default();
         config.extensions.micro_sessions = links.to_vec();
         config.extensions.copies_only = no_tlv;
-        SessionReflector::new(config)
-            .is_of_micro_session(&request(&[&COS, tlv]), super::ip("192.0.2.1"))
+        let reflector = SessionReflector::new(config);
+        let (request, arrival) = (request(&[&COS, tlv]), Rig::new().arrival);
+        let now = Mono::from_ns(1_000_000_000);
+        let takes = |is_over| reflector.takes(now, &request, &arrival, is_over).is_some();
+        assert_ne!(takes(true), takes(false));
+        takes(true)
     };
     let micro = |id| [0x80, 11, 0, 4, 0, 3, 0, id];
     let links = [link(5, Some(7)), link(6, None)];
@@ -174,8 +178,7 @@ fn a_request_of_a_micro_session_is_for_the_socket_on_its_member_link() {
     assert!(!is_of(&links[1..], false, &micro(0)));
     assert!(!is_of(&links, false, &[]));
     assert!(!is_of(&links, false, &[0x80, 11, 0, 2, 0, 3]));
-    let reflector = SessionReflector::new(ReflectorConfig::default());
-    assert!(!reflector.is_of_micro_session(&[], super::ip("192.0.2.1")));
+    assert!(!is_of(&[], false, &micro(5)));
 }
 
 /// What the documentation says a responder answers, row by row.
@@ -243,14 +246,18 @@ fn ids_are_judged_after_their_hmac() {
     let mut reflector = SessionReflector::new(config);
     let keys = StampKeys::new([(KeyScope::Default, known_key())]);
     reflector.set_keys(Arc::new(keys));
-    let arrival = Rig::new().arrival;
-    let from = arrival.from.ip();
+    let mut arrival = Rig::new().arrival;
+    arrival.interface = 7;
     let mut ask = |seq, ids, is_right| {
         let mut buffer = signed(seq, ids, is_right);
         let octets = buffer.len();
-        let is_of_micro_session = reflector.is_of_micro_session(&buffer, from);
         let now = Mono::from_ns(1_000_000_000);
-        let told = reflector.reflect(now, &mut buffer, octets, &arrival);
+        let sockets = [true, false];
+        let taken = sockets.map(|is_over| reflector.takes(now, &buffer, &arrival, is_over));
+        let is_of_micro_session = taken[0].is_some();
+        assert_ne!(is_of_micro_session, taken[1].is_some());
+        let verified = taken.into_iter().flatten().next().unwrap();
+        let told = reflector.reflect_verified(now, &mut buffer, octets, &arrival, verified);
         let number = u32::from_be_bytes(buffer[..4].try_into().unwrap());
         told.map(|_| (number, buffer[44], is_of_micro_session))
     };

@@ -199,6 +199,39 @@ fn the_hmac_of_a_reply_is_judged_before_its_micro_session() {
     }
 }
 
+/// A reply is counted once by why its TLVs are not used, and not at all if it has none.
+#[test]
+fn replies_without_a_right_hmac_are_counted_once() {
+    let ids = octets("000b000400030005");
+    let digest = known_key().sign(&[&[0; 4], &ids]);
+    let signed = [&ids[..], &[0, 8, 0, 16], &digest].concat();
+    let forged = [&ids[..], &[0, 8, 0, 16], &[0; 16]].concat();
+    for asked in [&["micro-session=3", "hmac"][..], &["hmac"]] {
+        let is_micro = asked.len() == 2;
+        for (chain, counts) in [
+            (&signed, [1, 1, 0, 0]),
+            (&forged, [u64::from(!is_micro), 1, 1, 0]),
+            (&ids, [u64::from(!is_micro), 1, 1, 0]),
+            (
+                &Vec::new(),
+                [u64::from(!is_micro), 0, 0, u64::from(is_micro)],
+            ),
+        ] {
+            let mut rig = asking(asked, 10);
+            rig.send_count(1);
+            let reply = reply(&rig, 0, [ms(4), ms(4)], chain);
+            handle(&mut rig, &reply, ms(8));
+            let measured = rig.samples().len() as u64;
+            let learnt = rig.sender.learnt().unwrap();
+            let faults: u64 = learnt.hmac_faults.counts().map(|(_, count)| count).sum();
+            assert_eq!(faults, learnt.unverified);
+            let other = rig.sender.counters().anomalies.micro_session;
+            let told = [measured, learnt.replies, learnt.unverified, other];
+            assert_eq!(told, counts, "{asked:?} {chain:?}");
+        }
+    }
+}
+
 /// Sessions of one LAG share addresses and ports: what comes by a wrong member is another's.
 #[test]
 fn replies_to_another_micro_session_are_counted_as_such() {
