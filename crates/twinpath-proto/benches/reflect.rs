@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use divan::counter::ItemsCount;
@@ -13,7 +14,7 @@ use divan::{AllocProfiler, Bencher};
 use ipnet::IpNet;
 use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{
-    NegotiatedConfig, ReflectorConfig, ReflectorPolicy, SessionReflector, SessionSpec,
+    ClientRates, NegotiatedConfig, ReflectorConfig, ReflectorPolicy, SessionReflector, SessionSpec,
 };
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
@@ -86,6 +87,48 @@ fn twamp_1472_octets(bencher: Bencher<'_, '_>) {
         &twamp(1472),
         in_turn,
     );
+}
+
+/// Whose packets threads answer, each with a reflector of its own.
+#[derive(Clone, Copy, Debug)]
+enum Clients {
+    /// No rate is limited.
+    Unlimited,
+    /// All threads have those of one client.
+    One,
+    /// Each thread has a client of its own.
+    Own,
+}
+
+/// With `--max-rate`, threads share the rates of clients.
+#[divan::bench(threads = [1, 2], args = [Clients::Unlimited, Clients::One, Clients::Own], min_time = 1)]
+fn twamp_41_octets_by_threads(bencher: Bencher<'_, '_>, clients: Clients) {
+    const PACKETS: u32 = 64 * BATCH;
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let rates = Arc::new(ClientRates::new(u32::MAX, 2));
+    let rates = (!matches!(clients, Clients::Unlimited)).then_some(&rates);
+    let request = filled(&twamp(41));
+    bencher
+        .counter(ItemsCount::new(PACKETS))
+        .with_inputs(|| {
+            let reflector = SessionReflector::new(ReflectorConfig::default());
+            let number = match clients {
+                Clients::Unlimited | Clients::One => 0,
+                Clients::Own => MADE.fetch_add(1, Ordering::Relaxed) % 1_024,
+            };
+            (reflector.sharing_rates(rates), arrival(number << 4))
+        })
+        .bench_refs(|(reflector, arrival)| {
+            let mut buffer = vec![0; 64];
+            for packet in 0..u64::from(PACKETS) {
+                if let Some(slot) = buffer.get_mut(..request.len()) {
+                    slot.copy_from_slice(&request);
+                }
+                let now = Mono::from_ns(1_000_000_000 + packet * 5_000);
+                let answer = reflector.reflect(now, &mut buffer, request.len(), arrival);
+                assert!(divan::black_box(answer).is_ok());
+            }
+        });
 }
 
 #[divan::bench(min_time = 1)]

@@ -115,15 +115,15 @@ fn each_end_computes_an_hmac_once_for_a_packet() {
             let at = START + Duration::from_millis(100) * nth;
             let (cost, request) = hmacs(|| request(&mut sender, at));
             assert_eq!(cost, base + 1);
-            let arrival_there = arrival(NEAR, FAR, at);
-            let (cost, other) = hmacs(|| reflector.takes(at, &request, &arrival_there, false));
+            let coming = arrival(NEAR, FAR, at);
+            let (cost, other) = hmacs(|| reflector.takes(at, &request, &coming, false));
             assert!(other.is_none() && cost == base + 1, "{cost}");
             let mut buffer = request.clone();
             let (cost, reply) = hmacs(|| {
-                let verified = reflector.takes(at, &request, &arrival_there, true);
+                let verified = reflector.takes(at, &request, &coming, true);
                 let octets = request.len();
                 reflector
-                    .reflect_verified(at, &mut buffer, octets, &arrival_there, verified?)
+                    .reflect_verified(at, &mut buffer, octets, &coming, verified?)
                     .ok()
             });
             let reply = reply.unwrap();
@@ -131,9 +131,9 @@ fn each_end_computes_an_hmac_once_for_a_packet() {
             assert_eq!(cost, base + 2);
             let (cost, ()) = hmacs(|| reflector.seal(&reply, &mut buffer, wall(at), ERROR));
             assert_eq!(cost, base);
-            let (back, arrival_here) = (at + Duration::from_millis(1), arrival(FAR, NEAR, at));
+            let (back, returning) = (at + Duration::from_millis(1), arrival(FAR, NEAR, at));
             for copies in 0..2 {
-                let (cost, ()) = hmacs(|| sender.handle_reply(back, &buffer, &arrival_here));
+                let (cost, ()) = hmacs(|| sender.handle_reply(back, &buffer, &returning));
                 assert_eq!((cost, sender.counters().duplicates), (base + 1, copies));
                 while sender.poll_sample().is_some() {}
             }
@@ -145,9 +145,12 @@ fn each_end_computes_an_hmac_once_for_a_packet() {
     }
 }
 
+/// A setting, and why it refuses a request.
+type Refusal = (fn(&mut ReflectorConfig), Ignored);
+
 #[test]
 fn what_gets_no_reply_anyway_costs_no_hmac() {
-    let refusals: [(fn(&mut ReflectorConfig), Ignored); 4] = [
+    let refusals: [Refusal; 4] = [
         (
             |config| config.policy.allow = vec!["198.51.100.0/24".parse().unwrap()],
             Ignored::NotAllowed,

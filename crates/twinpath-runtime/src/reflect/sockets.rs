@@ -94,11 +94,15 @@ impl Sockets {
         self.set.iter()
     }
 
-    /// Closes those whose address is not among these.
-    pub(crate) fn close_others(&mut self, near: &[std::net::SocketAddr]) {
+    /// How many there have been.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    /// Closes those of which this says so.
+    pub(crate) fn close_where(&mut self, is_closed: impl Fn(&TestSocket) -> bool) {
         for index in 0..self.states.len() {
-            let local = self.get(index).map(TestSocket::local);
-            if local.is_some_and(|local| !near.contains(&local)) {
+            if self.get(index).is_some_and(&is_closed) {
                 self.close(index);
             }
         }

@@ -37,7 +37,8 @@ pub(super) fn begin(
     };
     let mut sockets = Sockets::beside(member_links)?;
     for socket in group {
-        sockets.add(socket, addresses.stays_with_interface());
+        let stays = addresses.stays_with_interface() || socket.is_over_member();
+        sockets.add(socket, stays);
     }
     Ok((sockets, addresses))
 }
@@ -56,7 +57,8 @@ impl FollowAddresses {
         if now >= self.list_due {
             self.list_due = now + LIST_EVERY;
             let listed = listen::own_addresses(plan);
-            sockets.close_others(&listed);
+            // Those over members are closed with their address by who follows members.
+            sockets.close_where(|it| !it.is_over_member() && !listed.contains(&it.local()));
             for near in listed {
                 if sockets.iter().all(|socket| socket.local() != near) {
                     // What cannot be had now may be had the next time.

@@ -8,12 +8,14 @@ use twinpath_proto::stamp::StampKeys;
 use twinpath_wire::Mono;
 
 use super::addresses::FollowAddresses;
+use super::members::FollowMembers;
 use crate::reflect::{Duties, Sockets};
 
-/// Takes other keys, and follows addresses.
+/// Takes other keys, and follows addresses and members of links.
 pub(super) struct ResponderDuties {
     pub(super) keys: Receiver<Arc<StampKeys>>,
     pub(super) addresses: FollowAddresses,
+    pub(super) members: FollowMembers,
 }
 
 impl Duties for ResponderDuties {
@@ -26,6 +28,8 @@ impl Duties for ResponderDuties {
         if let Some(keys) = self.keys.try_iter().last() {
             engine.set_keys(keys);
         }
-        self.addresses.attend(sockets, now)
+        let addresses_due = self.addresses.attend(sockets, now);
+        let members_due = self.members.attend(sockets, now);
+        [addresses_due, members_due].into_iter().flatten().min()
     }
 }

@@ -3,6 +3,7 @@
 mod addresses;
 mod duties;
 mod listen;
+mod members;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use twinpath_wire::Mono;
 
 use duties::ResponderDuties;
 use listen::Members;
+use members::FollowMembers;
 
 use crate::ResponderPlan;
 use crate::error::{RunError, StartError};
@@ -58,11 +60,14 @@ pub fn start(plan: &ResponderPlan, keys: StampKeys) -> Result<ResponderRun, Star
         members = listen::members(plan, first)?;
         first.append(&mut members.sockets);
     }
+    let with_ids = plan.members.iter().map(|(_, name)| name.clone()).collect();
+    // The first thread has the sockets over members.
+    let mut follow_members = FollowMembers::start(with_ids, members.names.clone())?;
     let (links, member_links) = (members.links, MemberLinks::new(members.names));
     let keys = Arc::new(keys);
     let max_rate = plan.reflector.policy.max_rate_pps;
     let rates = max_rate.map(|pps| Arc::new(ClientRates::new(pps, count)));
-    let start = |(index, group)| {
+    let mut start = |(index, group)| {
         let (sockets, addresses) = addresses::begin(plan, group, member_links.clone())
             .map_err(StartError::system("a descriptor to wait by"))?;
         let mut config = plan.reflector.clone();
@@ -72,11 +77,15 @@ pub fn start(plan: &ResponderPlan, keys: StampKeys) -> Result<ResponderRun, Star
         let mut engine = SessionReflector::new(config).sharing_rates(rates.as_ref());
         engine.set_keys(Arc::clone(&keys));
         let (sender, keys) = mpsc::channel();
-        let duties = ResponderDuties { keys, addresses };
+        let duties = ResponderDuties {
+            keys,
+            addresses,
+            members: std::mem::take(&mut follow_members),
+        };
         let thread = ReflectorThread::start(index, sockets, engine, plan.raw_t3, duties)?;
         Ok((thread, sender))
     };
-    let threads = groups.into_iter().enumerate().map(start);
+    let threads = groups.into_iter().enumerate().map(&mut start);
     let (threads, keys) = threads.collect::<Result<_, StartError>>()?;
     let control = plan.reflector.extensions.control.as_ref();
     Ok(ResponderRun {

@@ -1,5 +1,7 @@
 //! Member links without IDs, and members that are down, gone or not there.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::{BOTH, Lag, received, sessions};
@@ -45,6 +47,29 @@ fn a_request_for_another_id_than_that_of_its_member_is_counted() {
         let words = last_words(responder);
         assert_eq!(words["ignored"]["micro_session"], 10, "{asked}: {words}");
         assert_eq!(words["reflected"], 0, "{asked}: {words}");
+    }
+}
+
+#[test]
+fn a_member_that_joins_its_link_later_is_answered_too() {
+    let Some(lag) = Lag::new() else { return };
+    let _responder = lag.0.responder(":862 --micro-session-id 11@n1,12");
+    for line in Lag::link(&lag.0, 3) {
+        ip(&line).unwrap();
+    }
+    let until = Instant::now() + Duration::from_mins(1);
+    loop {
+        let done = lag.measure("10.97.0.2 --micro-session 1@m1,3@m3");
+        let all = sessions(&done);
+        let ids = all
+            .iter()
+            .map(|it| &it["stamp"]["micro_session"]["reflector_id"]);
+        let counts: Vec<u64> = all.iter().map(received).collect();
+        if counts == [10, 10] {
+            assert!(ids.eq([&json!(11), &json!(12)]), "{all:?}");
+            break;
+        }
+        assert!(Instant::now() < until, "{counts:?} {}", done.stderr);
     }
 }
 
