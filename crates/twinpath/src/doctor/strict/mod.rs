@@ -111,6 +111,16 @@ pub(crate) static PARTS: &[&Part] = &[
     &control::ENCRYPTED,
     #[cfg(feature = "control")]
     &control::MIXED,
+    #[cfg(feature = "control")]
+    &control::OPEN_PACKETS,
+    #[cfg(feature = "control")]
+    &control::AUTHENTICATED_PACKETS,
+    #[cfg(feature = "control")]
+    &control::AUTHENTICATED_HMACS,
+    #[cfg(feature = "control")]
+    &control::ENCRYPTED_PACKETS,
+    #[cfg(feature = "control")]
+    &control::ENCRYPTED_HMACS,
     &light::PART,
     &stamp::PART,
     &tlv::PART,

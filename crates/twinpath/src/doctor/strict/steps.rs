@@ -13,6 +13,8 @@ use super::exchange::{DUE, Exchanged, NOT_DUE, OPEN_PADDING, Packet};
 pub(super) const PATIENCE: Duration = Duration::from_millis(1500);
 /// How long what must not come is waited for.
 pub(super) const SILENCE: Duration = Duration::from_millis(400);
+/// The Sequence Number of the first test packet: one that a reflector does not begin with by itself.
+const FIRST_NUMBER: u32 = 7;
 /// Octets of what must not come that are looked at.
 const LISTENED: usize = 128;
 /// A step of a dialogue.
@@ -122,7 +124,7 @@ pub(super) struct Transcript {
     /// The same packets and their replies.
     pub(super) exchanged: Vec<Exchanged>,
     pub(super) last_datagram: Vec<u8>,
-    /// Datagrams so far: the next one's Sequence Number.
+    /// The next datagram's Sequence Number.
     pub(super) datagrams: u32,
     /// A packet was answered after one that was not.
     pub(super) is_lossy: bool,
@@ -163,7 +165,7 @@ impl Transcript {
             packets: Vec::new(),
             exchanged: Vec::new(),
             last_datagram: Vec::new(),
-            datagrams: 0,
+            datagrams: FIRST_NUMBER,
             is_lossy: false,
         }
     }

@@ -89,9 +89,9 @@ fn the_document_has_all_trials() {
 
 #[test]
 fn all_trials_together_are_bounded() {
-    assert!(most_packets(PARTS) < 3_000, "{}", most_packets(PARTS));
+    assert!(most_packets(PARTS) < 4_000, "{}", most_packets(PARTS));
     let longest = most_time(PARTS).as_secs();
-    assert!(longest < 600, "{longest}");
+    assert!(longest < 1_000, "{longest}");
 }
 
 #[test]

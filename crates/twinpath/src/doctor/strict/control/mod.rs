@@ -3,6 +3,8 @@
 mod individual;
 pub(super) mod messages;
 mod opening;
+#[cfg(feature = "control")]
+mod packets;
 mod requests;
 #[cfg(feature = "control")]
 mod secured;
@@ -15,6 +17,10 @@ use super::{Outcome, Status};
 
 pub(super) use individual::PART as INDIVIDUAL;
 pub(super) use opening::PART as SET_UP;
+#[cfg(feature = "control")]
+pub(super) use packets::{
+    AUTHENTICATED_HMACS, AUTHENTICATED_PACKETS, ENCRYPTED_HMACS, ENCRYPTED_PACKETS, OPEN_PACKETS,
+};
 pub(super) use requests::PART as REQUESTS;
 #[cfg(feature = "control")]
 pub(super) use secured::{AUTHENTICATED, ENCRYPTED, MIXED};

@@ -16,6 +16,7 @@ mod fixture;
 mod loss;
 mod relay;
 mod secured;
+mod sessions;
 
 /// A key that the server may have, and what it says of keys.
 const SALT: [u8; 16] = [0x5a; 16];

@@ -28,6 +28,55 @@ pub(super) struct Session {
     pub(super) timeout: Duration,
     pub(super) is_running: bool,
     pub(super) until: Option<Duration>,
+    /// Replies so far, and the datagrams that came.
+    pub(super) replies: u32,
+    pub(super) datagrams: Vec<Vec<u8>>,
+}
+
+/// A datagram to a session's port.
+pub(super) struct Came<'a> {
+    pub(super) session: &'a Session,
+    pub(super) octets: &'a [u8],
+    /// Its header, where its HMAC is right.
+    pub(super) header: Option<[u8; 48]>,
+    /// It is whole, and its HMAC is right.
+    pub(super) is_right: bool,
+    /// Its source port.
+    pub(super) from: u16,
+    pub(super) now: Duration,
+    /// It is answered where all is right.
+    pub(super) is_answered: bool,
+}
+
+impl Came<'_> {
+    /// It is from the port that the session is for.
+    pub(super) fn is_from_sender(&self) -> bool {
+        self.session.sender == self.from
+    }
+
+    /// It comes before the session's end.
+    pub(super) fn is_in_time(&self) -> bool {
+        self.session.until.is_none_or(|until| self.now <= until)
+    }
+}
+
+/// How test packets are answered.
+#[derive(Clone, Copy)]
+pub(super) struct Reflects {
+    pub(super) takes: fn(&Came<'_>) -> bool,
+    /// Changes a reply before it is sealed; in a mode that seals it, or not.
+    pub(super) reply: fn(&mut Vec<u8>, bool),
+    pub(super) sealed: fn(&mut Vec<u8>),
+}
+
+impl Default for Reflects {
+    fn default() -> Self {
+        Self {
+            takes: |came| came.is_answered,
+            reply: |_, _| {},
+            sealed: |_| {},
+        }
+    }
 }
 
 /// One connection to a server in memory, in virtual time.
@@ -80,6 +129,8 @@ pub(super) struct Errs {
     pub(super) network: Option<Network>,
     /// On the connection of this number it says nothing after the greeting.
     pub(super) stalls: Option<Box<dyn Fn(usize) -> bool>>,
+    /// What it does with test packets.
+    pub(super) reflects: Reflects,
     /// What stands between the client and the engine, and knows the keys.
     pub(super) relay: Option<RelayErrs>,
 }
@@ -150,6 +201,8 @@ impl Connection {
             timeout: request.timeout,
             is_running: false,
             until: None,
+            replies: 0,
+            datagrams: Vec::new(),
         });
         Ok(Opened {
             sid,
@@ -207,6 +260,54 @@ impl Connection {
                 self.server.handle_eof(self.mono());
             }
         }
+    }
+
+    /// The reply to a datagram, sealed.
+    fn reflect(&mut self, from: usize, to: u16, datagram: &[u8]) -> Option<Vec<u8>> {
+        let is_expected = self.is_answered(PORTS[from], to);
+        let errs = Rc::clone(&self.errs);
+        // One that is for this source port, if several have the port.
+        let near = |session: &Session| session.port == to && session.sender == PORTS[from];
+        let mut each = self.sessions.iter();
+        let place = each.position(near).or_else(|| {
+            let mut each = self.sessions.iter();
+            each.position(|session| session.port == to)
+        })?;
+        let guard = self.server.test_guard(self.sessions[place].sid);
+        let is_secured = guard.is_secured();
+        let header = guard.open_header::<48>(datagram).filter(|_| is_secured);
+        let is_right = if is_secured {
+            header.is_some()
+        } else {
+            datagram.len() >= 14
+        };
+        let session = &self.sessions[place];
+        let is_taken = (errs.reflects.takes)(&Came {
+            session,
+            octets: datagram,
+            header,
+            is_right,
+            from: PORTS[from],
+            now: self.now,
+            is_answered: is_expected && is_right,
+        });
+        let session = &mut self.sessions[place];
+        session.datagrams.push(datagram.to_vec());
+        if !is_taken {
+            return None;
+        }
+        let mut request = datagram.to_vec();
+        request.resize(datagram.len().max(48), 0);
+        if let Some(header) = header {
+            request[..48].copy_from_slice(&header);
+        }
+        let mut reply = reply_to(&request, datagram.len(), session.replies, is_secured);
+        session.replies += 1;
+        (errs.reflects.reply)(&mut reply, is_secured);
+        if is_secured {
+            guard.seal_header(&mut reply[..112]);
+        }
+        Some(reply)
     }
 
     fn is_answered(&self, from: u16, to: u16) -> bool {
@@ -277,11 +378,10 @@ impl Line for Connection {
     fn send(&mut self, from: usize, to: u16, datagram: &[u8]) {
         let number = self.counts.datagrams.get();
         self.counts.datagrams.set(number + 1);
-        if !self.is_answered(PORTS[from], to) {
+        let Some(mut reply) = self.reflect(from, to, datagram) else {
             return;
-        }
-        let mut reply = vec![0; 41];
-        reply[24..38].copy_from_slice(&datagram[..14]);
+        };
+        (self.errs.reflects.sealed)(&mut reply);
         let arriving = match &self.errs.network {
             Some(network) => network(number, reply),
             None => vec![reply],
@@ -339,4 +439,29 @@ impl Link for Host {
             .is_some_and(|stalls| stalls(number));
         Some(Ok(Box::new(connection)))
     }
+}
+
+/// A reply to an opened request of so many octets.
+fn reply_to(request: &[u8], octets: usize, number: u32, is_secured: bool) -> Vec<u8> {
+    let (least, t3, t2, sender) = if is_secured {
+        (112, 16, 32, 48)
+    } else {
+        (41, 4, 16, 24)
+    };
+    let mut reply = vec![0; octets.max(least)];
+    reply[..4].copy_from_slice(&number.to_be_bytes());
+    for (at, nanoseconds) in [(t2, 1_000_000_000), (t3, 1_000_020_000)] {
+        let time = twinpath_wire::WireTime::ntp(Wall::from_unix_ns(nanoseconds));
+        reply[at..at + 8].copy_from_slice(&time.bits().to_be_bytes());
+    }
+    reply[t3 + 9] = 1;
+    let copied = if is_secured {
+        vec![(0, 4), (16, 10)]
+    } else {
+        vec![(0, 14)]
+    };
+    for (at, octets) in copied {
+        reply[sender + at..sender + at + octets].copy_from_slice(&request[at..at + octets]);
+    }
+    reply
 }

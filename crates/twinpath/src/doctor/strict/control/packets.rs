@@ -1,0 +1,497 @@
+//! Test packets of sessions in the unauthenticated, authenticated and encrypted modes, and their replies (RFC 5357
+//! section 4.2, RFC 4656 section 6.10).
+
+use std::time::Duration;
+
+use twinpath_wire::control::SecurityMode;
+
+use super::sessions::{AFTER_STOP, silent_then};
+use super::{READ_SESSION, READ_START, REQUEST, START, STOP, messages, not_made};
+use crate::doctor::strict::exchange::{DUE, Exchanged, NOT_DUE, Packet};
+use crate::doctor::strict::form::{Layout, OPEN_SESSION, SECURED_SESSION, put};
+use crate::doctor::strict::heard::hex;
+use crate::doctor::strict::in_mode::InMode;
+use crate::doctor::strict::steps::{PACKET, Step, Transcript, UNANSWERED};
+use crate::doctor::strict::{Outcome, Part, Trial, Trials};
+
+/// Octets of a request's header in the unauthenticated and the other modes.
+const OPEN_HEADER: usize = 14;
+const SECURED_HEADER: usize = 48;
+const SECOND_REQUEST: Step = Step::Write(messages::second_request);
+/// The same for a port next to that of the first session, which the server may share among sessions else.
+const OWN_PORT_REQUEST: Step = Step::Write(|seen| {
+    let port = seen.port(0).unwrap_or(0).checked_add(1).unwrap_or(50_000);
+    let mut message = messages::second_request(seen);
+    put(&mut message, messages::RECEIVER_PORT, &port.to_be_bytes());
+    message
+});
+/// How long replies of one session are apart, so that they keep their order.
+const APART: Step = Step::Pause(Duration::from_millis(20));
+const COPY: Step = Step::Packet(Packet {
+    is_copy: true,
+    ..DUE
+});
+
+/// A packet of another form that is due, or not.
+macro_rules! packet {
+    ($base:expr, $when:ident: $change:expr) => {
+        Step::Packet(Packet {
+            $when: $change,
+            ..$base
+        })
+    };
+}
+
+/// Steps after a session is started.
+macro_rules! in_session {
+    ($($step:expr),*) => {
+        &[REQUEST, READ_SESSION, START, READ_START, $($step),*]
+    };
+}
+
+macro_rules! trial {
+    ($mode:expr, $id:expr, $rfc:literal, $section:literal, $sends:literal, $steps:expr, $judge:expr) => {
+        Trial {
+            id: $id,
+            rfc: $rfc,
+            section: $section,
+            sends: $sends,
+            how: InMode {
+                mode: $mode,
+                set_up: |_| {},
+                steps: $steps,
+                judge: $judge,
+            },
+        }
+    };
+}
+
+/// What packets and replies of each mode must be.
+macro_rules! packets {
+    ($part:ident, $name:literal, $mode:expr, $prefix:literal, $layout:expr, $header:expr) => {
+        pub(crate) static $part: Part = Part {
+            name: $name,
+            trials: Trials::InMode(&[
+                trial!(
+                    $mode,
+                    concat!($prefix, "copies"),
+                    5357,
+                    "4.2.1",
+                    "three packets of a session; the replies copy their Timestamps and Error Estimates",
+                    in_session![PACKET, APART, PACKET, APART, PACKET],
+                    |seen| each_reply(seen, |exchanged, reply| copied($layout, exchanged, reply))
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "reply-zeros"),
+                    5357,
+                    "4.2.1",
+                    "a packet of a session; the reply's MBZ octets must be zero",
+                    in_session![PACKET],
+                    |seen| each_reply(seen, |_, reply| zeros($layout, reply))
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "reply-number"),
+                    5357,
+                    "4.2.1",
+                    "three packets of a session, numbered from 7; the replies' own numbers begin at 0",
+                    in_session![PACKET, APART, PACKET, APART, PACKET],
+                    numbers
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "reply-times"),
+                    5357,
+                    "4.2.1",
+                    "a packet of a session; the reply has both times, in order, and a Multiplier that is not 0",
+                    in_session![PACKET],
+                    |seen| each_reply(seen, |_, reply| times($layout, reply))
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "reply-size"),
+                    5357,
+                    "4.2.1",
+                    "a packet of a session as long as a reply; both should have one size",
+                    in_session![PACKET],
+                    size
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "copy"),
+                    5357,
+                    "4.2",
+                    "a packet of a session twice: each received packet is answered",
+                    in_session![PACKET, COPY],
+                    |seen| each_reply(seen, |_, _| None)
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "short"),
+                    5357,
+                    "4.1.2",
+                    "packets of a session that end before their header, and a whole one",
+                    in_session![
+                        packet!(NOT_DUE, after: |packet| packet.truncate($header - 1)),
+                        packet!(NOT_DUE, after: |packet| packet.truncate(4)),
+                        PACKET
+                    ],
+                    |seen| silent_then(seen, "that ends before its header")
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "other-session"),
+                    5938,
+                    "4.2",
+                    "two sessions, a packet of the first to the port of the second, and one of each to its own",
+                    &[
+                        REQUEST,
+                        READ_SESSION,
+                        OWN_PORT_REQUEST,
+                        READ_SESSION,
+                        START,
+                        READ_START,
+                        packet!(NOT_DUE, to: 1),
+                        Step::Packet(SECOND),
+                        PACKET
+                    ],
+                    other_session
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "padding"),
+                    5357,
+                    "4.2",
+                    "packets of a session without padding, and with more of it than was agreed",
+                    in_session![
+                        packet!(DUE, before: |packet| packet.truncate($header)),
+                        packet!(DUE, before: |packet| packet.resize($header + 300, 0x5a)),
+                        PACKET
+                    ],
+                    padding
+                ),
+            ]),
+        };
+    };
+}
+
+/// What protects packets and replies.
+macro_rules! protection {
+    ($part:ident, $name:literal, $mode:expr, $prefix:literal) => {
+        pub(crate) static $part: Part = Part {
+            name: $name,
+            trials: Trials::InMode(&[
+                trial!(
+                    $mode,
+                    concat!($prefix, "hmac"),
+                    4656,
+                    "6.10",
+                    "packets whose HMAC is zero or has a changed bit, one whose number was changed, and a right one",
+                    in_session![
+                        packet!(NOT_DUE, after: |packet| put(packet, 32, &[0; 16])),
+                        packet!(NOT_DUE, after: |packet| flip(packet, 47)),
+                        packet!(NOT_DUE, after: |packet| flip(packet, 0)),
+                        PACKET
+                    ],
+                    |seen| silent_then(seen, "of a wrong HMAC")
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "reply-hmac"),
+                    5357,
+                    "4.2.1",
+                    "a packet of a session; the reply is encrypted as this mode has it, and its HMAC is right",
+                    in_session![PACKET],
+                    reply_hmac
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "mbz"),
+                    5357,
+                    "4.1.2",
+                    "a packet of a right HMAC whose MBZ octets are not zero",
+                    in_session![packet!(DUE, before: |packet| {
+                        put(packet, 4, &[0xb7; 12]);
+                        put(packet, 26, &[0xb7; 6]);
+                    })],
+                    |seen| each_reply(seen, |_, _| None)
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "plain"),
+                    4656,
+                    "4.1.2",
+                    "a packet that is neither encrypted nor has an HMAC, and a right one",
+                    in_session![
+                        packet!(NOT_DUE, after: |packet| {
+                            packet.fill(0);
+                            put(packet, 3, &[9]);
+                        }),
+                        PACKET
+                    ],
+                    |seen| silent_then(seen, "without an HMAC")
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "other-keys"),
+                    5357,
+                    "4.2.1",
+                    "two sessions, a packet to the first that is sealed with the keys of the second, and a right one",
+                    &[
+                        REQUEST,
+                        READ_SESSION,
+                        SECOND_REQUEST,
+                        READ_SESSION,
+                        START,
+                        READ_START,
+                        packet!(NOT_DUE, session: 1),
+                        PACKET
+                    ],
+                    |seen| silent_then(seen, "with the keys of another session")
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "before-start"),
+                    4656,
+                    "3.7",
+                    "a packet before Start-Sessions, and one after",
+                    &[
+                        REQUEST,
+                        READ_SESSION,
+                        UNANSWERED,
+                        START,
+                        READ_START,
+                        PACKET
+                    ],
+                    |seen| silent_then(seen, "before Start-Sessions")
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "after-timeout"),
+                    5357,
+                    "4.2",
+                    "a packet after Stop-Sessions and the Timeout, which is 0",
+                    &[
+                        Step::Write(|seen| messages::request_with(
+                            seen,
+                            messages::TIMEOUT,
+                            &[0; 8]
+                        )),
+                        READ_SESSION,
+                        START,
+                        READ_START,
+                        PACKET,
+                        STOP,
+                        Step::Pause(AFTER_STOP),
+                        UNANSWERED
+                    ],
+                    after_timeout
+                ),
+            ]),
+        };
+    };
+}
+
+/// A packet of the second session.
+const SECOND: Packet = Packet {
+    session: 1,
+    to: 1,
+    from: 1,
+    ..DUE
+};
+
+packets!(
+    OPEN_PACKETS,
+    "TWAMP-Test",
+    SecurityMode::Unauthenticated,
+    "strict.session.",
+    OPEN_SESSION,
+    OPEN_HEADER
+);
+packets!(
+    AUTHENTICATED_PACKETS,
+    "TWAMP-Test, authenticated",
+    SecurityMode::Authenticated,
+    "strict.session-authenticated.",
+    SECURED_SESSION,
+    SECURED_HEADER
+);
+packets!(
+    ENCRYPTED_PACKETS,
+    "TWAMP-Test, encrypted",
+    SecurityMode::Encrypted,
+    "strict.session-encrypted.",
+    SECURED_SESSION,
+    SECURED_HEADER
+);
+protection!(
+    AUTHENTICATED_HMACS,
+    "TWAMP-Test HMAC, authenticated",
+    SecurityMode::Authenticated,
+    "strict.session-authenticated."
+);
+protection!(
+    ENCRYPTED_HMACS,
+    "TWAMP-Test HMAC, encrypted",
+    SecurityMode::Encrypted,
+    "strict.session-encrypted."
+);
+
+fn flip(packet: &mut [u8], at: usize) {
+    if let Some(octet) = packet.get_mut(at) {
+        *octet ^= 1;
+    }
+}
+
+/// Passes where each packet is answered, and `wrong` finds nothing wrong with a reply.
+fn each_reply(seen: &Transcript, wrong: impl Fn(&Exchanged, &[u8]) -> Option<String>) -> Outcome {
+    if let Some(outcome) = not_made(seen, 0) {
+        return outcome;
+    }
+    for (place, exchanged) in seen.exchanged.iter().enumerate() {
+        let Some(reply) = &exchanged.reply else {
+            return unanswered(place, exchanged);
+        };
+        if let Some(wrong) = wrong(exchanged, reply) {
+            return Outcome::fail(wrong);
+        }
+    }
+    Outcome::pass(format!("{} answered", seen.exchanged.len()))
+}
+
+fn unanswered(place: usize, exchanged: &Exchanged) -> Outcome {
+    if exchanged.odd > 0 {
+        return Outcome::unclear("what comes back is no reply: its HMAC or its number is wrong");
+    }
+    Outcome::fail(format!("packet {} is not answered", place + 1)).by_silent_packets()
+}
+
+/// The field of a reply is that of its request.
+fn copied(layout: Layout, exchanged: &Exchanged, reply: &[u8]) -> Option<String> {
+    let fields = [
+        ("Timestamp", layout.t1, layout.sender_t1, 8),
+        ("Error Estimate", layout.error, layout.sender_error, 2),
+    ];
+    fields.into_iter().find_map(|(name, from, to, octets)| {
+        let sent = exchanged.request.get(from..from + octets)?;
+        let back = reply.get(to..to + octets);
+        let shown = back.map_or("nothing".to_owned(), hex);
+        (back != Some(sent)).then(|| format!("the {name} {} comes back as {shown}", hex(sent)))
+    })
+}
+
+fn zeros(layout: Layout, reply: &[u8]) -> Option<String> {
+    layout.reply_zeros.iter().find_map(|(at, octets)| {
+        let field = reply.get(*at..at + octets)?;
+        let last = at + octets - 1;
+        field.iter().any(|octet| *octet != 0).then(|| {
+            format!(
+                "octets {at} to {last} of the reply must be zero and are {}",
+                hex(field)
+            )
+        })
+    })
+}
+
+/// Both times are there, T3 not before T2; the Multiplier is not 0.
+fn times(layout: Layout, reply: &[u8]) -> Option<String> {
+    let time = |at: usize| {
+        let octets = reply.get(at..)?.first_chunk()?;
+        Some(u64::from_be_bytes(*octets))
+    };
+    // T3 is where a request has T1.
+    let (Some(t2), Some(t3)) = (time(layout.t2), time(layout.t1)) else {
+        return Some("the reply ends before its times".to_owned());
+    };
+    if t2 == 0 || t3 == 0 {
+        return Some("a time of the reply is zero".to_owned());
+    }
+    if t3 < t2 {
+        return Some("the reply leaves before its request arrives".to_owned());
+    }
+    let multiplier = reply.get(layout.error + 1);
+    (multiplier == Some(&0)).then(|| "the reply's Multiplier is 0".to_owned())
+}
+
+/// The reflector counts for itself, from 0 on.
+fn numbers(seen: &Transcript) -> Outcome {
+    let outcome = each_reply(seen, |_, _| None);
+    let replies = seen.exchanged.iter().filter_map(|one| one.reply.as_ref());
+    let numbers: Vec<u32> = replies
+        .filter_map(|reply| reply.first_chunk())
+        .map(|number| u32::from_be_bytes(*number))
+        .collect();
+    match numbers[..] {
+        _ if numbers.len() < seen.exchanged.len() => outcome,
+        [0, 1, 2] => Outcome::pass("they are 0, 1 and 2"),
+        _ if seen.is_lossy => {
+            Outcome::unclear(format!("they are {numbers:?}, and packets are lost"))
+        }
+        _ => Outcome::fail(format!("they are {numbers:?}, not 0, 1 and 2")),
+    }
+}
+
+/// One size is a SHOULD.
+fn size(seen: &Transcript) -> Outcome {
+    let outcome = each_reply(seen, |_, _| None);
+    let mut each = seen.exchanged.iter();
+    let other = each.find_map(|exchanged| {
+        let (sent, back) = (exchanged.request.len(), exchanged.reply.as_ref()?.len());
+        (sent != back).then_some((sent, back))
+    });
+    match other {
+        Some((sent, back)) => Outcome::unclear(format!(
+            "the reply to {sent} octets has {back}: equal sizes are a SHOULD"
+        )),
+        None => outcome,
+    }
+}
+
+/// A length was agreed on: what becomes of packets of another one is left open.
+fn padding(seen: &Transcript) -> Outcome {
+    not_made(seen, 0).unwrap_or_else(|| match seen.packets[..] {
+        [true, true, true] => Outcome::pass("answered"),
+        [_, _, true] => Outcome::unclear("packets of another length than agreed are not answered"),
+        _ => Outcome::unclear("the session's own packet is not answered either"),
+    })
+}
+
+fn other_session(seen: &Transcript) -> Outcome {
+    if let Some(outcome) = not_made(seen, 0) {
+        return outcome;
+    }
+    if seen.accept(1) != Some(0) || seen.port(1) == seen.port(0) {
+        return Outcome::skipped("the server makes no second session with a port of its own");
+    }
+    if matches!(seen.packets[..], [_, false, _]) {
+        return Outcome::unclear("the second session's own packet is not answered either");
+    }
+    let own = Transcript {
+        packets: [seen.packets.first(), seen.packets.last()]
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect(),
+        ..seen.clone()
+    };
+    silent_then(&own, "to another session's port")
+}
+
+fn reply_hmac(seen: &Transcript) -> Outcome {
+    not_made(seen, 0).unwrap_or_else(|| match seen.exchanged.first() {
+        Some(exchanged) if exchanged.reply.is_some() => Outcome::pass("it is right"),
+        Some(exchanged) if exchanged.odd > 0 => Outcome::fail(
+            "what comes back has a wrong HMAC, or is not encrypted as this mode has it",
+        ),
+        _ => Outcome::fail("not answered").by_silent_packets(),
+    })
+}
+
+fn after_timeout(seen: &Transcript) -> Outcome {
+    not_made(seen, 0).unwrap_or_else(|| match seen.packets[..] {
+        [true, false] => Outcome::pass("not answered").by_silent_packets(),
+        [true, true] => Outcome::fail("answered"),
+        _ => Outcome::unclear("a packet before Stop-Sessions is not answered either"),
+    })
+}
