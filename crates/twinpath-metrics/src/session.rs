@@ -260,6 +260,7 @@ impl SessionMetrics {
             self.with_loss(&direction, far_times);
         let by_direction = self.by_direction.as_ref().filter(|_| direction.counted);
         let availability = self.availability.value();
+        let unmeasured_blocks = availability.map_or(0, |figures| figures.unmeasured_blocks);
         Figures {
             received: self.received,
             lost: self.lost,
@@ -275,10 +276,11 @@ impl SessionMetrics {
                 Some(periods) => periods.value(),
                 None => Periods::new(self.noticeable_distance).value(),
             },
-            availability,
+            // Without replies it is unknown whether the path was available.
+            availability: availability.filter(|_| self.unawaited == 0),
             not_sent: self.not_sent,
             by_size: self.by_size.as_ref().map(BySize::value).unwrap_or_default(),
-            unmeasured_blocks: availability.map_or(0, |figures| figures.unmeasured_blocks),
+            unmeasured_blocks,
             lost_forward: direction.forward,
             lost_backward: direction.backward,
             lost_unattributed: Some(direction.unattributed),

@@ -224,6 +224,16 @@ impl Finding {
         }
     }
 
+    /// Something was asked of the far end that it did not do, or that cannot be seen here: to be known
+    /// wherever the figures are, though they can be trusted.
+    pub fn is_of_request(&self) -> bool {
+        if let Self::FarEnd(finding) = self {
+            finding.is_of_request()
+        } else {
+            matches!(self, Self::Silence(Silence::FiguresAtFarEnd { .. }))
+        }
+    }
+
     /// The finding together with its words.
     pub fn note(&self, line: String) -> Note {
         Note {

@@ -141,6 +141,9 @@ pub struct SessionReport {
     /// What the TLVs of replies have taught; `None`: none were asked for.
     #[serde(default, rename = "tlvs", skip_serializing_if = "Option::is_none")]
     pub learnt: Option<Box<Learnt>>,
+    /// The address that replies were asked to go to (Return Path, RFC 9503 section 4.1.2), if any was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_address: Option<IpAddr>,
     /// Where timestamps came from.
     #[serde(flatten)]
     pub stamps: StampReport,
@@ -205,6 +208,7 @@ impl SessionReport {
             achieved_pps: None,
             counters: SenderCounters::default(),
             learnt: None,
+            return_address: None,
             stamps: StampReport::of(&figures),
             receive_drops: 0,
             rebinds: 0,

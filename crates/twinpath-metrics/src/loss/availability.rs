@@ -88,8 +88,8 @@ impl Block {
         self.lost.flag();
     }
 
-    /// A packet was due in it and was sent later.
-    fn mark_late(&mut self) {
+    /// A packet was due in it and was sent, in this block or later, and its fate says nothing about the path.
+    fn mark_sent(&mut self) {
         self.received.flag();
     }
 
@@ -170,9 +170,11 @@ impl Availability {
     #[inline]
     pub(crate) fn record(&mut self, sample: &Sample) {
         let lost = match sample.fate {
-            Fate::Received => false,
-            Fate::Lost | Fate::Late => true,
-            Fate::Duplicate | Fate::Unawaited => return,
+            Fate::Received => Some(false),
+            Fate::Lost | Fate::Late => Some(true),
+            // It was sent, and no reply was to tell more.
+            Fate::Unawaited => None,
+            Fate::Duplicate => return,
         };
         let run = self.run(Event {
             seq: sample.seq,
@@ -184,10 +186,10 @@ impl Availability {
             self.unplaced += 1;
             return;
         };
-        if lost {
-            block.lost.increment();
-        } else {
-            block.received.increment();
+        match lost {
+            Some(true) => block.lost.increment(),
+            Some(false) => block.received.increment(),
+            None => block.mark_sent(),
         }
         let newest = self.block_ends.saturating_sub(self.block_ns);
         let into_block = if run >= newest {
@@ -279,7 +281,7 @@ impl Availability {
         if block >= self.oldest
             && let Some(block) = self.open.slot(block)
         {
-            block.mark_late();
+            block.mark_sent();
         }
     }
 

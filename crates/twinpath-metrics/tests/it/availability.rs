@@ -205,6 +205,26 @@ fn refused(seconds: u64, refused: impl Fn(u64) -> bool) -> (AvailabilityFigures,
 }
 
 #[test]
+fn a_second_with_packets_that_want_no_reply_is_one_in_which_packets_were_sent() {
+    let mut metrics = session(SECOND / 10);
+    for seq in 0..100 {
+        let packet = sent(seq, SECOND / 10, true, 0);
+        // All of the last second are refused, and one of each other second.
+        if seq % 10 == 3 || seq >= 90 {
+            metrics.record_not_sent(seq, packet.t1.at);
+        } else {
+            metrics.record(&Sample {
+                fate: Fate::Unawaited,
+                ..Sample::lost(seq, packet.t1)
+            });
+        }
+    }
+    let figures = metrics.figures();
+    assert_eq!(figures.unmeasured_blocks, 1);
+    assert_eq!(figures.availability, None, "without replies it is unknown");
+}
+
+#[test]
 fn seconds_in_which_nothing_could_be_sent_make_availability_unknown() {
     let down = |from: u64, to: u64| move |seq: u64| (10 * from..10 * to).contains(&seq);
     for (from, to) in [(0, 14), (1, 15), (2, 16), (7, 8)] {

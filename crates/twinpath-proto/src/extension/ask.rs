@@ -68,6 +68,12 @@ impl AskedTlv {
         observation.replies
     }
 
+    /// The address that it asks replies to go to (Return Path).
+    pub fn return_address(&self) -> Option<IpAddr> {
+        let value = (self.kind() == TlvType::RETURN_PATH).then(|| self.value(Tos::default()));
+        return_path::return_address(&value?.ok()?)
+    }
+
     /// How requests that ask with it are repeated; `None`: they are not.
     pub fn retransmission(&self) -> Option<Retransmission> {
         self.extension.retransmission(self.text.as_deref())

@@ -111,6 +111,30 @@ findings! {
     }
 }
 
+impl FarEnd {
+    /// Something was asked for that did not happen, or not in each reply.
+    pub(super) fn is_of_request(&self) -> bool {
+        match self {
+            Self::ReturnPathNotUsed { .. }
+            | Self::ReturnPathChanged { .. }
+            | Self::TlvNotUsed { .. }
+            | Self::ReplyDscpRefused { .. }
+            | Self::TlvsNotVerified { .. }
+            | Self::TwampLight { .. } => true,
+            Self::ReflectorRestarts { .. }
+            | Self::SizesDiffer { .. }
+            | Self::SsidMissing
+            | Self::StoppedWithoutSsid
+            | Self::ZBitWrong { .. }
+            | Self::ErrorEstimateZero
+            | Self::DscpChanged { .. }
+            | Self::DscpChangedForward { .. }
+            | Self::EcnChangedForward { .. }
+            | Self::CongestionForward { .. } => false,
+        }
+    }
+}
+
 /// What the far end says of a TLV that it did not use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -95,6 +95,9 @@ findings! {
         Remark "figures-at-far-end" FiguresAtFarEnd {
             /// How many packets had no reply.
             count: u64,
+            /// The address that replies go to; `None`: none is wanted.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            to: Option<IpAddr>,
         }
         /// Nothing came back any more, and the far end's name has another address.
         Warning "name-changed" NameChanged {
@@ -178,8 +181,8 @@ impl Silence {
 
 /// Where the figures of packets are to which no reply was to come here.
 pub(super) fn far_end(report: &SessionReport) -> Option<Finding> {
-    let count = report.figures.unawaited;
-    (count > 0).then(|| Silence::FiguresAtFarEnd { count }.into())
+    let (count, to) = (report.figures.unawaited, report.return_address);
+    (count > 0).then(|| Silence::FiguresAtFarEnd { count, to }.into())
 }
 
 /// Nothing came back in time.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use twinpath_metrics::{ClosedInterval, Series, SessionMetrics};
 use twinpath_net::{NoHardware, StampChoice, TestSocket, clock};
-use twinpath_proto::extension::Learnt;
+use twinpath_proto::extension::{AskedTlv, Learnt};
 use twinpath_proto::sender::SenderCounters;
 use twinpath_report::finding::Host;
 use twinpath_report::{
@@ -173,6 +173,7 @@ impl Ended {
             achieved_pps: self.achieved_pps,
             counters: *counters,
             learnt: self.learnt.clone(),
+            return_address: plan.tlvs.iter().find_map(AskedTlv::return_address),
             stamps: StampReport {
                 clock: self.clock,
                 far_clock: counters.far_error.map(ClockState::of_estimate),

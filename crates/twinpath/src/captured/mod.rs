@@ -305,6 +305,7 @@ impl Capture {
             report.figures.by_size.clone_from(&known.by_size);
             report.traffic = Some(known.traffic.clone());
             report.learnt = self.learnt.borrow().get(place).cloned().flatten();
+            report.return_address = known.return_address;
             report.expect_told_dscp();
             report.add(ways_of_replies(report));
             report.add(large_lost(report));

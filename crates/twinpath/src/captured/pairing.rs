@@ -13,6 +13,7 @@ mod tlvs;
 mod traffic;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use twinpath_metrics::{Record, SizeCounts};
@@ -89,6 +90,7 @@ struct Session {
     under_way: u64,
     /// What TLVs taught, once one was asked for.
     learnt: Option<Box<Learnt>>,
+    return_address: Option<IpAddr>,
 }
 
 impl Session {
@@ -115,6 +117,8 @@ pub(super) struct FoundSession {
     pub(super) traffic: Traffic,
     /// What TLVs taught, if some were asked for.
     pub(super) learnt: Option<Box<Learnt>>,
+    /// Where its first request asks replies to go to, if it says so.
+    pub(super) return_address: Option<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -295,6 +299,7 @@ impl<'a> Pairing<'a> {
                 by_size: session.by_size.value(),
                 traffic: session.sent.traffic(),
                 learnt: session.learnt,
+                return_address: session.return_address,
             })
             .collect()
     }

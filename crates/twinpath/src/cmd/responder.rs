@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{Level, info, warn};
-use twinpath_proto::reflector::ReflectorCounters;
+use twinpath_proto::reflector::{Ignored, ReflectorCounters};
 use twinpath_proto::stamp::StampKeys;
 use twinpath_runtime::responder::{self, ResponderRun};
 
@@ -235,7 +235,9 @@ fn log_repeated(has_repeated: &mut bool, now: &ReflectorCounters) {
 pub(super) fn log_ignored(before: &ReflectorCounters, now: &ReflectorCounters) {
     for ((kind, count), (_, earlier)) in now.ignored_by_kind().zip(before.ignored_by_kind()) {
         let packets = count.saturating_sub(earlier);
-        if packets > 0 {
+        if packets > 0 && kind == Ignored::NoReplyWanted.name() {
+            info!(packets, "not answered, as their sender wants no reply");
+        } else if packets > 0 {
             info!(kind, packets, "ignored");
         }
     }

@@ -75,6 +75,7 @@ struct State {
     now: (u64, u64),
     whole: (u64, u64),
     is_unknown: bool,
+    is_unawaited: bool,
     last_round_trip_ns: Option<i64>,
     silent_since: Option<(Wall, String)>,
     figures: Option<RowFigures>,
@@ -203,6 +204,7 @@ impl List {
         let told = states.iter_mut().zip(told).map(|(state, progress)| {
             state.now = progress.recent.now();
             state.whole = (progress.lost, progress.lost + progress.received);
+            state.is_unawaited = progress.unawaited > 0;
             state.is_unknown = is_incomplete(&progress, state.figures.as_ref());
             state.last_round_trip_ns = progress.last_round_trip_ns;
             state.silent_since = summary::silent_so_far(&progress, at);
@@ -439,6 +441,7 @@ impl List {
                 received: all - lost,
                 lost,
                 is_unknown: state.is_unknown,
+                is_unawaited: state.is_unawaited,
                 silent_since: state.silent_since.clone(),
                 direction: figures.direction,
                 median_ns: figures.median_ns,

@@ -162,7 +162,7 @@ impl Session {
         }
         if self.figures.unawaited > 0 {
             let packets = units::count(self.figures.unawaited, "packet", "packets");
-            doubts.push(format!("{packets} {UNAWAITED}: figures are at the far end"));
+            doubts.push(format!("{packets} {UNAWAITED}"));
         }
         if self.refused > 0 {
             let packets = units::count(self.refused, "packet", "packets");

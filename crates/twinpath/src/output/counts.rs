@@ -16,6 +16,14 @@ pub(crate) const UNKNOWN: &str = "unknown";
 /// Of packets to which no reply was to come here.
 pub(crate) const UNAWAITED: &str = "not to be answered here";
 
+/// The same, with the address where they are answered, if they name one.
+pub(crate) fn unawaited(report: &SessionReport) -> String {
+    match report.return_address {
+        Some(to) => format!("to be answered at {to}"),
+        None => UNAWAITED.to_owned(),
+    }
+}
+
 /// The loss of one direction, of the `whole` sent in it: `-` if unknown, `>=` if more losses may
 /// belong to it, `~` if the split is uncertain.
 fn loss(report: &SessionReport, lost: Option<u64>, whole: u64) -> Option<String> {
@@ -58,16 +66,18 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
         _ => String::new(),
     };
     let took = units::took(report.duration);
-    let unawaited = match counters.unawaited {
-        0 => String::new(),
-        count => format!(", {count} {UNAWAITED}"),
+    // Of packets that are not answered here, it is unknown how many are lost.
+    let fate = match (counters.lost, counters.unawaited) {
+        (lost, 0) => format!("{lost} lost"),
+        (0, count) => format!("{count} {}", unawaited(report)),
+        (lost, count) => format!("{lost} lost, {count} {}", unawaited(report)),
     };
     fact(
         out,
         "Packets",
         &format!(
-            "{asked}{} sent, {} received, {} lost{unawaited}, in {took}",
-            counters.sent, counters.received, counters.lost
+            "{asked}{} sent, {} received, {fate}, in {took}",
+            counters.sent, counters.received
         ),
     )?;
     if counters.in_flight > 0 {
@@ -249,10 +259,10 @@ fn coverage(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     if coverage.is_complete() {
         return Ok(());
     }
-    if coverage.is_sent() {
+    let unawaited = (coverage.unawaited > 0).then(|| {
         let packets = units::count(coverage.unawaited, "packet", "packets");
-        return fact(out, "Loss", &format!("{UNKNOWN}: {packets} {UNAWAITED}"));
-    }
+        format!("{packets} {}", unawaited(report))
+    });
     let word = words::sent(report);
     let unsent = match coverage.unsent {
         0 => format!("for a time nothing was {word}"),
@@ -261,6 +271,11 @@ fn coverage(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
             units::count(coverage.due, "packet", "packets")
         ),
     };
+    if let Some(unawaited) = unawaited {
+        let unsent = (!coverage.is_sent()).then(|| format!("{unsent}, "));
+        let unsent = unsent.unwrap_or_default();
+        return fact(out, "Loss", &format!("{UNKNOWN}: {unsent}{unawaited}"));
+    }
     let share = units::percent(report.counters.lost, report.counters.sent);
     let text = format!("{UNKNOWN}: {unsent}; {share} of those {word} were lost");
     fact(out, "Loss", &text)

@@ -49,7 +49,7 @@ use twinpath_report::{ControlReport, FailedTarget, RefusedSession, Requested, Se
 use twinpath_runtime::host::{interface_name, stdout_was_closed};
 use twinpath_wire::Sample;
 
-pub(crate) use self::counts::{UNAWAITED, UNKNOWN};
+pub(crate) use self::counts::{UNAWAITED, UNKNOWN, unawaited};
 use self::names::Differing;
 pub(crate) use self::names::SessionName;
 pub(crate) use self::reports::Reports;

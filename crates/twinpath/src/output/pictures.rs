@@ -249,6 +249,8 @@ fn counted(report: &SessionReport) -> [KeyRow; 13] {
     let lost = if coverage.is_complete() {
         let share = units::percent(counters.lost, counters.sent);
         format!("{} ({share})", counters.lost)
+    } else if counters.unawaited > 0 && counters.lost == 0 {
+        counts::UNKNOWN.to_owned()
     } else {
         format!("{} (share {})", counters.lost, counts::UNKNOWN)
     };

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
-use twinpath_proto::reflector::{ControlCounters, ReflectorCounters};
+use twinpath_proto::reflector::{ControlCounters, Ignored, ReflectorCounters};
 use twinpath_runtime::ReflectorReport;
 use twinpath_runtime::responder::ResponderReport;
 use twinpath_wire::{Rung, nanoseconds};
@@ -109,11 +109,11 @@ fn control(counters: &ControlCounters, out: &mut impl Write) -> io::Result<()> {
     fact(out, "One reply only", &refused.join(", "))
 }
 
-/// Datagrams without a reply, by kind.
+/// Datagrams without a reply, by kind; those that want none are not ignored: they are measured one way.
 pub(super) fn ignored(counters: &ReflectorCounters, out: &mut impl Write) -> io::Result<()> {
     let ignored: Vec<String> = counters
         .ignored_by_kind()
-        .filter(|(_, count)| *count > 0)
+        .filter(|(kind, count)| *count > 0 && *kind != Ignored::NoReplyWanted.name())
         .map(|(kind, count)| format!("{count} {}", kind.replace('_', " ")))
         .collect();
     if ignored.is_empty() {
@@ -202,7 +202,7 @@ pub(crate) fn json(report: &ResponderReport, out: &mut impl Write) -> io::Result
         error_multiplier_zero: counters.error_multiplier_zero,
         ways_refused: counters.ways_refused,
         reflected_control: Control::of(&counters.control),
-        ignored: Ignored(counters),
+        ignored: IgnoredByKind(counters),
         timestamps: TimeStamps::of(report),
         one_way: one_way::Document::from(&report.one_way),
     };
@@ -225,7 +225,7 @@ struct Document<'a> {
     error_multiplier_zero: u64,
     ways_refused: u64,
     reflected_control: Control,
-    ignored: Ignored<'a>,
+    ignored: IgnoredByKind<'a>,
     timestamps: TimeStamps,
     one_way: one_way::Document,
 }
@@ -290,9 +290,9 @@ impl TimeStamps {
 }
 
 /// Every kind, including those that did not occur.
-pub(super) struct Ignored<'a>(pub(super) &'a ReflectorCounters);
+pub(super) struct IgnoredByKind<'a>(pub(super) &'a ReflectorCounters);
 
-impl Serialize for Ignored<'_> {
+impl Serialize for IgnoredByKind<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.ignored_by_kind())
     }
@@ -302,7 +302,6 @@ impl Serialize for Ignored<'_> {
 mod tests {
     use std::time::Duration;
 
-    use twinpath_proto::reflector::Ignored as Kind;
     use twinpath_runtime::OneWayReport;
 
     use super::*;
@@ -330,8 +329,9 @@ mod tests {
             },
             ..ReflectorCounters::default()
         };
-        counters.ignored[Kind::TooShort.index()] = 5;
-        counters.ignored[Kind::NotAllowed.index()] = 6;
+        counters.ignored[Ignored::TooShort.index()] = 5;
+        counters.ignored[Ignored::NotAllowed.index()] = 6;
+        counters.ignored[Ignored::NoReplyWanted.index()] = 21;
         ResponderReport {
             listening: vec!["127.0.0.1:20001".parse().unwrap()],
             duration: Duration::from_millis(61_250),
@@ -386,6 +386,7 @@ mod tests {
             })
         );
         assert_eq!(document["ignored"]["not_allowed"], 6);
+        assert_eq!(document["ignored"]["no_reply_wanted"], 21);
         assert_eq!(document["ignored"]["rate_limited"], 0);
         assert_eq!(document["timestamps"]["t3_advance_ns"], 4_200);
     }

@@ -7,7 +7,7 @@ use twinpath_runtime::server::ServerReport;
 use twinpath_wire::nanoseconds;
 
 use super::ends::named;
-use super::responder::{Ignored, TimeStamps, ignored, packets, sockets};
+use super::responder::{IgnoredByKind, TimeStamps, ignored, packets, sockets};
 use super::table::fact;
 use super::units;
 
@@ -118,7 +118,7 @@ pub(crate) fn json(report: &ServerReport, out: &mut impl Write) -> io::Result<()
         receive_drops: report.receive_drops,
         interface_rebinds: report.rebinds,
         error_multiplier_zero: counters.packets.error_multiplier_zero,
-        ignored: Ignored(&counters.packets),
+        ignored: IgnoredByKind(&counters.packets),
         timestamps: TimeStamps::of(report),
         replays: counters.packets.replays,
     };
@@ -139,7 +139,7 @@ struct Document<'a> {
     receive_drops: u64,
     interface_rebinds: u64,
     error_multiplier_zero: u64,
-    ignored: Ignored<'a>,
+    ignored: IgnoredByKind<'a>,
     timestamps: TimeStamps,
     replays: u64,
 }

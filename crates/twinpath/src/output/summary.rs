@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, Figures};
-use twinpath_report::finding::FarEnd;
 use twinpath_report::words::instant;
 use twinpath_report::{Finding, SessionReport};
 use twinpath_runtime::measure::Progress;
@@ -81,7 +80,7 @@ fn loss(report: &SessionReport) -> Loss {
     if coverage.unawaited > 0 && coverage.is_sent() {
         return Loss::Unawaited;
     }
-    if counters.received == 0 {
+    if counters.received == 0 && coverage.unawaited == 0 {
         let late = report.figures.late;
         return Loss::All { late };
     }
@@ -160,12 +159,15 @@ pub(super) fn has_answers(report: &SessionReport) -> bool {
 pub(crate) fn sentence(report: &SessionReport, unit: Unit) -> String {
     let silence = silent_since(report).map(|(_, since)| no_replies(&since));
     let loss = loss_words(loss(report), report);
-    let (unverified, loss) = match unverified_tlvs(report) {
-        Some(unverified) => (Some(unverified), in_lower_case(&loss)),
+    let (in_vain, loss) = match words::finding::in_vain(&report.findings) {
+        Some(in_vain) => (
+            Some(with_initial(&in_vain, char::to_uppercase)),
+            with_initial(&loss, char::to_lowercase),
+        ),
         None => (None, loss),
     };
     let parts = [
-        unverified,
+        in_vain,
         Some(loss),
         silence,
         round_trip(report, unit),
@@ -176,32 +178,11 @@ pub(crate) fn sentence(report: &SessionReport, unit: Unit) -> String {
     parts.join("; ")
 }
 
-/// The beginning of a sentence inside of one.
-fn in_lower_case(sentence: &str) -> String {
+/// The beginning of a sentence inside of one, or the reverse.
+fn with_initial<I: Iterator<Item = char>>(sentence: &str, change: fn(char) -> I) -> String {
     let mut rest = sentence.chars();
     let first = rest.next();
-    first
-        .into_iter()
-        .flat_map(char::to_lowercase)
-        .chain(rest)
-        .collect()
-}
-
-/// That no TLV had any effect because of the HMAC.
-fn unverified_tlvs(report: &SessionReport) -> Option<String> {
-    let unverified = report.findings.iter().find_map(|finding| {
-        let Finding::FarEnd(FarEnd::TlvsNotVerified {
-            fault,
-            count,
-            replies,
-        }) = finding
-        else {
-            return None;
-        };
-        (count >= replies).then_some(*fault)
-    });
-    let why = words::finding::unverified_tlvs(unverified?);
-    Some(format!("No TLV was used, as {why}"))
+    first.into_iter().flat_map(change).chain(rest).collect()
 }
 
 fn loss_words(loss: Loss, report: &SessionReport) -> String {
@@ -213,16 +194,21 @@ fn loss_words(loss: Loss, report: &SessionReport) -> String {
             format!("None of {due} could be {word}")
         }
         Loss::Open => "No packet was answered or lost yet".to_owned(),
-        Loss::Unknown { unsent: 0, .. } => {
-            format!("Loss {}: for a time nothing was {word}", counts::UNKNOWN)
-        }
         Loss::Unknown { unsent, due } => {
             let due = units::count(due, "packet", "packets");
-            format!("Loss {}: {unsent} of {due} not {word}", counts::UNKNOWN)
+            let unsent = match unsent {
+                0 => format!("for a time nothing was {word}"),
+                unsent => format!("{unsent} of {due} not {word}"),
+            };
+            let unawaited = match counters.unawaited {
+                0 => String::new(),
+                count => format!(", {count} {}", counts::unawaited(report)),
+            };
+            format!("Loss {}: {unsent}{unawaited}", counts::UNKNOWN)
         }
         Loss::Unawaited => {
             let packets = units::count(counters.unawaited, "packet", "packets");
-            let (unknown, not_here) = (counts::UNKNOWN, counts::UNAWAITED);
+            let (unknown, not_here) = (counts::UNKNOWN, counts::unawaited(report));
             format!("Loss {unknown}: {packets} {word}, {not_here}")
         }
         Loss::None => "No loss".to_owned(),

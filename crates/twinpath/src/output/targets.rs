@@ -16,7 +16,7 @@ use super::style::Style;
 use super::summary::Direction;
 use super::table::warning;
 use super::units::{self, wrapped};
-use super::{Outcome, summary};
+use super::{Outcome, summary, words};
 
 /// Rows of the table, unless all are asked for.
 const MOST_ROWS: usize = 50;
@@ -51,20 +51,12 @@ pub(super) fn write(
     for line in survey.remarks(differing) {
         writeln!(out, "{}", wrapped(&format!("note: {line}"), 2))?;
     }
-    let warnings = survey.warnings;
     failed(outcome.failed, all, style, out)?;
     // With -v they are below the sessions.
     if all {
         return Ok(());
     }
-    for (line, sessions) in warnings.by_number().take(MOST_FINDINGS) {
-        warning(&format!("{line} ({sessions})"), style, out)?;
-    }
-    if let Some(more @ 1..) = warnings.0.len().checked_sub(MOST_FINDINGS) {
-        let more = units::count(more as u64, "other warning", "other warnings");
-        writeln!(out, "note: {more}; use -v for all")?;
-    }
-    Ok(())
+    survey.warnings.write(style, out)
 }
 
 /// A row for each session, worst first.
@@ -168,7 +160,8 @@ impl Survey {
 
     /// One warning of each kind, and the number of its sessions in words.
     pub(super) fn warnings(&self) -> impl Iterator<Item = (&str, String)> {
-        self.warnings.by_number()
+        let warnings = self.warnings.by_number();
+        warnings.filter(|it| it.note.warning).map(Warning::line)
     }
 
     /// A packet was due in one of them.
@@ -177,7 +170,8 @@ impl Survey {
     }
 }
 
-/// One warning of each kind, in the order of sessions, with the number of those that have one like it.
+/// One warning of each kind, or note on what was asked for, in the order of sessions, with the number of those
+/// that have one like it.
 #[derive(Default)]
 struct Warnings(Vec<Warning>);
 
@@ -188,7 +182,35 @@ struct Warning {
     sessions: u64,
 }
 
+impl Warning {
+    /// With the number of its sessions in words.
+    fn line(&self) -> (&str, String) {
+        let sessions = units::count(self.sessions, "session", "sessions");
+        (&self.note.line, sessions)
+    }
+}
+
 impl Warnings {
+    /// Those of most sessions, warnings first.
+    fn write(&self, style: Style, out: &mut impl Write) -> io::Result<()> {
+        let (warnings, notes): (Vec<&Warning>, Vec<&Warning>) =
+            self.by_number().partition(|it| it.note.warning);
+        for it in warnings.iter().chain(&notes).take(MOST_FINDINGS) {
+            let (line, sessions) = it.line();
+            let line = format!("{line} ({sessions})");
+            if it.note.warning {
+                warning(&line, style, out)?;
+            } else {
+                writeln!(out, "{}", wrapped(&format!("note: {line}"), 2))?;
+            }
+        }
+        if let Some(more @ 1..) = self.0.len().checked_sub(MOST_FINDINGS) {
+            let more = units::count(more as u64, "other warning", "other warnings");
+            writeln!(out, "note: {more}; use -v for all")?;
+        }
+        Ok(())
+    }
+
     /// Those of one session.
     fn add(&mut self, report: &SessionReport) {
         let mut kinds = BTreeSet::new();
@@ -196,7 +218,9 @@ impl Warnings {
         let findings = report.findings.iter().map(Some).chain(iter::repeat(None));
         for (note, finding) in report.notes.iter().zip(findings) {
             let has_answered_others = finding.is_some_and(Finding::has_answered_others);
-            if !note.warning || !kinds.insert((&*note.key, has_answered_others)) {
+            let is_of_request = finding.is_some_and(Finding::is_of_request);
+            if !(note.warning || is_of_request) || !kinds.insert((&*note.key, has_answered_others))
+            {
                 continue;
             }
             let is_like = |known: &&mut Warning| {
@@ -213,17 +237,11 @@ impl Warnings {
         }
     }
 
-    /// Those of most sessions first, and how many these are in words.
-    fn by_number(&self) -> impl Iterator<Item = (&str, String)> {
+    /// Those of most sessions first.
+    fn by_number(&self) -> impl Iterator<Item = &Warning> {
         let mut ordered: Vec<&Warning> = self.0.iter().collect();
         ordered.sort_by_key(|warning| Reverse(warning.sessions));
-        let lines = ordered.into_iter();
-        lines.map(|it| {
-            (
-                &*it.note.line,
-                units::count(it.sessions, "session", "sessions"),
-            )
-        })
+        ordered.into_iter()
     }
 }
 
@@ -271,6 +289,10 @@ struct Ranked {
     reordered: u64,
     /// What came back were no replies in time.
     has_answers: bool,
+    /// Replies to some packets were not to come here.
+    is_unawaited: bool,
+    /// What was asked for and not done, in a few words.
+    in_vain: Option<String>,
     /// When the last answered packet was sent, if nothing came back after it; in words too.
     silent_since: Option<(Wall, String)>,
     direction: Option<Direction>,
@@ -305,6 +327,8 @@ impl Ranked {
             duplicates: counters.duplicates,
             reordered: report.figures.reordered,
             has_answers: summary::has_answers(report),
+            is_unawaited: counters.unawaited > 0,
+            in_vain: words::finding::in_vain(&report.findings),
             silent_since: summary::silent_since(report),
             direction: summary::direction(report),
             median_ns: delay.map(|delay| delay.median_ns),

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::hosts::Hosts;
-use crate::program::{Done, Responder, finish, run, twinpath};
+use crate::program::{Done, Responder, run};
 use crate::responders::last_words;
+use crate::routed::filter;
 
 /// Measures with options of its own; the timeout is longer than any test may take.
 fn unanswered(responder: &Responder, options: &str) -> Done {
@@ -51,8 +52,8 @@ fn every_output_of_a_sender_without_replies_says_where_the_figures_are() {
     assert!(text.contains("seq=19 unawaited\n"), "{text}");
     for says in [
         "Loss unknown: 20 packets sent, not to be answered here",
-        "20 sent, 0 received, 0 lost, 20 not to be answered here, in ",
-        "delays and losses are at the far end",
+        "20 sent, 0 received, 20 not to be answered here, in ",
+        "delays and losses are in its responder's summary",
     ] {
         let words: Vec<&str> = text.split_whitespace().collect();
         assert!(words.join(" ").contains(says), "{says}: {text}");
@@ -113,6 +114,34 @@ fn the_text_of_a_responder_has_the_sessions_that_want_no_reply() {
     let counts = "20 packets, 0 lost (0%), 0 reordered, 0 duplicates\n";
     assert!(text.contains(counts), "{text}");
     assert!(text.contains("delay "), "{text}");
+    // They are not answered, but measured.
+    assert!(!text.contains("Ignored"), "{text}");
+}
+
+#[test]
+fn packets_that_this_host_refuses_to_send_are_no_silence_of_a_far_end_that_need_not_answer() {
+    let Some(hosts) = Hosts::new() else { return };
+    let rules = "table inet lossy { chain out { type filter hook output priority 0; \
+                 udp dport 862 numgen inc mod 20 == 7 drop; }; }";
+    if !filter(&hosts.near, rules) {
+        return;
+    }
+    let responder = hosts.responder(":862");
+    let line = "sender 10.98.0.2 --stamp -c 100 -i 5 --timeout 60 --tlv return-path=no-reply";
+    let done = hosts.run(line);
+    let text = done.unwrapped();
+    for says in [
+        "Loss unknown: 5 of 100 packets not sent, 95 not to be answered here",
+        "95 sent, 0 received, 95 not to be answered here, in ",
+        "unknown: 5 of 100 packets not sent, 95 packets not to be answered here",
+        "5 of 100 packets could not be sent (",
+    ] {
+        assert!(text.contains(says), "{says}: {text}");
+    }
+    for wrong in ["Nothing came back", "were lost", "nothing was sent"] {
+        assert!(!text.contains(wrong), "{wrong}: {text}");
+    }
+    drop(responder);
 }
 
 #[test]
@@ -139,13 +168,22 @@ fn replies_that_come_nevertheless_are_measured_and_their_way_is_told() {
 fn replies_that_go_to_another_host_are_not_lost() {
     let Some(hosts) = Hosts::new() else { return };
     let responder = hosts.responder(":862 --allow-return-address 10.98.0.0/24");
-    let line =
-        "sender 10.98.0.2 --stamp -c 5 -i 5 --timeout 60 --tlv return-path=10.98.0.50 --json";
-    let done = finish(Hosts::on(&hosts.near, &twinpath(line)));
+    let line = "sender 10.98.0.2 --stamp -c 5 -i 5 --timeout 60 --tlv return-path=10.98.0.50";
+    let done = hosts.run(&format!("{line} --json"));
     assert_eq!(done.status, 0, "{}", done.stderr);
     let session = done.session();
     assert_eq!(session["packets"]["unawaited"], 5, "{session}");
-    assert!(keys(&session).contains(&"figures-at-far-end"), "{session}");
+    let findings = session["findings"].as_array().unwrap().iter();
+    let mut elsewhere = findings.filter(|one| one["key"] == "figures-at-far-end");
+    assert_eq!(elsewhere.next().unwrap()["to"], "10.98.0.50", "{session}");
+    let text = hosts.run(line).unwrapped();
+    for says in [
+        "Loss unknown: 5 packets sent, to be answered at 10.98.0.50",
+        "replies to 5 packets go to 10.98.0.50 (Return Path)",
+    ] {
+        assert!(text.contains(says), "{says}: {text}");
+    }
+    assert!(!text.contains("responder's summary"), "{text}");
     drop(responder);
 }
 

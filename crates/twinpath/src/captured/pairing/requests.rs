@@ -212,6 +212,7 @@ impl Pairing<'_> {
             by_size: BySize::default(),
             sent: Sent::default(),
             learnt: None,
+            return_address: request.asks.return_address,
         });
         self.rows.push_back(Row {
             session: number(place),

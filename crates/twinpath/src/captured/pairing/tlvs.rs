@@ -18,6 +18,8 @@ pub(super) struct Asks {
     pub(super) has_tlvs: bool,
     /// No reply, or one to another address (RFC 9503).
     pub(super) awaits_none: bool,
+    /// The other address, if it names one.
+    pub(super) return_address: Option<IpAddr>,
     /// How many, if it says so (RFC 10052).
     replies: Option<Replies>,
 }
@@ -32,6 +34,7 @@ impl Asks {
         Self {
             has_tlvs: true,
             awaits_none: chain.sends_replies_elsewhere(near),
+            return_address: chain.return_address(),
             replies: chain.replies(),
         }
     }

@@ -199,8 +199,11 @@ fn of_run(report: &SessionReport, is_late: bool) -> Vec<(State, String)> {
     let counters = &report.counters;
     let mut said = Vec::new();
     if counters.unawaited > 0 {
-        let line = "replies are not to come here: the figures are at the far end";
-        said.push((State::Unknown, line.to_owned()));
+        let line = match report.return_address {
+            Some(to) => format!("replies go to {to}, not here"),
+            None => "no reply is wanted: the figures are at the far end".to_owned(),
+        };
+        said.push((State::Unknown, line));
     } else if counters.sent > 0 && counters.received == 0 {
         let lost = count(counters.sent, "packet", "packets");
         let port = report.identity.reflector.port();

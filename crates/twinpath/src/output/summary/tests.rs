@@ -122,6 +122,75 @@ fn a_loss_that_the_table_calls_unknown_is_unknown() {
     assert_eq!(said(&report), gap);
 }
 
+/// 93 packets that want no reply, and 7 of 100 that were not sent.
+fn unawaited(unsent: u64) -> SessionReport {
+    let mut report = fixtures::nothing_came_back();
+    let counters = &mut report.counters;
+    (counters.sent, counters.lost) = (93, 0);
+    (counters.unawaited, counters.send_errors) = (93, unsent);
+    (report.figures.lost, report.figures.unawaited) = (0, 93);
+    report
+}
+
+#[test]
+fn packets_that_want_no_reply_are_neither_lost_nor_silent_whatever_was_not_sent() {
+    let page = |report: &SessionReport| {
+        let mut page = Vec::new();
+        counts::write(report, &mut page).unwrap();
+        let page = String::from_utf8(page).unwrap();
+        page.replace("\n                 ", " ")
+    };
+    for (unsent, to, sentence, packets, loss) in [
+        (
+            0,
+            None,
+            "Loss unknown: 93 packets sent, not to be answered here",
+            "100 asked, 93 sent, 0 received, 93 not to be answered here, in ",
+            "unknown: 93 packets not to be answered here\n",
+        ),
+        (
+            7,
+            None,
+            "Loss unknown: 7 of 100 packets not sent, 93 not to be answered here",
+            "100 asked, 93 sent, 0 received, 93 not to be answered here, in ",
+            "unknown: 7 of 100 packets not sent, 93 packets not to be answered here\n",
+        ),
+        (
+            0,
+            Some("192.0.2.7".parse().unwrap()),
+            "Loss unknown: 93 packets sent, to be answered at 192.0.2.7",
+            "100 asked, 93 sent, 0 received, 93 to be answered at 192.0.2.7, in ",
+            "unknown: 93 packets to be answered at 192.0.2.7\n",
+        ),
+    ] {
+        let mut report = unawaited(unsent);
+        report.counters.asked = Some(100);
+        report.return_address = to;
+        let said = said(&report);
+        assert!(said.starts_with(sentence), "{said}");
+        let page = page(&report);
+        assert!(page.contains(packets) && page.contains(loss), "{page}");
+        for wrong in ["Nothing came back", "lost"] {
+            assert!(
+                !said.contains(wrong) && !page.contains(wrong),
+                "{said}: {page}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_was_asked_for_and_not_done_comes_first() {
+    let mut report = fixtures::quiet_path();
+    let refused = twinpath_report::finding::FarEnd::ReturnPathNotUsed { count: 100 };
+    report.findings = vec![refused.into()];
+    assert_eq!(
+        said(&report),
+        "Replies took the ordinary way, not the Return Path; no loss; \
+         round trip 1.292ms median, 1.444ms p99"
+    );
+}
+
 #[test]
 fn an_early_end_reordering_and_copies_are_mentioned() {
     let mut report = fixtures::quiet_path();

@@ -3,7 +3,7 @@
 mod together;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use twinpath_report::{FailedTarget, RefusedSession};
@@ -16,6 +16,9 @@ use together::{direction, one_class, paths_of, rest, silent_since};
 const MOST_PATHS: usize = 10;
 /// Targets named in a sentence.
 const MOST_NAMES: usize = 3;
+/// Why a loss is unknown.
+const UNAWAITED: &str = "packets were not to be answered here";
+const UNSENT: &str = "packets were not sent";
 /// Paths named in a sentence.
 const MOST_NUMBERS: usize = 8;
 
@@ -142,6 +145,20 @@ impl<'a> OfTarget<'a> {
 
     fn is_unknown(&self) -> bool {
         self.sessions.iter().any(|session| session.rank.is_unknown)
+    }
+
+    /// As replies were not to come here: no more is to be expected of it.
+    fn is_unawaited(&self) -> bool {
+        self.sessions.iter().any(|session| session.is_unawaited)
+    }
+
+    /// What was asked for and not done, each with how many of its sessions have it so.
+    fn in_vain(&self) -> BTreeMap<&'a str, u64> {
+        let mut counts = BTreeMap::new();
+        for in_vain in self.sessions.iter().filter_map(|it| it.in_vain.as_deref()) {
+            *counts.entry(in_vain).or_default() += 1;
+        }
+        counts
     }
 
     fn has_begun(&self) -> bool {
@@ -305,7 +322,12 @@ impl<'a> OfTarget<'a> {
             return "no reply yet".to_owned();
         }
         if self.is_unknown() {
-            return format!("loss {}", counts::UNKNOWN);
+            let why = if self.is_unawaited() {
+                UNAWAITED
+            } else {
+                UNSENT
+            };
+            return format!("loss {}: {why}", counts::UNKNOWN);
         }
         let (measured, _) = self.paths();
         let paths = units::count(measured as u64, "path", "paths");
@@ -325,7 +347,11 @@ impl<'a> OfTarget<'a> {
         };
         let spread = self.spread();
         let spread = spread.map_or_else(String::new, |spread| format!("; {spread}"));
-        Some(format!("{}: {paths}{spread}", self.name))
+        let all = units::count(self.sessions.len() as u64, "session", "sessions");
+        let in_vain = self.in_vain().into_iter().filter(|_| is_one);
+        let in_vain = in_vain.map(|(what, some)| format!("; {some} of {all}: {what}"));
+        let in_vain: String = in_vain.collect();
+        Some(format!("{}: {paths}{spread}{in_vain}", self.name))
     }
 }
 
@@ -432,10 +458,13 @@ fn of_targets(targets: &[OfTarget<'_>], [one, many]: [&str; 2], failed: u64) -> 
         let (some, names) = (of_all(invalid.len()), names(&invalid));
         parts.push(format!("{some} sent no valid reply in time: {names}"));
     }
-    let unknown = which(targets, OfTarget::is_unknown).len();
-    if unknown > 0 {
-        let (some, word) = (of_all(unknown), counts::UNKNOWN);
-        parts.push(format!("{some} with {word} loss: packets were not sent"));
+    let unawaited = which(targets, |it| it.is_unknown() && it.is_unawaited());
+    let unsent = which(targets, |it| it.is_unknown() && !it.is_unawaited());
+    for (unknown, why) in [(unawaited.len(), UNAWAITED), (unsent.len(), UNSENT)] {
+        if unknown > 0 {
+            let (some, word) = (of_all(unknown), counts::UNKNOWN);
+            parts.push(format!("{some} with {word} loss: {why}"));
+        }
     }
     match which(targets, |it| !it.has_begun()).len() {
         0 => {}
@@ -448,6 +477,13 @@ fn of_targets(targets: &[OfTarget<'_>], [one, many]: [&str; 2], failed: u64) -> 
     }
     if parts.is_empty() {
         parts.push(format!("No loss: {all} answered every packet"));
+    }
+    let mut in_vain: BTreeMap<&str, usize> = BTreeMap::new();
+    for what in targets.iter().flat_map(|it| it.in_vain().into_keys()) {
+        *in_vain.entry(what).or_default() += 1;
+    }
+    for (what, some) in in_vain {
+        parts.push(format!("{}: {what}", of_all(some)));
     }
     if failed > 0 {
         let failed = units::count(failed, "target", "targets");

@@ -13,6 +13,8 @@ pub(crate) struct SoFar<'a> {
     pub(crate) lost: u64,
     /// So many packets were not sent that the loss is unknown.
     pub(crate) is_unknown: bool,
+    /// Replies to some packets were not to come here.
+    pub(crate) is_unawaited: bool,
     /// As for [`summary::silent_so_far`].
     pub(crate) silent_since: Option<(Wall, String)>,
     pub(crate) direction: Option<Direction>,
@@ -42,6 +44,7 @@ impl<'a> SoFar<'a> {
             identity,
             received: progress.received,
             lost: progress.lost,
+            is_unawaited: progress.unawaited > 0,
             is_unknown: !progress.coverage().is_complete(),
             silent_since: summary::silent_so_far(progress, now),
             direction: None,
@@ -68,6 +71,8 @@ impl<'a> SoFar<'a> {
             duplicates: 0,
             reordered: 0,
             has_answers: false,
+            is_unawaited: self.is_unawaited,
+            in_vain: None,
             silent_since: self.silent_since,
             direction: self.direction,
             median_ns: self.median_ns,

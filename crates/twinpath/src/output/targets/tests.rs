@@ -1,6 +1,6 @@
 use twinpath_proto::sender::SenderCounters;
 use twinpath_proto::{Refusal, Step};
-use twinpath_report::finding::{self, Silence};
+use twinpath_report::finding::{self, FarEnd, Silence};
 
 use super::*;
 use crate::output::fixtures::{self, to};
@@ -137,6 +137,64 @@ fn warnings_of_one_kind_are_one_line_with_the_number_of_their_sessions() {
         "{text}"
     );
     assert_eq!(text.matches("warning:").count(), 1, "{text}");
+}
+
+#[test]
+fn targets_that_need_not_answer_were_sent_to_and_the_note_says_where_figures_are() {
+    let silent = || {
+        let mut report = fixtures::nothing_came_back();
+        (report.counters.lost, report.counters.unawaited) = (0, 100);
+        (report.figures.lost, report.figures.unawaited) = (0, 100);
+        let to = None;
+        report.findings = vec![Silence::FiguresAtFarEnd { count: 100, to }.into()];
+        report.notes = words::finding::notes(&report.findings);
+        report
+    };
+    let reports = [to("a", None, silent()), to("b", None, silent())];
+    let said = text(&reports, &[], false);
+    let sentence = "2 of 2 targets with unknown loss: packets were not to be answered here\n";
+    assert!(said.starts_with(sentence), "{said}");
+    let said = said.replace("\n  ", " ");
+    let note = "\nnote: 100 packets were not to be answered here (Return Path): if the far end accepts them, ";
+    assert!(
+        said.contains(note) && said.contains(" (2 sessions)\n"),
+        "{said}"
+    );
+    let reports = [to("a", Some(1), silent()), to("a", Some(2), silent())];
+    let said = text(&reports, &[], false);
+    let sentence = "a: loss unknown: packets were not to be answered here\n";
+    assert!(said.starts_with(sentence), "{said}");
+}
+
+#[test]
+fn what_was_asked_for_and_not_done_is_said_of_each_target() {
+    let mut refused = fixtures::quiet_path();
+    refused.findings = vec![FarEnd::ReturnPathNotUsed { count: 100 }.into()];
+    refused.notes = words::finding::notes(&refused.findings);
+    let reports = [
+        to("a", None, fixtures::quiet_path()),
+        to("b", None, refused.clone()),
+        to("c", None, refused.clone()),
+    ];
+    let said = text(&reports, &[], false).replace("\n  ", " ");
+    let sentence = "No loss: 3 targets answered every packet; \
+                    2 of 3 targets: replies took the ordinary way, not the Return Path\n";
+    assert!(said.starts_with(sentence), "{said}");
+    let note = "\nnote: 100 replies came by the ordinary way: ";
+    assert!(
+        said.contains(note) && said.contains(" (2 sessions)\n"),
+        "{said}"
+    );
+    let reports = [
+        to("b", Some(1), refused),
+        to("b", Some(2), fixtures::quiet_path()),
+    ];
+    let said = text(&reports, &[], false).replace("\n  ", " ");
+    let part = "; 1 of 2 sessions: replies took the ordinary way, not the Return Path\n";
+    assert!(
+        said.starts_with("b: no loss on 2 paths") && said.contains(part),
+        "{said}"
+    );
 }
 
 #[test]

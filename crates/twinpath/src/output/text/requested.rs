@@ -7,11 +7,10 @@ use twinpath_metrics::{BinCounts, BinFigures, DelayFigures, PercentilesWithLoss,
 use twinpath_report::{Requested, SessionReport};
 
 use super::{WIDTH, table_unit};
-use crate::output::UNAWAITED;
 use crate::output::style::Style;
 use crate::output::table::{CELL, cell, fact, row};
-use crate::output::units;
 use crate::output::words;
+use crate::output::{counts, units};
 
 /// All requested figures.
 ///
@@ -69,7 +68,7 @@ fn with_loss(report: &SessionReport, style: Style, out: &mut impl Write) -> io::
     ];
     if !report.coverage().is_complete() {
         let why = if report.coverage().is_sent() {
-            format!("unknown: packets were {UNAWAITED}")
+            format!("unknown: packets were {}", counts::unawaited(report))
         } else {
             format!("unknown: due packets were not {}", words::sent(report))
         };

@@ -7,6 +7,7 @@ mod control;
 mod far_end;
 mod far_times;
 mod host;
+mod in_vain;
 mod losses;
 mod not_read;
 mod raw_file;
@@ -19,7 +20,7 @@ use twinpath_report::{ControlReport, Finding, Note, SessionReport};
 use super::refusal;
 
 pub(crate) use host::{missed_departures, no_hardware};
-pub(crate) use tlvs::in_short as unverified_tlvs;
+pub(crate) use in_vain::in_vain;
 
 /// The most characters of a line.
 const LONGEST: usize = 4_096;

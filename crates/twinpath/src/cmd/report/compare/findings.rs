@@ -11,8 +11,7 @@ use super::chance::real;
 use super::pairs::different_ends;
 use super::parts::{self, Scope, Split};
 use super::{Comparison, Of, Part};
-use crate::output::UNAWAITED;
-use crate::output::{units, words};
+use crate::output::{unawaited, units, words};
 
 const INCOMPLETE: &str = "incompletely-measured";
 /// Warnings of files that lack a part of their run: what was lost is not known.
@@ -190,7 +189,7 @@ impl Comparison {
                 let missing = match coverage.unsent {
                     _ if coverage.is_sent() => {
                         let packets = units::count(coverage.unawaited, "packet", "packets");
-                        format!("{packets} {UNAWAITED}")
+                        format!("{packets} {}", unawaited(report))
                     }
                     0 => format!(
                         "nothing {sent} in {}",

@@ -39,7 +39,7 @@ pub(super) fn line(finding: &FarEnd) -> String {
             count,
             replies: all,
             reason,
-        } => tlvs::without_effect(tlv, *reason, &tlvs::share(*count, *all)),
+        } => tlvs::without_effect(tlv, *reason, *count, *all),
         FarEnd::ReplyDscpRefused { asked } => format!(
             "replies do not have the DSCP {asked} that the TLV cos asks for: the far end does not allow it (twinpath responder: --allow-dscp {asked})"
         ),
@@ -47,7 +47,7 @@ pub(super) fn line(finding: &FarEnd) -> String {
             fault,
             count,
             replies: all,
-        } => tlvs::not_verified(*fault, &tlvs::share(*count, *all)),
+        } => tlvs::not_verified(*fault, *count, *all),
         FarEnd::TwampLight {
             moved,
             is_ssid_missing,

@@ -62,7 +62,7 @@ pub(super) fn line(finding: &Silence) -> String {
             None if *is_authenticated => nothing_came_back_to_a_key(*far),
             None => nothing_came_back(*far),
         },
-        Silence::FiguresAtFarEnd { count } => figures_at_far_end(*count),
+        Silence::FiguresAtFarEnd { count, to } => figures_at_far_end(*count, *to),
         Silence::NameChanged { name, used, now } => format!(
             "{} no longer answered, and {name} has another address, {}: measured there in a session of its own",
             named(*used),
@@ -77,12 +77,23 @@ pub(super) fn line(finding: &Silence) -> String {
     }
 }
 
-fn figures_at_far_end(count: u64) -> String {
-    let were = if count == 1 { "was" } else { "were" };
-    format!(
-        "{} {were} {UNAWAITED} (Return Path): delays and losses are at the far end, in the report of its responder",
-        packets(count)
-    )
+fn figures_at_far_end(count: u64, to: Option<IpAddr>) -> String {
+    let packets = packets(count);
+    match to {
+        Some(to) => format!(
+            "replies to {packets} go to {to} (Return Path), to this session's source port: only there is it known whether they arrive; if none does, check that address, or leave out --tlv return-path to see whether the far end answers"
+        ),
+        None => {
+            let (were, them) = if count == 1 {
+                ("was", "it")
+            } else {
+                ("were", "them")
+            };
+            format!(
+                "{packets} {were} {UNAWAITED} (Return Path): if the far end accepts {them}, delays and losses are in its responder's summary (at its end, or at SIGQUIT, Ctrl-\\)"
+            )
+        }
+    }
 }
 
 fn other_addresses(name: &str, used: IpAddr, others: &[IpAddr], is_version_chosen: bool) -> String {

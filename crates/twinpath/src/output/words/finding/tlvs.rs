@@ -7,7 +7,7 @@ use super::replies;
 use crate::output::names::plain;
 
 /// `in all 5 replies`, `in 3 of 5 replies`.
-pub(super) fn share(count: u64, all: u64) -> String {
+fn share(count: u64, all: u64) -> String {
     if count < all {
         format!("in {count} of {}", replies(all))
     } else if count == 1 {
@@ -17,19 +17,31 @@ pub(super) fn share(count: u64, all: u64) -> String {
     }
 }
 
-/// A TLV that the far end did not use, or in part.
-pub(super) fn without_effect(tlv: &str, reason: TlvReason, share: &str) -> String {
+/// Behind a "not", which is of all where there are no others: `in any of 5 replies`, `in 3 of 5 replies`.
+fn no_share(count: u64, all: u64) -> String {
+    if count < all || count == 1 {
+        share(count, all)
+    } else {
+        format!("in any of {}", replies(count))
+    }
+}
+
+/// A TLV that the far end did not use, or in part, in `count` of `all` replies.
+pub(super) fn without_effect(tlv: &str, reason: TlvReason, count: u64, all: u64) -> String {
     let tlv = plain(tlv);
     match reason {
         TlvReason::NotUsed => format!(
-            "the far end did not use the TLV {tlv} {share} (flag U): {}",
+            "the far end did not use the TLV {tlv} {} (flag U): {}",
+            no_share(count, all),
             not_used(&tlv)
         ),
         TlvReason::Malformed => format!(
-            "the far end finds the TLV {tlv} malformed {share} (flag M): it takes another Length than the RFC's, or the packet was changed on the way"
+            "the far end finds the TLV {tlv} malformed {} (flag M): it takes another Length than the RFC's, or the packet was changed on the way",
+            share(count, all)
         ),
         TlvReason::InPart => format!(
-            "the far end did the TLV {tlv} in part {share} (flag C): {}",
+            "the far end did only a part of what the TLV {tlv} asks for, {} (flag C): {}",
+            share(count, all),
             in_part()
         ),
     }
@@ -61,8 +73,16 @@ const fn in_part() -> &'static str {
     "one reply instead of several or of the length asked for, as it is over the MTU or a limit (twinpath responder: --control-count, --control-volume, --control-rate)"
 }
 
-/// Why TLVs were not used: their HMAC.
-pub(super) fn not_verified(fault: HmacFault, share: &str) -> String {
+/// Whether the far end says that it did not use them: otherwise that is unknown.
+const fn is_known_unused(fault: HmacFault) -> bool {
+    match fault {
+        HmacFault::Refused | HmacFault::Wanted => true,
+        HmacFault::NoKey | HmacFault::Unsigned | HmacFault::Wrong => false,
+    }
+}
+
+/// Why TLVs were not used, or what became of them is not known: their HMAC.
+pub(super) fn not_verified(fault: HmacFault, count: u64, all: u64) -> String {
     let why = match fault {
         HmacFault::Refused => {
             "the far end refused their HMAC (flag I): its key differs, or packets were changed on the way; use the same key at both ends, for this SSID and address (--hmac-key-file)"
@@ -71,25 +91,35 @@ pub(super) fn not_verified(fault: HmacFault, share: &str) -> String {
             "the far end wants an HMAC (flag I): use --tlv hmac with --hmac-key-file, or --authenticated"
         }
         HmacFault::NoKey => {
-            "the far end has no key to check their HMAC (flag U); give it the key (twinpath responder: --hmac-key-file FILE)"
+            "the far end has no key to check their HMAC (flag U), and may have used them nevertheless (twinpath responder: --accept-unverified-tlvs); give it the key (twinpath responder: --hmac-key-file FILE)"
         }
         HmacFault::Unsigned => {
-            "they have no HMAC: the far end does not know the HMAC TLV, or something removed it"
+            "replies have no HMAC: the far end does not know the HMAC TLV, or something removed it"
         }
         HmacFault::Wrong => {
-            "their HMAC is wrong here: the far end signs with another key, or they were changed on the way"
+            "the HMAC of replies is wrong here: the far end signs with another key, or they were changed on the way"
         }
     };
-    format!("no TLV was used {share}: {why}")
+    let share = no_share(count, all);
+    if is_known_unused(fault) {
+        format!("no TLV was used {share}: {why}")
+    } else {
+        format!("what the far end did with the TLVs is not verified {share}: {why}")
+    }
 }
 
-/// The same in a few words.
-pub(crate) const fn in_short(fault: HmacFault) -> &'static str {
-    match fault {
+/// The same of all replies in a few words.
+pub(super) fn not_verified_in_short(fault: HmacFault) -> String {
+    let why = match fault {
         HmacFault::Refused => "the far end refused the HMAC: its key differs",
         HmacFault::Wanted => "the far end wants an HMAC",
-        HmacFault::NoKey => "the far end has no key",
+        HmacFault::NoKey => "it has no key",
         HmacFault::Unsigned => "replies have no HMAC",
-        HmacFault::Wrong => "the HMAC of replies is wrong: the far end's key differs",
+        HmacFault::Wrong => "the HMAC of replies is wrong: its key differs",
+    };
+    if is_known_unused(fault) {
+        format!("no TLV was used, as {why}")
+    } else {
+        format!("what the far end did with the TLVs is not verified, as {why}")
     }
 }
