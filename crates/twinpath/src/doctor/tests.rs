@@ -122,6 +122,7 @@ fn a_port_that_is_silent_is_not_said_to_be_closed() {
     assert!(!finding.contains("20001"), "{finding}");
 }
 
+#[cfg(feature = "control")]
 #[test]
 fn a_server_needs_no_reflector_beside_it() {
     let far = FakeFar {

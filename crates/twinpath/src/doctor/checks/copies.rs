@@ -27,7 +27,8 @@ fn one_each(_: &Seen, exchange: &Exchange<'_>) -> Judged {
         ))
         .advise("look for a loop, a mirror port or two reflectors with one address")
     } else if answered < sent {
-        Judged::warn(format!("{answered} of {sent} packets were answered"))
+        let were = if answered == 1 { "was" } else { "were" };
+        Judged::warn(format!("{answered} of {sent} packets {were} answered"))
             .advise("the path or the reflector loses packets, or the reflector answers only so many a second (a rate limit): measure it with more of them")
     } else {
         Judged::ok(format!(

@@ -73,6 +73,9 @@ fn a_far_end_that_answers_authenticated_packets_alone_is_no_silent_one() {
     });
     assert_eq!(with(&checks, Status::Fail), [""; 0]);
     assert_eq!(verdict.exit, crate::failure::Exit::Done);
+    // It is not said to be well by what was not tried.
+    let said = ", and nothing wrong was found; most checks need a reflector that answers packets without an HMAC";
+    assert!(verdict.sentence.contains(said), "{verdict:?}");
 }
 
 type Errs = fn(&Request<'_>, Vec<Sent>) -> Vec<Sent>;

@@ -250,6 +250,16 @@ fn a_clock_in_another_time_scale() {
 }
 
 #[test]
+fn a_far_end_that_answers_authenticated_packets_alone() {
+    let key = "--hmac-key 000102030405060708090a0b0c0d0e0f";
+    let responder = Responder::start(&format!("127.0.0.1:0 --authenticated {key}"));
+    let done = run(&format!("doctor {}", responder.at));
+    check("authenticated STAMP alone", &done, 1);
+    let done = run(&format!("doctor {} {key}", responder.at));
+    assert_eq!(done.status, 0, "{}", done.stdout);
+}
+
+#[test]
 fn a_limit_of_the_rate() {
     let responder = Responder::start("127.0.0.1:0 --max-rate 120");
     let line = format!("doctor {} --stress 250", responder.at);
