@@ -145,7 +145,7 @@ impl Extension for ReflectedControl {
     }
 
     fn takes_text(&self) -> &'static str {
-        "LENGTH:COUNT:INTERVAL, octets, number and distance of the replies to one request (as in 200:3:1ms)"
+        "LENGTH:COUNT:INTERVAL, octets (up to 65535), number (up to 65535) and distance (up to 4294ms; a bare number is milliseconds) of the replies to one request, as in 200:3:1ms"
     }
 
     fn observe(&self, value: &[u8], observation: &mut Observation) {
@@ -340,10 +340,13 @@ impl Grant {
     }
 }
 
-/// A time with its unit, `ns`, `us`, `ms` or `s`, of at most 4 s.
+/// A time with its unit, `ns`, `us`, `ms` or `s`, or a bare number of milliseconds; of at most 4.29 s.
 fn nanoseconds(text: &str) -> Option<u32> {
-    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-    let (number, unit) = text.split_at_checked(at)?;
+    let is_unit = |c: char| !c.is_ascii_digit() && c != '.';
+    let (number, unit) = match text.find(is_unit) {
+        Some(at) => text.split_at_checked(at)?,
+        None => (text, "ms"),
+    };
     let unit_ns = match unit {
         "ns" => 1.0,
         "us" => 1e3,

@@ -3,7 +3,7 @@
 //! Sub-TLVs: 1 Control Code 4, 2 Return Address 4 or 16, 3 SR-MPLS label stack 4 n, 4 SRv6 segment
 //! list 16 n.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use twinpath_wire::{Tlv, TlvHeader, TlvType, TlvWriter, Tlvs, Tos};
 
@@ -49,6 +49,12 @@ pub(super) fn return_address(value: &[u8]) -> Option<IpAddr> {
     let mut subs = Tlvs::new(value).map_while(Result::ok);
     let to = subs.find(|sub| sub.header.kind == RETURN_ADDRESS)?;
     Some(address(to.value)?.to_canonical())
+}
+
+/// Whether an address can be that of one host.
+fn is_one_host(address: &IpAddr) -> bool {
+    let is_broadcast = *address == IpAddr::V4(Ipv4Addr::BROADCAST);
+    !(address.is_unspecified() || address.is_multicast() || is_broadcast)
 }
 
 /// Whether it asks for no reply, or for one to another address than `near` (row SL-31).
@@ -165,7 +171,10 @@ impl Extension for ReturnPath {
             "same-link" => (CONTROL_CODE, REPLY_REQUEST.to_be_bytes().to_vec()),
             text => match text.strip_prefix("srv6:") {
                 Some(list) => (SRV6, segment_list(list)?),
-                None => (RETURN_ADDRESS, octets(text.parse().ok()?)),
+                None => (
+                    RETURN_ADDRESS,
+                    octets(text.parse().ok().filter(is_one_host)?),
+                ),
             },
         };
         let mut value = vec![0; TlvHeader::OCTETS + octets.len()];

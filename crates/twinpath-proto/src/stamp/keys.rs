@@ -1,6 +1,7 @@
 //! The keys of one end, and which of them a packet has.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
@@ -124,6 +125,19 @@ impl StampKeys {
     /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &StampKey> {
         self.keys.iter()
+    }
+
+    /// What tells each key from another for the same packets, and is no secret.
+    pub fn fingerprints(&self) -> BTreeMap<KeyScope, [u8; 16]> {
+        let default = self.default.map(|at| (KeyScope::Default, at));
+        let by_ssid = self.by_ssid.iter();
+        let by_prefix = self.by_prefix.iter();
+        let all = default
+            .into_iter()
+            .chain(by_ssid.map(|(ssid, at)| (KeyScope::Ssid(*ssid), *at)))
+            .chain(by_prefix.map(|one| (KeyScope::Prefix(one.prefix), one.key)));
+        all.filter_map(|(scope, at)| Some((scope, self.get(at)?.sign(&[]))))
+            .collect()
     }
 
     /// Number of keys for an SSID each, for a prefix each, and for all other packets.

@@ -10,4 +10,4 @@ pub use file::{Access, KeyFile, KeysError, read};
 pub use ring::{
     Key, KeyRing, LineFault, MOST_PASSPHRASE_OCTETS, PassphraseError, from_environment, passphrase,
 };
-pub use stamp::{StampKeyError, StampLineFault, stamp_key};
+pub use stamp::{StampKeyError, StampLineFault, scope_name, stamp_key};

@@ -35,7 +35,7 @@ pub enum StampLineFault {
     #[error("the key is missing")]
     NoKey,
     /// The key does not end it.
-    #[error("there is something behind the key")]
+    #[error("there is something behind the key: comments have lines of their own")]
     MoreThanKey,
     /// No SSID, or 0, which a packet without SSID has.
     #[error("the SSID is not a number from 1 to 65535")]
@@ -56,7 +56,8 @@ pub enum StampLineFault {
     },
 }
 
-fn scope_name(scope: KeyScope) -> String {
+/// The packets that a key is for, in words.
+pub fn scope_name(scope: KeyScope) -> String {
     match scope {
         KeyScope::Default => "the key for all other packets".to_owned(),
         KeyScope::Ssid(ssid) => format!("SSID {ssid}"),

@@ -143,7 +143,7 @@ pub(crate) struct StampPackets {
     /// really left), access-report=ID:CODE[:TIMER:COUNT] (tells it of an access that is up or down),
     /// destination-node=ADDR (replies come from that address of it),
     /// return-path=no-reply|same-link|ADDR|srv6:SID,.. (the way of replies), micro-session=N[:M] (member
-    /// link of a LAG), reflected-control=OCTETS:COUNT:INTERVAL (several replies to a packet),
+    /// link of a LAG), reflected-control=LENGTH:COUNT:INTERVAL (several replies to a packet),
     /// extra-padding[=N], hmac (protects the others). docs/stamp-extensions.md has what each needs at
     /// the far end, and how results look
     #[arg(long, value_name = "NAME[=VALUE]")]

@@ -79,8 +79,8 @@ pub(crate) struct SessionOptions {
 /// Options that a command line itself has, without those that it leaves at their defaults.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GivenOptions {
-    /// The long name and the value, which a switch has not.
-    pub(crate) typed: Vec<(String, Option<String>)>,
+    /// The long name and the values, which a switch has not.
+    pub(crate) typed: Vec<(String, Option<Vec<String>>)>,
     /// The defaults of its command.
     pub(crate) usual: UsualSchedule,
 }
@@ -131,8 +131,9 @@ impl SessionOptions {
             let typed = matches.value_source(id) == Some(ValueSource::CommandLine);
             let long = arg.get_long().filter(|_| typed)?.to_owned();
             let raw = matches.get_raw(id).into_iter().flatten();
-            let raw: Vec<_> = raw.map(|value| value.to_string_lossy()).collect();
-            Some((long, arg.get_action().takes_values().then(|| raw.join(","))))
+            let values = || raw.map(|value| value.to_string_lossy().into_owned());
+            let takes_values = arg.get_action().takes_values();
+            Some((long, takes_values.then(|| values().collect())))
         });
         GivenOptions {
             typed: given.collect(),

@@ -132,6 +132,12 @@ fn unknown_argument(
     if argument == "--port" || argument == "-p" {
         return format!("{argument}: the port goes after the address: HOST:PORT");
     }
+    if let ("--csv" | "--jsonl", Some(command)) = (argument, command)
+        && has(command, "--output")
+    {
+        let format = argument.trim_start_matches('-');
+        return format!("{argument}: no such option: use --output {format}");
+    }
     if command == Some("check")
         && let Some(name) = plugin_option(argument)
     {
@@ -151,13 +157,13 @@ fn unknown_argument(
         };
         return format!("{named} is an option of {owner}{here}: leave it out ({help})");
     }
-    let suggested = strings(error, ContextKind::SuggestedArg)
-        .into_iter()
-        .map(|name| plain(&name));
-    match suggested
-        .into_iter()
-        .find(|name| looks_like(argument, name) && is_shown(name))
-    {
+    let suggested = strings(error, ContextKind::SuggestedArg);
+    let suggested = suggested.iter().map(|name| plain(name));
+    let own = command.into_iter().flat_map(options_of);
+    let near = suggested
+        .chain(own)
+        .filter(|name| looks_like(argument, name) && is_shown(name));
+    match near.min_by_key(|name| distance(argument, name)) {
         Some(name) => format!("{argument}: did you mean {name}?"),
         None => format!("{argument}: no such option ({help})"),
     }
@@ -192,6 +198,29 @@ fn has(command: &str, argument: &str) -> bool {
     command.is_some_and(|command| shown_as(command, argument).is_some())
 }
 
+/// The long options of a command.
+fn options_of(command: &str) -> Vec<String> {
+    let cli = super::Cli::command();
+    let command = cli.find_subcommand(command);
+    let options = command
+        .into_iter()
+        .flat_map(clap::Command::get_arguments)
+        .filter_map(clap::Arg::get_long);
+    options.map(|long| format!("--{long}")).collect()
+}
+
+/// How far what was typed is from a name; of equally far ones that with the same letters is nearest.
+fn distance(typed: &str, name: &str) -> (bool, usize, bool) {
+    let letters = |text: &str| {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let is_beginning = name.starts_with(typed);
+    let differ = letters(typed) != letters(name);
+    (!is_beginning, osa_distance(typed, name), differ)
+}
+
 /// The long name of a command's option that is written like this.
 fn shown_as(command: &clap::Command, argument: &str) -> Option<String> {
     let mut options = command.get_arguments().filter(|arg| !arg.is_hide_set());
@@ -210,6 +239,11 @@ fn missing(names: &[String], command: Option<&str>, help: &str) -> String {
         "--control" => "--mode, --keys, --key-id and --nat need --control: add it".to_owned(),
         far @ "FAR[:PORT]" if command.is_some_and(|command| has(command, "--to")) => {
             format!("{far} is missing: give it, --to or --targets ({help})")
+        }
+        "--allow-control" => {
+            "--control-rate, --control-volume, --control-count and --control-unauthenticated need \
+             --allow-control: add it"
+                .to_owned()
         }
         "--strict" => "--verbose needs --strict: add it".to_owned(),
         // A group of options.

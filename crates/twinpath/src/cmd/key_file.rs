@@ -10,6 +10,9 @@ use crate::output::words::error::KeyLine;
 use crate::plan;
 use crate::signals::ReloadSignal;
 
+/// The most keys that are named.
+const NAMES: usize = 4;
+
 /// The file of keys of a reflector that runs.
 pub(super) struct RereadKeys<'a> {
     path: Option<&'a Path>,
@@ -55,8 +58,42 @@ impl<'a> RereadKeys<'a> {
     }
 }
 
-/// How many keys were read.
-pub(super) fn count_read(path: &Path, count: usize) -> String {
+/// What keys changed, by their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct NamedChanges {
+    pub(super) added: Vec<String>,
+    pub(super) changed: Vec<String>,
+    pub(super) removed: Vec<String>,
+    pub(super) kept: usize,
+}
+
+/// What a file of keys that was read again brought: `count` keys.
+pub(super) fn read_again(path: &Path, count: usize, changes: &NamedChanges) -> String {
+    let named = |names: &[String]| {
+        let shown: Vec<&str> = names.iter().take(NAMES).map(String::as_str).collect();
+        match names.len().saturating_sub(NAMES) {
+            0 => shown.join(", "),
+            more => format!("{} and {more} more", shown.join(", ")),
+        }
+    };
+    let kinds = [
+        ("added", &changes.added),
+        ("changed", &changes.changed),
+        ("removed", &changes.removed),
+    ];
+    let mut parts: Vec<String> = kinds
+        .iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!("{what} {}", named(names)))
+        .collect();
+    parts.push(match (parts.is_empty(), changes.kept) {
+        (true, _) => "nothing changed".to_owned(),
+        (false, kept) => format!("{kept} as before"),
+    });
     let keys = if count == 1 { "key" } else { "keys" };
-    format!("{}: {count} {keys} read", path.display())
+    format!(
+        "{}: {count} {keys} read; {}",
+        path.display(),
+        parts.join("; ")
+    )
 }

@@ -1,18 +1,20 @@
 //! `twinpath responder`.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{Level, info, warn};
 use twinpath_proto::reflector::{Ignored, ReflectorCounters};
-use twinpath_proto::stamp::StampKeys;
+use twinpath_proto::stamp::{KeyScope, StampKeys};
+use twinpath_runtime::keys::scope_name;
 use twinpath_runtime::responder::{self, ResponderRun};
 
-use super::key_file::{RereadKeys, count_read};
+use super::key_file::{NamedChanges, RereadKeys, read_again};
 use super::output_files::distinct_files;
 use super::{remark, unwritten};
-use crate::args::{Answers, Prefix, ResponderArgs, doubt};
+use crate::args::{Answers, ExtensionOptions, Prefix, ResponderArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
@@ -25,8 +27,8 @@ use crate::signals::Signals;
 const POLL_EVERY: Duration = Duration::from_millis(20);
 /// A kind of ignored packet is logged this often at most.
 pub(super) const IGNORED: Duration = Duration::from_secs(1);
-/// The most prefixes of a list that are shown.
-const PREFIXES: usize = 4;
+/// The most items of a list that are shown.
+const MOST_SHOWN: usize = 4;
 
 pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     let usual = if args.verbose {
@@ -53,6 +55,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         signals = signals.with_hangups()?;
     }
     let in_use = keys_in_use(&stamp_keys, args);
+    let mut fingerprints = stamp_keys.fingerprints();
     let run = responder::start(&plan, stamp_keys)?;
     if !args.log.quiet {
         tell_where(&run, args);
@@ -69,8 +72,11 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         thread::sleep(POLL_EVERY);
         if let Some((path, keys)) = reread.as_ref().and_then(RereadKeys::reread::<StampKeys>) {
             let count = keys.len();
+            let others = keys.fingerprints();
+            let changes = changes(&fingerprints, &others);
+            fingerprints = others;
             run.replace_keys(keys);
-            remark(&args.log, Some(count_read(path, count)));
+            remark(&args.log, Some(read_again(path, count, &changes)));
         }
         if signals.progress_requested() {
             so_far(|out| output::responder::text(&run.so_far(), out));
@@ -93,6 +99,24 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         output::responder::text(&report, &mut out)
     };
     written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
+}
+
+/// What keys changed, by the packets that they are for.
+fn changes(
+    before: &BTreeMap<KeyScope, [u8; 16]>,
+    now: &BTreeMap<KeyScope, [u8; 16]>,
+) -> NamedChanges {
+    let mut changes = NamedChanges::default();
+    for (scope, key) in now {
+        match before.get(scope) {
+            None => changes.added.push(scope_name(*scope)),
+            Some(earlier) if earlier != key => changes.changed.push(scope_name(*scope)),
+            Some(_) => changes.kept += 1,
+        }
+    }
+    let gone = before.keys().filter(|scope| !now.contains_key(scope));
+    changes.removed = gone.map(|scope| scope_name(*scope)).collect();
+    changes
 }
 
 /// Where it listens, and what it answers.
@@ -161,24 +185,11 @@ fn bounds(args: &ResponderArgs) -> Option<String> {
     if let Some(rate) = args.max_rate {
         bounds.push(format!("at most {rate} packets/s for each client"));
     }
-    let extensions = &args.extensions;
-    if !extensions.allow_return_address.is_empty() {
-        let allowed = prefixes(&extensions.allow_return_address);
-        bounds.push(format!("replies also to other addresses in {allowed}"));
+    if !args.allow_ssid.is_empty() {
+        let ssids: Vec<String> = args.allow_ssid.iter().map(ToString::to_string).collect();
+        bounds.push(format!("answers SSID {} only", first(&ssids)));
     }
-    if !extensions.srv6_return.is_empty() {
-        let allowed = prefixes(&extensions.srv6_return);
-        bounds.push(format!("replies also over segments in {allowed}"));
-    }
-    let control = &extensions.control;
-    if !control.allow_control.is_empty() {
-        let allowed = prefixes(&control.allow_control);
-        let (count, octets) = (control.control_count, control.control_volume);
-        let rate = control.control_rate;
-        bounds.push(format!(
-            "up to {count} replies to a request from {allowed}, {octets} octets at once and {rate} bit/s in all"
-        ));
-    }
+    bounds.extend(permissions(&args.extensions));
     if let Some(padding) = args.padding {
         let longer = if args.allow_larger_replies {
             "longer than the request if necessary"
@@ -193,15 +204,58 @@ fn bounds(args: &ResponderArgs) -> Option<String> {
     (!bounds.is_empty()).then(|| bounds.join("; "))
 }
 
+/// What senders may ask for with TLVs, as far as the operator said it.
+fn permissions(extensions: &ExtensionOptions) -> Vec<String> {
+    let mut all = Vec::new();
+    if extensions.no_tlv {
+        all.push("processes no TLV".to_owned());
+    }
+    if !extensions.allow_dscp.is_empty() {
+        let classes: Vec<String> = extensions
+            .allow_dscp
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        all.push(format!("replies also with DSCP {}", first(&classes)));
+    }
+    if !extensions.micro_session_id.is_empty() {
+        let ids = extensions.micro_session_id.iter();
+        let ids: Vec<String> = ids.map(|member| member.id.to_string()).collect();
+        all.push(format!("answers Micro-session ID {} only", first(&ids)));
+    }
+    if !extensions.allow_return_address.is_empty() {
+        let allowed = prefixes(&extensions.allow_return_address);
+        all.push(format!("replies also to other addresses in {allowed}"));
+    }
+    if !extensions.srv6_return.is_empty() {
+        let allowed = prefixes(&extensions.srv6_return);
+        all.push(format!("replies also over segments in {allowed}"));
+    }
+    let control = &extensions.control;
+    if !control.allow_control.is_empty() {
+        let allowed = prefixes(&control.allow_control);
+        let (count, octets) = (control.control_count, control.control_volume);
+        let rate = control.control_rate;
+        all.push(format!(
+            "up to {count} replies to a request from {allowed}, {octets} octets at once and {rate} bit/s in all"
+        ));
+    }
+    all
+}
+
 /// A list of prefixes, the first of them.
 pub(super) fn prefixes(all: &[Prefix]) -> String {
-    let shown = all.iter().take(PREFIXES);
-    let shown: Vec<String> = shown.map(|prefix| prefix.0.to_string()).collect();
-    let more = match all.len().saturating_sub(PREFIXES) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("{}{more}", shown.join(", "))
+    let all: Vec<String> = all.iter().map(|prefix| prefix.0.to_string()).collect();
+    first(&all)
+}
+
+/// The first of a list.
+fn first(all: &[String]) -> String {
+    let shown = all.get(..MOST_SHOWN).unwrap_or(all).join(", ");
+    match all.len().saturating_sub(MOST_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// What its operator must know of since the last look.

@@ -192,7 +192,12 @@ fn the_keys_are_read_again_and_sessions_go_on() {
     assert_eq!((number(OTHER), number(KEY)), (None, Some(0)));
     write(&format!("{OTHER}\nssid 3 {KEY}\n"));
     responder.signal("HUP");
-    responder.wait_for(": 2 keys read\n");
+    let said = responder.wait_for(": 2 keys read; ");
+    let (added, changed) = ("added SSID 3", "changed the key for all other packets");
+    assert!(
+        said.ends_with(&format!("; {added}; {changed}; 0 as before\n")),
+        "{said}"
+    );
     // The thread takes them with its next turn.
     let renewed = (0..1_000).find_map(|_| number(OTHER));
     assert_eq!((renewed, number(KEY)), (Some(1), None));

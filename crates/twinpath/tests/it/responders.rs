@@ -222,6 +222,25 @@ fn bounds_are_said_at_the_start_and_listening_once() {
 }
 
 #[test]
+fn what_senders_may_ask_for_is_said_at_the_start() {
+    for (options, said) in [
+        (
+            "--allow-ssid 7,100-199 --allow-dscp ef,9",
+            "answers SSID 7, 100-199 only; replies also with DSCP ef, 9",
+        ),
+        ("--no-tlv", "processes no TLV"),
+        (
+            "--micro-session-id 3,4",
+            "answers Micro-session ID 3, 4 only",
+        ),
+    ] {
+        let mut responder = Responder::start(&format!("127.0.0.1:0 {options}"));
+        let note = responder.wait_for("note: ");
+        assert_eq!(note, format!("note: {said}\n"), "{options}");
+    }
+}
+
+#[test]
 fn a_protocol_alone_answers_all_in_its_own_way() {
     let responder = Responder::start("127.0.0.1:0 --protocol twamp-light");
     let line = format!("sender {} -c 3 -i 1 --padding 0 --json", responder.at);

@@ -64,6 +64,9 @@ fn what_an_option_cannot_take_is_said_in_a_line() {
         ("location=all", "location takes no value"),
         ("access-report=3:1", "access-report takes ID:CODE"),
         ("return-path", "return-path takes no-reply, same-link"),
+        ("return-path=224.0.0.1", "return-path takes no-reply,"),
+        ("return-path=0.0.0.0", "return-path takes no-reply,"),
+        ("return-path=::", "return-path takes no-reply,"),
         ("micro-session=0", "micro-session takes N or N:M"),
         (
             "reflected-control=1:2:3h",
@@ -74,6 +77,10 @@ fn what_an_option_cannot_take_is_said_in_a_line() {
             "reflected-control takes LENGTH:COUNT:INTERVAL",
         ),
         (
+            "reflected-control=1:2:4295",
+            "reflected-control takes LENGTH:COUNT:INTERVAL",
+        ),
+        (
             "extra-padding=65536",
             "extra-padding takes a number of octets",
         ),
@@ -81,6 +88,10 @@ fn what_an_option_cannot_take_is_said_in_a_line() {
         let error = option.parse::<AskedTlv>().unwrap_err().to_string();
         assert!(error.starts_with(says), "{option}: {error}");
     }
+    let replies = |option: &str| option.parse::<AskedTlv>().unwrap().replies().unwrap();
+    // A bare number is milliseconds, as everywhere.
+    let bare = replies("reflected-control=200:3:1.5");
+    assert_eq!(bare, replies("reflected-control=200:3:1500us"));
     let twice: Vec<AskedTlv> = ["return-path=same-link", "return-path=no-reply"]
         .map(|one| one.parse().unwrap())
         .into();

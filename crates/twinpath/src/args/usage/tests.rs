@@ -311,6 +311,14 @@ fn what_help_does_not_show_is_never_suggested() {
         assert_eq!(merge, "merge: use report --merge FILE FILE ...");
     }
     assert_eq!(answer("dscptable --hepl"), "--hepl: did you mean --help?");
+    assert_eq!(
+        answer("sender r1 --tvl location"),
+        "--tvl: did you mean --tlv?"
+    );
+    assert_eq!(
+        answer("sender r1 --csv"),
+        "--csv: no such option: use --output csv"
+    );
     assert!(is_shown("--portable") && is_shown("--version") && !is_shown("--json-lines"));
     for command in Cli::command().get_subcommands() {
         for arg in command.get_arguments() {
@@ -321,6 +329,23 @@ fn what_help_does_not_show_is_never_suggested() {
                 arg.get_id()
             );
         }
+    }
+}
+
+#[test]
+fn what_an_option_needs_is_named_with_the_option() {
+    for (line, said) in [
+        (
+            "responder --control-count 5",
+            "need --allow-control: add it",
+        ),
+        (
+            "doctor r1 --yes",
+            "--yes and --verbose need --strict: add it",
+        ),
+    ] {
+        let answer = answer(line);
+        assert!(answer.ends_with(said), "{answer}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Octets of the IP header, and labels.
 
+use std::fmt;
 use std::num::IntErrorKind;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -26,6 +27,17 @@ pub(crate) struct Ssid(pub(crate) u16);
 /// STAMP Session Identifiers, from the first to the last; 0 is that of packets without one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ssids(pub(crate) RangeInclusive<u16>);
+
+impl fmt::Display for Ssids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, last) = (self.0.start(), self.0.end());
+        write!(f, "{first}")?;
+        if last > first {
+            write!(f, "-{last}")?;
+        }
+        Ok(())
+    }
+}
 
 /// A label's key is no longer than this, in octets.
 const LONGEST_KEY: usize = 255;

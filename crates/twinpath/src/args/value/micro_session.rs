@@ -27,7 +27,7 @@ impl FromStr for Member {
 
     fn from_str(text: &str) -> Result<Self, Advice> {
         let (id, interface) = split(text)?;
-        let id = number(id, 1..=65_535)?;
+        let id = id_of(id)?;
         Ok(Self { id, interface })
     }
 }
@@ -41,10 +41,20 @@ impl FromStr for MicroSession {
             Some((id, far)) => (id, Some(number(far, 1..=65_535)?)),
             None => (ids, None),
         };
-        let id = number(id, 1..=65_535)?;
+        let id = id_of(id)?;
         let member = Member { id, interface };
         Ok(Self { member, far_id })
     }
+}
+
+/// An ID; of a name alone, what to write.
+fn id_of(text: &str) -> Result<u16, Advice> {
+    let is_name = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    if is_name {
+        let advice = format!("an ID is missing: give ID@NAME, as in 1@{text}");
+        return Err(Advice::new(advice));
+    }
+    number(text, 1..=65_535)
 }
 
 /// What is before the `@`, and the interface behind it.
@@ -87,6 +97,7 @@ mod tests {
             ("1:0", "use 1 to 65535"),
             ("65536@eth0", "use 1 to 65535"),
             ("@eth0", "use 1 to 65535"),
+            ("eth1", "give ID@NAME, as in 1@eth1"),
             ("1@", "no interface's name"),
             ("1@a/b", "no interface's name"),
             ("1@interface-name-x", "no interface's name"),

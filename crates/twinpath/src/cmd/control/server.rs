@@ -1,6 +1,5 @@
 //! `twinpath server`.
 
-use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
 use crate::args::{ServerArgs, doubt};
-use crate::cmd::key_file::{RereadKeys, count_read};
+use crate::cmd::key_file::{NamedChanges, RereadKeys, read_again};
 use crate::cmd::measure::POLL_EVERY;
 use crate::cmd::output_files::distinct_files;
 use crate::cmd::responder::{IGNORED, log_ignored, prefixes, so_far};
@@ -27,8 +26,6 @@ use crate::signals::Signals;
 
 /// A start that takes longer than this is explained.
 const A_WHILE: Duration = Duration::from_millis(500);
-/// The most keys that are named.
-const NAMES: usize = 4;
 
 /// `unused`: the remark on a passphrase that a server does not use.
 pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Failure> {
@@ -85,6 +82,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
         if let Some((path, ring)) = keys.reread::<KeyRing>() {
             let count = ring.len();
             let changes = run.replace_keys(ring);
+            let changes = named_changes(&changes);
             remark(&args.log, Some(read_again(path, count, &changes)));
         }
         if signals.progress_requested() {
@@ -135,30 +133,15 @@ fn explained<T>(line: Option<String>, work: impl FnOnce() -> T) -> T {
     })
 }
 
-/// What a file of keys that was read again brought.
-fn read_again(path: &Path, count: usize, changes: &KeyChanges) -> String {
-    let named = |ids: &[KeyId]| {
-        let shown: Vec<&str> = ids.iter().take(NAMES).map(KeyId::as_str).collect();
-        match ids.len().saturating_sub(NAMES) {
-            0 => shown.join(", "),
-            more => format!("{} and {more} more", shown.join(", ")),
-        }
-    };
-    let kinds = [
-        ("added", &changes.added),
-        ("changed", &changes.changed),
-        ("removed", &changes.removed),
-    ];
-    let mut parts: Vec<String> = kinds
-        .iter()
-        .filter(|(_, ids)| !ids.is_empty())
-        .map(|(what, ids)| format!("{what} {}", named(ids)))
-        .collect();
-    parts.push(match (parts.is_empty(), changes.kept) {
-        (true, _) => "nothing changed".to_owned(),
-        (false, kept) => format!("{kept} as before"),
-    });
-    format!("{}; {}", count_read(path, count), parts.join("; "))
+/// By the names of keys.
+fn named_changes(changes: &KeyChanges) -> NamedChanges {
+    let named = |ids: &[KeyId]| ids.iter().map(|id| id.as_str().to_owned()).collect();
+    NamedChanges {
+        added: named(&changes.added),
+        changed: named(&changes.changed),
+        removed: named(&changes.removed),
+        kept: changes.kept,
+    }
 }
 
 /// The bounds that the operator set.
@@ -211,12 +194,12 @@ mod tests {
 
     #[test]
     fn keys_that_are_read_again_are_counted_and_their_changes_named() {
-        let path = Path::new("/etc/keys");
+        let path = std::path::Path::new("/etc/keys");
         let kept = KeyChanges {
             kept: 1,
             ..KeyChanges::default()
         };
-        let line = read_again(path, 1, &kept);
+        let line = read_again(path, 1, &named_changes(&kept));
         assert_eq!(line, "/etc/keys: 1 key read; nothing changed");
         let changes = KeyChanges {
             added: ids(&["a", "b", "c", "d", "e", "f"]),
@@ -225,7 +208,7 @@ mod tests {
             kept: 2,
         };
         assert_eq!(
-            read_again(path, 9, &changes),
+            read_again(path, 9, &named_changes(&changes)),
             "/etc/keys: 9 keys read; added a, b, c, d and 2 more; changed x; removed y, z; 2 as before"
         );
     }

@@ -103,6 +103,9 @@ impl Remedy for StartError {
             Self::Bind(error) => return error.remedy(),
             Self::NoFreePort { .. } => "use a wider range: --ports LO-HI",
             Self::SameEnds { .. } => "use another source port",
+            Self::NoRoute { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "a broadcast address, or a route that prohibits it (see `ip route get`): give one host"
+            }
             Self::NoRoute { .. } => "see `ip route get` for that address, or name an --interface",
             Self::TooLargeForPath {
                 most_padding,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use clap::error::ErrorKind;
-use clap::{Command, FromArgMatches as _};
+use clap::{ArgAction, Command, FromArgMatches as _};
 
 use crate::args::{GivenOptions, SessionOptions, UsualSchedule, usage};
 
@@ -14,8 +14,8 @@ use crate::args::{GivenOptions, SessionOptions, UsualSchedule, usage};
 pub(super) enum Setting {
     /// A switch, on or off.
     Switch(bool),
-    /// A value as it would be written behind the option.
-    Value(String),
+    /// Values as they would be written behind the option, which is given once for each.
+    Values(Vec<String>),
 }
 
 /// Keys, what they are set to, and in which line; line 0 is the command line.
@@ -63,6 +63,13 @@ impl OptionReader {
         let mut options = self.command.get_arguments();
         let option = options.find(|arg| arg.get_long() == Some(key))?;
         Some(!option.get_action().takes_values())
+    }
+
+    /// Whether a key is an option that may be given several times.
+    pub(super) fn is_repeatable(&self, key: &str) -> bool {
+        let mut options = self.command.get_arguments();
+        let option = options.find(|arg| arg.get_long() == Some(key));
+        option.is_some_and(|arg| matches!(arg.get_action(), ArgAction::Append))
     }
 
     /// The keys there are.
@@ -134,13 +141,17 @@ impl OptionReader {
 
 /// Settings as a command line has them.
 fn words(settings: &Layer) -> Vec<String> {
-    let words = settings
-        .iter()
-        .filter_map(|(key, (setting, _))| match setting {
-            Setting::Switch(on) => on.then(|| format!("--{key}")),
-            Setting::Value(value) => Some(format!("--{key}={value}")),
-        });
-    words.collect()
+    let mut words = Vec::new();
+    for (key, (setting, _)) in settings {
+        match setting {
+            Setting::Switch(true) => words.push(format!("--{key}")),
+            Setting::Switch(false) => {}
+            Setting::Values(values) => {
+                words.extend(values.iter().map(|value| format!("--{key}={value}")));
+            }
+        }
+    }
+    words
 }
 
 /// Of which key an error tells, and what.
@@ -160,10 +171,10 @@ fn unread(error: &clap::Error, settings: &Layer) -> (Option<String>, String) {
 
 /// What the command line says itself.
 pub(super) fn of_command_line(given: &GivenOptions) -> Layer {
-    let settings = given.typed.iter().map(|(key, value)| {
-        let setting = match value {
+    let settings = given.typed.iter().map(|(key, values)| {
+        let setting = match values {
             None => Setting::Switch(true),
-            Some(value) => Setting::Value(value.clone()),
+            Some(values) => Setting::Values(values.clone()),
         };
         (key.clone(), (setting, 0))
     });

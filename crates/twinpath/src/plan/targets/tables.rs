@@ -238,7 +238,12 @@ impl Reading<'_> {
                 let setting = if is_switch {
                     switch(key, value)?
                 } else {
-                    Setting::Value(text(key, value)?)
+                    let values = texts(key, value)?;
+                    Setting::Values(if self.options.is_repeatable(key) {
+                        values
+                    } else {
+                        vec![values.join(",")]
+                    })
                 };
                 let both = keys.options.insert(key.to_owned(), (setting, line));
                 return both.map_or(Ok(()), |_| Err(STAMP_TWICE.to_owned()));
@@ -302,21 +307,22 @@ fn switch(key: &str, value: &DeValue<'_>) -> Result<Setting, String> {
     Ok(Setting::Switch(on))
 }
 
-/// A value as it would be written on the command line; a list has commas.
+/// The values as they would be written on the command line: of a list each, else the only one.
+fn texts(key: &str, value: &DeValue<'_>) -> Result<Vec<String>, String> {
+    let DeValue::Array(values) = value else {
+        return Ok(vec![text(key, value)?]);
+    };
+    let texts = values.iter().map(|value| text(key, value.get_ref()));
+    texts.collect()
+}
+
+/// A value as it would be written on the command line.
 fn text(key: &str, value: &DeValue<'_>) -> Result<String, String> {
     match value {
         DeValue::String(text) => Ok(text.clone().into_owned()),
         DeValue::Integer(number) => Ok(number.to_string()),
         DeValue::Float(number) => Ok(number.to_string()),
-        DeValue::Array(values) => {
-            let texts = values.iter().map(|value| {
-                if value.get_ref().is_array() {
-                    return Err(format!("{key}: a list has no lists"));
-                }
-                text(key, value.get_ref())
-            });
-            Ok(texts.collect::<Result<Vec<_>, _>>()?.join(","))
-        }
+        DeValue::Array(_) => Err(format!("{key}: a list has no lists")),
         DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Table(_) => {
             Err(format!("{key}: give a number or a string"))
         }

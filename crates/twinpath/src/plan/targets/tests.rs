@@ -175,6 +175,26 @@ fn keys_are_options_and_those_of_a_target_come_before_the_defaults() {
 }
 
 #[test]
+fn an_option_that_may_be_repeated_is_a_list() {
+    let args = SenderArgs::of(
+        "--targets x --stamp --tlv location --tlv return-path=srv6:2001:db8::1,2001:db8::2",
+    );
+    let text = "[[target]]\naddress = \"a\"\n\
+                [[target]]\naddress = \"b\"\ntlv = [\"cos\", \"access-report=1:2\", \"hmac\"]\n\
+                [[target]]\naddress = \"c\"\ntlv = \"cos\"\n[[target]]\naddress = \"d\"\ntlv = []\n";
+    let targets = tables::parse(text, &"m.toml".into(), &args.given).unwrap();
+    let tlvs = |index: usize| {
+        let tlvs = &targets[index].options.as_deref().unwrap().stamp.tlv;
+        let names: Vec<_> = tlvs.iter().map(ToString::to_string).collect();
+        names.join(" ")
+    };
+    assert_eq!(tlvs(0), "location return-path=srv6:2001:db8::1,2001:db8::2");
+    assert_eq!(tlvs(1), "cos access-report=1:2 hmac");
+    assert_eq!(tlvs(2), "cos");
+    assert_eq!(tlvs(3), "");
+}
+
+#[test]
 fn the_command_line_comes_before_the_defaults_and_after_a_target() {
     let args = SenderArgs::of("--targets x --duration inf --dscp ef,be");
     let text = "[defaults]\ncount = 5\ninterval = 20\n[[target]]\naddress = \"a\"\n\
