@@ -339,10 +339,7 @@ fn what_an_option_needs_is_named_with_the_option() {
             "responder --control-count 5",
             "need --allow-control: add it",
         ),
-        (
-            "doctor r1 --yes",
-            "--yes and --verbose need --strict: add it",
-        ),
+        ("doctor r1 --verbose", "--verbose needs --strict: add it"),
     ] {
         let answer = answer(line);
         assert!(answer.ends_with(said), "{answer}");
