@@ -14,8 +14,8 @@ use super::{Keys, Link, Listed, Outcome, SILENT_ATTEMPTS, Subjects, Trial, Tried
 const LONGEST: Duration = Duration::from_secs(45);
 /// Trials that end one after the other without a greeting before the rest is left out.
 const MOST_UNGREETED: usize = 3;
-/// Ordinary sessions at most: before the first attempts, and before and after further ones.
-const ORDINARY_SESSIONS: usize = SILENT_ATTEMPTS + 1;
+/// Ordinary sessions at most: two before the first attempts, and one before and after further ones.
+const ORDINARY_SESSIONS: usize = SILENT_ATTEMPTS + 2;
 
 /// What is written and read on a connection, and its judge.
 #[derive(Debug)]
@@ -167,7 +167,12 @@ pub(super) fn run<How: Led>(
         is_lossy: false,
         ungreeted: 0,
     };
-    if let Err(why) = run.have_ordinary(&first.how, link) {
+    let mut had = run.have_ordinary(&first.how, link);
+    if run.ordinary.is_none() {
+        // A lost connection tells nothing of the server.
+        had = run.have_ordinary(&first.how, link);
+    }
+    if let Err(why) = had {
         return all_skipped(&why);
     }
     let mut states = vec![State::default(); trials.len()];

@@ -121,3 +121,33 @@ fn where_every_second_packet_is_lost_what_is_answered_passes() {
         assert!(passed.contains(id), "{passed:?}");
     }
 }
+
+#[test]
+fn an_ordinary_request_that_gets_no_answer_is_made_once_more() {
+    for (stalled, status) in [(1, Status::Pass), (2, Status::Unclear)] {
+        let errs = Errs {
+            stalls: Some(Box::new(move |number| number < stalled)),
+            ..Errs::default()
+        };
+        let mut host = Host {
+            errs: Rc::new(errs),
+            counts: Rc::default(),
+        };
+        let subjects = Subjects {
+            control: Some("203.0.113.7:862".parse().unwrap()),
+            ..Subjects::default()
+        };
+        let parts = run(
+            &[&control::REQUESTS],
+            &subjects,
+            &Keys::default(),
+            &mut host,
+        );
+        let mut each = parts.iter().flat_map(|(_, tried)| tried);
+        let refused = each.find(|tried| tried.id == "strict.control.receiver-foreign");
+        let refused = refused.unwrap();
+        assert_eq!(refused.status, status, "{refused:?}");
+        let is_named = refused.evidence.contains("was not answered");
+        assert_eq!(is_named, stalled == 2, "{refused:?}");
+    }
+}
