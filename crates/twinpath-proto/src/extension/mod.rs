@@ -52,6 +52,7 @@ pub use learn::{Corrections, FactValue, Facts, FollowUp, Learnt, Observation};
 pub(crate) use micro_session::ids as micro_session_ids;
 pub use policy::{ControlPolicy, DscpSet, ExtensionPolicy, LocationPolicy, MemberLink};
 pub use reply_tlvs::ReplyTlvs;
+pub(crate) use return_path::wants_no_reply;
 pub use seen::{Order, Seen, Value};
 pub use segments::Segments;
 

@@ -44,6 +44,12 @@ pub(super) fn asks_no_reply(value: &[u8]) -> bool {
     control_code(value) == Some(false)
 }
 
+/// Whether a request's TLVs ask for no reply.
+pub(crate) fn wants_no_reply(chain: &[u8]) -> bool {
+    let mut tlvs = Tlvs::new(chain).map_while(Result::ok);
+    tlvs.any(|tlv| tlv.header.kind == TlvType::RETURN_PATH && asks_no_reply(tlv.value))
+}
+
 /// The address that it asks replies to go to.
 pub(super) fn return_address(value: &[u8]) -> Option<IpAddr> {
     let mut subs = Tlvs::new(value).map_while(Result::ok);

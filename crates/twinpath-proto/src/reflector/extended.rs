@@ -14,7 +14,7 @@ use super::reply::Reflection;
 use super::table::Begin;
 use crate::extension::{
     Answer, Effects, Exchange, ExtensionPolicy, Host, JudgedChain, Segments, SentReply,
-    SessionState, micro_session_ids, reflect_judged, renew,
+    SessionState, micro_session_ids, reflect_judged, renew, wants_no_reply,
 };
 use crate::stamp::{StampKey, StampKeys};
 
@@ -224,6 +224,7 @@ impl Extended {
             return;
         };
         state.count(true);
+        state.is_one_way = false;
         if restarts && is_authentic {
             state.forget_mark();
         }
@@ -241,11 +242,13 @@ impl Extended {
         state.is_some_and(|(owner, _)| *owner == id)
     }
 
-    /// A request of a session is refused: it counts as received. Whether its last one wanted no reply.
-    pub(super) fn refuse(&mut self, id: SlotId) -> bool {
+    /// A request of a session is refused: it counts as received. Whether it wanted no reply, as the last one
+    /// did.
+    pub(super) fn refuse(&mut self, id: SlotId, request: &[u8], form: Form) -> bool {
         self.state(id).is_some_and(|state| {
             state.count(false);
-            state.is_one_way
+            let chain = request.get(form.request_base()..).unwrap_or_default();
+            state.is_one_way && form.has_tlvs() && wants_no_reply(chain)
         })
     }
 

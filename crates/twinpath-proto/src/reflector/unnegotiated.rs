@@ -272,7 +272,8 @@ impl Unnegotiated {
         let micro_session = self.micro_session(request, arrival, packet);
         let micro_session = micro_session.unwrap_or(0);
         let id = self.session_with_state(arrival, packet.form, micro_session)?;
-        self.extended.refuse(id).then_some(id)
+        let refused = self.extended.refuse(id, request, packet.form);
+        refused.then_some(id)
     }
 
     /// The number that was had last goes to no reply.

@@ -52,9 +52,17 @@ fn known(case: &Value, field: &str) -> String {
 
 /// A reflector as the known answer has it, stateful or not, and what its packets arrive with.
 pub(super) fn reflector(name: &str, stateful: bool) -> (SessionReflector, Arrival) {
+    reflector_by(name, stateful, ReflectorPolicy::default())
+}
+
+fn reflector_by(
+    name: &str,
+    stateful: bool,
+    policy: ReflectorPolicy,
+) -> (SessionReflector, Arrival) {
     let rig = rig(name);
     let config = ReflectorConfig {
-        policy: ReflectorPolicy::default(),
+        policy,
         stateful,
         extensions: rig.policy,
         ..ReflectorConfig::default()
@@ -293,5 +301,26 @@ fn numbers_and_formats_are_the_reflectors() {
         arrival.at.at = t2;
         let answer = reply_at(&mut reflector, &arrival, &request, t3).unwrap();
         assert_eq!(hex(&answer), known(case, field), "{field}");
+    }
+}
+
+#[test]
+fn a_refused_request_is_of_the_one_way_session_only_if_it_wants_no_reply_itself() {
+    let request = packet(&known_answers()["return_path_no_reply"], "request").unwrap();
+    let policy = ReflectorPolicy {
+        max_rate_pps: Some(1),
+        ..ReflectorPolicy::default()
+    };
+    let (mut reflector, arrival) = reflector_by("return_path_no_reply", true, policy);
+    assert_eq!(
+        reply(&mut reflector, &arrival, &request),
+        Err(Ignored::NoReplyWanted)
+    );
+    assert!(reflector.take_one_way().is_some());
+    // Over the rate, from the same port: of the same run, and of one that wants replies.
+    for (octets, is_one_way) in [(&request[..], true), (&request[..44], false)] {
+        let refused = reply(&mut reflector, &arrival, octets);
+        assert_eq!(refused, Err(Ignored::RateLimited));
+        assert_eq!(reflector.take_one_way().is_some(), is_one_way);
     }
 }
