@@ -58,8 +58,9 @@ pub struct SessionState {
     pub replied: u32,
     /// The reply that left last, as far as the system said when.
     pub sent: Option<SentReply>,
-    /// The highest Sequence Number of a Reflected Test Packet Control (RFC 10052 section 5).
-    pub(super) control_mark: Option<u32>,
+    /// The highest Sequence Number of a Reflected Test Packet Control (RFC 10052 section 5), and T1 of that request
+    /// in authenticated mode.
+    pub(super) control_mark: Option<(u32, Option<Wall>)>,
     /// The last request wanted no reply.
     pub(crate) is_one_way: bool,
     /// Requests since an extension used it.

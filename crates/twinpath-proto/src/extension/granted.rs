@@ -89,6 +89,14 @@ impl Proof {
         })
     }
 
+    /// When the sender says that the request left; `None`: nothing proves it.
+    pub(super) const fn t1(self) -> Option<Wall> {
+        match self {
+            Self::Base { t1, .. } => Some(t1),
+            Self::Tlvs(_) => None,
+        }
+    }
+
     /// Of the digest of an HMAC TLV that is right.
     pub(super) fn of_tlvs(digest: &[u8; 16]) -> Self {
         Self::Tlvs(u128::from_be_bytes(*digest))

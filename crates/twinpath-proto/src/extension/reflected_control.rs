@@ -15,7 +15,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::destination_node::address;
 use super::exchange::{ControlAnswer, Replies, RequestShape};
-use super::granted::Verdict;
+use super::granted::{Proof, Verdict};
 use super::learn::{Facts, Observation};
 use super::seen::Seen;
 use super::sub_tlv::{self, Sub};
@@ -214,9 +214,10 @@ fn verdict(exchange: &Exchange<'_>, is_followed: bool) -> Verdict {
 }
 
 /// Whether the request's number is beyond that of the last request that asked for replies and was followed
-/// (RFC 10052 section 5; rows SL-14, SL-68). A session without state passes.
+/// (RFC 10052 section 5; rows SL-14, SL-68), or its T1 is, which a sender that begins again says in authenticated
+/// mode. A session without state passes.
 fn is_later(exchange: &mut Exchange<'_>, is_followed: bool) -> bool {
-    let seq = exchange.seq;
+    let (seq, t1) = (exchange.seq, exchange.proof.and_then(Proof::t1));
     // Where no HMAC is asked for, nothing else can tell that the session begins again.
     let restarts = exchange.restarts_session;
     let Some(session) = exchange.state() else {
@@ -227,9 +228,9 @@ fn is_later(exchange: &mut Exchange<'_>, is_followed: bool) -> bool {
     }
     let is_later = session
         .control_mark
-        .is_none_or(|mark| seq != mark && seq.wrapping_sub(mark) < 1 << 31);
+        .is_none_or(|(mark, at)| (seq != mark && seq.wrapping_sub(mark) < 1 << 31) || t1 > at);
     if is_later && is_followed {
-        session.control_mark = Some(seq);
+        session.control_mark = Some((seq, t1));
     }
     is_later
 }

@@ -90,6 +90,27 @@ fn a_recorded_request_is_not_followed_after_its_session_began_again() {
 }
 
 #[test]
+fn a_sender_that_begins_again_at_once_is_known_by_its_later_time() {
+    let mut far = reflector(|_| ());
+    for seq in 0..4 {
+        assert_eq!(
+            replies(&mut far, START, &authenticated(seq, 10)),
+            GRANTED,
+            "{seq}"
+        );
+    }
+    for seq in 0..3 {
+        let again = authenticated(seq, 11);
+        assert_eq!(replies(&mut far, START + MS, &again), GRANTED, "{seq}");
+    }
+    // Reordering: an earlier number that left earlier.
+    assert_eq!(replies(&mut far, START + MS, &authenticated(1, 9)), REFUSED);
+    // Without a time that an HMAC covers, nothing tells a restart from reordering.
+    assert_eq!(replies(&mut far, START, &signed(9, 1)), GRANTED);
+    assert_eq!(replies(&mut far, START + MS, &signed(0, 2)), REFUSED);
+}
+
+#[test]
 fn all_reflectors_of_a_process_know_what_was_followed() {
     let mut first = reflector(|_| ());
     let mut policy = None;
