@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 
 use crate::hosts::Hosts;
-use crate::program::{Responder, Running, run};
+use crate::program::{Responder, Running, free_port, run};
 use crate::wire::dissected;
 
 /// A local test port that nobody else needs.
@@ -245,23 +245,40 @@ fn a_server_without_the_mode_asked_for_is_one_line_that_says_what_it_offers() {
 
 #[test]
 fn a_sender_over_its_rate_is_answered_no_more() {
-    let server = Responder::server("--max-rate 5 --threads 2 --json");
-    let line = format!("controller {} {ANY} -c 20 -i 1 --timeout 3", server.at);
-    let document = json(&run(&format!("{line} --dscp be,ef --json")).stdout);
-    let received = |index: usize| {
-        let packets = &document["sessions"][index]["packets"];
-        packets["received"].as_u64().unwrap()
+    const RATE: f64 = 50.0;
+    let mut ports = [free_port(), free_port()];
+    ports.sort_unstable();
+    let [low, high] = ports;
+    let server = Responder::server(&format!(
+        "--max-rate 50 --threads 2 --json --test-ports {low}-{high}"
+    ));
+    // Each on a port of its own, and so on a thread of its own: the sender has one rate on both.
+    let runs = ports.map(|port| {
+        let options = format!("-c 4000 -i 1 --timeout 1 --receiver-port {port} --json");
+        Running::start(&format!("controller {} {ANY} {options}", server.at))
+    });
+    let sessions = runs.map(|run| json(&run.finish().stdout)["sessions"][0].take());
+    assert_ne!(sessions[0]["reflector"], sessions[1]["reflector"]);
+    let count = |what: &str| {
+        let counts = sessions.iter().map(|one| one["packets"][what].as_u64());
+        counts.map(Option::unwrap).sum::<u64>()
     };
-    let received = received(0) + received(1);
-    assert!((1..20).contains(&received), "{document}");
+    let (sent, received) = (count("sent"), count("received"));
+    let span_s = |session: &serde_json::Value| 4000.0 / session["achieved_pps"].as_f64().unwrap();
+    // A second's worth at once, and what came while they sent, which they began within 2 s.
+    let most = RATE * (3.0 + span_s(&sessions[0]).max(span_s(&sessions[1])));
+    assert!(
+        received > 0 && received < most as u64,
+        "{received} of {most}"
+    );
     let last = json(&server.stop("INT").stdout);
-    assert_eq!(last["ignored"]["rate_limited"], 40 - received, "{last}");
+    assert_eq!(last["ignored"]["rate_limited"], sent - received, "{last}");
     assert_eq!(last["reflected"], received);
 }
 
 #[test]
 fn nothing_that_listens_is_one_line() {
-    let at = format!("127.0.0.1:{}", crate::program::free_port());
+    let at = format!("127.0.0.1:{}", free_port());
     for line in [
         format!("controller {at} -c 2"),
         format!("controlclient 127.0.0.1 {at}"),
@@ -337,7 +354,7 @@ fn a_signal_ends_a_controlled_run_early_with_its_report() {
 #[test]
 fn a_control_client_serves_a_sender_elsewhere() {
     let server = Responder::server("");
-    let port = crate::program::free_port();
+    let port = free_port();
     // Both ends are one host here: the sender's own number is the sender's.
     let line = format!(
         "controlclient 127.0.0.1:{port} {} --receiver-port 1",

@@ -165,7 +165,7 @@ impl Inner {
             // Of the first test port: the others are no better.
             let _ = self.no_hardware.set(reason);
         }
-        let (thread, socket_index) = registry.add(sid, near);
+        let (thread, socket_index) = registry.add(near);
         // Sent before another session can join: a session never comes before its socket. The thread
         // never waits for the registry.
         if let Some(thread) = self.thread(thread) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use twinpath_net::{NoHardware, clock};
 use twinpath_proto::reflector::{
-    Ended, NegotiatedConfig, ReflectorPolicy, SessionCounters, SessionReflector,
+    ClientRates, Ended, NegotiatedConfig, ReflectorPolicy, SessionCounters, SessionReflector,
 };
 use twinpath_wire::control::Sid;
 
@@ -86,11 +86,14 @@ impl Reflectors {
             allow_sender: plan.allow_sender.clone(),
         };
         let count = plan.threads.max(1);
+        let rates = plan.max_rate_pps;
+        let rates = rates.map(|pps| Arc::new(ClientRates::new(pps, count)));
         let mut threads = Vec::with_capacity(count);
         for index in 0..count {
             let (commands, obeyed) = mpsc::channel(COMMANDS);
             let sockets = Sockets::new().map_err(StartError::system("a descriptor to wait by"))?;
-            let engine = SessionReflector::for_negotiated(config.clone());
+            let engine =
+                SessionReflector::for_negotiated(config.clone()).sharing_rates(rates.as_ref());
             let duties = ControlDuties::new(obeyed, facts.clone());
             threads.push(Thread {
                 commands,

@@ -2,7 +2,6 @@
 //! threads' work.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -86,8 +85,6 @@ pub(super) struct SessionRegistry {
     vacant: Vec<usize>,
     /// Ports of each thread.
     loads: Vec<usize>,
-    /// Spreads senders over the threads.
-    hasher: RandomState,
 }
 
 impl SessionRegistry {
@@ -101,7 +98,6 @@ impl SessionRegistry {
             sockets: Vec::new(),
             vacant: Vec::new(),
             loads: vec![0; threads],
-            hasher: RandomState::new(),
         }
     }
 
@@ -174,7 +170,6 @@ impl SessionRegistry {
     /// and sender that is ending gives way: peers that ignore Accept-Session's Port would send to
     /// it in their next run.
     pub(super) fn join(&mut self, sid: Sid, near: SocketAddr) -> PortState {
-        let own = self.own_thread(sid);
         let Some(port) = self.ports.get_mut(&near) else {
             return PortState::Unknown;
         };
@@ -188,9 +183,6 @@ impl SessionRegistry {
         else {
             return PortState::Taken;
         };
-        if own.is_some_and(|own| own != port.thread) {
-            return PortState::Taken;
-        }
         let replaced = port.senders.get(&sender).copied();
         if let Some(other) = replaced {
             let other = self.sessions.get_mut(&other);
@@ -212,12 +204,11 @@ impl SessionRegistry {
         }
     }
 
-    /// A new port for a session, its socket being bound: it belongs to the sender's own thread, or
-    /// to the one that has the fewest. The session is to [`SessionRegistry::join`] it.
-    pub(super) fn add(&mut self, sid: Sid, near: SocketAddr) -> (usize, usize) {
+    /// A new port, its socket being bound: it belongs to the thread that has the fewest. Its session is to
+    /// [`SessionRegistry::join`] it.
+    pub(super) fn add(&mut self, near: SocketAddr) -> (usize, usize) {
         let least = self.loads.iter().enumerate().min_by_key(|(_, load)| **load);
-        let least = least.map_or(0, |(thread, _)| thread);
-        let thread = self.own_thread(sid).unwrap_or(least);
+        let thread = least.map_or(0, |(thread, _)| thread);
         let socket_index = self.vacant.pop().unwrap_or_else(|| {
             self.sockets.push(None);
             self.sockets.len() - 1
@@ -278,19 +269,6 @@ impl SessionRegistry {
         {
             *load -= 1;
         }
-    }
-
-    /// Where rates are limited, all sessions of a sender (IPv6: of its /64) are on one thread, which
-    /// counts them together.
-    fn own_thread(&self, sid: Sid) -> Option<usize> {
-        self.plan.max_rate_pps?;
-        let (sender, _) = self.sessions.get(&sid)?.sender;
-        let threads = u64::try_from(self.loads.len()).ok()?;
-        let thread = self
-            .hasher
-            .hash_one(ClientPrefix::of(sender))
-            .checked_rem(threads)?;
-        usize::try_from(thread).ok()
     }
 
     /// The thread that reflects a session.

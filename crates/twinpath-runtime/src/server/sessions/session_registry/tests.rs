@@ -38,7 +38,7 @@ fn a_port_is_shared_by_senders_and_closed_with_the_last() {
     enter(&mut registry, 2, "192.0.2.7:5001", &owner).unwrap();
     enter(&mut registry, 3, "[::ffff:192.0.2.1]:5000", &owner).unwrap();
     assert_eq!(registry.join(sid(1), near), PortState::Unknown);
-    let (thread, socket_index) = registry.add(sid(1), near);
+    let (thread, socket_index) = registry.add(near);
     let shared = PortState::Shared {
         thread,
         socket_index,
@@ -76,7 +76,7 @@ fn a_session_that_is_ending_gives_way_to_the_next_of_its_client_and_sender() {
         let entered = registry.enter(sid(number), client, true, sender, owner.clone());
         assert_eq!(entered, Ok(()));
     }
-    let (thread, socket_index) = registry.add(sid(1), near);
+    let (thread, socket_index) = registry.add(near);
     assert!(matches!(
         registry.join(sid(1), near),
         PortState::Shared { .. }
@@ -159,7 +159,7 @@ fn hosts_of_one_64_share_their_limit_and_one_takes_no_session_of_the_other() {
     assert_eq!(third(), Err(OpenError::ClientLimit));
     enter(&mut registry, 4, "[2001:db8:0:1::1]:5000", &owner).unwrap();
     registry.remove(sid(2)).unwrap();
-    registry.add(sid(1), near);
+    registry.add(near);
     assert!(matches!(
         registry.join(sid(1), near),
         PortState::Shared { .. }
@@ -178,42 +178,8 @@ fn hosts_of_one_64_share_their_limit_and_one_takes_no_session_of_the_other() {
 fn ports_spread_over_the_threads_and_places_are_used_again() {
     let (mut registry, ..) = registry();
     let at = |port: u16| SocketAddr::from(([192, 0, 2, 2], port));
-    assert_eq!(registry.add(sid(1), at(1)), (0, 0));
-    assert_eq!(registry.add(sid(2), at(2)), (1, 1));
+    assert_eq!(registry.add(at(1)), (0, 0));
+    assert_eq!(registry.add(at(2)), (1, 1));
     registry.closed(0);
-    assert_eq!(registry.add(sid(3), at(3)), (0, 0));
-}
-
-#[test]
-fn where_rates_are_limited_a_sender_has_one_thread() {
-    let (_, near, owner) = registry();
-    let limits = ServerPlan {
-        max_rate_pps: Some(10),
-        ..ServerPlan::on(Vec::new())
-    };
-    let mut registry = SessionRegistry::new(Arc::new(limits), 4);
-    let mut threads = HashSet::new();
-    for host in 1..=40_u16 {
-        let sender = format!("192.0.2.{host}");
-        let number = u32::from(host) * 2;
-        let at = |port| SocketAddr::from(([192, 0, 2, 99], port));
-        enter(&mut registry, number, &format!("{sender}:1"), &owner).unwrap();
-        enter(&mut registry, number + 1, &format!("{sender}:2"), &owner).unwrap();
-        let (first, _) = registry.add(sid(number), at(host));
-        let (second, _) = registry.add(sid(number + 1), at(host + 1_000));
-        assert_eq!(first, second, "{sender}");
-        threads.insert(first);
-    }
-    for (number, sender) in [(100, "[2001:db8::1]:1"), (101, "[2001:db8::2:0:0:1]:1")] {
-        enter(&mut registry, number, sender, &owner).unwrap();
-    }
-    assert_eq!(registry.own_thread(sid(100)), registry.own_thread(sid(101)));
-    assert!(threads.len() > 1, "{threads:?}");
-    // Another sender's port is joined where it is on the same thread.
-    let shared = registry.add(sid(2), near).0;
-    for number in (2..=80).step_by(2) {
-        let own = registry.own_thread(sid(number)) == Some(shared);
-        let found = registry.join(sid(number), near);
-        assert_eq!(matches!(found, PortState::Shared { .. }), own, "{found:?}");
-    }
+    assert_eq!(registry.add(at(3)), (0, 0));
 }
