@@ -56,6 +56,12 @@ pub enum BindError {
         /// The system's error.
         source: io::Error,
     },
+    /// An interface that can be no member of a link: a loopback, or a bond, a team or a bridge.
+    #[error("{name} is not a member link")]
+    NotMember {
+        /// The interface.
+        name: String,
+    },
     /// An option that the run depends on was refused.
     #[error("cannot set {what} on {addr}: {source}")]
     Option {

@@ -65,14 +65,14 @@ use serde_json::Value;
 pub use captured::Captured;
 pub use clocks::{Clocks, NTP_PPM};
 pub use control::Control;
-pub use directions::NoDirection;
+pub use directions::{CountedLosses, NoDirection};
 pub use far_end::{FarEnd, TlvReason};
 pub use far_times::{FarFault, FarStamps};
 pub use host::Host;
 pub use losses::Losses;
 pub use not_read::NotRead;
 pub use raw_file::{Difference, RawFile};
-pub use silence::{Others, Silence};
+pub use silence::{Ids, Others, Silence};
 pub use unreached::{IcmpCause, Unreached};
 
 pub use clocks::steps;

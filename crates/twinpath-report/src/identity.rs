@@ -58,6 +58,9 @@ pub struct Identity {
 pub struct MicroSession {
     /// Its Sender Micro-session ID.
     pub id: u16,
+    /// The far end's, if it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub far_id: Option<u16>,
     /// The interface that its packets take and replies must come by; `None`: the ID is all that is
     /// checked.
     pub interface: Option<String>,
@@ -68,7 +71,15 @@ impl MicroSession {
     pub fn name(&self) -> String {
         match &self.interface {
             Some(interface) => interface.clone(),
-            None => format!("micro-session {}", self.id),
+            None => format!("ID {}", self.id),
+        }
+    }
+
+    /// Its IDs as a user gives them: `1`, `1:11`.
+    pub fn ids(&self) -> String {
+        match self.far_id {
+            Some(far) => format!("{}:{far}", self.id),
+            None => self.id.to_string(),
         }
     }
 }
@@ -96,6 +107,9 @@ pub struct FailedTarget {
     pub target: String,
     /// One line; with the number of its sessions that it holds for, if others were measured.
     pub error: String,
+    /// That number; `None`: nothing of it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<u64>,
     /// In a report of several files: the one that it is from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,

@@ -11,7 +11,7 @@ use twinpath_metrics::{
 };
 use twinpath_proto::extension::{Learnt, ReplyDscp};
 use twinpath_proto::sender::{PayloadSize, SenderCounters};
-use twinpath_wire::{ErrorEstimate, Rung, Wall, nanoseconds};
+use twinpath_wire::{ErrorEstimate, Rung, TimeFormat, Wall, nanoseconds};
 
 use crate::finding;
 use crate::{Finding, Identity, Note, Refusals, Requested, Sizes, Traffic, hops};
@@ -375,6 +375,17 @@ impl SessionReport {
     /// Whether the session was negotiated by TWAMP-Control.
     pub(crate) fn is_negotiated(&self) -> bool {
         self.identity.wire.format.features().is_some()
+    }
+
+    /// The format of the reflector's timestamps, as they were read; `None` if that is not known.
+    pub fn far_time_format(&self) -> Option<TimeFormat> {
+        let counters = &self.counters;
+        let claimed = counters.far_error?.format();
+        let is_wrong = counters.anomalies.z_wrong > counters.received / 2;
+        Some(match (claimed, is_wrong) {
+            (TimeFormat::Ntp, false) | (TimeFormat::Ptp, true) => TimeFormat::Ntp,
+            (TimeFormat::Ptp, false) | (TimeFormat::Ntp, true) => TimeFormat::Ptp,
+        })
     }
 
     /// The sender's address and port. Its zone is the reflector's, if it has none.

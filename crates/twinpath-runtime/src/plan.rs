@@ -178,8 +178,11 @@ impl SenderPlan {
         let mut tlvs = self.tlvs.iter();
         let ids = tlvs.find(|tlv| tlv.kind() == TlvType::MICRO_SESSION_ID)?;
         let ids = ids.value(self.tos).ok()?;
+        let (id, far_id) = ids.split_first_chunk()?;
+        let far_id = far_id.first_chunk().copied().map(u16::from_be_bytes);
         Some(MicroSession {
-            id: u16::from_be_bytes(*ids.first_chunk()?),
+            id: u16::from_be_bytes(*id),
+            far_id: far_id.filter(|id| *id != 0),
             interface: self.member.as_ref().map(|member| member.interface.clone()),
         })
     }

@@ -5,7 +5,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use twinpath_metrics::{TtlFigures, figures, ratio};
 use twinpath_proto::sender::SenderCounters;
-use twinpath_wire::{Dscp, Rung};
+use twinpath_wire::{Dscp, Rung, TimeFormat};
 
 use crate::hops::Hops;
 
@@ -16,6 +16,10 @@ pub(super) struct TimeStamps {
     pub(super) clock_synchronized: Option<bool>,
     pub(super) clock_error_ns: Option<u64>,
     pub(super) far_clock: Option<ClockState>,
+    /// Of this end.
+    pub(super) format: TimeFormat,
+    /// Of the far end; `None` without a reply.
+    pub(super) far_format: Option<TimeFormat>,
 }
 
 impl TimeStamps {
@@ -27,6 +31,8 @@ impl TimeStamps {
             clock_synchronized: has_end.then_some(stamps.clock.synchronized),
             clock_error_ns: stamps.clock.error_ns,
             far_clock: stamps.far_clock,
+            format: report.identity.wire.format.time_format(),
+            far_format: report.far_time_format(),
         }
     }
 }

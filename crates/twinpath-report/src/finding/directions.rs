@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::ReflectorKind;
+use twinpath_proto::extension::FactValue;
+use twinpath_wire::TlvType;
 
 use super::{Finding, Losses};
 use crate::SessionReport;
@@ -25,12 +27,45 @@ pub enum NoDirection {
     NoneAttributed,
 }
 
+/// Losses by Direct Measurement, from the first reply to the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountedLosses {
+    /// Outbound.
+    pub forward: i64,
+    /// Inbound; below 0 where replies came twice.
+    pub backward: i64,
+}
+
+impl CountedLosses {
+    /// Of a session whose far end counted on without a restart.
+    pub fn of(report: &SessionReport) -> Option<Self> {
+        let learnt = report.learnt.as_deref()?;
+        let mut tlvs = learnt.tlvs.iter();
+        let seen = tlvs.find(|seen| seen.kind == TlvType::DIRECT_MEASUREMENT)?;
+        let (_, facts) = seen.facts().filter(|_| seen.restarts == 0)?;
+        let number = |key| {
+            let (_, value) = facts.iter().find(|(name, _)| *name == key)?;
+            match value {
+                FactValue::Number(number) => Some(*number),
+                FactValue::Flag(_) | FactValue::Text(_) => None,
+            }
+        };
+        Some(Self {
+            forward: number("forward_lost")?,
+            backward: number("backward_lost")?,
+        })
+    }
+}
+
 /// Findings about the report's losses.
 pub(super) fn of(report: &SessionReport) -> Vec<Losses> {
     let figures = &report.figures;
     let mut findings = Vec::new();
     if figures.lost > 0 {
-        let unknown = unknown(report).map(|reason| Losses::DirectionUnknown { reason });
+        let unknown = unknown(report).map(|reason| Losses::DirectionUnknown {
+            reason,
+            counted: CountedLosses::of(report),
+        });
         findings.extend(unknown);
         // The basis of the split if the reflector's numbers equal the sender's.
         let rests = figures.numbers_equal

@@ -51,6 +51,12 @@ findings! {
             replies: u64,
             /// What the far end says.
             reason: TlvReason,
+            /// Done in part: of these, replies that show that the far end's MTU is the reason.
+            #[serde(default, skip_serializing_if = "is_zero")]
+            over_mtu: u64,
+            /// The same of a limit.
+            #[serde(default, skip_serializing_if = "is_zero")]
+            over_limit: u64,
         }
         /// Replies do not have the DSCP that Class of Service asks for.
         Remark "reply-dscp-refused" ReplyDscpRefused {
@@ -133,6 +139,11 @@ impl FarEnd {
             | Self::CongestionForward { .. } => false,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What the far end says of a TLV that it did not use.
@@ -290,12 +301,19 @@ fn not_used(report: &SessionReport, is_light: bool, findings: &mut Vec<Finding>)
         ] {
             if count > 0 {
                 let (tlv, replies) = (tlv.to_owned(), seen.replies());
+                let further = learnt.further_replies;
+                let (over_mtu, over_limit) = match reason {
+                    TlvReason::InPart => (further.over_mtu, further.over_limit),
+                    TlvReason::NotUsed | TlvReason::Malformed => (0, 0),
+                };
                 findings.push(
                     FarEnd::TlvNotUsed {
                         tlv,
                         count,
                         replies,
                         reason,
+                        over_mtu,
+                        over_limit,
                     }
                     .into(),
                 );

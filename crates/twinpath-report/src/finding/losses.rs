@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use twinpath_net::SendError;
 
-use super::NoDirection;
+use super::{CountedLosses, NoDirection};
 
 findings! {
     /// The validity of losses.
@@ -12,6 +12,9 @@ findings! {
         Remark "direction-unknown" DirectionUnknown {
             /// Why.
             reason: NoDirection,
+            /// What Direct Measurement (RFC 8972 section 4.5) counts instead.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            counted: Option<CountedLosses>,
         }
         /// The reflector's numbers equal the sender's.
         Remark "numbers-equal" NumbersEqual {

@@ -54,6 +54,9 @@ findings! {
         Warning "other-micro-session" OtherMicroSession {
             /// How many.
             count: u64,
+            /// The sender's.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            micro_session: Option<Ids>,
         }
         /// Replies in the mode that the session does not have.
         Warning "other-mode" OtherMode {
@@ -87,6 +90,12 @@ findings! {
             /// The packets are STAMP's and authenticated.
             #[serde(default, skip_serializing_if = "std::ops::Not::not")]
             is_authenticated: bool,
+            /// STAMP's; 0: none.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            ssid: Option<u16>,
+            /// The packets are a micro-session's.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            micro_session: Option<Ids>,
             /// Other sessions to it are answered.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             others: Option<Others>,
@@ -119,6 +128,26 @@ findings! {
             /// The user chose the IP version.
             is_version_chosen: bool,
         }
+    }
+}
+
+/// The Micro-session IDs of a session, as they were given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ids {
+    /// This end's.
+    pub id: u16,
+    /// The far end's, if it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub far_id: Option<u16>,
+}
+
+impl Ids {
+    fn of(report: &SessionReport) -> Option<Self> {
+        let micro_session = report.identity.micro_session.as_ref()?;
+        Some(Self {
+            id: micro_session.id,
+            far_id: micro_session.far_id,
+        })
     }
 }
 
@@ -239,6 +268,8 @@ pub(super) fn of(report: &SessionReport) -> Finding {
         far,
         is_negotiated: report.is_negotiated(),
         is_authenticated: !report.is_negotiated() && report.identity.wire.is_secured(),
+        ssid: report.identity.wire.format.ssid(),
+        micro_session: Ids::of(report),
         others: None,
     }
     .into()
@@ -253,7 +284,10 @@ pub(super) fn forged(report: &SessionReport) -> Option<Silence> {
 /// Replies without the session's Micro-session IDs.
 pub(super) fn other_micro_session(report: &SessionReport) -> Option<Silence> {
     let count = report.counters.anomalies.micro_session;
-    (count > 0).then_some(Silence::OtherMicroSession { count })
+    (count > 0).then(|| Silence::OtherMicroSession {
+        count,
+        micro_session: Ids::of(report),
+    })
 }
 
 /// Replies in the mode that the session does not have.

@@ -6,6 +6,7 @@
 )]
 
 mod json;
+mod stamp;
 mod waits;
 
 use std::net::SocketAddr;
@@ -420,7 +421,12 @@ fn directions_are_decided_again_in_their_place() {
     use ReflectorKind::{Stateful, Stateless, Undeclared};
     let mut report = quiet();
     (report.figures.lost, report.figures.numbers_equal) = (3, true);
-    let unknown = |reason| Finding::from(Losses::DirectionUnknown { reason });
+    let unknown = |reason| {
+        Finding::from(Losses::DirectionUnknown {
+            reason,
+            counted: None,
+        })
+    };
     let equal = Finding::from(Losses::NumbersEqual {
         is_negotiated: false,
     });

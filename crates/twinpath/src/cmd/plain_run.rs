@@ -1,5 +1,6 @@
 //! Sessions without a control connection, one or many.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 
@@ -16,6 +17,7 @@ use super::run_targets::not_measured;
 use crate::failure::Failure;
 use crate::output::ends::named;
 use crate::output::words;
+use crate::output::words::error::Remedy;
 use crate::plan::{PlannedSession, PlannedSessions, Target, system_lookup};
 
 /// Sessions that are being measured.
@@ -165,10 +167,18 @@ impl PlainRun {
     }
 }
 
+/// An error in words, and what to do about it.
+type Why = (String, Option<String>);
+
+fn why(error: &impl Remedy) -> Why {
+    let remedy = error.remedy().map(Cow::into_owned);
+    (error.to_string(), remedy)
+}
+
 /// As [`together`], of sessions that could not begin while these did.
 fn together_of(failures: &[(String, StartError)], begun: &[PlannedSession]) -> Vec<FailedTarget> {
     let failures = failures.iter();
-    let failures = failures.map(|(target, error)| (&**target, error.to_string()));
+    let failures = failures.map(|(target, error)| (&**target, why(error)));
     together(failures, begun.iter().map(|session| &*session.target.name))
 }
 
@@ -182,7 +192,7 @@ fn has_one_target(sessions: &[PlannedSession]) -> bool {
 /// One entry for all sessions of a target that fail alike and follow each other; it says how many they are, if
 /// some are `measured`, which are given by their targets.
 fn together<'a>(
-    failures: impl Iterator<Item = (&'a str, String)>,
+    failures: impl Iterator<Item = (&'a str, Why)>,
     measured: impl Iterator<Item = &'a str>,
 ) -> Vec<FailedTarget> {
     // Of each target: all sessions, and those that are measured.
@@ -191,22 +201,28 @@ fn together<'a>(
         let (all, measured) = sessions.entry(target).or_default();
         (*all, *measured) = (*all + 1, *measured + 1);
     }
-    let mut failed: Vec<(&str, String, u64)> = Vec::new();
-    for (target, error) in failures {
+    let mut failed: Vec<(&str, Why, u64)> = Vec::new();
+    for (target, why) in failures {
         sessions.entry(target).or_default().0 += 1;
         match failed.last_mut() {
-            Some((last, why, count)) if *last == target && *why == error => *count += 1,
-            _ => failed.push((target, error, 1)),
+            Some((last, known, count)) if *last == target && *known == why => *count += 1,
+            _ => failed.push((target, why, 1)),
         }
     }
-    let failed = failed.into_iter().map(|(target, error, count)| {
-        let error = match sessions.get(target) {
-            Some((all, 1..)) => format!("{error} ({count} of its {all} sessions)"),
-            _ => error,
+    let failed = failed.into_iter().map(|(target, (error, remedy), count)| {
+        let (error, sessions) = match sessions.get(target) {
+            Some((all, 1..)) => (
+                format!("{error} ({count} of its {all} sessions)"),
+                Some(count),
+            ),
+            _ => (error, None),
         };
+        let remedy = remedy.map_or_else(String::new, |remedy| format!("; {remedy}"));
+        let error = format!("{error}{remedy}");
         FailedTarget {
             target: target.to_owned(),
             error,
+            sessions,
             file: None,
         }
     });
@@ -269,7 +285,7 @@ impl Run for PlainRun {
         });
         let failures = failures
             .iter()
-            .map(|((target, _), error)| (&**target, error.to_string()));
+            .map(|((target, _), error)| (&**target, why(error)));
         let measured = sessions.iter().filter_map(|(number, _)| {
             let (target, _) = self.names.get(number - 1)?;
             Some(&**target)
@@ -294,7 +310,7 @@ mod tests {
     #[test]
     fn sessions_of_a_target_that_fail_alike_are_one_entry_which_counts_them_beside_measured_ones() {
         let failures = [("a", "x"), ("a", "x"), ("a", "y"), ("b", "y")];
-        let failures = failures.map(|(target, error)| (target, error.to_owned()));
+        let failures = failures.map(|(target, error)| (target, (error.to_owned(), None)));
         let entries = |measured: &[&'static str]| {
             let failures = failures.clone().into_iter();
             let failed = together(failures, measured.iter().copied());

@@ -126,6 +126,7 @@ mod tests {
             target: target.to_owned(),
             error: error.to_owned(),
             file: None,
+            sessions: None,
         }
     }
 

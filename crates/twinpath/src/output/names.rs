@@ -273,10 +273,14 @@ mod tests {
         let paths = [1, 2].map(|path| identity("a", "ef", Some(path)));
         assert_eq!(texts(&paths), ["path 1", "path 2"]);
         let members = [Some("eth1".to_owned()), None].map(|interface| Identity {
-            micro_session: Some(MicroSession { id: 7, interface }),
+            micro_session: Some(MicroSession {
+                id: 7,
+                far_id: None,
+                interface,
+            }),
             ..identity("a", "ef", Some(1))
         });
-        let named = ["path 1 (eth1)", "path 1 (micro-session 7)"];
+        let named = ["path 1 (eth1)", "path 1 (ID 7)"];
         assert_eq!(texts(&members), named);
         let all = [identity("a", "ef", Some(1)), identity("b", "be", Some(2))];
         assert_eq!(texts(&all), ["a ef path 1", "b be path 2"]);

@@ -275,6 +275,7 @@ mod tests {
             target: "a\u{1b}b".to_owned(),
             error: "cannot resolve it".to_owned(),
             file: None,
+            sessions: None,
         }];
         let reports = numbered(vec![fixtures::quiet_path(); 12]);
         let outcome = Outcome::from(&*reports).with_failed(&failed);

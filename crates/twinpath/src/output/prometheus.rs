@@ -335,6 +335,7 @@ mod tests {
             target: target.to_owned(),
             error: error.to_owned(),
             file: None,
+            sessions: None,
         };
         let failed = [failed("b", "x"), failed("c", "y"), failed("b", "z")];
         let text = |reports: &[SessionReport], failed: &[FailedTarget]| {

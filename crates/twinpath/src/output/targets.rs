@@ -48,6 +48,10 @@ pub(super) fn write(
         writeln!(out)?;
         rows(&survey.ranked, refused, differing, all, style, out)?;
     }
+    if survey.are_numbers_alone {
+        let line = "note: of Micro-session IDs only numbers are checked, not the member links (--micro-session ID@NAME does)";
+        writeln!(out, "{}", wrapped(line, 2))?;
+    }
     for line in survey.remarks(differing) {
         writeln!(out, "{}", wrapped(&format!("note: {line}"), 2))?;
     }
@@ -129,6 +133,8 @@ pub(super) fn failed(
 pub(super) struct Survey {
     ranked: Vec<Ranked>,
     warnings: Warnings,
+    /// There are micro-sessions that any member link may carry.
+    are_numbers_alone: bool,
     /// Where the sessions are from several files: these, each with the places of its sessions.
     files: Vec<(String, Range<usize>)>,
 }
@@ -144,6 +150,8 @@ impl Survey {
             }
         }
         self.warnings.add(report);
+        let micro_session = report.identity.micro_session.as_ref();
+        self.are_numbers_alone |= micro_session.is_some_and(|it| it.interface.is_none());
         self.ranked.push(Ranked::new(place, report, name));
     }
 

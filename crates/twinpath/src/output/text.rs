@@ -14,7 +14,7 @@ use twinpath_proto::extension::ReplyTlvs;
 use twinpath_proto::sender::PayloadSize;
 use twinpath_report::words::instant;
 use twinpath_report::{Note, SessionReport};
-use twinpath_wire::{Ecn, Sample};
+use twinpath_wire::{Ecn, Sample, TimeFormat};
 
 use super::clocks::ONE_HOST;
 use super::labels::Labels;
@@ -228,18 +228,18 @@ fn heading(
         writeln!(out, "SID {sid}")?;
     }
     if let Some(micro_session) = &report.identity.micro_session {
-        let id = micro_session.id;
+        let ids = micro_session.ids();
         match &micro_session.interface {
             Some(interface) => {
                 writeln!(
                     out,
-                    "Member link {}, Micro-session ID {id}",
+                    "Member link {}, Micro-session ID {ids}",
                     plain(interface)
                 )?;
             }
             None => writeln!(
                 out,
-                "Micro-session ID {id}: only numbers are checked, not the member link"
+                "Micro-session ID {ids}: only numbers are checked, not the member link"
             )?,
         }
     }
@@ -401,6 +401,21 @@ fn own_time(delay: &DelayFigures) -> String {
     )
 }
 
+/// The formats of timestamps in packets, where one is not the usual one.
+fn formats(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    let near = report.identity.wire.format.time_format();
+    let far = report.far_time_format();
+    if [Some(near), far].contains(&Some(TimeFormat::Ptp)) {
+        let name = |format| match format {
+            TimeFormat::Ntp => "NTP",
+            TimeFormat::Ptp => "PTP",
+        };
+        let far = far.map_or_else(String::new, |far| format!(", reflector {}", name(far)));
+        fact(out, "Time formats", &format!("sender {}{far}", name(near)))?;
+    }
+    Ok(())
+}
+
 fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let stamps = &report.stamps;
     let transmit = stamps.transmit.map(|rung| format!("transmit {rung}"));
@@ -409,6 +424,7 @@ fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     if !both.is_empty() {
         fact(out, "Timestamps", &both.join(", "))?;
     }
+    formats(report, out)?;
     let known = report.origin.has_end();
     let clocks = match (report.is_one_clock(), stamps.clock.synchronized) {
         (true, _) if !known => ONE_HOST.to_owned(),

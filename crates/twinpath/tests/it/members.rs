@@ -138,7 +138,11 @@ fn each_member_link_is_measured_by_a_session_of_its_own() {
             assert_eq!(received(session), 10, "{session}");
             assert_eq!(session["path"], path);
             let interface = format!("m{path}");
-            let known = json!({ "id": path, "interface": interface });
+            let mut known = json!({ "id": path, "interface": interface });
+            if path == 1 {
+                // Only this one is given.
+                known["far_id"] = json!(far_id);
+            }
             assert_eq!(session["micro_session"], known);
             let told = &session["stamp"]["micro_session"];
             assert_eq!(
@@ -243,7 +247,7 @@ fn numbers_alone_are_checked_where_no_interface_is_named() {
     assert_eq!(all[3]["odd_replies"]["micro_session_mismatch"], 10);
     assert_eq!(
         all[0]["micro_session"],
-        json!({ "id": 1, "interface": null })
+        json!({ "id": 1, "far_id": 11, "interface": null })
     );
     assert_eq!(last_words(responder)["ignored"]["micro_session"], 10);
     let done = lag
@@ -303,6 +307,40 @@ fn a_far_end_that_is_no_neighbour_gets_nothing() {
     let done = lag.measure("10.97.0.2 --micro-session 1@m1 --padding 1460");
     let said = "exceed the interface's MTU of 1500";
     assert!(done.stderr.contains(said), "{}", done.stderr);
+}
+
+#[test]
+fn what_is_no_member_link_is_named_first_and_measures_nothing() {
+    let Some(lag) = Lag::new() else { return };
+    let _responder = lag.0.responder(":862 --micro-session-id 11@n1,12@n2");
+    for (other, says) in [
+        (
+            "m3",
+            "cannot bind to interface m3: No such device (os error 19) (1 of its 2 sessions); see `ip link`",
+        ),
+        (
+            "lo",
+            "lo is not a member link (1 of its 2 sessions); name an Ethernet interface",
+        ),
+        (
+            "bond0",
+            "bond0 is not a member link (1 of its 2 sessions); name an Ethernet interface",
+        ),
+    ] {
+        let line = "sender 10.97.0.2 --stamp -c 5 -i 5 --timeout 5 --micro-session";
+        let done = lag.0.run(&format!("{line} 1:11@m1,2@{other}"));
+        assert_eq!(done.status, 1, "{}", done.stderr);
+        let text = done.unwrapped();
+        let sentence = "\n10.97.0.2: 1 of 2 sessions could not be measured; no loss on 1 path";
+        assert!(text.contains(sentence) && text.contains(says), "{text}");
+    }
+    for other in ["lo", "bond0"] {
+        let line = format!("responder :863 --micro-session-id 11@{other}");
+        let done = finish(Hosts::on(&lag.0.far, &twinpath(&line)));
+        assert_eq!(done.status, 1, "{}", done.stderr);
+        let says = format!("{other} is not a member link");
+        assert!(done.stderr.contains(&says), "{}", done.stderr);
+    }
 }
 
 #[test]

@@ -67,6 +67,10 @@ impl Socket {
         let index = interface::index_of(member)
             .ok_or_else(missing)
             .map_err(BindError::of_interface(member))?;
+        if !netlink::may_be_member(index).map_err(refused())? {
+            let name = member.to_owned();
+            return Err(BindError::NotMember { name });
+        }
         let member = Member::new(&options, index).map_err(refused())?;
         let to = (!member.near.0.is_unspecified()).then_some(member.near.0);
         let set = || {

@@ -24,6 +24,7 @@ const KNOWN: u16 = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
 const NDA_DST: u16 = 1;
 const NDA_LLADDR: u16 = 2;
 const NDA_IFINDEX: u16 = 8;
+const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_SLAVE_KIND: u16 = 4;
 
 /// The neighbours of this host that have EUI-48 addresses, of one interface or of all. `None` if the
@@ -136,6 +137,46 @@ pub fn members_of(link: u32) -> io::Result<Vec<u32>> {
         &mut take,
     )?;
     Ok(all)
+}
+
+/// Whether an interface can be a member link: it is a part of a bond, a team or a bridge, or could become one.
+///
+/// # Errors
+/// The system's error.
+pub(crate) fn may_be_member(interface: u32) -> io::Result<bool> {
+    let mut body = vec![0; LINK_HEADER];
+    if let Some(index) = body.get_mut(4..8) {
+        index.copy_from_slice(&interface.to_ne_bytes());
+    }
+    let mut may_be = false;
+    let mut take = |body: &[u8]| {
+        may_be = master(body).is_some() || (is_ethernet(body) && !is_link(body));
+        false
+    };
+    ask(libc::RTM_GETLINK, 0, &body, &mut take)?;
+    Ok(may_be)
+}
+
+fn is_ethernet(body: &[u8]) -> bool {
+    let kind = body.get(2..4).and_then(<[u8]>::first_chunk);
+    kind.is_some_and(|kind| u16::from_ne_bytes(*kind) == libc::ARPHRD_ETHER)
+}
+
+/// Whether it is a bond, a team or a bridge itself.
+fn is_link(body: &[u8]) -> bool {
+    let mut all = attributes(body.get(LINK_HEADER..).unwrap_or_default());
+    let Some((_, info)) = all.find(|(kind, _)| *kind == libc::IFLA_LINKINFO) else {
+        return false;
+    };
+    let mut info = attributes(info);
+    let kind = info.find(|(kind, _)| *kind == IFLA_INFO_KIND);
+    let name = |kind: &[u8]| {
+        kind.iter()
+            .copied()
+            .take_while(|it| *it != 0)
+            .collect::<Vec<u8>>()
+    };
+    kind.is_some_and(|(_, kind)| [&b"bond"[..], b"team", b"bridge"].contains(&&*name(kind)))
 }
 
 fn master(body: &[u8]) -> Option<u32> {

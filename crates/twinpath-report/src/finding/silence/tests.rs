@@ -6,12 +6,12 @@
 )]
 
 use twinpath_net::IcmpKind;
-use twinpath_proto::sender::SenderCounters;
+use twinpath_proto::sender::{SenderCounters, Wire};
 
 use super::super::tests::{far, keys, silent};
 use super::super::{IcmpCause, Unreached, decide};
 use super::*;
-use crate::IcmpRefusal;
+use crate::{IcmpRefusal, MicroSession};
 
 #[test]
 fn a_run_without_replies_reports_what_is_known() {
@@ -120,4 +120,30 @@ fn a_far_end_that_answers_other_sessions_is_not_at_fault_alone() {
     report.counters.late = 1;
     // Late replies say what they say of each session.
     assert!(!others(&mut report, 7));
+}
+
+#[test]
+fn a_silent_far_end_of_stamp_has_what_it_may_discard_packets_for() {
+    let mut report = silent();
+    let found = |report: &SessionReport| match decide(report).into_iter().next() {
+        Some(Finding::Silence(Silence::NothingCameBack {
+            ssid,
+            micro_session,
+            is_authenticated,
+            ..
+        })) => (ssid, micro_session, is_authenticated),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(found(&report), (None, None, false));
+    report.identity.wire = Wire::stamp(7).authenticated();
+    report.identity.micro_session = Some(MicroSession {
+        id: 1,
+        far_id: Some(11),
+        interface: None,
+    });
+    let ids = Ids {
+        id: 1,
+        far_id: Some(11),
+    };
+    assert_eq!(found(&report), (Some(7), Some(ids), true));
 }

@@ -209,7 +209,9 @@ fn refusal(error: &BindError) -> Option<OpenError> {
         } else {
             OpenError::System
         }),
-        BindError::Indistinct { .. } | BindError::Member { .. } => Some(OpenError::System),
+        BindError::Indistinct { .. } | BindError::Member { .. } | BindError::NotMember { .. } => {
+            Some(OpenError::System)
+        }
     }
 }
 

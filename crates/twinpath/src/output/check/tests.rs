@@ -180,11 +180,13 @@ fn of_several_targets_the_worst_are_named_first_in_one_line_of_bounded_length() 
         target: "gone.example".to_owned(),
         error: "cannot resolve gone.example: no such name; check the name".to_owned(),
         file: None,
+        sessions: None,
     };
     let long = FailedTarget {
         target: "x".repeat(300),
         error: "no route".to_owned(),
         file: None,
+        sessions: None,
     };
     for (targets, failed, options, state) in [
         (4, vec![], "--warn loss=1%,rtt_p95=1s", State::Ok),

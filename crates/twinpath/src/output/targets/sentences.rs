@@ -1,5 +1,6 @@
 //! What is remarkable about many sessions, in words: about all targets, then about the paths of each.
 
+mod all;
 mod together;
 
 use std::cmp::Reverse;
@@ -10,6 +11,7 @@ use twinpath_report::{FailedTarget, RefusedSession};
 
 use super::{Differing, Direction, Ranked, Survey, units};
 use crate::output::{counts, ends, summary};
+use all::of_targets;
 use together::{direction, one_class, paths_of, rest, silent_since};
 
 /// Targets whose paths are described in words, unless all are asked for.
@@ -35,12 +37,16 @@ impl Survey {
         self.of_each_file(differing, refused, |targets, file| {
             let is_own =
                 |one: &&FailedTarget| file.is_none_or(|file| one.file.as_deref() == Some(file));
-            let failed: BTreeSet<&str> = failed
-                .iter()
-                .filter(is_own)
-                .map(|one| &*one.target)
-                .collect();
-            sentences(targets, several, failed.len() as u64, refused, all)
+            let mut unmeasured = Unmeasured::default();
+            for one in failed.iter().filter(is_own) {
+                match one.sessions {
+                    Some(sessions) => {
+                        *unmeasured.in_part.entry(&one.target).or_default() += sessions;
+                    }
+                    None => _ = unmeasured.targets.insert(&one.target),
+                }
+            }
+            sentences(targets, several, &unmeasured, refused, all)
         })
     }
 
@@ -120,6 +126,15 @@ fn several(differing: Differing) -> Option<[&'static str; 2]> {
 }
 
 type Count = fn(&Ranked) -> u64;
+
+/// What could not be measured.
+#[derive(Default)]
+struct Unmeasured<'a> {
+    /// Targets of which nothing was measured.
+    targets: BTreeSet<&'a str>,
+    /// Others, with how many of their sessions were not.
+    in_part: BTreeMap<&'a str, u64>,
+}
 
 /// The sessions of one target, worst first.
 struct OfTarget<'a> {
@@ -334,8 +349,9 @@ impl<'a> OfTarget<'a> {
         format!("no loss on {paths}")
     }
 
-    /// What is remarkable about its paths. `is_one`: it is the only target.
-    fn in_words(&self, is_one: bool) -> Option<String> {
+    /// What is remarkable about its paths. `is_one`: it is the only target. `unmeasured`: so many further sessions
+    /// could not be measured.
+    fn in_words(&self, is_one: bool, unmeasured: u64) -> Option<String> {
         let paths = match (self.worst_paths(), self.is_silent()) {
             (_, true) if is_one && self.has_answers() => {
                 "no valid reply in time on any path".to_owned()
@@ -351,7 +367,16 @@ impl<'a> OfTarget<'a> {
         let in_vain = self.in_vain().into_iter().filter(|_| is_one);
         let in_vain = in_vain.map(|(what, some)| format!("; {some} of {all}: {what}"));
         let in_vain: String = in_vain.collect();
-        Some(format!("{}: {paths}{spread}{in_vain}", self.name))
+        let asked = self.sessions.len() as u64 + unmeasured;
+        let unmeasured = (unmeasured > 0).then(|| {
+            let asked = units::count(asked, "session", "sessions");
+            format!("{unmeasured} of {asked} could not be measured; ")
+        });
+        let unmeasured = unmeasured.unwrap_or_default();
+        Some(format!(
+            "{}: {unmeasured}{paths}{spread}{in_vain}",
+            self.name
+        ))
     }
 }
 
@@ -395,22 +420,24 @@ fn by_target<'a>(
     targets
 }
 
-/// What is remarkable. `several`: a name for one of them and for all, if there are others. `failed`: targets
-/// that could not be measured.
+/// What is remarkable. `several`: a name for one of them and for all, if there are others.
 fn sentences(
     targets: &[OfTarget<'_>],
     several: Option<[&str; 2]>,
-    failed: u64,
+    unmeasured: &Unmeasured<'_>,
     refused: &[RefusedSession],
     all: bool,
 ) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(names) = several {
-        lines.push(of_targets(targets, names, failed));
+        lines.push(of_targets(targets, names, unmeasured));
     }
     let limit = if all { usize::MAX } else { MOST_PATHS };
     let paths = targets.iter();
-    let paths = paths.filter_map(|target| target.in_words(several.is_none()));
+    let paths = paths.filter_map(|target| {
+        let unmeasured = unmeasured.in_part.get(target.name).copied();
+        target.in_words(several.is_none(), unmeasured.unwrap_or(0))
+    });
     lines.extend(paths.take(limit));
     if let (Some(first), 1..) = (lines.first_mut(), refused.len()) {
         let measured: usize = targets.iter().map(|target| target.sessions.len()).sum();
@@ -426,68 +453,4 @@ fn which<'t, 'a>(
     holds: fn(&OfTarget<'a>) -> bool,
 ) -> Vec<&'t OfTarget<'a>> {
     targets.iter().filter(|target| holds(target)).collect()
-}
-
-/// Losses of all targets, in one sentence.
-fn of_targets(targets: &[OfTarget<'_>], [one, many]: [&str; 2], failed: u64) -> String {
-    let all = units::count(targets.len() as u64, one, many);
-    let of_all = |some: usize| format!("{some} of {all}");
-    let names = |some: &[&OfTarget<'_>]| list(some.iter().map(|it| it.name), MOST_NAMES);
-    let mut parts = Vec::new();
-    let losing = which(targets, OfTarget::loses);
-    if let Some(worst) = losing.first() {
-        let verb = if losing.len() == 1 { "loses" } else { "lose" };
-        let (some, worst) = (of_all(losing.len()), worst.worst());
-        parts.push(format!("{some} {verb} packets; worst: {worst}"));
-    }
-    let stopped = targets.iter();
-    let stopped = stopped.filter_map(|it| Some((it.name, silent_since(&it.sessions)?)));
-    let stopped = stopped.map(|(name, (_, since))| format!("{name} after {since}"));
-    let stopped: Vec<String> = stopped.collect();
-    if !stopped.is_empty() {
-        let (some, names) = (of_all(stopped.len()), list(&stopped, MOST_NAMES));
-        parts.push(format!("{some} stopped answering: {names}"));
-    }
-    let silent = which(targets, |it| it.is_silent() && !it.has_answers());
-    if !silent.is_empty() {
-        let (some, names) = (of_all(silent.len()), names(&silent));
-        parts.push(format!("{some} did not answer: {names}"));
-    }
-    let invalid = which(targets, |it| it.is_silent() && it.has_answers());
-    if !invalid.is_empty() {
-        let (some, names) = (of_all(invalid.len()), names(&invalid));
-        parts.push(format!("{some} sent no valid reply in time: {names}"));
-    }
-    let unawaited = which(targets, |it| it.is_unknown() && it.is_unawaited());
-    let unsent = which(targets, |it| it.is_unknown() && !it.is_unawaited());
-    for (unknown, why) in [(unawaited.len(), UNAWAITED), (unsent.len(), UNSENT)] {
-        if unknown > 0 {
-            let (some, word) = (of_all(unknown), counts::UNKNOWN);
-            parts.push(format!("{some} with {word} loss: {why}"));
-        }
-    }
-    match which(targets, |it| !it.has_begun()).len() {
-        0 => {}
-        unbegun if unbegun == targets.len() => parts.push(format!("No packet was sent ({all})")),
-        unbegun => parts.push(format!("no packet was sent ({})", of_all(unbegun))),
-    }
-    let open = which(targets, OfTarget::is_open).len();
-    if open > 0 {
-        parts.push(format!("{} without a reply yet", of_all(open)));
-    }
-    if parts.is_empty() {
-        parts.push(format!("No loss: {all} answered every packet"));
-    }
-    let mut in_vain: BTreeMap<&str, usize> = BTreeMap::new();
-    for what in targets.iter().flat_map(|it| it.in_vain().into_keys()) {
-        *in_vain.entry(what).or_default() += 1;
-    }
-    for (what, some) in in_vain {
-        parts.push(format!("{}: {what}", of_all(some)));
-    }
-    if failed > 0 {
-        let failed = units::count(failed, "target", "targets");
-        parts.push(format!("{failed} could not be measured"));
-    }
-    parts.join("; ")
 }

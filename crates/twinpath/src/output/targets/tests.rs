@@ -1,6 +1,8 @@
+mod requests;
+
 use twinpath_proto::sender::SenderCounters;
 use twinpath_proto::{Refusal, Step};
-use twinpath_report::finding::{self, FarEnd, Silence};
+use twinpath_report::finding::{self, Silence};
 
 use super::*;
 use crate::output::fixtures::{self, to};
@@ -25,6 +27,7 @@ fn what_is_worst_comes_first_in_words_and_in_the_table() {
         target: "un\u{1b}known".to_owned(),
         error: "cannot resolve it".to_owned(),
         file: None,
+        sessions: None,
     }];
     let text = text(&reports, &failed, false);
     let first = text.split("\n\n").next().unwrap().replace("\n ", "");
@@ -61,6 +64,7 @@ fn each_of_several_files_has_its_own_sentence_and_the_table_all_of_them() {
         target: target.to_owned(),
         error: "cannot resolve it".to_owned(),
         file: Some(file.to_owned()),
+        sessions: None,
     };
     let failed = [failed("d", "mon"), failed("d", "wed"), failed("e", "wed")];
     let mut outcome = Outcome::from(&reports[..]).with_failed(&failed);
@@ -137,64 +141,6 @@ fn warnings_of_one_kind_are_one_line_with_the_number_of_their_sessions() {
         "{text}"
     );
     assert_eq!(text.matches("warning:").count(), 1, "{text}");
-}
-
-#[test]
-fn targets_that_need_not_answer_were_sent_to_and_the_note_says_where_figures_are() {
-    let silent = || {
-        let mut report = fixtures::nothing_came_back();
-        (report.counters.lost, report.counters.unawaited) = (0, 100);
-        (report.figures.lost, report.figures.unawaited) = (0, 100);
-        let to = None;
-        report.findings = vec![Silence::FiguresAtFarEnd { count: 100, to }.into()];
-        report.notes = words::finding::notes(&report.findings);
-        report
-    };
-    let reports = [to("a", None, silent()), to("b", None, silent())];
-    let said = text(&reports, &[], false);
-    let sentence = "2 of 2 targets with unknown loss: packets were not to be answered here\n";
-    assert!(said.starts_with(sentence), "{said}");
-    let said = said.replace("\n  ", " ");
-    let note = "\nnote: 100 packets were not to be answered here (Return Path): if the far end accepts them, ";
-    assert!(
-        said.contains(note) && said.contains(" (2 sessions)\n"),
-        "{said}"
-    );
-    let reports = [to("a", Some(1), silent()), to("a", Some(2), silent())];
-    let said = text(&reports, &[], false);
-    let sentence = "a: loss unknown: packets were not to be answered here\n";
-    assert!(said.starts_with(sentence), "{said}");
-}
-
-#[test]
-fn what_was_asked_for_and_not_done_is_said_of_each_target() {
-    let mut refused = fixtures::quiet_path();
-    refused.findings = vec![FarEnd::ReturnPathNotUsed { count: 100 }.into()];
-    refused.notes = words::finding::notes(&refused.findings);
-    let reports = [
-        to("a", None, fixtures::quiet_path()),
-        to("b", None, refused.clone()),
-        to("c", None, refused.clone()),
-    ];
-    let said = text(&reports, &[], false).replace("\n  ", " ");
-    let sentence = "No loss: 3 targets answered every packet; \
-                    2 of 3 targets: replies took the ordinary way, not the Return Path\n";
-    assert!(said.starts_with(sentence), "{said}");
-    let note = "\nnote: 100 replies came by the ordinary way: ";
-    assert!(
-        said.contains(note) && said.contains(" (2 sessions)\n"),
-        "{said}"
-    );
-    let reports = [
-        to("b", Some(1), refused),
-        to("b", Some(2), fixtures::quiet_path()),
-    ];
-    let said = text(&reports, &[], false).replace("\n  ", " ");
-    let part = "; 1 of 2 sessions: replies took the ordinary way, not the Return Path\n";
-    assert!(
-        said.starts_with("b: no loss on 2 paths") && said.contains(part),
-        "{said}"
-    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use twinpath_proto::sender::{Schedule, Wire};
 use super::*;
 use crate::output::fixtures;
 use twinpath_report::Requested;
+use twinpath_wire::ErrorEstimate;
 
 fn page(report: &SessionReport) -> String {
     let mut out = Vec::new();
@@ -48,6 +49,27 @@ fn a_rough_path_has_a_line_for_each_kind_of_trouble() {
     report.clocks = basis;
     // The packets prove that the clocks differ by 5 ms, whatever the ends claim.
     assert!(page(&report).contains("De-skewed"));
+}
+
+#[test]
+fn formats_of_timestamps_are_told_where_one_is_not_the_usual_one() {
+    use TimeFormat::{Ntp, Ptp};
+    let mut report = fixtures::loss();
+    let error = |format| ErrorEstimate::new(false, format, Duration::from_millis(1));
+    let mut formats = |near, far: Option<TimeFormat>| {
+        report.identity.wire = Wire::stamp_in(near, 7);
+        report.counters.far_error = far.map(error);
+        let page = page(&report);
+        let mut lines = page.lines();
+        lines.find_map(|line| line.strip_prefix("Time formats     ").map(str::to_owned))
+    };
+    assert_eq!(formats(Ntp, None), None);
+    assert_eq!(formats(Ntp, Some(Ntp)), None);
+    assert_eq!(formats(Ptp, None).as_deref(), Some("sender PTP"));
+    let both = formats(Ptp, Some(Ntp));
+    assert_eq!(both.as_deref(), Some("sender PTP, reflector NTP"));
+    let both = formats(Ntp, Some(Ptp));
+    assert_eq!(both.as_deref(), Some("sender NTP, reflector PTP"));
 }
 
 #[test]

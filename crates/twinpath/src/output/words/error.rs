@@ -56,6 +56,9 @@ impl Remedy for BindError {
             {
                 "the link that it is a member of has to lead to the far end: see `ip route get` for that address"
             }
+            Self::NotMember { .. } => {
+                "name an Ethernet interface that is a member of the bond, team or bridge: see `ip link show master NAME`"
+            }
             Self::NotOneHost { .. } => "give an address of this host",
             Self::Indistinct { .. } => "give one address of this host to listen on",
             Self::Option { .. } | Self::Other { .. } | Self::Member { .. } => return None,

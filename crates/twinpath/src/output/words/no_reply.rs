@@ -8,7 +8,7 @@ use crate::output::ends::named;
 /// What else to look at: it sends a few packets of each kind.
 pub(crate) const DOCTOR: &str = "twinpath doctor finds out what the far end answers";
 /// Causes of silence on the path or at the far end, wherever nothing came back.
-const SILENT: &str = "a firewall silently drops packets or replies, the address is wrong, or no reflector there answers this host";
+pub(crate) const SILENT: &str = "a firewall silently drops packets or replies, the address is wrong, or no reflector there answers this host";
 /// The same of a host that answers otherwise.
 const SILENT_THOUGH_UP: &str =
     "a firewall silently drops packets or replies, or no reflector there answers this host";

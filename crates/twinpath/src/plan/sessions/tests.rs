@@ -70,11 +70,11 @@ fn micro_sessions_are_paths_and_those_of_members_share_a_port() {
         ]
     );
     let numbers: Vec<String> = all("--micro-session 1,2:9").collect();
-    assert_eq!(numbers[2], "5002 Some(2) micro-session 2 micro-session=2:9");
+    assert_eq!(numbers[2], "5002 Some(2) ID 2 micro-session=2:9");
     let one: Vec<String> = all("--micro-session 7@a").collect();
     assert_eq!(one[0], "5000 None a micro-session=7");
     let tlv: Vec<String> = all("--tlv micro-session=7").collect();
-    assert_eq!(tlv[0], "5000 None micro-session 7 micro-session=7");
+    assert_eq!(tlv[0], "5000 None ID 7 micro-session=7");
 }
 
 #[test]

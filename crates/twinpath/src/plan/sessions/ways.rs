@@ -88,6 +88,7 @@ impl AskedTarget {
             error: self.at_its_place(failure).to_string(),
             target: self.name.clone(),
             file: None,
+            sessions: None,
         }
     }
 }

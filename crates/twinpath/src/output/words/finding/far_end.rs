@@ -39,7 +39,9 @@ pub(super) fn line(finding: &FarEnd) -> String {
             count,
             replies: all,
             reason,
-        } => tlvs::without_effect(tlv, *reason, *count, *all),
+            over_mtu,
+            over_limit,
+        } => tlvs::without_effect(tlv, *reason, (*count, *all), (*over_mtu, *over_limit)),
         FarEnd::ReplyDscpRefused { asked } => format!(
             "replies do not have the DSCP {asked} that the TLV cos asks for: the far end does not allow it (twinpath responder: --allow-dscp {asked})"
         ),

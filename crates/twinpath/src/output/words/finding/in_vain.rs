@@ -52,6 +52,7 @@ fn not_done(finding: &FarEnd) -> Option<String> {
         count,
         replies,
         reason: TlvReason::InPart,
+        ..
     } = finding
     {
         (count >= replies).then(|| format!("{} done only in part", plain(tlv)))
@@ -67,6 +68,7 @@ fn unused(finding: &FarEnd) -> Option<String> {
         count,
         replies,
         reason: TlvReason::NotUsed | TlvReason::Malformed,
+        ..
     } = finding
     else {
         return None;
@@ -87,6 +89,8 @@ mod tests {
             count,
             replies: 5,
             reason,
+            over_mtu: 0,
+            over_limit: 0,
         }
         .into()
     }

@@ -2,31 +2,14 @@
 
 use std::time::Duration;
 
-use twinpath_report::finding::{Losses, NoDirection};
+use twinpath_report::finding::{CountedLosses, Losses, NoDirection};
 
 use super::{packets, replies};
 use crate::output::units::{count, time};
 
 pub(super) fn line(finding: &Losses) -> String {
     match finding {
-        Losses::DirectionUnknown { reason } => match reason {
-            NoDirection::DeclaredStateless => {
-                "the reflector is declared stateless (--reflector): losses have no direction"
-            }
-            NoDirection::SeveralReplies => {
-                "each packet was answered by several replies, which the reflector numbers too: losses have no direction"
-            }
-            NoDirection::NoCounter => {
-                "the reflector's numbers show no counter: losses have no direction (if it counts, use --reflector stateful)"
-            }
-            NoDirection::NothingAfter => {
-                "no packet was answered after the losses: their direction is unknown"
-            }
-            NoDirection::NoneAttributed => {
-                "losses have no direction: no packet was answered after them, or the reflector's counter had started earlier"
-            }
-        }
-        .to_owned(),
+        Losses::DirectionUnknown { reason, counted } => no_direction(*reason, *counted),
         // Its numbers are its own (RFC 5357 section 4.2.1).
         Losses::NumbersEqual {
             is_negotiated: true,
@@ -53,6 +36,33 @@ pub(super) fn line(finding: &Losses) -> String {
         ),
         Losses::IncompletelyMeasured { .. } => incomplete(finding),
     }
+}
+
+/// Why, and what Direct Measurement says.
+fn no_direction(reason: NoDirection, counted: Option<CountedLosses>) -> String {
+    let why = match reason {
+        NoDirection::DeclaredStateless => {
+            "the reflector is declared stateless (--reflector): losses have no direction"
+        }
+        NoDirection::SeveralReplies => {
+            "each packet was answered by several replies, which the reflector numbers too: losses have no direction"
+        }
+        NoDirection::NoCounter => {
+            "the reflector's numbers show no counter: losses have no direction (if it counts, use --reflector stateful)"
+        }
+        NoDirection::NothingAfter => {
+            "no packet was answered after the losses: their direction is unknown"
+        }
+        NoDirection::NoneAttributed => {
+            "losses have no direction: no packet was answered after them, or the reflector's counter had started earlier"
+        }
+    };
+    let counted = counted.map(|CountedLosses { forward, backward }| {
+        format!(
+            "; Direct Measurement counts {forward} outbound and {backward} inbound from the first reply to the last"
+        )
+    });
+    format!("{why}{}", counted.unwrap_or_default())
 }
 
 /// What was not measured, and why.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use twinpath_proto::sender::Format;
-use twinpath_report::finding::{Others, Silence};
+use twinpath_report::finding::{Ids, Others, Silence};
 use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
 
 use super::{packets, replies};
@@ -11,7 +11,7 @@ use crate::output::UNAWAITED;
 use crate::output::ends::{named, protocol_name};
 use crate::output::units::{count, time};
 use crate::output::words::error::{OWAMP, OWAMP_PORT};
-use crate::output::words::no_reply::{DOCTOR, Hint, NoReply, hint};
+use crate::output::words::no_reply::{DOCTOR, Hint, NoReply, SILENT, hint};
 
 pub(super) fn line(finding: &Silence) -> String {
     match finding {
@@ -36,7 +36,10 @@ pub(super) fn line(finding: &Silence) -> String {
             replies(*count)
         ),
         Silence::ForgedReplies { count } => forged(*count),
-        Silence::OtherMicroSession { count } => other_micro_session(*count),
+        Silence::OtherMicroSession {
+            count,
+            micro_session,
+        } => other_micro_session(*count, *micro_session),
         Silence::OtherMode {
             far,
             is_authenticated,
@@ -55,12 +58,19 @@ pub(super) fn line(finding: &Silence) -> String {
             far,
             is_negotiated,
             is_authenticated,
+            ssid,
+            micro_session,
             others,
-        } => match others {
-            Some(others) => nothing_came_back_though_others_are_answered(*far, others),
-            None if *is_negotiated => nothing_came_back_though_agreed(*far),
-            None if *is_authenticated => nothing_came_back_to_a_key(*far),
-            None => nothing_came_back(*far),
+        } => match (others, ssid) {
+            (Some(others), _) => {
+                nothing_came_back_though_others_are_answered(*far, *micro_session, others)
+            }
+            (None, _) if *is_negotiated => nothing_came_back_though_agreed(*far),
+            (None, None) if *is_authenticated => nothing_came_back_to_stamp(*far, true, 0, None),
+            (None, None) => nothing_came_back(*far),
+            (None, Some(ssid)) => {
+                nothing_came_back_to_stamp(*far, *is_authenticated, *ssid, *micro_session)
+            }
         },
         Silence::FiguresAtFarEnd { count, to } => figures_at_far_end(*count, *to),
         Silence::NameChanged { name, used, now } => format!(
@@ -79,21 +89,19 @@ pub(super) fn line(finding: &Silence) -> String {
 
 fn figures_at_far_end(count: u64, to: Option<IpAddr>) -> String {
     let packets = packets(count);
-    match to {
-        Some(to) => format!(
+    if let Some(to) = to {
+        return format!(
             "replies to {packets} go to {to} (Return Path), to this session's source port: only there is it known whether they arrive; if none does, check that address, or leave out --tlv return-path to see whether the far end answers"
-        ),
-        None => {
-            let (were, them) = if count == 1 {
-                ("was", "it")
-            } else {
-                ("were", "them")
-            };
-            format!(
-                "{packets} {were} {UNAWAITED} (Return Path): if the far end accepts {them}, delays and losses are in its responder's summary (at its end, or at SIGQUIT, Ctrl-\\)"
-            )
-        }
+        );
     }
+    let (were, them) = if count == 1 {
+        ("was", "it")
+    } else {
+        ("were", "them")
+    };
+    format!(
+        "{packets} {were} {UNAWAITED} (Return Path): if the far end accepts {them}, delays and losses are in its responder's summary (at its end, or at SIGQUIT, Ctrl-\\)"
+    )
 }
 
 fn other_addresses(name: &str, used: IpAddr, others: &[IpAddr], is_version_chosen: bool) -> String {
@@ -126,11 +134,26 @@ fn forged(count: u64) -> String {
     )
 }
 
-fn other_micro_session(count: u64) -> String {
-    let these = replies(count);
+fn other_micro_session(count: u64, ids: Option<Ids>) -> String {
+    let why = match ids {
+        Some(Ids {
+            far_id: Some(far), ..
+        }) => format!("the reflector has no ID {far} (--micro-session-id {far})"),
+        Some(Ids { id, far_id: None }) => format!(
+            "the reflector has no ID (--micro-session-id), or has several and cannot tell which is meant (name it: --micro-session {id}:ID)"
+        ),
+        None => "the reflector has no such ID (--micro-session-id), or has several and cannot tell which is meant".to_owned(),
+    };
     format!(
-        "{these} without this session's Micro-session IDs not measured: they came by another member link, or the reflector has no such ID (--micro-session-id), or has several and cannot tell which is meant (name its ID: --micro-session 1:11)"
+        "{} without this session's Micro-session IDs not measured: they came by another member link, or {why}",
+        replies(count)
     )
+}
+
+/// `Micro-session 1:11`.
+fn named_ids(ids: Ids) -> String {
+    let far = ids.far_id.map_or_else(String::new, |far| format!(":{far}"));
+    format!("Micro-session {}{far}", ids.id)
 }
 
 fn other_mode(far: SocketAddr, is_authenticated: bool, count: u64) -> String {
@@ -148,31 +171,83 @@ fn other_mode(far: SocketAddr, is_authenticated: bool, count: u64) -> String {
     format!("{} answers {how} ({count}): {remedy}", named(far))
 }
 
-fn nothing_came_back_though_others_are_answered(far: SocketAddr, others: &Others) -> String {
-    format!(
-        "no reply and no error from {} for packets{}",
-        named(far),
-        although_others(others)
-    )
+fn nothing_came_back_though_others_are_answered(
+    far: SocketAddr,
+    ids: Option<Ids>,
+    others: &Others,
+) -> String {
+    let far = named(far);
+    match ids {
+        // Micro-sessions have one port, and each its own link.
+        Some(ids) => format!(
+            "no reply and no error from {far} for packets of {}, although {} of {} with this far end are answered: {}, or that link loses packets",
+            named_ids(ids),
+            others.answered,
+            count(others.sessions, "session", "sessions"),
+            of_link(ids)
+        ),
+        None => format!(
+            "no reply and no error from {far} for packets{}",
+            although_others(others)
+        ),
+    }
 }
 
-fn nothing_came_back_to_a_key(far: SocketAddr) -> String {
+/// Why a reflector discards a micro-session's packets.
+fn of_link(ids: Ids) -> String {
+    let far = ids.far_id.map_or_else(
+        || "a link with a Micro-session ID at the far end".to_owned(),
+        |far| format!("the far end's member link {far} (--micro-session-id {far})"),
+    );
+    format!("member link {} does not lead to {far}", ids.id)
+}
+
+/// STAMP has reasons of its own to answer nothing.
+fn nothing_came_back_to_stamp(
+    far: SocketAddr,
+    is_authenticated: bool,
+    ssid: u16,
+    ids: Option<Ids>,
+) -> String {
+    let mut causes: Vec<String> = ids.map(of_link).into_iter().collect();
+    causes.push(
+        if is_authenticated {
+            "its reflector has no key or another one for these packets, no authenticated STAMP runs there"
+        } else {
+            "it answers authenticated STAMP alone (--authenticated and its key)"
+        }
+        .to_owned(),
+    );
+    causes.push(match ssid {
+        0 => "it answers known SSIDs alone (--ssid)".to_owned(),
+        ssid => format!("it does not answer SSID {ssid} (twinpath responder: --allow-ssid)"),
+    });
+    let (far_end, causes) = (named(far), causes.join(", "));
+    // Who has a key or a member link for it knows that STAMP is there.
+    let other = (!is_authenticated && ids.is_none()).then(|| other_protocol(far));
     format!(
-        "no reply and no error from {}: its reflector has no key or another one for these packets, no authenticated STAMP runs there, a firewall silently drops packets or replies, or the address is wrong",
-        named(far)
+        "no reply and no error from {far_end}: {causes}, {SILENT}{}{}; {DOCTOR}",
+        other_port(far),
+        other.unwrap_or_default()
     )
 }
 
 fn nothing_came_back(far: SocketAddr) -> String {
+    format!(
+        "{}{}{}; {DOCTOR}",
+        hint_of(NoReply::Silence { is_up: false }, far).fact,
+        other_port(far),
+        other_protocol(far)
+    )
+}
+
+/// Where the same may run.
+fn other_port(far: SocketAddr) -> String {
     let other_port = match far.port() {
         TWAMP_TEST_PORT => LIGHT_PORT,
         _ => TWAMP_TEST_PORT,
     };
-    format!(
-        "{} (the other usual port is {other_port}){}; {DOCTOR}",
-        hint_of(NoReply::Silence { is_up: false }, far).fact,
-        other_protocol(far)
-    )
+    format!(" (the other usual port is {other_port})")
 }
 
 fn hint_of(what: NoReply, far: SocketAddr) -> Hint {

@@ -26,8 +26,14 @@ fn no_share(count: u64, all: u64) -> String {
     }
 }
 
-/// A TLV that the far end did not use, or in part, in `count` of `all` replies.
-pub(super) fn without_effect(tlv: &str, reason: TlvReason, count: u64, all: u64) -> String {
+/// A TLV that the far end did not use, or in part, in `count` of `all` replies; of these, over the MTU and over a
+/// limit.
+pub(super) fn without_effect(
+    tlv: &str,
+    reason: TlvReason,
+    (count, all): (u64, u64),
+    over: (u64, u64),
+) -> String {
     let tlv = plain(tlv);
     match reason {
         TlvReason::NotUsed => format!(
@@ -42,7 +48,7 @@ pub(super) fn without_effect(tlv: &str, reason: TlvReason, count: u64, all: u64)
         TlvReason::InPart => format!(
             "the far end did only a part of what the TLV {tlv} asks for, {} (flag C): {}",
             share(count, all),
-            in_part()
+            in_part(over)
         ),
     }
 }
@@ -69,8 +75,18 @@ pub(super) fn not_used(tlv: &str) -> &'static str {
 }
 
 /// What the flag C can mean: of Reflected Test Packet Control alone.
-const fn in_part() -> &'static str {
-    "one reply instead of several or of the length asked for, as it is over the MTU or a limit (twinpath responder: --control-count, --control-volume, --control-rate)"
+const fn in_part(over: (u64, u64)) -> &'static str {
+    match over {
+        (1.., 0) => {
+            "one reply instead of several, and shorter than asked for, as that is over its MTU: ask for fewer octets"
+        }
+        (0, 1..) => {
+            "one reply instead of several, as more are over a limit (twinpath responder: --control-count, --control-volume, --control-rate)"
+        }
+        _ => {
+            "one reply instead of several or of the length asked for, as it is over the MTU or a limit (twinpath responder: --control-count, --control-volume, --control-rate)"
+        }
+    }
 }
 
 /// Whether the far end says that it did not use them: otherwise that is unknown.

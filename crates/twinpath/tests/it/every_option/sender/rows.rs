@@ -179,6 +179,8 @@ pub(super) fn uncontrolled() -> Vec<Row> {
             |seen| {
                 seen.all(|packet| packet.payload[12] & 0x40 != 0 && packet.payload[4] < 0x80)
                     && seen.session()["implausible"] == 0
+                    && seen.session()["timestamps"]["format"] == "ptp"
+                    && seen.session()["timestamps"]["far_format"] == "ntp"
             },
         ),
         row(
