@@ -154,6 +154,29 @@ fn each_error_is_found_by_its_check() {
 }
 
 #[test]
+fn a_far_end_that_demands_the_hmac_of_tlvs_is_said_to_do_so_once() {
+    let (checks, verdict) = examined(errors::tlv_with(0, 0x20), None);
+    let tlvs: Vec<&Judged> = checks
+        .iter()
+        .filter(|checked| checked.id.starts_with("stamp.tlv."))
+        .map(|checked| &checked.judged)
+        .collect();
+    assert_eq!(tlvs.len(), 9);
+    for judged in &tlvs {
+        assert_eq!(judged.status, Status::Unknown, "{judged:?}");
+        let row = (&judged.finding, &judged.advice);
+        assert_eq!(row, (&tlvs[0].finding, &tlvs[0].advice));
+    }
+    assert!(tlvs[0].finding.contains("refused without a right HMAC"));
+    assert_eq!(verdict.exit, Exit::Done);
+    // What it marks besides tells something.
+    let (checks, _) = examined(errors::tlv_with(0, 0xa0), None);
+    let is_unknown = |id: &str| with(&checks, Status::Unknown).contains(&id);
+    assert!(!is_unknown("stamp.tlv.unknown"));
+    assert!(is_unknown("stamp.tlv.malformed"));
+}
+
+#[test]
 fn losses_are_not_taken_for_what_a_far_end_does_not_support() {
     for period in 2..9 {
         for phase in 0..period {

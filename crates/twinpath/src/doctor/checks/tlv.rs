@@ -1,5 +1,6 @@
 //! What the far end does with each of STAMP's TLVs (RFC 8972 section 4).
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_runtime::PathOptions;
@@ -124,6 +125,7 @@ impl Check for OfType {
                 .advise("report it to the vendor (RFC 8972 section 4)"),
             (_, Back::Changed) => Judged::fail(format!("another TLV comes back in place of \"{name}\""))
                 .advise("report it to the vendor (RFC 8972 section 4)"),
+            (name, Back::Flags(flags)) if is_refused(name, flags) => refused(seen, exchange.far),
             ("unknown", Back::Flags(flags)) => if flags.has(TlvFlags::UNRECOGNIZED) {
                 Judged::ok("a TLV of an unknown type comes back marked as such")
             } else {
@@ -140,10 +142,6 @@ impl Check for OfType {
                 Judged::fail(format!("a well-formed TLV \"{name}\" comes back marked as malformed"))
                     .advise("report it to the vendor (RFC 8972 section 4)")
             }
-            (_, Back::Flags(flags)) if flags.has(TlvFlags::INTEGRITY) => {
-                Judged::warn(format!("the TLV \"{name}\" is refused without an HMAC"))
-                    .advise("use --tlv hmac and the key of this far end")
-            }
             (_, Back::Flags(flags)) if flags.has(TlvFlags::UNRECOGNIZED) => {
                 Judged::ok(format!("the TLV \"{name}\" is not supported"))
             }
@@ -152,6 +150,27 @@ impl Check for OfType {
         let is_supported = matches!(back, Back::Flags(flags) if flags.0 == 0);
         judged.with("supported", is_supported)
     }
+}
+
+/// The TLV was not looked at for want of a right HMAC (RFC 8972 section 4.8): nothing else is told of it.
+fn is_refused(name: &str, flags: TlvFlags) -> bool {
+    let is_marked = match name {
+        "unknown" => flags.has(TlvFlags::UNRECOGNIZED),
+        _ => flags.has(TlvFlags::MALFORMED),
+    };
+    flags.has(TlvFlags::INTEGRITY) && !is_marked
+}
+
+/// The same for each TLV: one row.
+fn refused(seen: &Seen, far: SocketAddr) -> Judged {
+    let judged = Judged::unknown(
+        "TLVs are refused without a right HMAC (flag I): which are supported is not told",
+    );
+    if seen.stamp_key(far).is_some() {
+        let option = &seen.plan.keys.stamp_option;
+        return judged.advise(format!("give senders that use TLVs --tlv hmac{option}"));
+    }
+    judged.advise("use --tlv hmac and the key of this far end")
 }
 
 /// What the reflector says of its clock: source of synchronization and method of timestamps on arrival, then

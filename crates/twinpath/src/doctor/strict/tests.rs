@@ -194,6 +194,35 @@ fn a_key_that_the_far_end_has_not_is_no_error_of_the_far_end() {
 }
 
 #[test]
+fn a_far_end_that_demands_the_hmac_of_tlvs_is_not_tried_without_one() {
+    let mut far = Far::erring(Box::new(|request, replies| {
+        let has_hmac = |reply: &[u8]| {
+            let tlvs = twinpath_wire::Tlvs::new(reply.get(44..).unwrap_or_default());
+            let mut tlvs = tlvs.flatten();
+            tlvs.any(|tlv| tlv.header.kind == twinpath_wire::TlvType::HMAC)
+        };
+        let refused = |mut reply: Vec<u8>| {
+            if !far::is_authenticated(request)
+                && !has_hmac(&reply)
+                && let Some(flags) = reply.get_mut(44)
+            {
+                *flags = 0x20;
+            }
+            reply
+        };
+        replies.into_iter().map(refused).collect()
+    }));
+    let tried = tried(&mut far);
+    assert_eq!(with(&tried, Status::Fail), BTreeSet::new());
+    let skipped = with(&tried, Status::Skipped);
+    assert!(skipped.contains("strict.tlv.unknown"), "{skipped:?}");
+    assert!(skipped.contains("strict.tlv.cos-length"), "{skipped:?}");
+    // What is signed is tried.
+    let passed = with(&tried, Status::Pass);
+    assert!(passed.contains("strict.tlv.hmac-right"), "{passed:?}");
+}
+
+#[test]
 fn a_reflector_that_copies_tlvs_is_not_asked_what_it_makes_of_them() {
     let mut far = Far::erring(Box::new(|request, replies| {
         let copied = |mut reply: Vec<u8>| {

@@ -33,13 +33,17 @@ pub(super) const GATE: Gate = Gate {
     closed,
 };
 
-/// A reflector without extensions copies TLVs as they come (RFC 8972 section 4).
+/// A reflector without extensions copies TLVs as they come (RFC 8972 section 4); one that demands an HMAC
+/// processes none without (section 4.8).
 fn closed(heard: &Heard<'_>) -> Option<&'static str> {
     let reply = heard.replies.first()?;
     match heard.tlvs(&reply.octets).first() {
         None => Some("replies end before their TLVs"),
         Some(tlv) if tlv.flags.has(TlvFlags::UNRECOGNIZED) => {
             Some("TLVs are copied and not processed")
+        }
+        Some(tlv) if tlv.flags.has(TlvFlags::INTEGRITY) => {
+            Some("TLVs are refused without a right HMAC (flag I)")
         }
         Some(_) => None,
     }
