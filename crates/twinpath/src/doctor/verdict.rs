@@ -253,7 +253,11 @@ fn control(seen: &Seen, firewall: &mut Firewall) -> Option<(String, bool)> {
         |far| as_named(&seen.plan, far),
     );
     firewall.tcp.push(port);
-    let ports = control::ports(seen);
+    let keys = &seen.plan.keys;
+    let secured = control::strongest(seen).filter(|_| keys.control.is_some());
+    // Of the recommended mode; where none is, of all that were tried.
+    let mode = secured.or_else(|| control::reflected_mode(seen));
+    let ports = control::ports(seen, mode);
     firewall.udp.extend(ports.chosen);
     firewall.as_wished = ports.as_wished;
     if !control::reflects(seen) {
@@ -264,8 +268,6 @@ fn control(seen: &Seen, firewall: &mut Firewall) -> Option<(String, bool)> {
     } else {
         format!(":{port}")
     };
-    let keys = &seen.plan.keys;
-    let secured = control::strongest(seen).filter(|_| keys.control.is_some());
     let mode = match secured {
         Some(mode) => format!(" --mode {}{}", mode.name(), keys.control_options),
         None => String::new(),

@@ -9,7 +9,7 @@ use twinpath_runtime::probe::{
     Accepted, Connection, Departure, DialogueEnd, DialogueSeen, PacketForm, Parting, Reply,
     SessionSeen, SessionTrain, TrainSeen, WantedSession,
 };
-use twinpath_wire::control::Modes;
+use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{Delta, ErrorEstimate, ReflectorOpen, Rung, Stamp, Tos, Wall, WireTime};
 
 use super::{examined_with, greeting, with};
@@ -443,4 +443,25 @@ fn chosen_ports_are_what_a_firewall_lets_through() {
     });
     let ports = verdict.firewall.words();
     assert_eq!(ports.as_deref(), Some("TCP port 862, UDP port 18760"));
+}
+
+#[test]
+fn a_firewall_lets_through_the_ports_of_the_recommended_mode() {
+    let (_, verdict) = of_server_with(logins::a_key(), 1 | 8, |ask| {
+        let mut seen = agreed(ask);
+        let is_open = ask.mode == SecurityMode::Unauthenticated;
+        for session in seen.sessions.iter_mut().filter(|_| is_open) {
+            if let Some(Ok(accepted)) = &mut session.answer {
+                accepted.port = CHOSEN;
+            }
+        }
+        Dialogue::new(seen)
+    });
+    let command = verdict.command.as_deref();
+    assert!(command.is_some_and(|command| command.contains("--mode mixed")));
+    let ports = verdict.firewall.words();
+    assert_eq!(
+        ports.as_deref(),
+        Some("TCP port 862, the UDP port that the controller asks for (--receiver-port sets it)")
+    );
 }

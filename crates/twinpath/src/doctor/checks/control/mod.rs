@@ -204,16 +204,16 @@ pub(crate) struct SessionPorts {
     pub(crate) as_wished: bool,
 }
 
-/// The ports of all sessions so far.
-pub(crate) fn ports(seen: &Seen) -> SessionPorts {
+/// The ports of the sessions so far that had this mode; `None`: of all. A server may give ports by mode or key.
+pub(crate) fn ports(seen: &Seen, mode: Option<SecurityMode>) -> SessionPorts {
     let mut ports = SessionPorts {
         chosen: Vec::new(),
         as_wished: false,
     };
-    for session in seen
+    let of_mode = seen
         .dialogues()
-        .flat_map(|dialogue| &dialogue.seen.sessions)
-    {
+        .filter(|dialogue| mode.is_none() || dialogue.seen.modes.security() == mode);
+    for session in of_mode.flat_map(|dialogue| &dialogue.seen.sessions) {
         if let Some(Ok(accepted)) = session.answer {
             let wished = session.plan.receiver_port;
             if accepted.port == wished {
@@ -233,8 +233,7 @@ pub(crate) fn ports(seen: &Seen) -> SessionPorts {
 /// The controller's options that this server needs, each after a space.
 pub(crate) fn options(seen: &Seen) -> String {
     let mut options: Vec<String> = Vec::new();
-    let first = seen.dialogue(&dialogue::SESSION);
-    if first.is_some_and(|first| !is_accepted(first)) {
+    if is_first_refused(seen) {
         let accepts = |kind| seen.dialogue(kind).filter(|dialogue| is_accepted(dialogue));
         if accepts(&dialogue::ZERO_ADDRESSES).is_some() {
             options.push(" --nat".to_owned());
@@ -246,6 +245,12 @@ pub(crate) fn options(seen: &Seen) -> String {
         options.push(format!(" --start-delay {}", delay.as_secs_f64()));
     }
     options.concat()
+}
+
+/// The first session was asked for and not accepted.
+fn is_first_refused(seen: &Seen) -> bool {
+    let first = seen.dialogue(&dialogue::SESSION);
+    first.is_some_and(|first| !is_accepted(first))
 }
 
 /// Its session was accepted.
@@ -269,6 +274,14 @@ fn answered(dialogue: &Dialogue, index: usize) -> (usize, usize) {
 /// Some session is reflected: a controller can measure, and one that is not says something of itself.
 pub(crate) fn reflects(seen: &Seen) -> bool {
     seen.dialogues().any(|dialogue| answered(dialogue, 0).1 > 0)
+}
+
+/// The mode of the first session that is reflected.
+pub(crate) fn reflected_mode(seen: &Seen) -> Option<SecurityMode> {
+    let mut reflected = seen
+        .dialogues()
+        .filter(|dialogue| answered(dialogue, 0).1 > 0);
+    reflected.next()?.seen.modes.security()
 }
 
 /// What is said of an accepted session without replies, where that does not tell anything of it; `None`: other

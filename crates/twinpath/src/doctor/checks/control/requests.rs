@@ -5,7 +5,8 @@ use twinpath_runtime::probe::SessionTrain;
 use twinpath_wire::Dscp;
 
 use super::{
-    Dialogue, OfDialogues, answered, broken, first_session, not_had, refused, silence_of_others,
+    Dialogue, OfDialogues, answered, broken, first_session, is_accepted, is_first_refused, not_had,
+    refused, silence_of_others,
 };
 use crate::doctor::dialogue::{self, DialogueKind};
 use crate::doctor::{Judged, Seen, Status};
@@ -18,6 +19,9 @@ pub(in crate::doctor::checks) static ANY_PORT: OfDialogues = OfDialogues {
 };
 
 fn any_port(seen: &Seen) -> Judged {
+    if is_about_other(seen, &dialogue::ANY_PORT, &dialogue::ZERO_ADDRESSES) {
+        return Judged::skipped("refused for its addresses, as the first session is");
+    }
     let what = "a session without a wished port";
     judged(seen, &dialogue::ANY_PORT, what, Status::Warn, |dialogue| {
         let port = first_session(dialogue)
@@ -38,6 +42,9 @@ pub(in crate::doctor::checks) static ZERO_ADDRESSES: OfDialogues = OfDialogues {
 };
 
 fn zero_addresses(seen: &Seen) -> Judged {
+    if is_about_other(seen, &dialogue::ZERO_ADDRESSES, &dialogue::ANY_PORT) {
+        return Judged::skipped("refused for its wished port, as the first session is");
+    }
     let what = "a session with zero addresses";
     judged(seen, &dialogue::ZERO_ADDRESSES, what, Status::Fail, |_| {
         Judged::ok(
@@ -150,6 +157,17 @@ fn start_future(seen: &Seen) -> Judged {
         Judged::ok("a session with a Start Time in 2 s is accepted, and not reflected before")
     };
     judged.with("reflects_before", came > 0)
+}
+
+/// This and the first are refused, and the `other` that would explain it is accepted: the refusal is told.
+fn is_about_other(seen: &Seen, kind: &'static DialogueKind, other: &'static DialogueKind) -> bool {
+    let accepts = |kind| seen.dialogue(kind).is_some_and(is_accepted);
+    let answer = |dialogue| first_session(dialogue)?.answer;
+    let is_refused = seen
+        .dialogue(kind)
+        .and_then(answer)
+        .is_some_and(|answer| answer.is_err());
+    is_first_refused(seen) && is_refused && accepts(other)
 }
 
 /// The packets of the first session.

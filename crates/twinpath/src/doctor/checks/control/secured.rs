@@ -8,7 +8,7 @@ use twinpath_wire::control::{Accept, Modes, SecurityMode};
 
 use super::{
     Dialogue, OfDialogues, answered, broken, first_session, greeting, is_key_taken, refused,
-    silence_of_others,
+    session, silence_of_others,
 };
 use crate::doctor::dialogue::{
     AUTHENTICATED as IN_AUTHENTICATED, DialogueKind, ENCRYPTED as IN_ENCRYPTED, MIXED as IN_MIXED,
@@ -91,10 +91,17 @@ fn mode(seen: &Seen, kind: &'static DialogueKind, mode: SecurityMode) -> Judged 
         }
         broken(Status::Fail, &what, end).unwrap_or_else(|| {
             silence_of_others(seen, &what).unwrap_or_else(|| {
+                let (port, advice) = match session::given_port(dialogue) {
+                    Some(port) => (
+                        format!(" to UDP port {port}"),
+                        format!("open UDP port {port} in a firewall on the way, and the replies from it: other modes may have other ports; or see the server's log: its reflector may not know the mode"),
+                    ),
+                    None => (String::new(), "see the server's log: its reflector may not know the mode".to_owned()),
+                };
                 Judged::fail(format!(
-                    "a session in the {name} mode is agreed on, and none of its {sent} packets is answered"
+                    "a session in the {name} mode is agreed on, and none of its {sent} packets{port} is answered"
                 ))
-                .advise("see the server's log: its reflector may not know the mode")
+                .advise(advice)
             })
         })
     }))

@@ -5,10 +5,13 @@ use twinpath_wire::control::Modes;
 
 use super::{
     Dialogue, OfDialogues, answered, broken, first_login, first_session, greeting, is_accepted,
-    not_had, refused, secured,
+    not_had, reflects, refused, secured,
 };
 use crate::doctor::dialogue::{ANY_PORT, SESSION as FIRST_SESSION, ZERO_ADDRESSES};
 use crate::doctor::{Judged, Seen, Status};
+
+/// What a server needs to learn the ports that NAT gives to sessions.
+const NAT_AT_SERVER: &str = "the server --nat too";
 
 /// The whole: requested, accepted, started, reflected.
 pub(in crate::doctor::checks) static SESSION: OfDialogues = OfDialogues {
@@ -78,8 +81,17 @@ fn explained(seen: &Seen, mut judged: Judged, dialogue: &Dialogue) -> Judged {
     } else {
         return judged;
     };
-    judged.status = Status::Warn;
     judged.finding = format!("{}; one with {what} is accepted", judged.finding);
+    if !reflects(seen) {
+        judged.status = Status::Fail;
+        judged
+            .finding
+            .push_str(", and its packets are not answered");
+        return judged.advise(format!(
+            "give the controller {option}; if there is NAT on the way, give {NAT_AT_SERVER}; if not, open the UDP ports of sessions in firewalls"
+        ));
+    }
+    judged.status = Status::Warn;
     judged.advise(format!("give the controller {option}"))
 }
 
@@ -119,7 +131,7 @@ fn silent(train: &SessionTrain) -> Judged {
     );
     if kinds.is_empty() {
         Judged::fail(what).advise(format!(
-            "open UDP port {port} to the far end, and the replies from it; see whether its reflector runs"
+            "open UDP port {port} to the far end, and the replies from it; see whether its reflector runs; if there is NAT on the way, give the controller --nat and {NAT_AT_SERVER}"
         ))
     } else {
         Judged::fail(format!("{what}: ICMP errors come back"))

@@ -3,10 +3,10 @@
 use twinpath_runtime::probe::{DialogueEnd, DialogueSeen};
 
 use super::logins::a_key;
-use super::{ALL_OPEN, agreed, erring, found, of_server_with};
+use super::{ALL_OPEN, agreed, erring, found, of_server_with, refuses};
 use crate::doctor::Status;
 use crate::doctor::dialogue::{
-    AUTHENTICATED, Dialogue, FUTURE, INDIVIDUAL, LARGE, PTP, SESSION, SYMMETRICAL,
+    AUTHENTICATED, Dialogue, FUTURE, INDIVIDUAL, LARGE, PTP, SESSION, SYMMETRICAL, ZERO_ADDRESSES,
 };
 
 /// No packet of a session is answered.
@@ -40,6 +40,44 @@ fn where_no_session_is_reflected_neither_features_nor_modes_are_said_to_fail() {
     // No command measures it, and the ports to open are known.
     assert_eq!(verdict.command, None);
     assert!(verdict.firewall.words().is_some());
+}
+
+#[test]
+fn a_server_that_answers_no_session_through_nat_needs_an_option_of_its_own() {
+    let (checks, verdict) = erring(ALL_OPEN, |ask, seen| {
+        deaf(seen);
+        if ask.kind.name != ZERO_ADDRESSES.name && !ask.adapted.zero_addresses {
+            refuses(seen, 3);
+        }
+    });
+    let session = found(&checks, "control.session");
+    assert_eq!(session.status, Status::Fail);
+    let said = "one with zero addresses is accepted, and its packets are not answered";
+    assert!(session.finding.ends_with(said), "{session:?}");
+    let advice = session.advice.as_deref().unwrap();
+    assert!(advice.contains("the server --nat too"), "{advice}");
+    // The other refusal is about the addresses too.
+    let any_port = found(&checks, "control.any-port");
+    assert_eq!(any_port.status, Status::Skipped, "{any_port:?}");
+    assert_eq!(verdict.exit, crate::failure::Exit::AllLost);
+    assert_eq!(verdict.command, None);
+}
+
+#[test]
+fn a_mode_whose_sessions_alone_are_silent_may_meet_a_firewall() {
+    let (checks, _) = of_server_with(a_key(), ALL_OPEN | 2, |ask| {
+        let mut seen = agreed(ask);
+        if ask.kind.name == AUTHENTICATED.name {
+            deaf(&mut seen);
+        }
+        Dialogue::new(seen)
+    });
+    let mode = found(&checks, "control.mode.authenticated");
+    assert_eq!(mode.status, Status::Fail);
+    let advice = mode.advice.as_deref().unwrap();
+    assert!(mode.finding.contains("to UDP port 40000 is"), "{mode:?}");
+    assert!(advice.contains("firewall"), "{advice}");
+    assert!(advice.contains("UDP port 40000"), "{advice}");
 }
 
 #[test]
