@@ -208,6 +208,7 @@ fn what_listens_on_the_control_port_is_judged_by_what_it_says() {
         (greeting(0x37f, 1_024, 7), vec![]),
         (greeting(0, 0, 0), vec!["control.modes"]),
         (greeting(0x60, 1_024, 7), vec!["control.modes"]),
+        (greeting(1, 0, 0), vec!["control.greeting"]),
         (greeting(0x1000_0001, 1_024, 7), vec!["control.modes"]),
         (greeting(7, 1_000, 7), vec!["control.greeting"]),
         (greeting(7, 1_024, 0), vec!["control.greeting"]),

@@ -5,6 +5,7 @@ use super::udp::at_places_of;
 use crate::doctor::keyed::{
     AUTHENTICATED, FORGED, KeyedKind, KeyedReply, TlvsBack, WITH_TLVS, tlvs_back,
 };
+use crate::doctor::train::SSID;
 use crate::doctor::{Ask, Check, Cost, FarEndPlan, Judged, Seen};
 
 /// A check of what becomes of authenticated packets.
@@ -71,7 +72,7 @@ fn answers(seen: &Seen) -> Judged {
         .peekable();
     if asked.peek().is_none() {
         return Judged::unknown("no key was given for packets to this far end")
-            .advise("give its key: --hmac-key-file with a line for its prefix, or one for all");
+            .advise(format!("give its key: --hmac-key-file with a line for its prefix, or one for all; one for an SSID serves if that is {SSID}, which doctor uses"));
     }
     let mut replies =
         asked.filter_map(|(far, (keyed, key))| Some((far, keyed.replies(key).next()?)));
@@ -89,7 +90,7 @@ fn answers(seen: &Seen) -> Judged {
         )
         .advise("compare the keys of both sides: another key and a far end that is not configured for authenticated mode look alike"),
         Some((_, (KeyedReply::Right, _))) | None => Judged::unknown("authenticated STAMP is not answered")
-            .advise("compare the keys of both sides; see whether packets arrive there"),
+            .advise(format!("compare the keys of both sides, and the SSIDs that they are for: doctor uses {SSID}; see whether packets arrive there")),
     }
 }
 

@@ -63,11 +63,25 @@ fn form(seen: &Seen) -> Judged {
     let modes = Modes::from_bits(greeting.modes.get());
     let count = greeting.count.get();
     let data = |judged: Judged| judged.with("count", count);
+    if modes.is_empty() {
+        // Nothing else of it has a meaning (RFC 4656 section 3.1).
+        return data(Judged::skipped("the server offers no mode"));
+    }
     let is_secured = !modes.and(Modes::SECURED).is_empty();
     if is_secured && greeting.challenge == [0; 16] {
         return data(
             Judged::fail("the Challenge of the greeting is zero: who recorded a login can repeat it")
                 .advise("do not use the secured modes of this server; report it to the vendor (RFC 4656 section 3.1)"),
+        );
+    }
+    if !is_secured && count < LEAST_COUNT {
+        return data(
+            Judged::warn(format!(
+                "the Count of the greeting is {count}: RFC 4656 wants {LEAST_COUNT} at least"
+            ))
+            .advise(
+                "no mode that is offered uses it: measure as usual, and report it to the vendor",
+            ),
         );
     }
     if is_secured && (count < LEAST_COUNT || !count.is_power_of_two()) {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use twinpath_runtime::probe::{IcmpKind, PingSeen};
 
 use crate::doctor::seen::at_port;
-use crate::doctor::train::{AGAIN, LIGHT, STAMP, TrainKind};
+use crate::doctor::train::{AGAIN, LIGHT, SSID, STAMP, TrainKind};
 use crate::doctor::{Ask, Check, Cost, Exchange, Judged, MOST_PLACES, Seen};
 use crate::output::words::no_reply::{NoReply, hint};
 
@@ -93,12 +93,14 @@ impl Check for Udp {
                 match (&judged.advice, seen.plan.keys.stamp.is_empty()) {
                     (Some(advice), true) => {
                         let advice = format!(
-                            "{advice}; if it answers authenticated STAMP alone, give its key: --hmac-key-file FILE"
+                            "{advice}; if it answers authenticated STAMP alone, give its key: --hmac-key-file FILE; if it answers some SSIDs alone, try twinpath sender --stamp --ssid N"
                         );
                         judged.advise(advice)
                     }
                     (Some(advice), false) => {
-                        let advice = format!("{advice}; compare the keys of STAMP");
+                        let advice = format!(
+                            "{advice}; compare the keys of STAMP, and the SSIDs that it answers: doctor uses {SSID}"
+                        );
                         judged.advise(advice)
                     }
                     (None, _) => judged,

@@ -72,7 +72,7 @@ pub(crate) fn hint(what: NoReply, far: &str, ports: &[u16]) -> Hint {
                 "replies come from {}, not from {far}: NAT, or a host with several addresses",
                 named(from)
             ),
-            format!("measure towards {} instead", named(from)),
+            format!("try to measure towards {}", named(from)),
         ),
         NoReply::Echo => (
             format!("{far} returns packets unchanged: an echo service, not a reflector"),
