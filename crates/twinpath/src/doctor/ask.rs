@@ -51,6 +51,11 @@ pub(crate) enum Answer {
     /// To [`Ask::Train`], [`Ask::Ladder`] and [`Ask::Keyed`]: the requests, and what came of them; `Err`: no
     /// socket, and why.
     Train(Vec<Vec<u8>>, Result<TrainSeen, String>),
+    /// To any that the end of the examination cut short: it would look like silence.
+    Cut {
+        /// Packets that were sent.
+        sent: usize,
+    },
     /// To [`Ask::Dialogue`].
     #[cfg(feature = "control")]
     Dialogue(Box<Dialogue>),

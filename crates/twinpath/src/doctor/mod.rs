@@ -24,6 +24,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::output::ends::with_zones;
+
 pub(crate) use ask::{Answer, Ask};
 pub(crate) use checks::CHECKS;
 pub(crate) use network::{LONGEST, Network};
@@ -90,6 +92,24 @@ pub(crate) struct Judged {
     pub(crate) advice: Option<String>,
     /// The same for programs.
     pub(crate) data: Map<String, Value>,
+    /// For people, in place of it: findings with advice of their own.
+    #[serde(skip)]
+    pub(crate) rows: Vec<Judged>,
+    /// Why it could not tell.
+    #[serde(skip)]
+    pub(crate) untold: Untold,
+}
+
+/// Why a check could not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Untold {
+    /// What came back does not tell.
+    #[default]
+    Unclear,
+    /// An examination of seconds cannot tell it of any far end like this.
+    TooShort,
+    /// The examination ended before.
+    Cut,
 }
 
 impl Judged {
@@ -99,6 +119,8 @@ impl Judged {
             finding: finding.into(),
             advice: None,
             data: Map::new(),
+            rows: Vec::new(),
+            untold: Untold::Unclear,
         }
     }
 
@@ -125,7 +147,45 @@ impl Judged {
 
     /// The examination ended before it could be judged.
     pub(crate) fn not_made() -> Self {
-        Self::skipped("not made: the examination ended early")
+        Self::skipped("not made: the examination ended early").because(Untold::Cut)
+    }
+
+    pub(crate) fn because(mut self, untold: Untold) -> Self {
+        self.untold = untold;
+        self
+    }
+
+    /// Several of one status as one: each a row for people, all in one sentence for programs.
+    pub(crate) fn of_rows(status: Status, mut rows: Vec<Self>) -> Self {
+        if rows.len() == 1
+            && let Some(only) = rows.pop()
+        {
+            return only;
+        }
+        let joined = |each: Vec<&str>| each.join("; ");
+        let findings = rows.iter().map(|row| row.finding.as_str()).collect();
+        let advice: Vec<&str> = rows
+            .iter()
+            .filter_map(|row| row.advice.as_deref())
+            .collect();
+        Self {
+            advice: (!advice.is_empty()).then(|| joined(advice)),
+            ..Self::new(status, joined(findings))
+        }
+        .with_rows(rows)
+    }
+
+    fn with_rows(mut self, rows: Vec<Self>) -> Self {
+        self.rows = rows;
+        self
+    }
+
+    /// With zones by the names of their interfaces.
+    fn with_zones(mut self) -> Self {
+        self.finding = with_zones(&self.finding);
+        self.advice = self.advice.as_deref().map(with_zones);
+        self.rows = self.rows.into_iter().map(Self::with_zones).collect();
+        self
     }
 
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
@@ -149,7 +209,7 @@ pub(crate) struct Checked {
 
 /// Where questions are answered.
 pub(crate) trait World {
-    /// Asks all at once; the answers in their order. Fewer answers: it was stopped.
+    /// Asks all at once; the answers in their order. Fewer answers, or one that was cut short: it was stopped.
     fn ask(&mut self, asks: &[Ask]) -> Vec<Answer>;
 }
 
@@ -179,7 +239,8 @@ pub(crate) fn examine(
             break;
         }
         let answers = world.ask(&asks);
-        is_stopped = answers.len() < asks.len();
+        let is_cut = |answer: &Answer| matches!(answer, Answer::Cut { .. });
+        is_stopped = answers.len() < asks.len() || answers.iter().any(is_cut);
         for (ask, answer) in asks.into_iter().zip(answers) {
             seen.add(ask, answer);
         }
@@ -193,8 +254,10 @@ pub(crate) fn examine(
         if is_stopped && !is_known() {
             judged = Judged::not_made();
         }
-        let id = check.id();
-        Checked { id, judged }
+        Checked {
+            id: check.id(),
+            judged: judged.with_zones(),
+        }
     });
     judged.collect()
 }

@@ -16,7 +16,7 @@ use super::dialogue::{Dialogue, DialogueAsk, Security};
 use super::{Answer, Ask, Keys, World, ladder};
 
 /// How long a far end has to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long all dialogues may take together.
 #[cfg(feature = "control")]
@@ -70,14 +70,44 @@ impl World for Network<'_> {
         let Some(mut seen) = self.side_by_side(asks) else {
             return Vec::new();
         };
-        let answers = asks.iter().map_while(|ask| self.answer(ask, &mut seen));
-        let answers = answers.collect();
-        // Trains that were cut short would look like a silent far end.
-        if (self.stopped)() {
-            Vec::new()
-        } else {
-            answers
+        let answers = asks.iter().map_while(|ask| {
+            let answer = self.answer(ask, &mut seen)?;
+            // Loads come after the rest.
+            Some(if (self.stopped)() {
+                as_far_as_known(ask, answer)
+            } else {
+                answer
+            })
+        });
+        answers.collect()
+    }
+}
+
+/// An answer, unless the end of the examination may have cut it short: then it would look like a silent far end.
+fn as_far_as_known(ask: &Ask, answer: Answer) -> Answer {
+    match answer {
+        // These are waited for.
+        Answer::Ping(_) | Answer::Connect(_) | Answer::Host(_) | Answer::Cut { .. } => answer,
+        Answer::Train(_, Err(_)) | Answer::Load(Err(_)) => answer,
+        Answer::Train(ref requests, Ok(ref seen)) => {
+            let sent = seen.departures.len();
+            let is_answered = seen.replies.len() >= requests.len();
+            let is_refused = matches!(ask, Ask::Train(..))
+                && seen.replies.is_empty()
+                && !seen.refusals.is_empty();
+            if sent == requests.len() && (is_answered || is_refused) {
+                answer
+            } else {
+                Answer::Cut { sent }
+            }
         }
+        Answer::Load(Ok(seen)) => Answer::Cut {
+            sent: usize::try_from(seen.sent).unwrap_or(usize::MAX),
+        },
+        #[cfg(feature = "control")]
+        Answer::Dialogue(dialogue) => Answer::Cut {
+            sent: usize::from(dialogue.seen.near.is_some()),
+        },
     }
 }
 

@@ -88,12 +88,24 @@ impl Seen {
     }
 
     pub(crate) fn has(&self, ask: &Ask) -> bool {
-        self.answers.iter().any(|(asked, _)| asked == ask)
+        let is_cut = |answer: &Answer| matches!(answer, Answer::Cut { .. });
+        let mut known = self.answers.iter().filter(|(_, answer)| !is_cut(answer));
+        known.any(|(asked, _)| asked == ask)
     }
 
-    /// Packets and connections that were asked for, without loads.
+    /// Packets and connections that were asked for, of what was cut short those that were sent; without loads.
     pub(crate) fn packets(&self) -> usize {
-        self.answers.iter().map(|(ask, _)| ask.packets()).sum()
+        let of = |(ask, answer): &(Ask, Answer)| match answer {
+            Answer::Cut { sent } => *sent,
+            Answer::Ping(_)
+            | Answer::Connect(_)
+            | Answer::Host(_)
+            | Answer::Load(_)
+            | Answer::Train(..) => ask.packets(),
+            #[cfg(feature = "control")]
+            Answer::Dialogue(_) => ask.packets(),
+        };
+        self.answers.iter().map(of).sum()
     }
 
     /// What was asked so far, and the answers.

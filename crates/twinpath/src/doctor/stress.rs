@@ -5,6 +5,8 @@
 //! sustains. So that rate is tried next, for longer and twice, lower ones where it fails, and some between, each after
 //! a step that has spent the reserve. What this host did not send says nothing of the far end.
 
+mod untold;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,8 +16,10 @@ use twinpath_runtime::probe::{Load, LoadSeen};
 use super::train::SSID;
 use super::{Answer, Ask, Checked, Judged, Seen, World};
 use crate::output::units;
+use untold::{no_load, unfinished};
 
-const ID: &str = "limits.rate";
+/// The name of its check.
+pub(crate) const ID: &str = "limits.rate";
 /// The first step has no higher rate.
 const FIRST_PPS: u32 = 200;
 /// How long packets of a step leave, in seconds: before a rate has failed, and after.
@@ -299,22 +303,9 @@ pub(crate) fn run(top_pps: Option<u32>, seen: &Seen, world: &mut dyn World) -> C
     checked(judge(stress, &steps, error))
 }
 
-/// Why no rate is tried.
-fn no_load(seen: &Seen) -> Judged {
-    if seen.authenticated().is_some() {
-        return Judged::unknown("no rate is tried: --stress sends open packets, and only authenticated ones are answered")
-            .advise("measure its rate by twinpath sender --authenticated --interval");
-    }
-    if super::checks::control_server(seen).is_some() {
-        return Judged::unknown("no rate is tried: --stress is for reflectors of TWAMP Light and STAMP, and not for sessions of a server")
-            .advise("measure its rate by twinpath controller --interval");
-    }
-    Judged::unknown("no rate is tried: nothing reflects test packets")
-}
-
 fn judge(stress: Stress, steps: &[Step], error: Option<String>) -> Judged {
     let Some(last) = steps.last() else {
-        return Judged::unknown(error.unwrap_or_else(|| "it was stopped".to_owned()));
+        return unfinished(error, "");
     };
     let known = Known::of(steps);
     let is_complete = stress.next(steps).is_none();
@@ -328,7 +319,10 @@ fn judge(stress: Stress, steps: &[Step], error: Option<String>) -> Judged {
         )
     });
     let judged = match (answered, known.failed) {
-        _ if !is_complete => Judged::unknown(error.unwrap_or_else(|| "it was stopped".to_owned())),
+        (answered, _) if !is_complete => unfinished(
+            error,
+            &answered.map_or_else(String::new, |so_far| format!("; so far {so_far}")),
+        ),
         (Some(answered), None) => Judged::ok(answered),
         (answered, Some((rate, FailedBy::Own))) => {
             let so_far = answered.map_or_else(String::new, |answered| format!("{answered}; "));

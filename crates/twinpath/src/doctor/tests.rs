@@ -6,8 +6,10 @@ use super::fakes::{FakeFar, Request, Sent};
 use super::*;
 use crate::failure::Exit;
 
+mod cut;
 mod errors;
 mod keyed;
+mod refused;
 #[cfg(feature = "control")]
 pub(super) mod servers;
 mod sizes;
@@ -64,6 +66,10 @@ fn nothing_is_wrong_with_a_far_end_that_does_all_as_it_must() {
     assert_eq!(with(&checks, Status::Warn), [""; 0]);
     // Round trips of 10 ms tell no skew in seconds.
     assert_eq!(with(&checks, Status::Unknown), ["clock.skew"]);
+    assert!(
+        verdict.sentence.ends_with(", and nothing is wrong with it"),
+        "{verdict:?}"
+    );
     let supported = |checked: &&Checked| checked.judged.data.get("supported") == Some(&true.into());
     // All but those that no far end supports.
     assert_eq!(checks.iter().filter(supported).count(), 7);
@@ -82,7 +88,7 @@ fn a_far_end_that_does_not_answer_is_described_by_what_came_back() {
         (Some(IcmpKind::Prohibited), "a firewall rejects"),
         (
             Some(IcmpKind::HostUnreachable),
-            "203.0.113.7:862, 203.0.113.7:20001 cannot be reached",
+            "203.0.113.7 cannot be reached",
         ),
         (None, "no reply and no error from"),
     ] {
@@ -114,9 +120,9 @@ fn a_port_that_is_silent_is_not_said_to_be_closed() {
         .iter()
         .find(|checked| checked.id == "reach.udp")
         .unwrap();
-    let finding = &udp.judged.finding;
+    let finding = &udp.judged.rows[0].finding;
     assert!(
-        finding.starts_with("no reply and no error from 203.0.113.7:862:"),
+        finding.starts_with("no reply and no error from UDP port 862 of 203.0.113.7:"),
         "{finding}"
     );
     assert!(!finding.contains("20001"), "{finding}");
@@ -348,7 +354,8 @@ fn what_an_examination_that_ends_early_has_not_asked_is_not_judged() {
         let verdict = verdict(&seen, &checks);
         if rounds == 0 {
             assert_eq!(verdict.exit, Exit::CouldNot);
-            let said = "r1 answered neither TWAMP nor STAMP before the examination ended early";
+            let said =
+                "it is not known whether r1 answers TWAMP or STAMP: the examination ended early";
             assert_eq!(verdict.sentence, said);
         } else {
             let said = &verdict.sentence;

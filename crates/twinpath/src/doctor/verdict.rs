@@ -6,7 +6,7 @@ use serde::Serialize;
 use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
 
 use super::checks::elsewhere;
-use super::{Checked, FarEndPlan, Judged, Seen, Status};
+use super::{Checked, FarEndPlan, Seen, Status, Untold, stress};
 use crate::failure::Exit;
 use crate::output::units::count;
 
@@ -115,8 +115,12 @@ fn spoken(seen: &Seen, checks: &[Checked]) -> Spoken {
     } = Spoken::default();
     let (light, stamp) = (seen.light(), seen.stamp());
     // Without its Session Identifier it may be TWAMP Light that took the packet for its own.
-    let stamp =
-        stamp.filter(|exchange| is_ok("stamp.answers") && (exchange.has_ssid() || light.is_none()));
+    let answers_stamp = checks.iter().any(|checked| {
+        // Where the examination ended early, other places were not waited for.
+        let is_known = checked.judged.status == Status::Ok || checked.judged.untold == Untold::Cut;
+        checked.id == "stamp.answers" && is_known
+    });
+    let stamp = stamp.filter(|exchange| answers_stamp && (exchange.has_ssid() || light.is_none()));
     let at = |default: u16, port: u16| {
         if port == default {
             String::new()
@@ -173,19 +177,19 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
     let with = |status: Status| {
         let of = checks
             .iter()
-            .filter(|checked| checked.judged.status == status);
+            .filter(|checked| checked.judged.status == status)
+            .filter(|checked| checked.judged.untold == Untold::Unclear);
         of.count() as u64
     };
-    let not_made = Judged::not_made();
-    let not_made = checks.iter().filter(|checked| checked.judged == not_made);
-    let not_made = not_made.count() as u64;
+    let is_cut = |checked: &&Checked| checked.judged.untold == Untold::Cut;
+    let not_made = checks.iter().filter(is_cut).count() as u64;
     let Some((last, others)) = speaks.split_last() else {
         return Verdict {
             sentence: if not_made == 0 {
                 format!("{name} answers neither TWAMP nor STAMP")
             } else {
                 format!(
-                    "{name} answered neither TWAMP nor STAMP before the examination ended early"
+                    "it is not known whether {name} answers TWAMP or STAMP: the examination ended early"
                 )
             },
             command: None,
@@ -204,6 +208,7 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
     } else {
         ""
     };
+    let all = checks;
     let checks = |number: u64| count(number, "check", "checks");
     let unknown = with(Status::Unknown);
     let (rest, exit) = match (with(Status::Fail), with(Status::Warn)) {
@@ -221,8 +226,11 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
         0 => String::new(),
         unknown => format!("; {} could not tell", checks(unknown)),
     };
+    let is_stress = |checked: &Checked| checked.id == stress::ID;
     let early = if not_made == 0 {
         String::new()
+    } else if all.iter().filter(is_cut).all(is_stress) {
+        "; the examination ended early, during the load of --stress".to_owned()
     } else {
         let were = if not_made == 1 { "was" } else { "were" };
         format!(

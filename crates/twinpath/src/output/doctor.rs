@@ -158,7 +158,11 @@ pub(crate) fn text(
 /// What is shown of the checks that ran, each finding once, and of how many checks it is.
 fn rows(checks: &[Checked]) -> Vec<(&Judged, usize)> {
     let mut rows: Vec<(&Judged, usize)> = Vec::new();
-    let ran = checks.iter().map(|checked| &checked.judged);
+    let ran = checks.iter().flat_map(|checked| {
+        let own = std::slice::from_ref(&checked.judged);
+        let rows = &checked.judged.rows[..];
+        if rows.is_empty() { own } else { rows }
+    });
     for judged in ran.filter(|judged| judged.status != Status::Skipped) {
         let is_alike = |row: &Judged| {
             (row.status, &row.finding, &row.advice)

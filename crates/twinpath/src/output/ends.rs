@@ -14,6 +14,38 @@ pub(crate) fn named(address: SocketAddr) -> String {
     endpoint(address, interface_name)
 }
 
+/// An address, with its zone: `192.0.2.1`, `2001:db8::1`, `fe80::1%eth0`.
+pub(crate) fn named_host(mut address: SocketAddr) -> String {
+    address.set_port(0);
+    let named = named(address);
+    let host = named.strip_suffix(":0").unwrap_or(&named);
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned()
+}
+
+/// `UDP ports 862 and 20001 of 192.0.2.1, UDP port 862 of 2001:db8::1`.
+pub(crate) fn ports_of(protocol: &str, all: &[SocketAddr]) -> String {
+    let mut hosts: Vec<(String, Vec<String>)> = Vec::new();
+    for far in all {
+        let (host, port) = (named_host(*far), far.port().to_string());
+        match hosts.iter_mut().find(|(known, _)| *known == host) {
+            Some((_, ports)) => ports.push(port),
+            None => hosts.push((host, vec![port])),
+        }
+    }
+    let each = hosts.iter().map(|(host, ports)| match &ports[..] {
+        [others @ .., last] if !others.is_empty() => {
+            format!(
+                "{protocol} ports {} and {last} of {host}",
+                others.join(", ")
+            )
+        }
+        ports => format!("{protocol} port {} of {host}", ports.concat()),
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
 /// A protocol's name.
 pub(crate) fn protocol_name(format: Format) -> &'static str {
     match format {
@@ -147,6 +179,25 @@ mod tests {
             named("[fe80::1%1]:862".parse().unwrap()),
             format!("[fe80::1%{lo}]:862")
         );
+    }
+
+    #[test]
+    fn ports_are_named_by_protocol_and_host() {
+        let all = ["192.0.2.1:862", "192.0.2.1:20001", "[2001:db8::1]:862"];
+        let all = all.map(|far| far.parse().unwrap());
+        for (count, said) in [
+            (1, "UDP port 862 of 192.0.2.1"),
+            (2, "UDP ports 862 and 20001 of 192.0.2.1"),
+            (
+                3,
+                "UDP ports 862 and 20001 of 192.0.2.1, UDP port 862 of 2001:db8::1",
+            ),
+        ] {
+            assert_eq!(ports_of("UDP", &all[..count]), said);
+        }
+        let zone = interface_name(1).unwrap_or_else(|| "1".to_owned());
+        let host = named_host("[fe80::1%1]:862".parse().unwrap());
+        assert_eq!(host, format!("fe80::1%{zone}"));
     }
 
     #[test]

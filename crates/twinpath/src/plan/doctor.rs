@@ -10,7 +10,7 @@ use super::EnvironmentPassphrase;
 use super::control::key;
 use super::ends::{one_host, usable};
 use super::key_file::{any_stamp_keys, stamp_keys};
-use super::resolve::{Family, Lookup, resolve};
+use super::resolve::{Family, Lookup, in_zone, resolve};
 #[cfg(feature = "control")]
 use crate::args::CUSTOMARY_PBKDF2_COUNT;
 use crate::args::DoctorArgs;
@@ -28,7 +28,10 @@ pub(crate) fn doctor(
 ) -> Result<FarEndPlan, Failure> {
     let family = Family::only(args.ipv4, args.ipv6);
     let all = resolve(&args.far.host, 0, family, lookup)?;
-    let each = all.into_iter().map(|far| one_host(far.ip()).map(|()| far));
+    let each = all.into_iter().map(|far| {
+        let far = in_zone(far, None, lookup)?;
+        one_host(far.ip()).map(|()| far)
+    });
     let mut addresses = usable(each)?;
     addresses.dedup();
     addresses.truncate(MOST_ADDRESSES);

@@ -88,7 +88,7 @@ fn where_nothing_listens_the_verdict_says_so() {
     let (status, finding) = &checks(&done)["reach.udp"];
     assert_eq!(status, "fail");
     assert!(
-        finding.starts_with("nothing listens on 127.0.0.1:"),
+        finding.starts_with("nothing listens on UDP port "),
         "{finding}"
     );
     assert_eq!(done.document()["command"], Value::Null);
@@ -109,6 +109,14 @@ fn a_name_without_an_address_is_one_line() {
     let done = run("doctor no-such-host.invalid");
     assert_eq!((done.status, done.stdout.as_str()), (1, ""));
     assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+}
+
+#[test]
+fn a_link_local_address_needs_its_interface() {
+    let done = run("doctor fe80::1");
+    assert_eq!((done.status, done.stdout.as_str()), (2, ""));
+    let needs = "fe80::1 is link-local: give the interface too";
+    assert!(done.stderr.contains(needs), "{}", done.stderr);
 }
 
 #[test]

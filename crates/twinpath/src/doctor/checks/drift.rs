@@ -10,7 +10,7 @@ use twinpath_wire::Wall;
 use super::of_train::OfTrain;
 use super::times;
 use crate::doctor::train::PACED;
-use crate::doctor::{Exchange, Judged, Seen};
+use crate::doctor::{Exchange, Judged, Seen, Untold};
 use crate::output::units;
 
 /// The largest skew of a clock that works, in parts per billion (RFC 5905 section 11.3).
@@ -76,6 +76,7 @@ fn judge_skew(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
             units::took(Duration::from_nanos(span_ns.unsigned_abs())),
             ppm(largest)
         ))
+        .because(Untold::TooShort)
     };
     judged
         .with("least_ppb", least)

@@ -3,6 +3,7 @@
 use twinpath_runtime::probe::PingSeen;
 
 use crate::doctor::{Ask, Check, Cost, Judged, MOST_ADDRESSES, Seen};
+use crate::output::ends::named_host;
 use crate::output::units;
 
 pub(super) struct Icmp;
@@ -23,7 +24,7 @@ impl Check for Icmp {
     fn judge(&self, seen: &Seen) -> Judged {
         let all: Vec<_> = seen
             .addresses()
-            .filter_map(|far| Some((far.ip(), seen.ping(far)?)))
+            .filter_map(|far| Some((named_host(far), seen.ping(far)?)))
             .collect();
         let mut answered = all.iter().filter_map(|(far, ping)| match ping {
             PingSeen::Answered(took) => Some((far, *took)),

@@ -4,6 +4,7 @@ use twinpath_runtime::probe::Connection;
 
 use crate::doctor::seen::at_port;
 use crate::doctor::{Ask, Check, Cost, Judged, MOST_ADDRESSES, Seen};
+use crate::output::ends::ports_of;
 use crate::output::words::no_reply::TCP_SILENT;
 
 pub(super) const TWAMP: u16 = 862;
@@ -53,19 +54,25 @@ fn control(seen: &Seen) -> Judged {
     let Some((far, connection)) = best(seen, TWAMP) else {
         return Judged::skipped("no address");
     };
+    let port = ports_of("TCP", &[far]);
+    let is_reflected = seen.subject().is_some() || seen.authenticated().is_some();
     match connection {
         Connection::Open(said) if is_greeting(said) => {
-            Judged::ok(format!("{far} takes control connections and greets"))
+            Judged::ok(format!("{port} takes control connections and greets"))
         }
         Connection::Open(said) if said.is_empty() => {
-            Judged::warn(format!("{far} takes connections and says nothing"))
+            Judged::warn(format!("{port} takes connections and says nothing"))
                 .advise("a TWAMP server may be there that does not serve this address: see its log and its list of clients")
         }
-        Connection::Open(_) => Judged::warn(format!("{far} is another service's: it says no TWAMP greeting")),
+        Connection::Open(_) => Judged::warn(format!("{port}: another service answers, without a TWAMP greeting"))
+            .advise("if a TWAMP server listens on another port, give it: twinpath doctor FAR:PORT"),
+        // A firewall on the way may have refused both.
+        Connection::Refused if !is_reflected => Judged::unknown(format!("{port} refuses connections: no TWAMP server listens there, or a firewall rejects TCP to it"))
+            .advise("if there is a TWAMP server, start it, and allow that port in firewalls on the way"),
         Connection::Refused => Judged::skipped(format!("no TWAMP server: nothing listens on TCP port {TWAMP}")),
-        Connection::Silent => Judged::unknown(format!("no answer from TCP port {TWAMP}: {TCP_SILENT}"))
+        Connection::Silent => Judged::unknown(format!("no answer from {port}: {TCP_SILENT}"))
             .advise(format!("if there is a TWAMP server, open TCP port {TWAMP} to this host")),
-        Connection::Failed(kind) => Judged::unknown(format!("no connection to {far}: {kind}")),
+        Connection::Failed(kind) => Judged::unknown(format!("no connection to {port}: {kind}")),
     }
 }
 
@@ -79,7 +86,8 @@ pub(super) static OWAMP_SERVER: OfPort = OfPort {
 fn owamp(seen: &Seen) -> Judged {
     match best(seen, OWAMP) {
         Some((far, Connection::Open(said))) if is_greeting(said) => Judged::ok(format!(
-            "{far} is an OWAMP server: it measures one way, with other programs"
+            "{} is an OWAMP server's: it measures one way, with other programs",
+            ports_of("TCP", &[far])
         )),
         _ => Judged::skipped("no OWAMP server"),
     }

@@ -4,9 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use twinpath_runtime::probe::{IcmpKind, PingSeen};
 
+use crate::doctor::network::PATIENCE;
 use crate::doctor::seen::at_port;
 use crate::doctor::train::{AGAIN, LIGHT, SSID, STAMP, TrainKind};
-use crate::doctor::{Ask, Check, Cost, Exchange, Judged, MOST_PLACES, Seen};
+use crate::doctor::{Ask, Check, Cost, Exchange, Judged, MOST_PLACES, Seen, Status};
+use crate::output::ends::{named, named_host, ports_of};
 use crate::output::words::no_reply::{NoReply, hint};
 
 pub(super) struct Udp;
@@ -21,7 +23,10 @@ enum Port {
     /// Something that is no reply.
     Other,
     Silent,
-    Prohibited,
+    /// By a firewall, or a router there.
+    Prohibited(Option<IpAddr>),
+    /// ICMP "port unreachable" from another host than the far end.
+    Rejected(IpAddr),
     Closed,
     Unreachable,
     NotSent,
@@ -53,7 +58,7 @@ impl Check for Udp {
         let of = |far: &SocketAddr| Some((*far, port(seen, *far)?));
         let mut ports: Vec<(SocketAddr, Port)> = places.iter().filter_map(of).collect();
         ports.sort_by_key(|(_, port)| *port);
-        let Some((far, best)) = ports.first().copied() else {
+        let Some((_, best)) = ports.first().copied() else {
             return Judged::skipped("nothing was sent");
         };
         let listed: Vec<_> = ports
@@ -61,54 +66,109 @@ impl Check for Udp {
             .map(|(far, port)| serde_json::json!({"port": far.to_string(), "state": port.name()}))
             .collect();
         let alike = || ports.iter().filter(|(_, port)| *port == best);
-        let all = names(alike().map(|(far, _)| *far));
+        let all: Vec<SocketAddr> = alike().map(|(far, _)| *far).collect();
         let is_served = super::greeting::greets(seen);
-        if is_served && matches!(best, Port::Closed | Port::Silent) {
+        if is_served && matches!(best, Port::Closed | Port::Rejected(_) | Port::Silent) {
             return Judged::skipped(format!(
-                "no reflector but that of the TWAMP server: {} {all}",
-                best.name()
+                "no reflector but that of the TWAMP server: {} {}",
+                best.name(),
+                ports_of("UDP", &all)
             ))
             .with("ports", listed);
         }
-        let numbers: Vec<u16> = alike().map(|(far, _)| far.port()).collect();
-        let hinted = |what| {
-            let hint = hint(what, &all, &numbers);
-            Judged::fail(hint.fact).advise(hint.remedy)
-        };
-        let judged = match best {
-            Port::Reflects => reflects(far, &ports),
-            Port::Elsewhere(from) => hinted(NoReply::Elsewhere(from)),
-            Port::Echoes => hinted(NoReply::Echo),
-            Port::Other => Judged::fail(format!("{far} answers, and not with TWAMP or STAMP"))
-                .advise("give the reflector's port: twinpath doctor FAR:PORT"),
-            Port::Closed => hinted(NoReply::Closed),
-            Port::Prohibited => hinted(NoReply::Prohibited),
-            Port::Unreachable => hinted(NoReply::Unreachable),
-            Port::NotSent => Judged::fail(format!("this host cannot send to {all}"))
-                .advise("look at its addresses and routes"),
-            Port::Silent => {
-                let judged = hinted(NoReply::Silence {
-                    is_up: is_up(seen, far),
-                });
-                match (&judged.advice, seen.plan.keys.stamp.is_empty()) {
-                    (Some(advice), true) => {
-                        let advice = format!(
-                            "{advice}; if it answers authenticated STAMP alone, give its key: --hmac-key-file FILE; if it answers some SSIDs alone, try twinpath sender --stamp --ssid N"
-                        );
-                        judged.advise(advice)
-                    }
-                    (Some(advice), false) => {
-                        let advice = format!(
-                            "{advice}; compare the keys of STAMP, and the SSIDs that it answers: doctor uses {SSID}"
-                        );
-                        judged.advise(advice)
-                    }
-                    (None, _) => judged,
-                }
+        if best < Port::Silent {
+            return judged(seen, best, &all, &ports).with("ports", listed);
+        }
+        // Where nothing answers, each state has a cause of its own.
+        let mut rows: Vec<(Port, Vec<SocketAddr>)> = Vec::new();
+        for far in &places {
+            let state = ports
+                .iter()
+                .find(|(of, _)| of == far)
+                .map(|(_, state)| *state);
+            let Some(state) = state else { continue };
+            match rows.iter_mut().find(|(known, _)| *known == state) {
+                Some((_, of)) => of.push(*far),
+                None => rows.push((state, vec![*far])),
             }
-        };
-        judged.with("ports", listed)
+        }
+        let rows = rows
+            .iter()
+            .map(|(state, of)| judged(seen, *state, of, &ports))
+            .collect();
+        Judged::of_rows(Status::Fail, rows).with("ports", listed)
     }
+}
+
+/// What the ports of this state say; `ports`: all.
+fn judged(seen: &Seen, state: Port, of: &[SocketAddr], ports: &[(SocketAddr, Port)]) -> Judged {
+    let Some(far) = of.first().copied() else {
+        return Judged::skipped("nothing was sent");
+    };
+    let all = ports_of("UDP", of);
+    let numbers: Vec<u16> = of.iter().map(SocketAddr::port).collect();
+    let hinted = |what, far: &str| {
+        let hint = hint(what, far, &numbers);
+        Judged::fail(hint.fact).advise(hint.remedy)
+    };
+    match state {
+        Port::Reflects => reflects(far, ports),
+        Port::Elsewhere(from) => {
+            let places: Vec<String> = of.iter().copied().map(named).collect();
+            hinted(NoReply::Elsewhere(from), &places.join(", "))
+        }
+        Port::Echoes => hinted(NoReply::Echo, &all),
+        Port::Other => Judged::fail(format!(
+            "{all}: something answers, and not with TWAMP or STAMP"
+        ))
+        .advise("give the reflector's port: twinpath doctor FAR:PORT"),
+        Port::Closed => hinted(NoReply::Closed, &all),
+        Port::Rejected(by) => {
+            let (verb, it) = if of.len() == 1 {
+                ("is", "it")
+            } else {
+                ("are", "them")
+            };
+            Judged::fail(format!("{all} {verb} rejected by {by}")).advise(format!(
+                "allow {it} in the firewall of {by}, which answers in place of the far end (ICMP port unreachable)"
+            ))
+        }
+        Port::Prohibited(from) => {
+            let from = from.filter(|from| !is_host(*from, far));
+            let says = from.map_or_else(String::new, |from| format!(" (says {from})"));
+            hinted(NoReply::Prohibited, &format!("{all}{says}"))
+        }
+        Port::Unreachable => {
+            let mut hosts: Vec<String> = of.iter().copied().map(named_host).collect();
+            hosts.dedup();
+            hinted(NoReply::Unreachable, &hosts.join(", "))
+        }
+        Port::NotSent => Judged::fail(format!("this host cannot send to {all}"))
+            .advise("look at its addresses and routes"),
+        Port::Silent => {
+            let is_up = is_up(seen, far);
+            let mut judged = hinted(NoReply::Silence { is_up }, &all);
+            let patience_s = PATIENCE.as_secs();
+            judged.finding = format!(
+                "{}, or replies take longer than {patience_s} s",
+                judged.finding
+            );
+            let keys = if seen.plan.keys.stamp.is_empty() {
+                "if it answers authenticated STAMP alone, give its key: --hmac-key-file FILE; if it answers some SSIDs alone, try twinpath sender --stamp --ssid N".to_owned()
+            } else {
+                format!(
+                    "compare the keys of STAMP, and the SSIDs that it answers: doctor uses {SSID}"
+                )
+            };
+            let advice = judged.advice.take().unwrap_or_default();
+            judged.advise(format!("{advice}; {keys}"))
+        }
+    }
+}
+
+/// An address, with or without a port, is that of `far`.
+fn is_host(address: IpAddr, far: SocketAddr) -> bool {
+    address.to_canonical() == far.ip().to_canonical()
 }
 
 /// The host of this port answers otherwise.
@@ -186,7 +246,8 @@ impl Port {
             Self::Other => Some("answers otherwise".to_owned()),
             Self::Reflects
             | Self::Closed
-            | Self::Prohibited
+            | Self::Rejected(_)
+            | Self::Prohibited(_)
             | Self::Unreachable
             | Self::NotSent
             | Self::Silent => None,
@@ -200,7 +261,8 @@ impl Port {
             Self::Echoes => "echoes",
             Self::Other => "other-protocol",
             Self::Closed => "closed",
-            Self::Prohibited => "prohibited",
+            Self::Rejected(_) => "rejected",
+            Self::Prohibited(_) => "prohibited",
             Self::Unreachable => "unreachable",
             Self::NotSent => "not-sent",
             Self::Silent => "silent",
@@ -247,8 +309,11 @@ fn of_exchange(exchange: &Exchange<'_>) -> Port {
     }
     if let Some(refusal) = exchange.seen.refusals.first() {
         return match refusal.kind {
-            IcmpKind::PortUnreachable => Port::Closed,
-            IcmpKind::Prohibited => Port::Prohibited,
+            IcmpKind::PortUnreachable => match refusal.from {
+                Some(by) if !is_host(by, far) => Port::Rejected(by),
+                _ => Port::Closed,
+            },
+            IcmpKind::Prohibited => Port::Prohibited(refusal.from),
             IcmpKind::HostUnreachable
             | IcmpKind::NetworkUnreachable
             | IcmpKind::TooBig { .. }
@@ -262,9 +327,4 @@ fn of_exchange(exchange: &Exchange<'_>) -> Port {
         return Port::NotSent;
     }
     Port::Silent
-}
-
-fn names(all: impl Iterator<Item = SocketAddr>) -> String {
-    let names: Vec<String> = all.map(|far| far.to_string()).collect();
-    names.join(", ")
 }

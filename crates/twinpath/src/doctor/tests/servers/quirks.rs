@@ -142,7 +142,7 @@ const QUIRKS: &[Quirk] = &[
     (
         "control.connect",
         Status::Warn,
-        "another service's",
+        "another service answers",
         Quirks {
             banner: Some(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
             ..HONEST
@@ -151,7 +151,7 @@ const QUIRKS: &[Quirk] = &[
     (
         "control.connect",
         Status::Warn,
-        "another service's",
+        "another service answers",
         Quirks {
             banner: Some(b"SSH-2.0-OpenSSH_9.2p1\r\n"),
             ..HONEST
@@ -169,7 +169,7 @@ const QUIRKS: &[Quirk] = &[
     (
         "control.connect",
         Status::Warn,
-        "another service's",
+        "another service answers",
         Quirks {
             half: Half::Greeting,
             ..HONEST
