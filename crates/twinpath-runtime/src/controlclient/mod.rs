@@ -42,9 +42,13 @@ async fn run(
         ..plan.control.clone()
     };
     // What a Session-Sender elsewhere can do is not known: only what was asked for by name.
+    let interrupted = ControlError::Interrupted {
+        server: control.server,
+        awaited: "answered",
+    };
     let mut dialogue = tokio::select! {
         dialogue = Dialogue::open(control, DefaultFeatures::default(), news) => dialogue?,
-        () = stop.requested() => return Err(ControlError::Interrupted),
+        () = stop.requested() => return Err(interrupted),
     };
     let result = hold(&mut dialogue, &plan, &mut stop).await;
     dialogue.close_politely().await;
@@ -63,13 +67,16 @@ async fn hold(
         timeout: plan.timeout,
         is_elsewhere: true,
     }];
+    let server = dialogue.server();
     tokio::select! {
         negotiated = dialogue.agree(&requests) => negotiated?,
-        () = stop.requested() => return Err(ControlError::Interrupted),
+        () = stop.requested() => return Err(ControlError::Interrupted {
+            server,
+            awaited: "answered the request for a session",
+        }),
     }
     dialogue.start(stop).await?;
     let begun = Instant::now();
-    let server = dialogue.server();
     let session = dialogue
         .negotiated(0)
         .ok_or(ControlError::Closed { server })?;

@@ -53,18 +53,22 @@ pub fn reach<'a>(
     for (index, plan) in plans.enumerate() {
         let mut plan = plan.clone();
         plan.connect_timeout = (plan.connect_timeout / share).max(LEAST_PATIENCE);
+        let server = plan.server;
+        let interrupted = || ControlError::Interrupted {
+            server,
+            awaited: "answered",
+        };
         let made = runtime.block_on(async {
             let making = connect(&plan);
             tokio::pin!(making);
             loop {
                 match timeout(CONNECT_CHECK_EVERY, &mut making).await {
                     Ok(made) => return made,
-                    Err(_) if stopped() => return Err(ControlError::Interrupted),
+                    Err(_) if stopped() => return Err(interrupted()),
                     Err(_) => {}
                 }
             }
         });
-        let server = plan.server;
         let made = made.and_then(|stream| {
             let stream = stream.into_std();
             stream.map_err(|source| ControlError::Connect { server, source })
@@ -75,7 +79,7 @@ pub fn reach<'a>(
                 let stream = Arc::new(stream);
                 return Ok((index, Connected { stream, attempts }));
             }
-            Err(ControlError::Interrupted) => return Err(ControlError::Interrupted),
+            Err(error @ ControlError::Interrupted { .. }) => return Err(error),
             Err(error) => tried.push(error),
         }
     }

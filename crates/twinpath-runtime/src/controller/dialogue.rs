@@ -200,13 +200,20 @@ impl Dialogue {
                         return Err(self.refused(None, what, refusal));
                     }
                 }
-                () = sleep_until(given_up), if told => return Err(ControlError::Interrupted),
+                () = sleep_until(given_up), if told => return Err(self.not_started()),
             }
         }
         if told {
-            return Err(ControlError::Interrupted);
+            return Err(self.not_started());
         }
         self.some(self.running)
+    }
+
+    fn not_started(&self) -> ControlError {
+        ControlError::Interrupted {
+            server: self.plan.server,
+            awaited: "started a session",
+        }
     }
 
     /// Waits for what happens next while sessions run. A connection that fails is said, once; from

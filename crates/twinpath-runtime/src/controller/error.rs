@@ -90,8 +90,13 @@ pub enum ControlError {
         server: SocketAddr,
     },
     /// Told to stop before a session ran.
-    #[error("stopped before a session started")]
-    Interrupted,
+    #[error("stopped before {} {awaited}", named(*server))]
+    Interrupted {
+        /// The Server.
+        server: SocketAddr,
+        /// What it was to do next, in words.
+        awaited: &'static str,
+    },
     /// A Session-Sender could not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -123,9 +128,10 @@ impl ControlError {
             | Self::NotTwamp { server, .. }
             | Self::Refused { server, .. }
             | Self::Lost { server, .. }
-            | Self::Closed { server } => Some(*server),
+            | Self::Closed { server }
+            | Self::Interrupted { server, .. } => Some(*server),
             Self::Unreached { tried } => tried.first().and_then(Self::server),
-            Self::Interrupted | Self::Start(_) | Self::Run(_) => None,
+            Self::Start(_) | Self::Run(_) => None,
         }
     }
 }

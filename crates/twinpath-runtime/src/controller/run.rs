@@ -33,9 +33,13 @@ pub(super) async fn run(
     news: EventSender,
     mut stop: Stop,
 ) -> Result<ControlReport, ControlError> {
+    let interrupted = ControlError::Interrupted {
+        server: plan.server,
+        awaited: "answered",
+    };
     let mut dialogue = tokio::select! {
         dialogue = Dialogue::open(plan, defaults, news) => dialogue?,
-        () = stop.requested() => return Err(ControlError::Interrupted),
+        () = stop.requested() => return Err(interrupted),
     };
     let result = match resize(&mut dialogue, secured, &mut bound) {
         Ok(()) => measure(&mut dialogue, bound, &mut stop).await,
@@ -68,9 +72,13 @@ async fn measure(
     stop: &mut Stop,
 ) -> Result<ControlReport, ControlError> {
     let requests: Vec<SessionRequest> = bound.iter().map(request).collect();
+    let server = dialogue.server();
     let negotiated = tokio::select! {
         negotiated = dialogue.agree(&requests) => negotiated,
-        () = stop.requested() => Err(ControlError::Interrupted),
+        () = stop.requested() => Err(ControlError::Interrupted {
+            server,
+            awaited: "answered the requests for sessions",
+        }),
     };
     // Why each of several was refused is in the report.
     if let (Err(ControlError::Refused { .. }), [_, _, ..]) = (&negotiated, &*bound) {

@@ -74,7 +74,8 @@ fn controlled(
     let plans = super::control::planned(&args, given, &|name, port| deadline.lookup(name, port))?;
     deadline.fit(plans.iter().flat_map(|plan| &plan.sessions))?;
     judged(&options, &args.run, deadline, |measurement| {
-        super::control::measured(&args, plans, measurement)
+        let ended = super::control::measured(&args, plans, measurement);
+        ended.map_err(|failure| deadline.blamed(failure))
     })
 }
 

@@ -163,6 +163,19 @@ impl Deadline {
         start("deadline", end)
     }
 
+    /// A failure, with the deadline if that is why the run ended.
+    #[cfg(feature = "control")]
+    pub(super) fn blamed(&self, failure: Failure) -> Failure {
+        if !self.0.is_late.load(Ordering::Acquire) {
+            return failure;
+        }
+        let length = words::time(self.0.length);
+        Failure {
+            line: format!("{} (--deadline {length})", failure.line),
+            ..failure
+        }
+    }
+
     /// Writes a verdict, if none was written.
     pub(super) fn say(&self, verdict: &Verdict) -> Exit {
         let said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);

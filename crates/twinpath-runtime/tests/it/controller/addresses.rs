@@ -50,5 +50,7 @@ fn who_is_told_to_stop_tries_no_more_addresses() {
     let _queued = std::net::TcpStream::connect(silent).unwrap();
     let plans = [silent, silent].map(ControlPlan::to);
     let error = reach(plans.iter(), &|| true).unwrap_err();
-    assert!(matches!(error, ControlError::Interrupted), "{error}");
+    assert!(matches!(error, ControlError::Interrupted { .. }), "{error}");
+    let said = error.to_string();
+    assert!(said.ends_with(" answered"), "{said}");
 }

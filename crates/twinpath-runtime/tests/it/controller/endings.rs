@@ -89,7 +89,10 @@ fn stop_while_start_ack_is_awaited_stops_what_then_runs() {
         run.stop();
         drop(gate);
         let outcome = finish(run);
-        assert!(matches!(outcome.result, Err(ControlError::Interrupted)));
+        assert!(matches!(
+            outcome.result,
+            Err(ControlError::Interrupted { .. })
+        ));
         let events = rig.events();
         assert_eq!((stops(&events), slips(&events)), (2, Vec::new()));
     }
@@ -111,7 +114,10 @@ fn a_run_told_to_stop_does_not_wait_long_for_a_start_ack_that_does_not_come() {
     }
     run.stop();
     let outcome = finish(run);
-    assert!(matches!(outcome.result, Err(ControlError::Interrupted)));
+    assert!(matches!(
+        outcome.result,
+        Err(ControlError::Interrupted { .. })
+    ));
     let _ = rig.events();
 }
 
@@ -249,7 +255,10 @@ fn stop_before_the_start_ends_at_once_and_leaves_nothing() {
     }
     run.stop();
     let outcome = finish(run);
-    assert!(matches!(outcome.result, Err(ControlError::Interrupted)));
+    assert!(matches!(
+        outcome.result,
+        Err(ControlError::Interrupted { .. })
+    ));
     let _ = rig.events();
 }
 

@@ -112,7 +112,10 @@ fn stop_in_the_middle_of_slow_set_up_gives_back_what_was_accepted() {
     until(&run, 5);
     run.stop();
     let outcome = finish(run);
-    assert!(matches!(outcome.result, Err(ControlError::Interrupted)));
+    assert!(matches!(
+        outcome.result,
+        Err(ControlError::Interrupted { .. })
+    ));
     assert!(outcome.sessions.is_empty());
     let events = rig.events();
     let opened = count(&events, |event| matches!(event, ServerEvent::Open(_)));

@@ -57,7 +57,7 @@ impl Remedy for ControlError {
                 let refused = tried.iter().find(|error| is_refused(error));
                 return refused.or(tried.last()).and_then(Self::remedy);
             }
-            Self::Interrupted => return None,
+            Self::Interrupted { .. } => return None,
             Self::Start(error) => return error.remedy(),
             Self::Run(error) => return error.remedy(),
         };
