@@ -96,7 +96,10 @@ pub(super) fn keys(key: Option<[u8; 16]>) -> Keys {
     let keys = key.map(|key| (KeyScope::Default, StampKey::new(&key).unwrap()));
     Keys {
         stamp: Arc::new(StampKeys::new(keys)),
-        ..Keys::default()
+        #[cfg(feature = "control")]
+        control: None,
+        #[cfg(feature = "control")]
+        most_pbkdf2_count: 0,
     }
 }
 
