@@ -154,7 +154,7 @@ fn judged(seen: &Seen, state: Port, of: &[SocketAddr], ports: &[(SocketAddr, Por
                 judged.finding
             );
             let keys = if seen.plan.keys.stamp.is_empty() {
-                "if it answers authenticated STAMP alone, give its key: --hmac-key-file FILE; if it answers some SSIDs alone, try twinpath sender --stamp --ssid N".to_owned()
+                "if it answers authenticated STAMP alone, give its key: --hmac-key-file FILE; if it answers some SSIDs alone, try a sender with --stamp --ssid N".to_owned()
             } else {
                 format!(
                     "compare the keys of STAMP, and the SSIDs that it answers: doctor uses {SSID}"
