@@ -29,7 +29,7 @@ pub struct Answer {
 }
 
 /// A request's chain of TLVs, of which headers were read and the HMAC TLV was checked: both once for a packet,
-/// whoever needs them.
+/// however many use them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JudgedChain {
     scan: Scan,
@@ -255,7 +255,7 @@ impl Scan {
         key: Option<&StampKey>,
         policy: &ExtensionPolicy,
     ) -> Result<bool, TlvFlags> {
-        let must_have_hmac = is_authenticated && self.needs_hmac || policy.requires_hmac;
+        let must_have_hmac = (is_authenticated || policy.requires_hmac) && self.needs_hmac;
         match (self.hmac_at, key) {
             (Some(at), Some(key)) => {
                 if self.is_hmac_misplaced || !is_right(key, seq, chain, at) {

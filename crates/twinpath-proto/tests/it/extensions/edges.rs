@@ -255,6 +255,10 @@ fn an_hmac_tlv_may_be_required_of_open_packets() {
         rig.policy.requires_hmac = is_required;
         assert_eq!(tlvs(&mut rig, &open)[0], of_open);
         assert_eq!(tlvs(&mut rig, &signed)[0], 0);
+        // One Extra Padding alone needs none, as in authenticated mode; two do.
+        let padding = [0x80, 1, 0, 4, 0, 0, 0, 0];
+        assert_eq!(tlvs(&mut rig, &request(&[&padding]))[0], 0);
+        assert_eq!(tlvs(&mut rig, &request(&[&padding, &padding]))[0], of_open);
     }
     // One that cannot be verified is not enough, whatever else is accepted.
     rig.has_key = false;
