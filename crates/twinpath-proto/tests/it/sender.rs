@@ -6,6 +6,7 @@ mod clock_steps;
 mod endings;
 mod fates;
 mod memory;
+mod micro_sessions;
 mod negotiated;
 mod odd_replies;
 mod record_tlvs;
