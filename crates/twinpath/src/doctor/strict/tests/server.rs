@@ -150,16 +150,21 @@ fn each_error_of_a_server_is_found_by_its_trials_and_by_no_others() {
         found_by.extend(error.fail.iter().chain(error.unclear).copied());
         let wanted = |ids: &[&'static str]| ids.iter().copied().collect::<BTreeSet<_>>();
         if failed != wanted(error.fail) || unclear != wanted(error.unclear) {
-            let odd: Vec<_> = tried
-                .iter()
-                .filter(|tried| matches!(tried.status, Status::Fail | Status::Unclear))
-                .map(|tried| format!("{:?} {}: {}", tried.status, tried.id, tried.evidence))
-                .collect();
-            wrong.push(format!("{}: {odd:#?}", error.name));
+            wrong.push(odd(error.name, &tried));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_found(false, &found_by);
+}
+
+/// What an error of a far end came to, with all trials that found something.
+fn odd(error: &str, tried: &[Tried]) -> String {
+    let odd: Vec<_> = tried
+        .iter()
+        .filter(|tried| matches!(tried.status, Status::Fail | Status::Unclear))
+        .map(|tried| format!("{:?} {}: {}", tried.status, tried.id, tried.evidence))
+        .collect();
+    format!("{error}: {odd:#?}")
 }
 
 /// Each trial is worth its connection: some server does not pass it.

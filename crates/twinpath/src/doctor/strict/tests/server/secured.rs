@@ -253,12 +253,7 @@ fn each_error_of_a_secured_server_is_found_by_its_trials_and_by_no_others() {
         found_by.extend(failed.iter().copied());
         let others = with(&tried, Status::Unclear);
         if failed != wanted || !others.is_empty() {
-            let odd: Vec<_> = tried
-                .iter()
-                .filter(|tried| matches!(tried.status, Status::Fail | Status::Unclear))
-                .map(|tried| format!("{:?} {}: {}", tried.status, tried.id, tried.evidence))
-                .collect();
-            wrong.push(format!("{}: {odd:#?}", error.name));
+            wrong.push(odd(error.name, &tried));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -181,12 +181,7 @@ fn each_error_with_test_packets_is_found_by_its_trials_and_by_no_others() {
         let (fail, unclear) = (ending(&tried, error.fail), ending(&tried, error.unclear));
         assert!(!fail.is_empty() || !unclear.is_empty(), "{}", error.name);
         if with(&tried, Status::Fail) != fail || with(&tried, Status::Unclear) != unclear {
-            let odd: Vec<_> = tried
-                .iter()
-                .filter(|tried| matches!(tried.status, Status::Fail | Status::Unclear))
-                .map(|tried| format!("{:?} {}: {}", tried.status, tried.id, tried.evidence))
-                .collect();
-            wrong.push(format!("{}: {odd:#?}", error.name));
+            wrong.push(odd(error.name, &tried));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
