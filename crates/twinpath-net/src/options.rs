@@ -69,7 +69,7 @@ pub enum Role {
     },
 }
 
-/// How a socket with one address only knows by which interface packets come. Any other socket is told.
+/// How a socket with one address only knows by which interface packets come. For any other socket the system reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArrivalInterface {
     /// Not at all.

@@ -32,7 +32,7 @@ impl Metric {
         self.group.get(session, self.place)
     }
 
-    /// The greatest value that it can have; `None`: there is none.
+    /// The greatest value that it can have; `None`: it has no bound.
     pub fn most(&self) -> Option<f64> {
         // Each packet can have many copies.
         let is_share = self.about.unit == Unit::Ratio && self.path != "duplication.fraction";

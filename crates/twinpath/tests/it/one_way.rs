@@ -269,7 +269,7 @@ fn a_quit_signal_tells_what_a_server_did_so_far() {
         if server.wait_for("Answered ").contains(" 5 packets in ") {
             break;
         }
-        assert!(Instant::now() < patience, "it tells of no packet");
+        assert!(Instant::now() < patience, "no packet is counted");
     }
     server.wait_for("Connections      1 served");
 }

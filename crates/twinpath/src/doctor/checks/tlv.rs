@@ -152,7 +152,7 @@ impl Check for OfType {
     }
 }
 
-/// The TLV was not looked at for want of a right HMAC (RFC 8972 section 4.8): nothing else is told of it.
+/// The TLV was not looked at for want of a right HMAC (RFC 8972 section 4.8): the reply says no more of it.
 fn is_refused(name: &str, flags: TlvFlags) -> bool {
     let is_marked = match name {
         "unknown" => flags.has(TlvFlags::UNRECOGNIZED),

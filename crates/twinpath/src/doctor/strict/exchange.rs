@@ -13,7 +13,7 @@ use super::steps::{Cipher, Line, Transcript};
 /// that the loss of one does not hide an answer.
 const DUE_SENDS: usize = 3;
 const OTHER_SENDS: usize = 2;
-/// Padding that an echo shows: it is nobody's Sequence Number.
+/// Padding that an echo shows: no packet has it as Sequence Number.
 const PADDING: u8 = 0x5a;
 /// Padding with which requests and replies have one size (RFC 5357 section 4.2.1).
 pub(super) const OPEN_PADDING: u32 = 27;

@@ -159,7 +159,7 @@ fn start_future(seen: &Seen) -> Judged {
     judged.with("reflects_before", came > 0)
 }
 
-/// This and the first are refused, and the `other` that would explain it is accepted: the refusal is told.
+/// This and the first are refused, and the `other` that would explain it is accepted: the row names the refusal.
 fn is_about_other(seen: &Seen, kind: &'static DialogueKind, other: &'static DialogueKind) -> bool {
     let accepts = |kind| seen.dialogue(kind).is_some_and(is_accepted);
     let answer = |dialogue| first_session(dialogue)?.answer;
