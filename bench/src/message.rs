@@ -86,11 +86,6 @@ pub(super) fn stamp_departures(socket: &impl AsFd) -> io::Result<()> {
     set_stamps(socket, DEPARTURES)
 }
 
-/// Turns kernel stamps of arrivals on.
-pub(super) fn stamp_arrivals(socket: &impl AsFd) -> io::Result<()> {
-    set_stamps(socket, ARRIVALS)
-}
-
 fn set_stamps(socket: &impl AsFd, flags: libc::c_uint) -> io::Result<()> {
     let flags = flags | libc::SOF_TIMESTAMPING_SOFTWARE;
     set_option(

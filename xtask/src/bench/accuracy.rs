@@ -2,7 +2,9 @@
 //!
 //! The truth is what captures at both ends say of each packet: (T4 - T1) at the sender's end less
 //! (T3 - T2) at the reflector's. The ideal pair reads T3 right before the call that sends and has
-//! kernel stamps for the rest: its error is the way from that reading to the wire.
+//! kernel stamps for the rest: its error is the way from that reading to the wire. The limit of
+//! Follow-Up Telemetry is the same pair with the kernel's stamp for T3 too: its error is the time from
+//! the captures' stamps of departing packets to the kernel's.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -30,7 +32,6 @@ const PERCENTILES: [(&str, usize, Bar); 3] = [
     ("max", 100, Bar::Open),
 ];
 
-/// What TLVs make of T3 is not judged by what a program in user space can do, but by itself.
 const FOLLOW_UP: &str = "--stamp --tlv follow-up-telemetry";
 const FOLLOW_UP_P99_NS: f64 = 3_000.0;
 
@@ -62,19 +63,21 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
                 .collect::<Result<_>>()?;
             let twinpath = |options: &str| {
                 let tool = bench.tool.as_ref();
-                tool.map(|tool| errors(bench, || twinpath_pair(bench, tool, options)))
+                tool.map(|tool| errors(bench, || Ok([twinpath_pair(bench, tool, options)?])))
                     .transpose()
+                    .map(|errors| errors.map(|[errors]| errors))
                     .context("twinpath")
             };
             let tool = twinpath(&bench.sender_options)?;
             let tool_followed = twinpath(FOLLOW_UP)?;
-            let ideal = errors(bench, || ideal_pair(bench)).context("ideal pair")?;
+            let [ideal, ideal_followed] =
+                errors(bench, || ideal_pair(bench)).context("ideal pair")?;
             drop(burning);
             let p99 = |errors: &Vec<u64>| percentile(errors, 99).map(float);
             followed
                 .twinpath
                 .extend(tool_followed.iter().filter_map(p99));
-            followed.limit.extend(p99(&ideal));
+            followed.limit.extend(p99(&ideal_followed));
             for (row, (_, percent, _)) in of_condition.iter_mut().zip(PERCENTILES) {
                 row.twinpath.extend(
                     tool.iter()
@@ -95,28 +98,34 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
     Ok((rows, vec![note]))
 }
 
-/// Runs a pair between two captures: sorted |reported - truth| in nanoseconds.
-fn errors(bench: &Bench, pair: impl FnOnce() -> Result<RoundTrips>) -> Result<Vec<u64>> {
+/// Runs a pair between two captures: sorted |reported - truth| in nanoseconds, for each way in which
+/// it reports its round trips.
+fn errors<const WAYS: usize>(
+    bench: &Bench,
+    pair: impl FnOnce() -> Result<[RoundTrips; WAYS]>,
+) -> Result<[Vec<u64>; WAYS]> {
     let near = Capture::start(&bench.link.sender.path(), PORT)?;
     let far = Capture::start(&bench.link.reflector.path(), PORT)?;
     let reported = pair()?;
     let near = Ways::of(&near.finish()?, Direction::Out);
     let far = Ways::of(&far.finish()?, Direction::In);
-    let mut errors: Vec<u64> = reported
-        .iter()
-        .filter_map(|(seq, round_trip)| {
-            let truth = near.between(*seq)? - far.between(*seq)?;
-            Some(round_trip.abs_diff(truth))
-        })
-        .collect();
-    if errors.len() < LEAST_MATCHED {
+    let errors = reported.map(|round_trips| {
+        let mut errors: Vec<u64> = round_trips
+            .iter()
+            .filter_map(|(seq, round_trip)| {
+                let truth = near.between(*seq)? - far.between(*seq)?;
+                Some(round_trip.abs_diff(truth))
+            })
+            .collect();
+        errors.sort_unstable();
+        errors
+    });
+    if let Some(few) = errors.iter().find(|errors| errors.len() < LEAST_MATCHED) {
         bail!(
-            "{} of {COUNT} round trips reported, {} of them captured at both ends",
-            reported.len(),
-            errors.len()
+            "{} of {COUNT} round trips were reported and captured at both ends",
+            few.len()
         );
     }
-    errors.sort_unstable();
     Ok(errors)
 }
 
@@ -152,7 +161,8 @@ impl Ways {
     }
 }
 
-fn ideal_pair(bench: &Bench) -> Result<RoundTrips> {
+/// With T3 as read before the call that sends, and with the kernel's.
+fn ideal_pair(bench: &Bench) -> Result<[RoundTrips; 2]> {
     let far = bench.reflector_v4();
     let place = Place::at(&bench.link.reflector);
     let reflector = bench.listener(place, &Role::IdealReflector(far))?;
@@ -166,11 +176,13 @@ fn ideal_pair(bench: &Bench) -> Result<RoundTrips> {
     let printed = sender.succeed(limit())?.stdout;
     drop(reflector);
     let samples: Vec<IdealSample> = serde_json::from_str(&printed).context("ideal sender")?;
-    let round_trips: RoundTrips = (0..)
-        .zip(samples)
-        .filter_map(|(seq, it)| Some((seq, (it.t4? - it.t1?) - (it.t3 - it.t2))))
-        .collect();
-    Ok(round_trips)
+    let round_trips = |t3: fn(&IdealSample) -> Option<i64>| {
+        (0..)
+            .zip(&samples)
+            .filter_map(|(seq, it)| Some((seq, (it.t4? - it.t1?) - (t3(it)? - it.t2))))
+            .collect()
+    };
+    Ok([round_trips(|it| Some(it.t3)), round_trips(|it| it.left)])
 }
 
 fn twinpath_pair(bench: &Bench, tool: &Tool, sender_options: &str) -> Result<RoundTrips> {
