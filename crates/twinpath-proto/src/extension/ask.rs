@@ -28,6 +28,9 @@ pub enum AskError {
     /// No extension has this name.
     #[error("no TLV has the name {0:?}: use one of {names}", names = names())]
     Unknown(String),
+    /// A list of names, where one is taken.
+    #[error("{0:?} is a list: give each TLV by itself")]
+    List(String),
     /// What follows the name is not what it takes.
     #[error("{name} takes {takes}")]
     Value {
@@ -102,7 +105,11 @@ impl FromStr for AskedTlv {
         };
         let mut all = EXTENSIONS.iter();
         let Some(extension) = all.find(|extension| extension.name() == name) else {
-            return Err(AskError::Unknown(name.to_owned()));
+            return Err(if name.contains(',') {
+                AskError::List(text.to_owned())
+            } else {
+                AskError::Unknown(name.to_owned())
+            });
         };
         let asked = Self {
             extension: *extension,

@@ -60,6 +60,10 @@ fn what_an_option_cannot_take_is_said_in_a_line() {
             "colour",
             "no TLV has the name \"colour\": use one of extra-padding, location,",
         ),
+        (
+            "location,cos=ef",
+            "\"location,cos=ef\" is a list: give each TLV by itself",
+        ),
         ("cos=64", "cos takes the DSCP that replies must have"),
         ("location=all", "location takes no value"),
         ("access-report=3:1", "access-report takes ID:CODE"),
