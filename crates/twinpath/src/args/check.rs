@@ -85,12 +85,22 @@ pub(crate) struct CheckArgs {
 #[command(next_help_heading = ALERTS)]
 pub(crate) struct CheckOptions {
     /// WARNING if a figure is out of its range (repeatable)
-    #[arg(long, value_name = "FIGURE=RANGE,..", value_delimiter = ',')]
+    #[arg(
+        long,
+        visible_alias = "warning",
+        value_name = "FIGURE=RANGE,..",
+        value_delimiter = ','
+    )]
     pub(crate) warn: Vec<Alert>,
 
     /// CRITICAL if a figure is out of its range (repeatable). All packets lost is CRITICAL whatever
     /// the ranges are
-    #[arg(long, value_name = "FIGURE=RANGE,..", value_delimiter = ',')]
+    #[arg(
+        long,
+        visible_alias = "critical",
+        value_name = "FIGURE=RANGE,..",
+        value_delimiter = ','
+    )]
     pub(crate) crit: Vec<Alert>,
 
     /// End within this time, whatever happens, as UNKNOWN if need be: seconds, or with a unit

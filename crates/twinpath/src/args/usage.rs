@@ -172,8 +172,7 @@ fn unknown_argument(
 /// What other plug-ins call otherwise.
 fn plugin_option(argument: &str) -> Option<&'static str> {
     match argument {
-        "--warning" | "-w" => Some("--warn"),
-        "--critical" => Some("--crit"),
+        "-w" => Some("--warn"),
         "--host" | "--hostname" | "-H" => Some("FAR, without an option"),
         _ => None,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use super::*;
 use crate::args::{Cli, Command};
@@ -266,4 +266,21 @@ fn lists_that_contradict_each_other_are_bad_usage() {
         assert_eq!(said.is_empty(), says.is_empty(), "{lists}: {said}");
         assert!(said.contains(says), "{lists}: {said}");
     }
+}
+
+#[test]
+fn thresholds_have_the_long_names_of_plug_ins_too() {
+    let thresholds = |options: &str| {
+        let line = format!("twinpath check r1 {options}");
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+        let Command::Check(check) = cli.command else {
+            panic!("another command");
+        };
+        let CheckOptions { warn, crit, .. } = check.check;
+        format!("{warn:?} {crit:?}")
+    };
+    assert_eq!(
+        thresholds("--warning loss=1% --critical loss=5%"),
+        thresholds("--warn loss=1% --crit loss=5%")
+    );
 }

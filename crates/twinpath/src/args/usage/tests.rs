@@ -74,7 +74,7 @@ const SLIPS: &[&str] = &[
     "check ::1 --json",
     "check ::1 --quiet",
     "check ::1 --deadline 0",
-    "check ::1 --warning loss=1%",
+    "check ::1 -w loss=1%",
     "chek ::1",
     "",
     "sendr",
