@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
+use twinpath_proto::TestGuard;
 use twinpath_proto::sender::{Limit, PayloadSize, Schedule, Wire};
 use twinpath_report::SessionReport;
 
@@ -20,8 +21,8 @@ pub struct Load {
     pub rate_pps: u32,
     /// How many.
     pub packets: u32,
-    /// STAMP with this SSID; `None`: TWAMP Light.
-    pub ssid: Option<u16>,
+    /// What its packets look like.
+    pub wire: Wire,
     /// A reply after it counts as lost.
     pub timeout: Duration,
 }
@@ -61,22 +62,21 @@ pub enum LoadError {
     Run(#[from] RunError),
 }
 
-/// Sends a load to `far` and waits for its replies, until `stopped`.
+/// Sends a load to `far`, whose packets `guard` protects, and waits for its replies, until `stopped`.
 ///
 /// # Errors
 /// [`LoadError`]: nothing was sent, or nothing could be received.
 pub fn load(
     far: SocketAddr,
     load: &Load,
+    guard: TestGuard,
     stopped: &dyn Fn() -> bool,
 ) -> Result<LoadSeen, LoadError> {
-    let (wire, octets) = match load.ssid {
-        Some(ssid) => (Wire::stamp(ssid), 44),
-        None => (Wire::TWAMP_LIGHT, 41),
-    };
+    let header = load.wire.request_header();
     let run = measure::start(SenderPlan {
-        wire,
-        payload: PayloadSize::Fixed(octets),
+        wire: load.wire,
+        guard,
+        payload: PayloadSize::Fixed(load.wire.reply_octets(header)),
         limit: Limit::Count(load.packets.into()),
         schedule: Schedule::every(Duration::from_secs(1) / load.rate_pps.max(1)),
         timeout: load.timeout,

@@ -8,8 +8,8 @@ use twinpath_wire::{Tos, Wall};
 
 #[cfg(feature = "control")]
 use super::dialogue::{Dialogue, DialogueAsk};
-use super::keyed::KeyedKind;
 use super::ladder::Ladder;
+use super::packets::{PacketSecurity, PacketWriter};
 use super::train::{SSID, TrainKind};
 
 /// OWAMP-Control's port. All others are TWAMP-Control's.
@@ -23,15 +23,13 @@ pub(crate) enum Ask {
     /// A TCP connection.
     Connect(SocketAddr),
     /// Datagrams.
-    Train(SocketAddr, &'static TrainKind),
+    Train(SocketAddr, &'static TrainKind, PacketSecurity),
     /// Datagrams of several sizes.
-    Ladder(SocketAddr, Ladder),
+    Ladder(SocketAddr, Ladder, PacketSecurity),
     /// Packets at a steady rate.
     Load(SocketAddr, Load),
     /// What this host has towards there: nothing is sent.
     Host(SocketAddr),
-    /// Datagrams sealed with the key of STAMP.
-    Keyed(SocketAddr, &'static KeyedKind),
     /// A dialogue with a TWAMP server.
     #[cfg(feature = "control")]
     Dialogue(DialogueAsk),
@@ -48,8 +46,7 @@ pub(crate) enum Answer {
     Host(HostSeen),
     /// To [`Ask::Load`]; `Err`: nothing was sent, and why.
     Load(Result<LoadSeen, String>),
-    /// To [`Ask::Train`], [`Ask::Ladder`] and [`Ask::Keyed`]: the requests, and what came of them; `Err`: no
-    /// socket, and why.
+    /// To [`Ask::Train`] and [`Ask::Ladder`]: the requests, and what came of them; `Err`: no socket, and why.
     Train(Vec<Vec<u8>>, Result<TrainSeen, String>),
     /// To any that the end of the examination cut short: it would look like silence.
     Cut {
@@ -68,11 +65,10 @@ impl Ask {
             Self::Ping(_) => "icmp".to_owned(),
             Self::Connect(far) if far.port() == OWAMP => "tcp-owamp".to_owned(),
             Self::Connect(_) => "tcp-control".to_owned(),
-            Self::Train(_, kind) => kind.name.to_owned(),
-            Self::Ladder(_, ladder) => ladder.name().to_owned(),
+            Self::Train(_, kind, _) => kind.name.to_owned(),
+            Self::Ladder(_, ladder, _) => ladder.name().to_owned(),
             Self::Load(..) => "load".to_owned(),
             Self::Host(_) => "host".to_owned(),
-            Self::Keyed(_, kind) => kind.name.to_owned(),
             #[cfg(feature = "control")]
             Self::Dialogue(ask) => ask.kind.name.to_owned(),
         }
@@ -110,11 +106,10 @@ impl Ask {
     pub(crate) fn packets(&self) -> usize {
         match self {
             Self::Ping(_) | Self::Connect(_) => 1,
-            Self::Keyed(_, kind) => kind.count,
             #[cfg(feature = "control")]
             Self::Dialogue(ask) => ask.kind.packets(),
-            Self::Train(_, kind) => kind.count,
-            Self::Ladder(_, ladder) => ladder.count(),
+            Self::Train(_, kind, _) => kind.count,
+            Self::Ladder(_, ladder, _) => ladder.count(),
             Self::Load(_, load) => usize::try_from(load.packets).unwrap_or(usize::MAX),
             Self::Host(_) => 0,
         }
@@ -128,15 +123,21 @@ impl Ask {
         now: Wall,
         keys: &StampKeys,
     ) -> Option<(Vec<u8>, Tos)> {
-        match self {
-            Self::Keyed(_, kind) => {
+        let writer = |security| match security {
+            PacketSecurity::Open => Some(PacketWriter::OPEN),
+            PacketSecurity::Authenticated => {
                 let key = keys.for_packet(far.ip(), SSID)?;
-                Some(((kind.packet)(key, number, now), Tos(0)))
+                Some(PacketWriter::authenticated(key))
+            }
+        };
+        match self {
+            Self::Train(_, kind, security) => Some((kind.packet)(writer(*security)?, number, now)),
+            Self::Ladder(_, ladder, security) => {
+                let octets = ladder.packet(writer(*security)?, far, number, now);
+                Some((octets, Tos(0)))
             }
             #[cfg(feature = "control")]
             Self::Dialogue(_) => None,
-            Self::Train(_, kind) => Some((kind.packet)(far, number, now)),
-            Self::Ladder(_, ladder) => Some((ladder.packet(far, number, now), Tos(0))),
             Self::Ping(_) | Self::Connect(_) | Self::Load(..) | Self::Host(_) => None,
         }
     }

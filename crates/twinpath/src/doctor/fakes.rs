@@ -186,8 +186,7 @@ impl FakeFar {
 
     fn train(&mut self, far: SocketAddr, ask: &Ask) -> Answer {
         let interval = match ask {
-            Ask::Train(_, kind) => kind.interval,
-            Ask::Keyed(_, kind) => kind.interval,
+            Ask::Train(_, kind, _) => kind.interval,
             Ask::Ping(_) | Ask::Connect(_) | Ask::Ladder(..) | Ask::Load(..) | Ask::Host(_) => {
                 super::ladder::INTERVAL
             }
@@ -200,7 +199,7 @@ impl FakeFar {
             let at = self.now + Delta::from_duration(interval * number);
             let (octets, tos) = ask.packet(far, number, at, &self.keys).unwrap();
             let size = octets.len() + super::ladder::headers(far);
-            let is_whole = matches!(ask, Ask::Ladder(_, ladder) if ladder.is_whole);
+            let is_whole = matches!(ask, Ask::Ladder(_, ladder, _) if ladder.is_whole);
             seen.departures
                 .push(if size > self.link.interface && is_whole {
                     Departure::Failed(SendError::TooLarge)
@@ -295,9 +294,7 @@ impl World for FakeFar {
                     },
                 }),
                 Ask::Load(_, load) => Answer::Load(Ok((self.loaded)(load))),
-                Ask::Train(far, _) | Ask::Ladder(far, _) | Ask::Keyed(far, _) => {
-                    self.train(*far, ask)
-                }
+                Ask::Train(far, ..) | Ask::Ladder(far, ..) => self.train(*far, ask),
                 #[cfg(feature = "control")]
                 Ask::Dialogue(ask) => Answer::Dialogue(Box::new((self.server)(ask))),
             }

@@ -1,106 +1,49 @@
-//! Datagrams of authenticated STAMP, sealed with a key, by kind (RFC 8762 section 4.4, RFC 8972 section 4.8).
+//! Authenticated STAMP: what shows whether a far end checks HMACs, and what its replies are (RFC 8762 section 4.4,
+//! RFC 8972 section 4.8).
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use twinpath_proto::stamp::StampKey;
+use twinpath_runtime::probe::Reply;
 use twinpath_wire::{
-    ErrorEstimate, ReplyHead, StampReflectorAuthenticated, StampSenderAuthenticated, TimeFormat,
-    Tlv, TlvFlags, TlvType, TlvWriter, Tlvs, Wall, WireTime,
+    self as wire, ReplyHead, StampReflectorAuthenticated, Tlv, TlvFlags, TlvHeader, TlvType, Tlvs,
+    Tos,
 };
 
-use super::train::{FIRST, SSID};
-use super::{Answer, Ask, Seen};
+use super::train::{SSID, STAMP, TrainKind};
+use super::{Exchange, Seen};
 
-/// Octets of an HMAC.
-const TAG: usize = 16;
-/// TLVs: Extra Padding of 8 octets, and an HMAC.
+/// Octets of the Extra Padding with which the HMAC of TLVs is tried.
 const EXTRA_OCTETS: usize = 8;
-const TLVS_OCTETS: usize = 4 + EXTRA_OCTETS + 4 + TAG;
-
-/// Datagrams from one port.
-#[derive(Debug)]
-pub(crate) struct KeyedKind {
-    /// Its name; no two have the same.
-    pub(crate) name: &'static str,
-    pub(crate) count: usize,
-    pub(crate) interval: Duration,
-    /// The packet with this number and this time.
-    pub(crate) packet: fn(&StampKey, u32, Wall) -> Vec<u8>,
-}
-
-impl PartialEq for KeyedKind {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for KeyedKind {}
-
-const INTERVAL: Duration = Duration::from_millis(10);
 
 /// As the standard has them.
-pub(crate) static AUTHENTICATED: KeyedKind = KeyedKind {
+pub(crate) static AUTHENTICATED: TrainKind = TrainKind {
     name: "stamp-authenticated",
-    count: 3,
-    interval: INTERVAL,
-    packet: base,
+    ..STAMP
 };
 /// Their HMAC has a changed bit.
-pub(crate) static FORGED: KeyedKind = KeyedKind {
+pub(crate) static FORGED: TrainKind = TrainKind {
     name: "stamp-forged",
-    count: 3,
-    interval: INTERVAL,
-    packet: |key, number, now| {
-        let mut octets = base(key, number, now);
+    packet: |writer, number, now| {
+        let mut octets = writer.base(number, now);
         if let Some(last) = octets.last_mut() {
             *last ^= 1;
         }
-        octets
+        (octets, Tos(0))
     },
+    ..STAMP
 };
-/// With TLVs and their HMAC.
-pub(crate) static WITH_TLVS: KeyedKind = KeyedKind {
+/// With a TLV and its HMAC.
+pub(crate) static WITH_TLVS: TrainKind = TrainKind {
     name: "stamp-tlv-hmac",
     count: 2,
-    interval: INTERVAL,
-    packet: with_tlvs,
+    packet: |writer, number, now| {
+        let kind = TlvType::EXTRA_PADDING;
+        let octets = writer.with_tlv((number, now), kind, EXTRA_OCTETS, |_| ());
+        (octets, Tos(0))
+    },
+    ..STAMP
 };
-
-fn base(key: &StampKey, number: u32, now: Wall) -> Vec<u8> {
-    let mut octets = vec![0; StampSenderAuthenticated::OCTETS];
-    if let Ok((head, _)) = StampSenderAuthenticated::view_mut(&mut octets) {
-        head.seq.set(FIRST.wrapping_add(number));
-        head.t1 = WireTime::ntp(now);
-        head.error = ErrorEstimate::new(false, TimeFormat::Ntp, Duration::from_secs(1));
-        head.ssid.set(SSID);
-    }
-    key.seal(&mut octets);
-    octets
-}
-
-fn with_tlvs(key: &StampKey, number: u32, now: Wall) -> Vec<u8> {
-    let mut octets = base(key, number, now);
-    let mut chain = vec![0; TLVS_OCTETS];
-    let mut writer = TlvWriter::new(&mut chain);
-    writer.push(TlvType::EXTRA_PADDING, EXTRA_OCTETS);
-    writer.push(TlvType::HMAC, TAG);
-    let covered = chain.get(..4 + EXTRA_OCTETS).unwrap_or_default();
-    let tag = key.sign(&[octets.get(..4).unwrap_or_default(), covered]);
-    if let Some(field) = chain.last_chunk_mut() {
-        *field = tag;
-    }
-    octets.extend(chain);
-    octets
-}
-
-/// What came of such datagrams.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Keyed<'a> {
-    pub(crate) sent: usize,
-    replies: &'a [twinpath_runtime::probe::Reply],
-    requests: &'a [Vec<u8>],
-}
 
 /// A reply to an authenticated packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,14 +56,14 @@ pub(crate) enum KeyedReply {
     Open,
 }
 
-impl<'a> Keyed<'a> {
-    /// The replies that are some, in the order of arrival.
-    pub(crate) fn replies(
+impl<'a> Exchange<'a> {
+    /// What replies to authenticated packets are, as far as they have the number of one, in the order of arrival.
+    pub(crate) fn keyed_replies(
         &self,
         key: &'a StampKey,
     ) -> impl Iterator<Item = (KeyedReply, &'a [u8])> + use<'a> {
         let requests = self.requests;
-        self.replies.iter().filter_map(move |reply| {
+        self.seen.replies.iter().filter_map(move |reply| {
             let octets = &reply.octets[..];
             let of = |copied: Option<&[u8]>| {
                 copied.is_some() && requests.iter().any(|request| request.get(..4) == copied)
@@ -141,45 +84,50 @@ impl<'a> Keyed<'a> {
     }
 }
 
-/// What came of the TLVs of [`WITH_TLVS`].
+/// What came of the HMAC of TLVs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TlvsBack {
-    /// With the right HMAC.
+    /// It is right.
     Right,
-    /// The reflector says that their HMAC is wrong (flag I).
+    /// The reflector says that it was wrong (flag I).
     Refused,
-    /// Not at all, or without an HMAC.
+    /// The TLVs are those of the request, as is their HMAC, which does not fit the reply.
+    Unchanged,
+    /// There is none.
     NoHmac,
-    /// Their HMAC is wrong.
+    /// It is wrong.
     WrongHmac,
 }
 
-/// The TLVs of a reply.
-pub(crate) fn tlvs_back(reply: &[u8], key: &StampKey) -> TlvsBack {
-    let chain = reply
-        .get(StampReflectorAuthenticated::OCTETS..)
-        .unwrap_or_default();
-    let mut at = 0;
-    for tlv in Tlvs::new(chain).map_while(Result::ok) {
-        let Tlv { header, value } = tlv;
-        if header.flags.has(TlvFlags::INTEGRITY) {
-            return TlvsBack::Refused;
+impl Exchange<'_> {
+    /// The HMAC of a reply's TLVs; `None`: packets are not authenticated.
+    pub(crate) fn tlvs_back(&self, (reply, said): (&Reply, &wire::Reply)) -> Option<TlvsBack> {
+        let key = self.key?;
+        let base = self.security().base_octets();
+        let chain = reply.octets.get(base..).unwrap_or_default();
+        let mut at = 0;
+        for tlv in Tlvs::new(chain).map_while(Result::ok) {
+            let Tlv { header, value } = tlv;
+            if header.flags.has(TlvFlags::INTEGRITY) {
+                return Some(TlvsBack::Refused);
+            }
+            if header.kind == TlvType::HMAC {
+                let before = chain.get(..at).unwrap_or_default();
+                let number = reply.octets.get(..4).unwrap_or_default();
+                let mut tag = value.first_chunk().into_iter();
+                let asked = self.request_of(said).and_then(|asked| asked.get(base..));
+                return Some(if tag.any(|tag| key.verify(&[number, before], tag)) {
+                    TlvsBack::Right
+                } else if asked == Some(chain) {
+                    TlvsBack::Unchanged
+                } else {
+                    TlvsBack::WrongHmac
+                });
+            }
+            at += TlvHeader::OCTETS + value.len();
         }
-        if header.kind == TlvType::HMAC {
-            let before = chain.get(..at).unwrap_or_default();
-            let number = reply.get(..4).unwrap_or_default();
-            let is_right = value
-                .first_chunk()
-                .is_some_and(|tag| key.verify(&[number, before], tag));
-            return if is_right {
-                TlvsBack::Right
-            } else {
-                TlvsBack::WrongHmac
-            };
-        }
-        at += 4 + value.len();
+        Some(TlvsBack::NoHmac)
     }
-    TlvsBack::NoHmac
 }
 
 impl Seen {
@@ -188,34 +136,18 @@ impl Seen {
         self.plan.keys.stamp.for_packet(far.ip(), SSID)
     }
 
-    /// Where authenticated packets are answered: the first place.
-    pub(crate) fn authenticated(&self) -> Option<SocketAddr> {
-        self.places().into_iter().find(|far| {
-            let right = self.keyed_to(*far, &AUTHENTICATED);
-            right.is_some_and(|(keyed, key)| {
-                keyed
-                    .replies(key)
-                    .any(|(kind, _)| kind == KeyedReply::Right)
-            })
-        })
+    /// Where authenticated packets are answered with the right HMAC: the first place.
+    pub(crate) fn authenticated(&self) -> Option<Exchange<'_>> {
+        self.trains(&AUTHENTICATED).find(Exchange::is_answered)
     }
 
-    /// What came of such datagrams to this place.
+    /// What came of such authenticated datagrams to this place, and their key.
     pub(crate) fn keyed_to(
         &self,
         far: SocketAddr,
-        kind: &'static KeyedKind,
-    ) -> Option<(Keyed<'_>, &StampKey)> {
-        self.answers().find_map(|(ask, answer)| {
-            let (Ask::Keyed(asked, of), Answer::Train(requests, Ok(seen))) = (ask, answer) else {
-                return None;
-            };
-            let keyed = Keyed {
-                sent: requests.len(),
-                replies: &seen.replies,
-                requests,
-            };
-            (*asked == far && *of == kind).then_some((keyed, self.stamp_key(far)?))
-        })
+        kind: &'static TrainKind,
+    ) -> Option<(Exchange<'_>, &StampKey)> {
+        let exchange = self.train(far, kind)?;
+        Some((exchange, exchange.key?))
     }
 }

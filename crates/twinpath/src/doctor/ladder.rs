@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_runtime::PathOptions;
-use twinpath_wire::{StampSender, Wall};
+use twinpath_wire::Wall;
 
-use super::train::stamp;
+use super::packets::PacketWriter;
 
 /// Sizes of a ladder at most.
 pub(crate) const MOST_SIZES: usize = 13;
@@ -16,8 +16,6 @@ const ENDS: usize = 2;
 /// IP and UDP headers, in octets.
 const HEADERS_V4: usize = 28;
 const HEADERS_V6: usize = 48;
-/// The smallest IP packet of a test, in octets.
-const SMALLEST: usize = HEADERS_V4 + StampSender::OCTETS;
 
 /// Sizes of IP packets, ascending, each sent several times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,15 +74,21 @@ impl Ladder {
     }
 
     /// The packet with this number and this time.
-    pub(crate) fn packet(&self, far: SocketAddr, number: u32, now: Wall) -> Vec<u8> {
+    pub(crate) fn packet(
+        &self,
+        writer: PacketWriter<'_>,
+        far: SocketAddr,
+        number: u32,
+        now: Wall,
+    ) -> Vec<u8> {
         let place = usize::try_from(number).unwrap_or(0);
         let is_end = place == 0 || place + 1 >= self.count();
         let size = match place.checked_sub(1) {
             Some(step) if !is_end => self.sizes().get(step % self.steps.max(1)).copied(),
             _ => None,
         };
-        let octets = size.map_or(SMALLEST, usize::from);
-        padded(number, now, octets.saturating_sub(headers(far)))
+        let octets = size.map_or(0, usize::from);
+        writer.padded(number, now, octets.saturating_sub(headers(far)))
     }
 
     pub(crate) fn path(&self) -> PathOptions {
@@ -109,11 +113,4 @@ pub(crate) fn headers(far: SocketAddr) -> usize {
     } else {
         HEADERS_V6
     }
-}
-
-/// STAMP's base packet without a Session Identifier, with zeros to this length: TWAMP Light too.
-pub(crate) fn padded(number: u32, now: Wall, octets: usize) -> Vec<u8> {
-    let mut packet = stamp(number, now, 0);
-    packet.resize(octets.max(packet.len()), 0);
-    packet
 }

@@ -13,6 +13,7 @@ mod fakes;
 mod keyed;
 mod ladder;
 mod network;
+mod packets;
 mod seen;
 pub(crate) mod stress;
 pub(crate) mod strict;

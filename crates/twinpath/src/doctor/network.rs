@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use std::vec::IntoIter;
 
 use tracing::debug;
+use twinpath_proto::TestGuard;
 use twinpath_proto::stamp::StampKeys;
 use twinpath_runtime::probe::{self, ConnectSeen, PingSeen, Train, TrainPacket, TrainSeen};
-use twinpath_runtime::{BindError, PathOptions, wall};
+use twinpath_runtime::{BindError, wall};
 
 #[cfg(feature = "control")]
 use super::dialogue::{Dialogue, DialogueAsk, Security};
+use super::train::SSID;
 use super::{Answer, Ask, Keys, World, ladder};
 
 /// How long a far end has to answer.
@@ -169,12 +171,15 @@ impl Network<'_> {
             Ask::Connect(_) => Answer::Connect(seen.connects.next()?),
             Ask::Host(far) => Answer::Host(probe::host(*far)),
             Ask::Load(far, load) => {
-                let seen = probe::load(*far, load, self.stopped);
+                let key = self.keys.stamp.for_packet(far.ip(), SSID);
+                let key = key.filter(|_| load.wire.is_secured()).cloned();
+                let guard = key.map_or_else(TestGuard::default, TestGuard::stamp);
+                let seen = probe::load(*far, load, guard, self.stopped);
                 Answer::Load(seen.map_err(|error| error.to_string()))
             }
             #[cfg(feature = "control")]
             Ask::Dialogue(_) => Answer::Dialogue(Box::new(seen.dialogues.next()?)),
-            Ask::Train(..) | Ask::Ladder(..) | Ask::Keyed(..) => {
+            Ask::Train(..) | Ask::Ladder(..) => {
                 let (train, seen) = seen.trains.next()?;
                 let requests = train.packets.into_iter().map(|packet| packet.octets);
                 Answer::Train(requests.collect(), seen.map_err(|error| error.to_string()))
@@ -216,9 +221,8 @@ fn list<T>(asks: &[Ask], of: impl Fn(&Ask) -> Option<T>) -> Vec<T> {
 
 fn train(ask: &Ask, keys: &StampKeys) -> Option<Train> {
     let (far, path, interval, patience) = match ask {
-        Ask::Ladder(far, ladder) => (far, ladder.path(), ladder::INTERVAL, ladder.patience()),
-        Ask::Train(far, kind) => (far, (kind.path)(), kind.interval, PATIENCE),
-        Ask::Keyed(far, kind) => (far, PathOptions::default(), kind.interval, PATIENCE),
+        Ask::Ladder(far, ladder, _) => (far, ladder.path(), ladder::INTERVAL, ladder.patience()),
+        Ask::Train(far, kind, _) => (far, (kind.path)(), kind.interval, PATIENCE),
         Ask::Ping(_) | Ask::Connect(_) | Ask::Load(..) | Ask::Host(_) => return None,
         #[cfg(feature = "control")]
         Ask::Dialogue(_) => return None,

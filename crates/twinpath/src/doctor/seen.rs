@@ -3,14 +3,18 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use twinpath_proto::stamp::StampKeys;
+use twinpath_proto::stamp::{StampKey, StampKeys};
 use twinpath_runtime::probe::{ConnectSeen, Departure, HostSeen, PingSeen, Reply, TrainSeen};
-use twinpath_wire::{LIGHT_PORT, ReplyHead, ReplyTimes, TWAMP_TEST_PORT, Wall, WireTime};
+use twinpath_wire::{
+    self as wire, ErrorEstimate, LIGHT_PORT, ReplyTimes, StampReflectorAuthenticated,
+    TWAMP_TEST_PORT, Wall, WireTime,
+};
 
 use super::ask::{Answer, Ask};
 #[cfg(feature = "control")]
 use super::dialogue::{Dialogue, DialogueKind, OpenTrain};
 use super::ladder::Ladder;
+use super::packets::PacketSecurity;
 use super::train::{self, TrainKind};
 
 /// TAI - UTC in seconds, since 2017.
@@ -73,6 +77,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) far: SocketAddr,
     pub(crate) requests: &'a [Vec<u8>],
     pub(crate) seen: &'a TrainSeen,
+    /// Of authenticated packets; `None`: they are open.
+    pub(crate) key: Option<&'a StampKey>,
 }
 
 impl Seen {
@@ -106,11 +112,6 @@ impl Seen {
             Answer::Dialogue(_) => ask.packets(),
         };
         self.answers.iter().map(of).sum()
-    }
-
-    /// What was asked so far, and the answers.
-    pub(crate) fn answers(&self) -> impl Iterator<Item = (&Ask, &Answer)> {
-        self.answers.iter().map(|(ask, answer)| (ask, answer))
     }
 
     /// Addresses, with port 0.
@@ -190,15 +191,29 @@ impl Seen {
         self.answers
             .iter()
             .filter_map(move |(ask, answer)| match (ask, answer) {
-                (Ask::Train(far, asked), Answer::Train(requests, Ok(seen))) if *asked == kind => {
-                    Some(Exchange {
-                        far: *far,
-                        requests,
-                        seen,
-                    })
+                (Ask::Train(far, asked, security), Answer::Train(requests, Ok(seen)))
+                    if *asked == kind =>
+                {
+                    Some(self.exchange(*far, *security, requests, seen))
                 }
                 _ => None,
             })
+    }
+
+    fn exchange<'a>(
+        &'a self,
+        far: SocketAddr,
+        security: PacketSecurity,
+        requests: &'a [Vec<u8>],
+        seen: &'a TrainSeen,
+    ) -> Exchange<'a> {
+        let is_open = security == PacketSecurity::Open;
+        Exchange {
+            far,
+            requests,
+            seen,
+            key: self.stamp_key(far).filter(|_| !is_open),
+        }
     }
 
     /// What this host has towards `far`; `None`: it was not asked.
@@ -219,37 +234,29 @@ impl Seen {
         self.answers
             .iter()
             .filter_map(move |(ask, answer)| match (ask, answer) {
-                (Ask::Ladder(to, ladder), Answer::Train(requests, Ok(seen))) if *to == far => {
-                    Some((
-                        ladder,
-                        Exchange {
-                            far,
-                            requests,
-                            seen,
-                        },
-                    ))
+                (Ask::Ladder(to, ladder, security), Answer::Train(requests, Ok(seen)))
+                    if *to == far =>
+                {
+                    Some((ladder, self.exchange(far, *security, requests, seen)))
                 }
                 _ => None,
             })
     }
 
     /// All round trips with the subject, by their departures.
-    pub(crate) fn round_trips(&self) -> Vec<RoundTrip<'_>> {
+    pub(crate) fn round_trips(&self) -> Vec<RoundTrip> {
         let Some(subject) = self.subject() else {
             return Vec::new();
         };
         let all = self.answers.iter().filter_map(|(ask, answer)| {
-            let (Ask::Train(far, _) | Ask::Ladder(far, _), Answer::Train(requests, Ok(seen))) =
-                (ask, answer)
+            let (
+                Ask::Train(far, _, security) | Ask::Ladder(far, _, security),
+                Answer::Train(requests, Ok(seen)),
+            ) = (ask, answer)
             else {
                 return None;
             };
-            let far = *far;
-            (far == subject).then_some(Exchange {
-                far,
-                requests,
-                seen,
-            })
+            (*far == subject).then(|| self.exchange(*far, *security, requests, seen))
         });
         let mut trips: Vec<_> = all.flat_map(|exchange| exchange.round_trips()).collect();
         trips.sort_by_key(|trip| trip.t1);
@@ -267,12 +274,28 @@ impl Seen {
 
     /// Where something reflects test packets, of all places the best: what is examined further.
     pub(crate) fn subject(&self) -> Option<SocketAddr> {
-        let answered = self.stamp().filter(Exchange::has_ssid);
-        let answered = answered.or_else(|| self.light()).or_else(|| self.stamp());
-        answered.map(|exchange| exchange.far)
+        self.best().map(|exchange| exchange.far)
     }
 
-    /// The subject answers STAMP as such.
+    /// What was answered there first. Authenticated packets serve where open ones are not answered.
+    fn best(&self) -> Option<Exchange<'_>> {
+        let answered = self.stamp().filter(Exchange::has_ssid);
+        let answered = answered.or_else(|| self.light()).or_else(|| self.stamp());
+        answered.or_else(|| self.authenticated())
+    }
+
+    /// How packets to the subject are secured.
+    pub(crate) fn subject_security(&self) -> PacketSecurity {
+        let best = self.best();
+        best.map_or(PacketSecurity::Open, |exchange| exchange.security())
+    }
+
+    /// The subject knows the extensions of RFC 8972, as it returns the Session Identifier.
+    pub(crate) fn has_extensions(&self) -> bool {
+        self.best().is_some_and(|exchange| exchange.has_ssid())
+    }
+
+    /// The subject answers open STAMP as such.
     pub(crate) fn speaks_stamp(&self) -> bool {
         self.stamp().is_some_and(|exchange| exchange.has_ssid())
     }
@@ -293,7 +316,7 @@ impl Seen {
 
     /// To send such a train to the subject, once there is one.
     pub(crate) fn ask_subject(&self, kind: &'static TrainKind) -> Vec<Ask> {
-        let ask = |far| Ask::Train(far, kind);
+        let ask = |far| Ask::Train(far, kind, self.subject_security());
         self.subject().map(ask).into_iter().collect()
     }
 
@@ -319,37 +342,87 @@ impl<'a> Exchange<'a> {
             far,
             requests: &train.requests,
             seen: &train.seen,
+            key: None,
         }
     }
 }
 
 impl<'a> Exchange<'a> {
-    /// Replies to the request at this place, as far as their layout is that of open packets.
+    /// How its packets are secured.
+    pub(crate) fn security(&self) -> PacketSecurity {
+        match self.key {
+            None => PacketSecurity::Open,
+            Some(_) => PacketSecurity::Authenticated,
+        }
+    }
+
+    /// Replies to the request at this place.
     pub(crate) fn replies_to(
         &self,
         place: usize,
-    ) -> impl Iterator<Item = (&'a Reply, &'a ReplyHead)> {
-        let request = self.requests.get(place).map_or(&[][..], Vec::as_slice);
-        self.replies().filter(move |(_, head)| {
-            let number = request
-                .first_chunk()
-                .map(|number| u32::from_be_bytes(*number));
-            number == Some(head.sender_seq.get())
+    ) -> impl Iterator<Item = (&'a Reply, wire::Reply)> + use<'a> {
+        let requests = self.requests.get(place..=place).unwrap_or_default();
+        self.replies_of(requests)
+    }
+
+    /// Replies of the layout that answers its packets: those that have the number and the time of a request, and in
+    /// authenticated mode the right HMAC.
+    pub(crate) fn replies(&self) -> impl Iterator<Item = (&'a Reply, wire::Reply)> + use<'a> {
+        self.replies_of(self.requests)
+    }
+
+    fn replies_of(
+        &self,
+        requests: &'a [Vec<u8>],
+    ) -> impl Iterator<Item = (&'a Reply, wire::Reply)> + use<'a> {
+        let exchange = *self;
+        self.seen.replies.iter().filter_map(move |reply| {
+            let said = exchange.read(&reply.octets)?;
+            let is_ours = requests
+                .iter()
+                .any(|request| exchange.copies(&said, request));
+            // Last: it takes longest.
+            let is_right = is_ours && exchange.key.is_none_or(|key| key.opens(&reply.octets));
+            is_right.then_some((reply, said))
         })
     }
 
-    /// Replies of open packets' layout: those that have the number and the time of a request.
-    pub(crate) fn replies(&self) -> impl Iterator<Item = (&'a Reply, &'a ReplyHead)> {
-        let requests = self.requests;
-        self.seen.replies.iter().filter_map(move |reply| {
-            let (head, _) = ReplyHead::view(&reply.octets).ok()?;
-            // Its Sequence Number and Timestamp, of a request.
-            let copied = reply.octets.get(24..36)?;
-            let is_ours = requests
-                .iter()
-                .any(|request| request.get(..12) == Some(copied));
-            is_ours.then_some((reply, head))
-        })
+    fn read(&self, octets: &[u8]) -> Option<wire::Reply> {
+        if self.key.is_none() {
+            return wire::Reply::view(octets).ok();
+        }
+        let (said, _) = StampReflectorAuthenticated::view(octets).ok()?;
+        Some(said.into())
+    }
+
+    /// A reply has the request's Sequence Number and Timestamp.
+    fn copies(&self, said: &wire::Reply, request: &[u8]) -> bool {
+        let t1 = request.get(self.security().t1_at()..);
+        let head = &said.head;
+        request.first_chunk() == Some(&head.sender_seq.get().to_be_bytes())
+            && t1.and_then(<[u8]>::first_chunk) == Some(&head.sender_t1.bits().to_be_bytes())
+    }
+
+    /// The request of a reply.
+    pub(crate) fn request_of(&self, said: &wire::Reply) -> Option<&'a [u8]> {
+        let mut requests = self.requests.iter();
+        requests
+            .find(|request| self.copies(said, request))
+            .map(Vec::as_slice)
+    }
+
+    /// The Error Estimate of a reply's request is in the reply.
+    pub(crate) fn copies_error(&self, said: &wire::Reply) -> bool {
+        let error_at = self.security().t1_at() + size_of::<WireTime>();
+        let asked = self.request_of(said);
+        let asked = asked.and_then(|request| request.get(error_at..)?.first_chunk());
+        let asked = asked.map(|octets| u16::from_be_bytes(*octets));
+        asked.is_some() && asked == said.sender_error.map(ErrorEstimate::bits)
+    }
+
+    /// The TLVs of a reply, or whatever follows its base packet; `None`: it ends before.
+    pub(crate) fn chain<'b>(&self, reply: &'b Reply) -> Option<&'b [u8]> {
+        reply.octets.get(self.security().base_octets()..)
     }
 
     /// At least one reply came that is one.
@@ -360,7 +433,7 @@ impl<'a> Exchange<'a> {
     /// The Session Identifier came back.
     pub(crate) fn has_ssid(&self) -> bool {
         self.replies()
-            .any(|(_, head)| head.ssid.get() == train::SSID)
+            .any(|(_, said)| said.head.ssid.get() == train::SSID)
     }
 
     /// When the request at this place left.
@@ -372,14 +445,14 @@ impl<'a> Exchange<'a> {
     }
 
     /// Each request's first reply: place, departure, arrival, and what the reply says.
-    pub(crate) fn round_trips(&self) -> impl Iterator<Item = RoundTrip<'a>> + use<'a> {
+    pub(crate) fn round_trips(&self) -> impl Iterator<Item = RoundTrip> + use<'a> {
         let exchange = *self;
         (0..self.requests.len()).filter_map(move |place| {
-            let (reply, head) = exchange.replies_to(place).next()?;
+            let (reply, said) = exchange.replies_to(place).next()?;
             Some(RoundTrip {
                 t1: exchange.left(place)?,
                 t4: reply.at.at,
-                head,
+                head: said.head,
             })
         })
     }
@@ -395,13 +468,13 @@ impl<'a> Exchange<'a> {
 
 /// A request and its first reply.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RoundTrip<'a> {
+pub(crate) struct RoundTrip {
     pub(crate) t1: Wall,
     pub(crate) t4: Wall,
-    pub(crate) head: &'a ReplyHead,
+    pub(crate) head: wire::ReplyHead,
 }
 
-impl RoundTrip<'_> {
+impl RoundTrip {
     /// T2 and T3, as the reply's Z bit says or as they can be meant.
     pub(crate) fn times(&self) -> ReplyTimes {
         let times = [self.head.t2, self.head.t3];

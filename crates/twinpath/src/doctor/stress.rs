@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
+use twinpath_proto::sender::Wire;
 use twinpath_runtime::probe::{Load, LoadSeen};
 
+use super::packets::PacketSecurity;
 use super::train::SSID;
 use super::{Answer, Ask, Checked, Judged, Seen, World};
 use crate::output::units;
@@ -276,7 +278,11 @@ pub(crate) fn run(top_pps: Option<u32>, seen: &Seen, world: &mut dyn World) -> C
         top_pps,
         patience: Duration::from_millis(seen.patience_ms().into()),
     };
-    let ssid = seen.speaks_stamp().then_some(SSID);
+    let wire = match seen.subject_security() {
+        PacketSecurity::Authenticated => Wire::stamp(SSID).authenticated(),
+        PacketSecurity::Open if seen.speaks_stamp() => Wire::stamp(SSID),
+        PacketSecurity::Open => Wire::TWAMP_LIGHT,
+    };
     let mut steps: Vec<Step> = Vec::new();
     let mut error = None;
     while let Some(rate_pps) = stress.next(&steps) {
@@ -284,7 +290,7 @@ pub(crate) fn run(top_pps: Option<u32>, seen: &Seen, world: &mut dyn World) -> C
         let load = Load {
             rate_pps,
             packets: packets(rate_pps, long_s),
-            ssid,
+            wire,
             timeout: stress.patience,
         };
         match world.ask(&[Ask::Load(far, load)]).pop() {

@@ -12,6 +12,7 @@ mod keyed;
 mod refused;
 #[cfg(feature = "control")]
 pub(super) mod servers;
+mod signed;
 mod sizes;
 
 const FAR: &str = "203.0.113.7:0";

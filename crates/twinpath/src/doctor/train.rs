@@ -1,10 +1,11 @@
 //! Datagrams that checks send, by kind.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_runtime::PathOptions;
-use twinpath_wire::{ErrorEstimate, SenderOpen, StampSender, TimeFormat, Tos, Wall, WireTime};
+use twinpath_wire::{Tos, Wall};
+
+use super::packets::{PacketWriter, light};
 
 /// Datagrams from one port: what several checks may learn from.
 #[derive(Debug)]
@@ -15,8 +16,8 @@ pub(crate) struct TrainKind {
     pub(crate) count: usize,
     pub(crate) interval: Duration,
     pub(crate) path: fn() -> PathOptions,
-    /// The packet to `far` with this number and this time.
-    pub(crate) packet: fn(SocketAddr, u32, Wall) -> (Vec<u8>, Tos),
+    /// The packet with this number and this time.
+    pub(crate) packet: fn(PacketWriter<'_>, u32, Wall) -> (Vec<u8>, Tos),
 }
 
 impl PartialEq for TrainKind {
@@ -44,11 +45,7 @@ pub(crate) static LIGHT: TrainKind = TrainKind {
     count: 3,
     interval: Duration::from_millis(10),
     path: PathOptions::default,
-    packet: |_, number, now| {
-        let mut octets = vec![PADDING; LIGHT_OCTETS];
-        write_head(&mut octets, number, now);
-        (octets, Tos(0))
-    },
+    packet: |_, number, now| (light(number, now, LIGHT_OCTETS, PADDING), Tos(0)),
 };
 
 /// One more, to a port that was silent: a host that limits its ICMP errors may send one now.
@@ -64,7 +61,7 @@ pub(crate) static STAMP: TrainKind = TrainKind {
     count: 3,
     interval: Duration::from_millis(10),
     path: PathOptions::default,
-    packet: |_, number, now| (stamp(number, now, SSID), Tos(0)),
+    packet: |writer, number, now| (writer.base(number, now), Tos(0)),
 };
 
 /// For all that shows in a sequence of packets.
@@ -73,23 +70,5 @@ pub(crate) static PACED: TrainKind = TrainKind {
     count: 20,
     interval: Duration::from_millis(25),
     path: PathOptions::default,
-    packet: |_, number, now| (stamp(number, now, SSID), Tos(0)),
+    packet: |writer, number, now| (writer.base(number, now), Tos(0)),
 };
-
-/// A base packet of STAMP: TWAMP Light with 30 octets of padding too.
-pub(crate) fn stamp(number: u32, now: Wall, ssid: u16) -> Vec<u8> {
-    let mut octets = vec![0; StampSender::OCTETS];
-    write_head(&mut octets, number, now);
-    if let Ok((request, _)) = StampSender::view_mut(&mut octets) {
-        request.ssid.set(ssid);
-    }
-    octets
-}
-
-fn write_head(octets: &mut [u8], number: u32, now: Wall) {
-    if let Ok((head, _)) = SenderOpen::view_mut(octets) {
-        head.seq.set(FIRST.wrapping_add(number));
-        head.t1 = WireTime::ntp(now);
-        head.error = ErrorEstimate::new(false, TimeFormat::Ntp, Duration::from_secs(1));
-    }
-}

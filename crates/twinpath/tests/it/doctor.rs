@@ -61,6 +61,55 @@ fn nothing_is_wrong_with_this_programs_responder_however_it_is_configured() {
 }
 
 #[test]
+fn a_responder_of_authenticated_stamp_alone_is_examined_with_signed_packets() {
+    let key = "--hmac-key 00112233445566778899aabbccddeeff";
+    for options in ["", "--stateless", "--no-tlv", "--threads 2 --raw-t3"] {
+        let options = format!("127.0.0.1:0 --json --authenticated {key} {options}");
+        let responder = Responder::start(&options);
+        let line = format!("doctor {} --json --stress 50 {key}", responder.at);
+        let done = run(&line);
+        assert_eq!(done.status, 0, "{options}: {}", done.stdout);
+        let document = done.document();
+        let command = format!(
+            "twinpath sender {} --stamp --authenticated --hmac-key HEX",
+            responder.at
+        );
+        assert_eq!(document["command"], command, "{options}");
+        let checks = checks(&done);
+        let has_tlvs = !options.contains("--no-tlv");
+        for (id, (status, finding)) in &checks {
+            // The loopback interface takes whole packets of any size.
+            let is_of_packets = id.starts_with("test.") || id.starts_with("path.");
+            let is_of_packets = is_of_packets && id != "path.fragments";
+            let is_of_tlvs = id.starts_with("stamp.tlv.");
+            let is_wrong_length = id == "stamp.tlv.malformed";
+            let wanted = match id.as_str() {
+                _ if is_wrong_length && !has_tlvs => "warn",
+                _ if is_of_packets || is_of_tlvs => "ok",
+                "limits.rate" => "ok",
+                "stamp.authenticated.tlv-hmac" => {
+                    if has_tlvs {
+                        "ok"
+                    } else {
+                        "warn"
+                    }
+                }
+                _ => continue,
+            };
+            assert_eq!(status, wanted, "{options}, {id}: {finding}");
+        }
+        let failed = checks.values().find(|(status, _)| status == "fail");
+        assert_eq!(failed, None, "{options}");
+        let answered = last_words(responder)["reflected"].as_u64().unwrap();
+        let dry = run(&format!("{line} --dry-run")).document();
+        let most = dry["most_packets"].as_u64().unwrap();
+        let most_stress = dry["stress"]["most_packets"].as_u64().unwrap();
+        assert!((90..=most + most_stress).contains(&answered), "{answered}");
+        assert!(most <= 400, "{most}");
+    }
+}
+
+#[test]
 fn the_text_says_the_verdict_first_and_the_command_last() {
     let responder = Responder::on_loopback();
     let done = run(&format!("doctor {}", responder.at));

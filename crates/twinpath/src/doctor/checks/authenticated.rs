@@ -1,17 +1,16 @@
 //! Authenticated STAMP with a key: whether it is answered, and whether the far end checks (RFC 8762 section
 //! 4.4, RFC 8972 section 4.8).
 
-use super::udp::at_places_of;
-use crate::doctor::keyed::{
-    AUTHENTICATED, FORGED, KeyedKind, KeyedReply, TlvsBack, WITH_TLVS, tlvs_back,
-};
-use crate::doctor::train::SSID;
-use crate::doctor::{Ask, Check, Cost, FarEndPlan, Judged, Seen};
+use super::udp::at_places;
+use crate::doctor::keyed::{AUTHENTICATED, FORGED, KeyedReply, TlvsBack, WITH_TLVS};
+use crate::doctor::packets::PacketSecurity;
+use crate::doctor::train::{SSID, TrainKind};
+use crate::doctor::{Ask, Check, Cost, Exchange, FarEndPlan, Judged, Seen};
 
 /// A check of what becomes of authenticated packets.
 pub(super) struct OfKeyed {
     id: &'static str,
-    kind: &'static KeyedKind,
+    kind: &'static TrainKind,
     judge: fn(&Seen) -> Judged,
 }
 
@@ -21,12 +20,11 @@ impl Check for OfKeyed {
     }
 
     fn costs(&self) -> Vec<Cost> {
-        let all = at_places_of(AUTHENTICATED.name, AUTHENTICATED.count);
-        if self.kind == &AUTHENTICATED {
-            vec![all]
-        } else {
-            vec![all, (self.kind.name.to_owned(), self.kind.count)]
+        let mut all = at_places(&AUTHENTICATED);
+        if self.kind != &AUTHENTICATED {
+            all.push((self.kind.name.to_owned(), self.kind.count));
         }
+        all
     }
 
     fn is_able(&self, plan: &FarEndPlan) -> bool {
@@ -34,13 +32,14 @@ impl Check for OfKeyed {
     }
 
     fn asks(&self, seen: &Seen) -> Vec<Ask> {
+        let ask = |far| Ask::Train(far, self.kind, PacketSecurity::Authenticated);
         if self.kind == &AUTHENTICATED {
             let with_key = |far: &_| seen.stamp_key(*far).is_some();
             let places = seen.places().into_iter().filter(with_key);
-            return places.map(|far| Ask::Keyed(far, self.kind)).collect();
+            return places.map(ask).collect();
         }
-        let ask = |far| Ask::Keyed(far, self.kind);
-        seen.authenticated().map(ask).into_iter().collect()
+        let far = seen.authenticated().map(|exchange| exchange.far);
+        far.map(ask).into_iter().collect()
     }
 
     fn judge(&self, seen: &Seen) -> Judged {
@@ -59,11 +58,8 @@ pub(super) static ANSWERS: OfKeyed = OfKeyed {
 };
 
 fn answers(seen: &Seen) -> Judged {
-    if let Some(far) = seen.authenticated() {
-        return Judged::ok(format!(
-            "{far} answers authenticated STAMP, and the HMAC of its replies is right"
-        ))
-        .with("port", far.port());
+    if let Some(exchange) = seen.authenticated() {
+        return answered(&exchange);
     }
     let places = seen.places();
     let mut asked = places
@@ -75,7 +71,7 @@ fn answers(seen: &Seen) -> Judged {
             .advise(format!("give its key: --hmac-key-file with a line for its prefix, or one for all; one for an SSID serves if that is {SSID}, which doctor uses"));
     }
     let mut replies =
-        asked.filter_map(|(far, (keyed, key))| Some((far, keyed.replies(key).next()?)));
+        asked.filter_map(|(far, (keyed, key))| Some((far, keyed.keyed_replies(key).next()?)));
     match replies.next() {
         Some((far, (KeyedReply::WrongHmac, _))) => Judged::fail(format!(
             "{far} answers authenticated STAMP, and the HMAC of its replies is wrong"
@@ -94,6 +90,28 @@ fn answers(seen: &Seen) -> Judged {
     }
 }
 
+/// And its Session Identifier comes back.
+fn answered(exchange: &Exchange<'_>) -> Judged {
+    let far = exchange.far;
+    let mut ssids = exchange.replies().map(|(_, said)| said.head.ssid.get());
+    let ssid = ssids.next().unwrap_or_default();
+    let finding =
+        format!("{far} answers authenticated STAMP, and the HMAC of its replies is right");
+    let judged = match ssid {
+        SSID => Judged::ok(finding),
+        0 => Judged::ok(format!(
+            "{finding}; the Session Identifier does not come back: STAMP as in RFC 8762"
+        )),
+        other => Judged::fail(format!(
+            "{finding}; another Session Identifier comes back: {other} in place of {SSID}"
+        ))
+        .advise("report it to the vendor: RFC 8972 section 3 demands that it is returned"),
+    };
+    judged
+        .with("port", far.port())
+        .with("ssid_returned", ssid == SSID)
+}
+
 /// A wrong HMAC must stay unanswered.
 pub(super) static WRONG_HMAC: OfKeyed = OfKeyed {
     id: "stamp.authenticated.wrong-hmac",
@@ -102,23 +120,21 @@ pub(super) static WRONG_HMAC: OfKeyed = OfKeyed {
 };
 
 fn wrong_hmac(seen: &Seen) -> Judged {
-    let Some(far) = seen.authenticated() else {
+    let Some(right) = seen.authenticated() else {
         return Judged::skipped("authenticated STAMP is not answered");
     };
-    let Some((keyed, key)) = seen.keyed_to(far, &FORGED) else {
+    let Some((keyed, key)) = seen.keyed_to(right.far, &FORGED) else {
         return Judged::skipped("nothing was sent");
     };
-    let answered = keyed.replies(key).count();
+    let answered = keyed.keyed_replies(key).count();
     if answered > 0 {
         return Judged::fail(format!(
             "{answered} of {} packets with a wrong HMAC are answered: the far end does not check it",
-            keyed.sent
+            keyed.requests.len()
         ))
         .advise("anybody can use it and change what it measures: report it to the vendor (RFC 8762 section 4.4)");
     }
-    let right = seen.keyed_to(far, &AUTHENTICATED);
-    let is_lossy = right.is_none_or(|(keyed, key)| keyed.replies(key).count() < keyed.sent);
-    if is_lossy {
+    if right.round_trips().count() < right.requests.len() {
         return Judged::unknown(
             "packets with a wrong HMAC are not answered, and some others are lost too",
         );
@@ -134,24 +150,27 @@ pub(super) static TLV_HMAC: OfKeyed = OfKeyed {
 };
 
 fn tlv_hmac(seen: &Seen) -> Judged {
-    let Some(far) = seen.authenticated() else {
+    let Some(base) = seen.authenticated() else {
         return Judged::skipped("authenticated STAMP is not answered");
     };
-    let Some((keyed, key)) = seen.keyed_to(far, &WITH_TLVS) else {
+    let Some(exchange) = seen.train(base.far, &WITH_TLVS) else {
         return Judged::skipped("nothing was sent");
     };
-    let back = keyed
-        .replies(key)
-        .next()
-        .map(|(_, reply)| tlvs_back(reply, key));
+    let mut replies = exchange.replies();
+    let back = replies.find_map(|(reply, said)| exchange.tlvs_back((reply, &said)));
     match back {
         Some(TlvsBack::Right) => Judged::ok("TLVs come back with the right HMAC"),
         Some(TlvsBack::Refused) => Judged::fail("the far end says that the HMAC of TLVs is wrong (flag I), and it is right")
             .advise("it covers the Sequence Number and the TLVs before it (RFC 8972 section 4.8): report it to the vendor"),
+        Some(TlvsBack::Unchanged) => Judged::warn("TLVs come back as they were sent, as does their HMAC: the far end does not process TLVs")
+            .advise("measure it without --tlv"),
         Some(TlvsBack::NoHmac) => Judged::warn("TLVs of authenticated packets come back without an HMAC")
             .advise("the far end may know RFC 8762 alone: measure it without --tlv"),
         Some(TlvsBack::WrongHmac) => Judged::fail("TLVs come back with a wrong HMAC")
             .advise("what they say cannot be trusted: report it to the vendor (RFC 8972 section 4.8)"),
+        None if base.round_trips().count() < base.requests.len() => Judged::unknown(
+            "authenticated packets with TLVs are not answered, and some others are lost too",
+        ),
         None => Judged::warn("authenticated packets with TLVs are not answered, and others are")
             .advise("measure it without --tlv; RFC 8972 section 4 wants an answer to each"),
     }

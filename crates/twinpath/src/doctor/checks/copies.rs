@@ -53,14 +53,7 @@ pub(super) static COPIED: OfTrain = OfTrain {
 fn copied(_: &Seen, exchange: &Exchange<'_>) -> Judged {
     // Sequence Number and Timestamp are: by these replies are known.
     let mut replies = exchange.replies();
-    let is_copied = |reply: &[u8]| {
-        let asked = exchange
-            .requests
-            .iter()
-            .find(|request| request.get(..12) == reply.get(24..36));
-        asked.and_then(|request| request.get(12..14)) == reply.get(36..38)
-    };
-    if replies.all(|(reply, _)| is_copied(&reply.octets)) {
+    if replies.all(|(_, said)| exchange.copies_error(&said)) {
         return Judged::ok("replies copy the request's number, time and Error Estimate");
     }
     Judged::warn("replies do not copy the request's Error Estimate").advise(

@@ -1,6 +1,7 @@
 //! Whether TWAMP Light is answered (RFC 5357 Appendix I).
 
 use super::udp::at_places;
+use crate::doctor::packets::PacketSecurity;
 use crate::doctor::train::{AGAIN, LIGHT};
 use crate::doctor::{Ask, Check, Cost, Judged, Seen};
 
@@ -18,7 +19,7 @@ impl Check for Answers {
     fn asks(&self, seen: &Seen) -> Vec<Ask> {
         seen.places()
             .into_iter()
-            .map(|far| Ask::Train(far, &LIGHT))
+            .map(|far| Ask::Train(far, &LIGHT, PacketSecurity::Open))
             .collect()
     }
 

@@ -6,7 +6,7 @@ use twinpath_runtime::PathOptions;
 use twinpath_wire::{Ecn, Tos};
 
 use super::of_train::OfTrain;
-use crate::doctor::train::{SSID, TrainKind, stamp};
+use crate::doctor::train::TrainKind;
 use crate::doctor::{Exchange, Judged, Seen};
 
 /// EF, AF41, CS1, each twice.
@@ -19,7 +19,7 @@ static MARKED: TrainKind = TrainKind {
     count: 2 * TOS.len(),
     interval: Duration::from_millis(10),
     path: PathOptions::default,
-    packet: |_, number, now| (stamp(number, now, SSID), Tos(of(&TOS, place(number)))),
+    packet: |writer, number, now| (writer.base(number, now), Tos(of(&TOS, place(number)))),
 };
 
 static ECN_CAPABLE: TrainKind = TrainKind {
@@ -27,7 +27,7 @@ static ECN_CAPABLE: TrainKind = TrainKind {
     count: 2 * ECT.len(),
     interval: Duration::from_millis(10),
     path: PathOptions::default,
-    packet: |_, number, now| (stamp(number, now, SSID), Tos(of(&ECT, place(number)))),
+    packet: |writer, number, now| (writer.base(number, now), Tos(of(&ECT, place(number)))),
 };
 
 fn place(number: u32) -> usize {

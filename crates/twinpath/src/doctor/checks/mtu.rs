@@ -35,7 +35,8 @@ impl Check for Unfragmented {
             return vec![Ask::Host(far)];
         };
         let next = search::next(seen, far, host);
-        next.map(|ladder| Ask::Ladder(far, ladder))
+        let security = seen.subject_security();
+        next.map(|ladder| Ask::Ladder(far, ladder, security))
             .into_iter()
             .collect()
     }
@@ -106,7 +107,7 @@ impl Check for Fragments {
         }
         let ladder = limits_of(seen).and_then(|limits| search::fragmented(seen, &limits, host));
         ladder
-            .map(|ladder| Ask::Ladder(far, ladder))
+            .map(|ladder| Ask::Ladder(far, ladder, seen.subject_security()))
             .into_iter()
             .collect()
     }

@@ -6,23 +6,31 @@ use twinpath_runtime::PathOptions;
 use twinpath_wire::Tos;
 
 use super::of_train::OfTrain;
-use crate::doctor::ladder::padded;
+use crate::doctor::packets::PacketSecurity;
 use crate::doctor::train::{FIRST, TrainKind};
 use crate::doctor::{Exchange, Judged, Seen};
 
-/// Octets of UDP payload, each twice.
+/// Octets of UDP payload, each twice; of authenticated packets.
 const PAYLOADS: [usize; 5] = [44, 60, 200, 700, 1_200];
+const AUTHENTICATED_PAYLOADS: [usize; 5] = [112, 128, 200, 700, 1_200];
 
 static SIZES: TrainKind = TrainKind {
     name: "sizes",
     count: 2 * PAYLOADS.len(),
     interval: Duration::from_millis(10),
     path: PathOptions::default,
-    packet: |_, number, now| {
-        let octets = of(&PAYLOADS, number);
-        (padded(number, now, octets), Tos(0))
+    packet: |writer, number, now| {
+        let octets = of(payloads(writer.security()), number);
+        (writer.padded(number, now, octets), Tos(0))
     },
 };
+
+fn payloads(security: PacketSecurity) -> &'static [usize] {
+    match security {
+        PacketSecurity::Open => &PAYLOADS,
+        PacketSecurity::Authenticated => &AUTHENTICATED_PAYLOADS,
+    }
+}
 
 fn of(all: &[usize], number: u32) -> usize {
     let place = usize::try_from(number).unwrap_or(0) % all.len();
@@ -40,9 +48,9 @@ pub(super) static REPLIES: OfTrain = OfTrain {
 fn replies(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
     let mut pairs: Vec<(usize, usize)> = Vec::new();
     let mut silent = Vec::new();
-    for octets in PAYLOADS {
-        match reply_octets(exchange, octets) {
-            Some(reply) => pairs.push((octets, reply)),
+    for octets in payloads(exchange.security()) {
+        match reply_octets(exchange, *octets) {
+            Some(reply) => pairs.push((*octets, reply)),
             None => silent.push(octets.to_string()),
         }
     }
@@ -80,8 +88,8 @@ fn replies(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
 /// Octets of the reply to a request of this length.
 fn reply_octets(exchange: &Exchange<'_>, octets: usize) -> Option<usize> {
     let replies = exchange.replies();
-    let mut lengths = replies.filter_map(|(reply, head)| {
-        let place = head.sender_seq.get().wrapping_sub(FIRST);
+    let mut lengths = replies.filter_map(|(reply, said)| {
+        let place = said.head.sender_seq.get().wrapping_sub(FIRST);
         let request = exchange.requests.get(usize::try_from(place).ok()?)?;
         (request.len() == octets).then_some(reply.octets.len())
     });

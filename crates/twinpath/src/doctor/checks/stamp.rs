@@ -1,6 +1,7 @@
 //! Whether STAMP is answered as STAMP (RFC 8762, RFC 8972 section 3).
 
 use super::udp::at_places;
+use crate::doctor::packets::PacketSecurity;
 use crate::doctor::train::{SSID, STAMP};
 use crate::doctor::{Ask, Check, Cost, Judged, Seen};
 
@@ -18,7 +19,7 @@ impl Check for Answers {
     fn asks(&self, seen: &Seen) -> Vec<Ask> {
         seen.places()
             .into_iter()
-            .map(|far| Ask::Train(far, &STAMP))
+            .map(|far| Ask::Train(far, &STAMP, PacketSecurity::Open))
             .collect()
     }
 
@@ -27,7 +28,7 @@ impl Check for Answers {
             return Judged::skipped("STAMP is not answered");
         };
         let far = exchange.far;
-        let mut ssids = exchange.replies().map(|(_, head)| head.ssid.get());
+        let mut ssids = exchange.replies().map(|(_, said)| said.head.ssid.get());
         let ssid = ssids.next().unwrap_or_default();
         let judged = match ssid {
             SSID => Judged::ok(format!(

@@ -55,7 +55,7 @@ fn control(seen: &Seen) -> Judged {
         return Judged::skipped("no address");
     };
     let port = ports_of("TCP", &[far]);
-    let is_reflected = seen.subject().is_some() || seen.authenticated().is_some();
+    let is_reflected = seen.subject().is_some();
     match connection {
         Connection::Open(said) if is_greeting(said) => {
             Judged::ok(format!("{port} takes control connections and greets"))

@@ -73,7 +73,7 @@ fn format(_: &Seen, exchange: &Exchange<'_>) -> Judged {
 }
 
 /// More than a day from this host's clock: what the seconds count from, if it shows.
-fn other_epoch(away_ns: u64, trip: &RoundTrip<'_>) -> Judged {
+fn other_epoch(away_ns: u64, trip: &RoundTrip) -> Judged {
     let seconds = trip.head.t2.bits() >> 32;
     let unix = (trip.t4.unix_ns() / 1_000_000_000).unsigned_abs();
     let is_near = |epoch: u64, past: u64| {

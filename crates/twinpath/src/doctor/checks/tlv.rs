@@ -1,13 +1,15 @@
 //! What the far end does with each of STAMP's TLVs (RFC 8972 section 4).
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_runtime::PathOptions;
-use twinpath_wire::{StampSender, Tlv, TlvFlags, TlvType, TlvWriter, Tlvs, Tos, Wall};
+use twinpath_runtime::probe::Reply;
+use twinpath_wire::{self as wire, Tlv, TlvFlags, TlvType, Tlvs, Tos, Wall};
 
-use crate::doctor::train::{SSID, TrainKind, stamp};
-use crate::doctor::{Ask, Check, Cost, Judged, Seen};
+use crate::doctor::keyed::TlvsBack;
+use crate::doctor::packets::PacketWriter;
+use crate::doctor::train::TrainKind;
+use crate::doctor::{Ask, Check, Cost, Exchange, Judged, Seen};
 
 /// Type, octets of its value, name: two packets for each, in this order.
 const ASKED: [(TlvType, usize, &str); 9] = [
@@ -29,27 +31,22 @@ static TLVS: TrainKind = TrainKind {
     count: 2 * ASKED.len(),
     interval: Duration::from_millis(10),
     path: PathOptions::default,
-    packet: |_, number, now| (with_tlv(number, now), Tos(0)),
+    packet: |writer, number, now| (with_tlv(writer, number, now), Tos(0)),
 };
 
-fn with_tlv(number: u32, now: Wall) -> Vec<u8> {
-    let mut packet = stamp(number, now, SSID);
+fn with_tlv(writer: PacketWriter<'_>, number: u32, now: Wall) -> Vec<u8> {
     let place = usize::try_from(number).unwrap_or(0) % ASKED.len();
-    let asked = ASKED.get(place);
-    if let Some((kind, octets, _)) = asked {
-        packet.resize(packet.len() + 4 + octets, 0);
-        if let Some(chain) = packet.get_mut(StampSender::OCTETS..) {
-            let mut writer = TlvWriter::new(chain);
-            let value = writer.push(*kind, *octets);
-            // The least that a report has: an Access ID and a Return Code of 1.
-            if *kind == TlvType::ACCESS_REPORT
-                && let Some([access_id, code, ..]) = value
-            {
-                (*access_id, *code) = (1 << 4, 1);
-            }
+    let Some((kind, octets, _)) = ASKED.get(place).copied() else {
+        return writer.base(number, now);
+    };
+    writer.with_tlv((number, now), kind, octets, |value| {
+        // The least that a report has: an Access ID and a Return Code of 1.
+        if kind == TlvType::ACCESS_REPORT
+            && let [access_id, code, ..] = value
+        {
+            (*access_id, *code) = (1 << 4, 1);
         }
-    }
-    packet
+    })
 }
 
 /// One TLV, by its place in [`ASKED`].
@@ -72,6 +69,8 @@ enum Back {
     Zeros,
     /// Another TLV came back in its place.
     Changed,
+    /// The HMAC of the TLVs of an authenticated reply is missing or wrong.
+    Unproven(&'static str),
 }
 
 impl Check for OfType {
@@ -84,7 +83,7 @@ impl Check for OfType {
     }
 
     fn asks(&self, seen: &Seen) -> Vec<Ask> {
-        if seen.speaks_stamp() {
+        if seen.has_extensions() {
             seen.ask_subject(&TLVS)
         } else {
             Vec::new()
@@ -92,14 +91,16 @@ impl Check for OfType {
     }
 
     fn judge(&self, seen: &Seen) -> Judged {
-        if !seen.speaks_stamp() {
-            return Judged::skipped("STAMP is not answered");
+        if !seen.has_extensions() {
+            return Judged::skipped("STAMP is not answered, or not with its Session Identifier");
         }
-        let (Some(exchange), Some((kind, _, name))) =
-            (seen.of_subject(&TLVS), ASKED.get(self.place))
-        else {
+        let sent = seen.subject().and_then(|far| seen.train(far, &TLVS));
+        let (Some(exchange), Some((kind, _, name))) = (sent, ASKED.get(self.place)) else {
             return Judged::skipped("no replies");
         };
+        if !exchange.is_answered() {
+            return silent(seen);
+        }
         let mut both = [self.place, self.place + ASKED.len()].into_iter();
         let reply = both.find_map(|place| exchange.replies_to(place).next());
         if reply.is_none() && seen.is_lossy() {
@@ -109,10 +110,7 @@ impl Check for OfType {
         }
         let back = match reply {
             None => Back::NoReply,
-            Some((reply, _)) => back(
-                reply.octets.get(StampSender::OCTETS..).unwrap_or_default(),
-                *kind,
-            ),
+            Some((reply, said)) => back(&exchange, (reply, &said), *kind),
         };
         let judged = match (*name, back) {
             (_, Back::NoReply) => Judged::warn(format!("a packet with the TLV \"{name}\" is not answered, and others are"))
@@ -125,7 +123,9 @@ impl Check for OfType {
                 .advise("report it to the vendor (RFC 8972 section 4)"),
             (_, Back::Changed) => Judged::fail(format!("another TLV comes back in place of \"{name}\""))
                 .advise("report it to the vendor (RFC 8972 section 4)"),
-            (name, Back::Flags(flags)) if is_refused(name, flags) => refused(seen, exchange.far),
+            (_, Back::Unproven(why)) => Judged::unknown(format!("TLVs come back {why}: which are supported is not told"))
+                .advise("what they say cannot be trusted: report it to the vendor (RFC 8972 section 4.8)"),
+            (name, Back::Flags(flags)) if is_refused(name, flags) => refused(seen, &exchange),
             ("unknown", Back::Flags(flags)) => if flags.has(TlvFlags::UNRECOGNIZED) {
                 Judged::ok("a TLV of an unknown type comes back marked as such")
             } else {
@@ -152,6 +152,15 @@ impl Check for OfType {
     }
 }
 
+/// No packet with a TLV is answered: one row.
+fn silent(seen: &Seen) -> Judged {
+    if seen.is_lossy() {
+        return Judged::unknown("no packet with a TLV is answered, and others are lost too");
+    }
+    Judged::warn("packets with TLVs are not answered, and others are")
+        .advise("measure without --tlv; RFC 8972 section 4 wants an answer to each")
+}
+
 /// The TLV was not looked at for want of a right HMAC (RFC 8972 section 4.8): the reply says no more of it.
 fn is_refused(name: &str, flags: TlvFlags) -> bool {
     let is_marked = match name {
@@ -162,11 +171,17 @@ fn is_refused(name: &str, flags: TlvFlags) -> bool {
 }
 
 /// The same for each TLV: one row.
-fn refused(seen: &Seen, far: SocketAddr) -> Judged {
+fn refused(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
+    if exchange.key.is_some() {
+        return Judged::unknown(
+            "TLVs are refused for their HMAC, which is right (flag I): which are supported is not told",
+        )
+        .advise("measure without --tlv, and report it to the vendor (RFC 8972 section 4.8)");
+    }
     let judged = Judged::unknown(
         "TLVs are refused without a right HMAC (flag I): which are supported is not told",
     );
-    if seen.stamp_key(far).is_some() {
+    if seen.stamp_key(exchange.far).is_some() {
         let option = &seen.plan.keys.stamp_option;
         return judged.advise(format!("give senders that use TLVs --tlv hmac{option}"));
     }
@@ -181,19 +196,41 @@ pub(super) fn timestamp_information(seen: &Seen) -> Option<[u8; 4]> {
         .position(|(kind, ..)| *kind == TlvType::TIMESTAMP_INFORMATION)?;
     let exchange = seen.of_subject(&TLVS)?;
     let mut both = [place, place + ASKED.len()].into_iter();
-    let (reply, _) = both.find_map(|place| exchange.replies_to(place).next())?;
-    let chain = reply.octets.get(StampSender::OCTETS..)?;
-    let Tlv { header, value } = Tlvs::new(chain).next()?.ok()?;
+    let (reply, said) = both.find_map(|place| exchange.replies_to(place).next())?;
+    if unproven(&exchange, (reply, &said)).is_some() {
+        return None;
+    }
+    let Tlv { header, value } = Tlvs::new(exchange.chain(reply)?).next()?.ok()?;
     let is_answered = header.kind == TlvType::TIMESTAMP_INFORMATION && header.flags.0 == 0;
     value.first_chunk().copied().filter(|_| is_answered)
 }
 
-fn back(chain: &[u8], kind: TlvType) -> Back {
+fn back(exchange: &Exchange<'_>, reply: (&Reply, &wire::Reply), kind: TlvType) -> Back {
+    let chain = exchange.chain(reply.0).unwrap_or_default();
     match Tlvs::new(chain).next() {
         None => Back::CutOff,
         Some(_) if chain.iter().all(|octet| *octet == 0) => Back::Zeros,
         Some(Err(_)) => Back::Broken,
-        Some(Ok(Tlv { header, .. })) if header.kind == kind => Back::Flags(header.flags),
-        Some(Ok(_)) => Back::Changed,
+        // The HMAC TLV after it is a copy (RFC 8972 section 4).
+        Some(Ok(Tlv { header, .. }))
+            if header.kind == kind && header.flags.has(TlvFlags::MALFORMED) =>
+        {
+            Back::Flags(header.flags)
+        }
+        Some(Ok(Tlv { header, .. })) => match unproven(exchange, reply) {
+            Some(why) => Back::Unproven(why),
+            None if header.kind == kind => Back::Flags(header.flags),
+            None => Back::Changed,
+        },
+    }
+}
+
+/// Why TLVs of a reply say nothing, in authenticated mode.
+fn unproven(exchange: &Exchange<'_>, reply: (&Reply, &wire::Reply)) -> Option<&'static str> {
+    match exchange.tlvs_back(reply)? {
+        // What comes back as it was sent has the flag U.
+        TlvsBack::Right | TlvsBack::Refused | TlvsBack::Unchanged => None,
+        TlvsBack::NoHmac => Some("without an HMAC"),
+        TlvsBack::WrongHmac => Some("with a wrong HMAC"),
     }
 }

@@ -20,10 +20,7 @@ pub(super) static SENDER_TTL: OfTrain = OfTrain {
 };
 
 fn sender_ttl(_: &Seen, exchange: &Exchange<'_>) -> Judged {
-    let Some(ttl) = exchange
-        .replies()
-        .find_map(|(reply, _)| reply.octets.get(40))
-    else {
+    let Some(ttl) = exchange.replies().find_map(|(_, said)| said.sender_ttl) else {
         return Judged::warn("replies end before the Sender TTL: the reflector truncates them")
             .advise("send packets of at least 41 octets (--padding 27)");
     };
@@ -33,14 +30,14 @@ fn sender_ttl(_: &Seen, exchange: &Exchange<'_>) -> Judged {
         255 => Judged::ok(
             "requests arrive with TTL 255: no router between, or the reflector does not know it",
         ),
-        ttl if *ttl < 255 - MOST_HOPS => Judged::warn(format!(
+        ttl if ttl < 255 - MOST_HOPS => Judged::warn(format!(
             "Sender TTL is {ttl}, which would be {}: rather a TTL that is set on the way, or a value that the reflector does not take from requests",
-            hops(*ttl)
+            hops(ttl)
         ))
         .advise("do not count hops towards it; nothing else suffers"),
-        ttl => Judged::ok(format!("requests arrive with TTL {ttl}: {}", hops(*ttl))),
+        ttl => Judged::ok(format!("requests arrive with TTL {ttl}: {}", hops(ttl))),
     };
-    judged.with("ttl", *ttl)
+    judged.with("ttl", ttl)
 }
 
 /// That of replies.

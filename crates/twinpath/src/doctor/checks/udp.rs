@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use twinpath_runtime::probe::{IcmpKind, PingSeen};
 
+use crate::doctor::keyed::AUTHENTICATED;
 use crate::doctor::network::PATIENCE;
+use crate::doctor::packets::PacketSecurity;
 use crate::doctor::seen::at_port;
 use crate::doctor::train::{AGAIN, LIGHT, SSID, STAMP, TrainKind};
 use crate::doctor::{Ask, Check, Cost, Exchange, Judged, MOST_PLACES, Seen, Status};
@@ -43,12 +45,14 @@ impl Check for Udp {
 
     fn asks(&self, seen: &Seen) -> Vec<Ask> {
         let places = seen.places();
-        let of = |far: &SocketAddr| [Ask::Train(*far, &LIGHT), Ask::Train(*far, &STAMP)];
+        let of = |far: &SocketAddr| {
+            [&LIGHT, &STAMP].map(|kind| Ask::Train(*far, kind, PacketSecurity::Open))
+        };
         let mut asks: Vec<Ask> = places.iter().flat_map(of).collect();
         if seen.subject().is_none() {
             let is_silent = |far: &&SocketAddr| port(seen, **far) == Some(Port::Silent);
             let silent = places.iter().filter(is_silent);
-            asks.extend(silent.map(|far| Ask::Train(*far, &AGAIN)));
+            asks.extend(silent.map(|far| Ask::Train(*far, &AGAIN, PacketSecurity::Open)));
         }
         asks
     }
@@ -275,18 +279,14 @@ pub(super) fn at_places(kind: &TrainKind) -> Vec<Cost> {
     vec![(kind.name.to_owned(), MOST_PLACES * kind.count)]
 }
 
-/// The same of other datagrams.
-pub(super) fn at_places_of(name: &str, count: usize) -> Cost {
-    (name.to_owned(), MOST_PLACES * count)
-}
-
 fn port(seen: &Seen, far: SocketAddr) -> Option<Port> {
-    if seen.authenticated() == Some(far) {
-        return Some(Port::Reflects);
-    }
+    // Where authenticated packets are not answered, why is said of them alone.
+    let keyed = seen.train(far, &AUTHENTICATED);
+    let keyed = keyed.filter(Exchange::is_answered);
     let all = [&LIGHT, &STAMP, &AGAIN]
         .into_iter()
-        .filter_map(|kind| seen.train(far, kind));
+        .filter_map(|kind| seen.train(far, kind))
+        .chain(keyed);
     // A host limits its ICMP errors: silence beside one says nothing.
     all.map(|exchange| of_exchange(&exchange))
         .min_by_key(|port| (*port == Port::Silent, *port))

@@ -5,10 +5,6 @@ use crate::doctor::{Judged, Seen, Untold};
 
 /// Why no rate is tried.
 pub(super) fn no_load(seen: &Seen) -> Judged {
-    if seen.authenticated().is_some() {
-        return Judged::unknown("no rate is tried: --stress sends open packets, and only authenticated ones are answered")
-            .advise("measure its rate by twinpath sender --authenticated --interval");
-    }
     if control_server(seen).is_some() {
         return Judged::unknown("no rate is tried: --stress is for reflectors of TWAMP Light and STAMP, and not for sessions of a server")
             .advise("measure its rate by twinpath controller --interval");

@@ -330,10 +330,13 @@ impl Subjects {
         Self {
             light: seen.light().map(|exchange| exchange.far),
             stamp: reflector.filter(|_| seen.speaks_stamp()),
-            authenticated: seen.authenticated().or_else(|| {
-                let mut places = reflector.into_iter().chain(seen.places());
-                places.find(|far| seen.stamp_key(*far).is_some())
-            }),
+            authenticated: seen
+                .authenticated()
+                .map(|exchange| exchange.far)
+                .or_else(|| {
+                    let mut places = reflector.into_iter().chain(seen.places());
+                    places.find(|far| seen.stamp_key(*far).is_some())
+                }),
             control: super::checks::control_server(seen),
         }
     }

@@ -9,7 +9,7 @@ impl World for CutShort {
     fn ask(&mut self, asks: &[Ask]) -> Vec<Answer> {
         let answers = asks.iter().zip(self.0.ask(asks));
         let cut = answers.map(|(ask, answer)| {
-            let is_cut = matches!(ask, Ask::Train(far, _) if far.port() == 20_001);
+            let is_cut = matches!(ask, Ask::Train(far, ..) if far.port() == 20_001);
             if is_cut {
                 Answer::Cut { sent: 2 }
             } else {

@@ -306,6 +306,20 @@ fn tlvs() -> Vec<Error> {
         ("stamp.tlv.cos", "is not a whole TLV", cut(50)),
         (
             "stamp.tlv.cos",
+            "packets with TLVs are not answered, and others are",
+            FakeFar::erring(|request, mut replies| {
+                // Padding is zeros, or Extra Padding in packets of other lengths.
+                let has_tlv = match request.octets.get(45) {
+                    None | Some(0) => false,
+                    Some(1) => request.octets.len() == 64,
+                    Some(_) => true,
+                };
+                replies.retain(|_| !has_tlv);
+                replies
+            }),
+        ),
+        (
+            "stamp.tlv.cos",
             "zeros come in its place",
             FakeFar::changing(|_, reply| {
                 if let Some(chain) = reply.get_mut(44..) {

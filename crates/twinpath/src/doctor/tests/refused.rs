@@ -14,7 +14,7 @@ impl World for Refusing {
     fn ask(&mut self, asks: &[Ask]) -> Vec<Answer> {
         let answers = asks.iter().zip(self.far.ask(asks));
         let refused = answers.map(|(ask, answer)| match (ask, answer) {
-            (Ask::Train(far, _), Answer::Train(requests, Ok(mut seen))) => {
+            (Ask::Train(far, ..), Answer::Train(requests, Ok(mut seen))) => {
                 let refusal = (self.how)(far.port()).map(|(kind, from)| Refusal {
                     kind,
                     from: Some(from.parse::<IpAddr>().unwrap()),

@@ -272,6 +272,7 @@ fn unanswered_arrivals(ladder: &Ladder, exchange: &Exchange<'_>) -> Option<usize
     let last = ladder.count().checked_sub(1)?;
     let (_, begin) = exchange.replies_to(0).next()?;
     let (_, end) = exchange.replies_to(last).next()?;
+    let (begin, end) = (begin.head, end.head);
     if begin.seq == begin.sender_seq {
         return None;
     }
