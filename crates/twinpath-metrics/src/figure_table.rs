@@ -37,7 +37,7 @@ pub enum Unit {
     Events,
     /// Nanoseconds.
     Nanoseconds,
-    /// A part of a whole, 0 to 1.
+    /// A part of a whole: 1 is 100 %, and more only where things are counted more than once.
     Ratio,
     /// Packets per second.
     PacketsPerSecond,
@@ -58,7 +58,7 @@ impl Unit {
             Self::Packets => "packets",
             Self::Events => "events",
             Self::Nanoseconds => "ns",
-            Self::Ratio => "0 to 1",
+            Self::Ratio => "1 is 100 %",
             Self::PacketsPerSecond => "packets/s",
             Self::PartsPerMillion => "ppm",
             Self::Blocks => "blocks",
