@@ -21,8 +21,6 @@ pub struct Load {
     pub rate_pps: u32,
     /// How many.
     pub packets: u32,
-    /// What its packets look like.
-    pub wire: Wire,
     /// A reply after it counts as lost.
     pub timeout: Duration,
 }
@@ -62,26 +60,46 @@ pub enum LoadError {
     Run(#[from] RunError),
 }
 
-/// Sends a load to `far`, whose packets `guard` protects, and waits for its replies, until `stopped`.
+impl Load {
+    /// How long its packets leave, at its rate.
+    pub fn duration(&self) -> Duration {
+        Duration::from_secs(1) * self.packets / self.rate_pps.max(1)
+    }
+}
+
+/// Sends a load to `far`, whose packets look like `wire` and are protected by `guard`, and waits for its replies, until
+/// `stopped`.
 ///
 /// # Errors
 /// [`LoadError`]: nothing was sent, or nothing could be received.
 pub fn load(
     far: SocketAddr,
+    (wire, guard): (Wire, TestGuard),
     load: &Load,
-    guard: TestGuard,
     stopped: &dyn Fn() -> bool,
 ) -> Result<LoadSeen, LoadError> {
-    let header = load.wire.request_header();
-    let run = measure::start(SenderPlan {
-        wire: load.wire,
+    let octets = wire.reply_octets(wire.request_header());
+    let plan = SenderPlan {
+        wire,
         guard,
-        payload: PayloadSize::Fixed(load.wire.reply_octets(header)),
+        payload: PayloadSize::Fixed(octets),
+        ..SenderPlan::to(far)
+    };
+    run(load, plan, stopped)
+}
+
+/// The same by a sender like this.
+pub(super) fn run(
+    load: &Load,
+    sender: SenderPlan,
+    stopped: &dyn Fn() -> bool,
+) -> Result<LoadSeen, LoadError> {
+    let run = measure::start(SenderPlan {
         limit: Limit::Count(load.packets.into()),
         schedule: Schedule::every(Duration::from_secs(1) / load.rate_pps.max(1)),
         timeout: load.timeout,
         records: false,
-        ..SenderPlan::to(far)
+        ..sender
     })?;
     while !run.is_finished() {
         if stopped() {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use twinpath_proto::sender::Wire;
 use twinpath_proto::stamp::StampKeys;
 use twinpath_runtime::probe::{ConnectSeen, HostSeen, Load, LoadSeen, PingSeen, TrainSeen};
 use twinpath_wire::{Tos, Wall};
@@ -26,8 +27,11 @@ pub(crate) enum Ask {
     Train(SocketAddr, &'static TrainKind, PacketSecurity),
     /// Datagrams of several sizes.
     Ladder(SocketAddr, Ladder, PacketSecurity),
-    /// Packets at a steady rate.
-    Load(SocketAddr, Load),
+    /// Packets at a steady rate that look like this.
+    Load(SocketAddr, Wire, Load),
+    /// The same in a session of a TWAMP server.
+    #[cfg(feature = "control")]
+    SessionLoad(DialogueAsk, Load),
     /// What this host has towards there: nothing is sent.
     Host(SocketAddr),
     /// A dialogue with a TWAMP server.
@@ -44,7 +48,7 @@ pub(crate) enum Answer {
     Connect(ConnectSeen),
     /// To [`Ask::Host`].
     Host(HostSeen),
-    /// To [`Ask::Load`]; `Err`: nothing was sent, and why.
+    /// To [`Ask::Load`] and [`Ask::SessionLoad`]; `Err`: nothing was sent, and why.
     Load(Result<LoadSeen, String>),
     /// To [`Ask::Train`] and [`Ask::Ladder`]: the requests, and what came of them; `Err`: no socket, and why.
     Train(Vec<Vec<u8>>, Result<TrainSeen, String>),
@@ -68,6 +72,8 @@ impl Ask {
             Self::Train(_, kind, _) => kind.name.to_owned(),
             Self::Ladder(_, ladder, _) => ladder.name().to_owned(),
             Self::Load(..) => "load".to_owned(),
+            #[cfg(feature = "control")]
+            Self::SessionLoad(..) => "load".to_owned(),
             Self::Host(_) => "host".to_owned(),
             #[cfg(feature = "control")]
             Self::Dialogue(ask) => ask.kind.name.to_owned(),
@@ -110,7 +116,9 @@ impl Ask {
             Self::Dialogue(ask) => ask.kind.packets(),
             Self::Train(_, kind, _) => kind.count,
             Self::Ladder(_, ladder, _) => ladder.count(),
-            Self::Load(_, load) => usize::try_from(load.packets).unwrap_or(usize::MAX),
+            Self::Load(_, _, load) => usize::try_from(load.packets).unwrap_or(usize::MAX),
+            #[cfg(feature = "control")]
+            Self::SessionLoad(_, load) => usize::try_from(load.packets).unwrap_or(usize::MAX),
             Self::Host(_) => 0,
         }
     }
@@ -137,7 +145,7 @@ impl Ask {
                 Some((octets, Tos(0)))
             }
             #[cfg(feature = "control")]
-            Self::Dialogue(_) => None,
+            Self::Dialogue(_) | Self::SessionLoad(..) => None,
             Self::Ping(_) | Self::Connect(_) | Self::Load(..) | Self::Host(_) => None,
         }
     }

@@ -243,6 +243,11 @@ pub(crate) static AUTHENTICATED: DialogueKind =
     of_mode("control-authenticated", SecurityMode::Authenticated);
 pub(crate) static ENCRYPTED: DialogueKind = of_mode("control-encrypted", SecurityMode::Encrypted);
 pub(crate) static MIXED: DialogueKind = of_mode("control-mixed", SecurityMode::Mixed);
+/// For a load in place of its packets.
+pub(crate) static LOADED: DialogueKind = DialogueKind {
+    count: 0,
+    ..of_requests("control-load", &[PLAIN])
+};
 pub(crate) static WRONG_PASSPHRASE: DialogueKind =
     of_key("control-wrong-passphrase", KeyUse::WrongPassphrase);
 pub(crate) static UNKNOWN_KEY: DialogueKind = of_key("control-unknown-key", KeyUse::UnknownName);
@@ -311,6 +316,7 @@ impl DialogueAsk {
                 interval: INTERVAL,
                 patience: self.adapted.patience,
                 packet,
+                load: None,
             }),
             connect_patience: CONNECT_PATIENCE,
             patience: PATIENCE,

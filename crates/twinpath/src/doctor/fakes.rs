@@ -75,6 +75,9 @@ pub(super) struct FakeFar {
     pub(super) asked: usize,
     /// What comes of a load.
     pub(super) loaded: Loaded,
+    /// Loads in sessions so far.
+    #[cfg(feature = "control")]
+    pub(super) session_loads: usize,
     /// Sizes that pass.
     pub(super) link: Link,
     /// When the next train begins.
@@ -161,6 +164,8 @@ impl FakeFar {
             errs: Box::new(|_, replies| replies),
             asked: 0,
             loaded: Box::new(|_| LoadSeen::default()),
+            #[cfg(feature = "control")]
+            session_loads: 0,
             link: Link::USUAL,
             now: START,
         }
@@ -191,7 +196,7 @@ impl FakeFar {
                 super::ladder::INTERVAL
             }
             #[cfg(feature = "control")]
-            Ask::Dialogue(_) => super::ladder::INTERVAL,
+            Ask::Dialogue(_) | Ask::SessionLoad(..) => super::ladder::INTERVAL,
         };
         let mut requests = Vec::new();
         let mut seen = TrainSeen::default();
@@ -293,7 +298,12 @@ impl World for FakeFar {
                         error_ns: Some(1_000_000),
                     },
                 }),
-                Ask::Load(_, load) => Answer::Load(Ok((self.loaded)(load))),
+                Ask::Load(_, _, load) => Answer::Load(Ok((self.loaded)(load))),
+                #[cfg(feature = "control")]
+                Ask::SessionLoad(_, load) => {
+                    self.session_loads += 1;
+                    Answer::Load(Ok((self.loaded)(load)))
+                }
                 Ask::Train(far, ..) | Ask::Ladder(far, ..) => self.train(*far, ask),
                 #[cfg(feature = "control")]
                 Ask::Dialogue(ask) => Answer::Dialogue(Box::new((self.server)(ask))),

@@ -10,10 +10,14 @@ use tracing::debug;
 use twinpath_proto::TestGuard;
 use twinpath_proto::stamp::StampKeys;
 use twinpath_runtime::probe::{self, ConnectSeen, PingSeen, Train, TrainPacket, TrainSeen};
+#[cfg(feature = "control")]
+use twinpath_runtime::probe::{DialogueEnd, Load, LoadSeen};
 use twinpath_runtime::{BindError, wall};
 
 #[cfg(feature = "control")]
 use super::dialogue::{Dialogue, DialogueAsk, Security};
+#[cfg(feature = "control")]
+use super::stress::target::CONNECTIONS_LONGEST;
 use super::train::SSID;
 use super::{Answer, Ask, Keys, World, ladder};
 
@@ -36,6 +40,9 @@ pub(crate) struct Network<'a> {
     /// How long dialogues may still take.
     #[cfg(feature = "control")]
     dialogues_left: Duration,
+    /// How long the control connections of loads may still take.
+    #[cfg(feature = "control")]
+    loads_left: Duration,
 }
 
 /// The longest examination, but for `--stress`.
@@ -52,12 +59,24 @@ impl<'a> Network<'a> {
             until: Instant::now() + LONGEST.saturating_sub(ROUND),
             #[cfg(feature = "control")]
             dialogues_left: DIALOGUES_LONGEST,
+            #[cfg(feature = "control")]
+            loads_left: CONNECTIONS_LONGEST,
         }
     }
 
     fn is_over(&self, asks: &[Ask]) -> bool {
-        let is_load = |ask: &Ask| matches!(ask, Ask::Load(..));
         (self.stopped)() || (Instant::now() >= self.until && !asks.iter().all(is_load))
+    }
+}
+
+fn is_load(ask: &Ask) -> bool {
+    match ask {
+        Ask::Load(..) => true,
+        #[cfg(feature = "control")]
+        Ask::SessionLoad(..) => true,
+        #[cfg(feature = "control")]
+        Ask::Dialogue(_) => false,
+        Ask::Ping(_) | Ask::Connect(_) | Ask::Train(..) | Ask::Ladder(..) | Ask::Host(_) => false,
     }
 }
 
@@ -90,7 +109,7 @@ fn as_far_as_known(ask: &Ask, answer: Answer) -> Answer {
     match answer {
         // These are waited for.
         Answer::Ping(_) | Answer::Connect(_) | Answer::Host(_) | Answer::Cut { .. } => answer,
-        Answer::Train(_, Err(_)) | Answer::Load(Err(_)) => answer,
+        Answer::Train(_, Err(_)) => answer,
         Answer::Train(ref requests, Ok(ref seen)) => {
             let sent = seen.departures.len();
             let is_answered = seen.replies.len() >= requests.len();
@@ -103,8 +122,8 @@ fn as_far_as_known(ask: &Ask, answer: Answer) -> Answer {
                 Answer::Cut { sent }
             }
         }
-        Answer::Load(Ok(seen)) => Answer::Cut {
-            sent: usize::try_from(seen.sent).unwrap_or(usize::MAX),
+        Answer::Load(seen) => Answer::Cut {
+            sent: seen.map_or(0, |seen| usize::try_from(seen.sent).unwrap_or(usize::MAX)),
         },
         #[cfg(feature = "control")]
         Answer::Dialogue(dialogue) => Answer::Cut {
@@ -165,18 +184,20 @@ impl Network<'_> {
         })
     }
 
-    fn answer(&self, ask: &Ask, seen: &mut Seen) -> Option<Answer> {
+    fn answer(&mut self, ask: &Ask, seen: &mut Seen) -> Option<Answer> {
         Some(match ask {
             Ask::Ping(_) => Answer::Ping(seen.pings.next()?),
             Ask::Connect(_) => Answer::Connect(seen.connects.next()?),
             Ask::Host(far) => Answer::Host(probe::host(*far)),
-            Ask::Load(far, load) => {
+            Ask::Load(far, wire, load) => {
                 let key = self.keys.stamp.for_packet(far.ip(), SSID);
-                let key = key.filter(|_| load.wire.is_secured()).cloned();
+                let key = key.filter(|_| wire.is_secured()).cloned();
                 let guard = key.map_or_else(TestGuard::default, TestGuard::stamp);
-                let seen = probe::load(*far, load, guard, self.stopped);
+                let seen = probe::load(*far, (*wire, guard), load, self.stopped);
                 Answer::Load(seen.map_err(|error| error.to_string()))
             }
+            #[cfg(feature = "control")]
+            Ask::SessionLoad(ask, load) => Answer::Load(self.load_session(ask, *load)),
             #[cfg(feature = "control")]
             Ask::Dialogue(_) => Answer::Dialogue(Box::new(seen.dialogues.next()?)),
             Ask::Train(..) | Ask::Ladder(..) => {
@@ -184,6 +205,33 @@ impl Network<'_> {
                 let requests = train.packets.into_iter().map(|packet| packet.octets);
                 Answer::Train(requests.collect(), seen.map_err(|error| error.to_string()))
             }
+        })
+    }
+}
+
+#[cfg(feature = "control")]
+impl Network<'_> {
+    /// Loads a session on a connection of its own.
+    fn load_session(&mut self, ask: &DialogueAsk, load: Load) -> Result<LoadSeen, String> {
+        let of_load = load.duration() + load.timeout;
+        let mut plan = ask.plan(self.keys, of_load + self.loads_left);
+        if let Some(train) = &mut plan.train {
+            train.load = Some(load);
+        }
+        let seen = probe::run_dialogue(&plan, self.stopped);
+        let over = seen.took.saturating_sub(of_load);
+        self.loads_left = self.loads_left.saturating_sub(over);
+        let session = seen.sessions.first();
+        let loaded = session.and_then(|session| session.load.clone());
+        loaded.unwrap_or_else(|| {
+            let accept = session.and_then(|session| session.answer?.err());
+            Err(match accept {
+                Some(refusal) => format!("the server refuses a session: {refusal}"),
+                None if seen.end == DialogueEnd::CutShort => {
+                    "control connections take too long".to_owned()
+                }
+                None => "the server does not start a session".to_owned(),
+            })
         })
     }
 }
@@ -225,7 +273,7 @@ fn train(ask: &Ask, keys: &StampKeys) -> Option<Train> {
         Ask::Train(far, kind, _) => (far, (kind.path)(), kind.interval, PATIENCE),
         Ask::Ping(_) | Ask::Connect(_) | Ask::Load(..) | Ask::Host(_) => return None,
         #[cfg(feature = "control")]
-        Ask::Dialogue(_) => return None,
+        Ask::Dialogue(_) | Ask::SessionLoad(..) => return None,
     };
     let (far, count) = (*far, ask.packets());
     let count = u32::try_from(count).unwrap_or(u32::MAX);

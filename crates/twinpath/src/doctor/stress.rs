@@ -5,20 +5,19 @@
 //! sustains. So that rate is tried next, for longer and twice, lower ones where it fails, and some between, each after
 //! a step that has spent the reserve. What this host did not send says nothing of the far end.
 
+pub(super) mod target;
 mod untold;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
-use twinpath_proto::sender::Wire;
 use twinpath_runtime::probe::{Load, LoadSeen};
 
-use super::packets::PacketSecurity;
-use super::train::SSID;
-use super::{Answer, Ask, Checked, Judged, Seen, World};
+use super::{Answer, Checked, Judged, Seen, World};
 use crate::output::units;
-use untold::{no_load, unfinished};
+use target::{CONNECTIONS_LONGEST, Target};
+use untold::{no_load, own_limit, unfinished};
 
 /// The name of its check.
 pub(crate) const ID: &str = "limits.rate";
@@ -121,8 +120,19 @@ impl Stress {
     /// How long all of it takes at most.
     pub(crate) fn longest(self) -> Duration {
         let all = self.most_steps();
-        all.map(|(_, long_s)| Duration::from_secs(long_s.into()) + self.patience)
-            .sum()
+        let steps: Duration = all
+            .map(|(_, long_s)| Duration::from_secs(long_s.into()) + self.patience)
+            .sum();
+        steps + CONNECTIONS_LONGEST
+    }
+
+    /// Control connections at most: one for each step in a session of a server.
+    pub(crate) fn most_connections(self) -> usize {
+        if cfg!(feature = "control") {
+            self.most_steps().count()
+        } else {
+            0
+        }
     }
 
     /// Rates and seconds of all steps, if there are as many as there can be.
@@ -271,17 +281,12 @@ pub(crate) fn run(top_pps: Option<u32>, seen: &Seen, world: &mut dyn World) -> C
     let Some(top_pps) = top_pps else {
         return skipped("only with --stress");
     };
-    let Some(far) = seen.subject() else {
+    let Some(target) = Target::of(seen) else {
         return checked(no_load(seen));
     };
     let stress = Stress {
         top_pps,
         patience: Duration::from_millis(seen.patience_ms().into()),
-    };
-    let wire = match seen.subject_security() {
-        PacketSecurity::Authenticated => Wire::stamp(SSID).authenticated(),
-        PacketSecurity::Open if seen.speaks_stamp() => Wire::stamp(SSID),
-        PacketSecurity::Open => Wire::TWAMP_LIGHT,
     };
     let mut steps: Vec<Step> = Vec::new();
     let mut error = None;
@@ -290,10 +295,9 @@ pub(crate) fn run(top_pps: Option<u32>, seen: &Seen, world: &mut dyn World) -> C
         let load = Load {
             rate_pps,
             packets: packets(rate_pps, long_s),
-            wire,
             timeout: stress.patience,
         };
-        match world.ask(&[Ask::Load(far, load)]).pop() {
+        match world.ask(&[target.ask(load)]).pop() {
             Some(Answer::Load(Ok(seen))) => steps.push(Step {
                 rate_pps,
                 long_s,
@@ -306,7 +310,11 @@ pub(crate) fn run(top_pps: Option<u32>, seen: &Seen, world: &mut dyn World) -> C
             _ => break,
         }
     }
-    checked(judge(stress, &steps, error))
+    let mut judged = judge(stress, &steps, error);
+    if target.is_session() {
+        judged.finding = format!("in a session {}", judged.finding);
+    }
+    checked(judged.with("in_session", target.is_session()))
 }
 
 fn judge(stress: Stress, steps: &[Step], error: Option<String>) -> Judged {
@@ -417,16 +425,6 @@ fn how(stress: Stress, step: &Step, failed_by: FailedBy) -> String {
             "{} to answer (median)",
             units::delay(seen.answer_ns.unwrap_or(0))
         ),
-    }
-}
-
-fn own_limit(step: &Step) -> String {
-    let seen = &step.seen;
-    if seen.dropped_here > 0 {
-        format!("dropped {} replies", seen.dropped_here)
-    } else {
-        let sent = seen.achieved_pps.map_or_else(String::new, units::rate);
-        format!("sent {sent}/s")
     }
 }
 

@@ -203,6 +203,7 @@ pub(crate) fn dry_run(
             serde_json::json!({
                 "rate_pps": stress.top_pps,
                 "most_packets": stress.most_packets(),
+                "most_connections": stress.most_connections(),
                 "longest_s": stress.longest().as_secs(),
             })
         });
@@ -239,12 +240,18 @@ pub(crate) fn dry_run(
 
 /// What `--stress` sends at most.
 pub(crate) fn announced(stress: Stress) -> String {
-    format!(
-        "--stress sends up to {} packets a second to a far end that answers: at most {} packets more, in {} s.",
+    let reflectors = format!(
+        "--stress sends up to {} packets a second to a far end that answers: at most {} packets more, in {} s",
         stress.top_pps,
         stress.most_packets(),
         stress.longest().as_secs()
-    )
+    );
+    match stress.most_connections() {
+        0 => format!("{reflectors}."),
+        most => format!(
+            "{reflectors}; in sessions of a TWAMP server by at most {most} connections, if nothing else answers."
+        ),
+    }
 }
 
 fn status(status: Status) -> &'static str {

@@ -286,6 +286,44 @@ mod servers {
     }
 
     #[test]
+    fn sessions_of_a_server_are_loaded_up_to_its_limit() {
+        let server = Responder::server("--json --max-rate 120");
+        let line = format!("doctor {} --stress 250 --json", server.at);
+        let dry = run(&format!("{line} --dry-run")).document();
+        let of = |key: &str| dry[key].as_u64().unwrap();
+        let most = of("most_packets") + dry["stress"]["most_packets"].as_u64().unwrap();
+        let done = run(&line);
+        let document = done.document();
+        let checks = document["checks"].as_array().unwrap();
+        let rate = checks.iter().find(|check| check["id"] == "limits.rate");
+        let rate = rate.unwrap();
+        assert_eq!(rate["data"]["in_session"], true, "{rate}");
+        let of = |key: &str| rate["data"][key].as_u64().unwrap_or(0);
+        let (answered, failed) = (of("answered_pps"), of("failed_pps"));
+        assert!((100..=190).contains(&answered), "{rate}");
+        assert!(failed > answered && failed <= 250, "{rate}");
+        let words = last_words(server);
+        let took =
+            words["reflected"].as_u64().unwrap() + words["rate_limited"].as_u64().unwrap_or(0);
+        assert!(took <= most, "{took} of {most}");
+    }
+
+    #[test]
+    fn secured_sessions_are_loaded_too() {
+        let file = keys("noc a secret\n");
+        let server = secured_server(&file, "--mode encrypted");
+        let line = format!(
+            "doctor {} --stress 50 --json --keys {}",
+            server.at,
+            file.path().display()
+        );
+        let (status, finding) = &checks(&run(&line))["limits.rate"];
+        assert_eq!(status, "ok", "{finding}");
+        let said = "in a session the far end answers 50/s for 2 s without loss";
+        assert_eq!(finding, said);
+    }
+
+    #[test]
     fn what_doctor_says_to_type_measures_the_server() {
         let file = keys("noc a secret\n");
         let server = secured_server(&file, "");

@@ -13,6 +13,7 @@ use twinpath_proto::{Refusal, TestFeatures};
 use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{Tos, Wall};
 
+use super::load::{Load, LoadSeen};
 use super::reach::Connection;
 use super::train::TrainSeen;
 use crate::controller::credentials;
@@ -74,6 +75,8 @@ pub struct DialogueTrain {
     pub patience: Duration,
     /// The packet with this number and this time, before it is secured.
     pub packet: fn(&PacketForm, u32, Wall) -> (Vec<u8>, Tos),
+    /// These in place of all others, after the start delay.
+    pub load: Option<Load>,
 }
 
 /// What a packet depends on.
@@ -120,6 +123,8 @@ pub struct SessionSeen {
     pub stop_refused: Option<Refusal>,
     /// What was sent in it, and what came back.
     pub train: Option<SessionTrain>,
+    /// What came of a load; `Err`: nothing was sent, and why.
+    pub load: Option<Result<LoadSeen, String>>,
 }
 
 /// What the server says of a session that it accepts.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use twinpath_net::clock;
 use twinpath_proto::control::{ClientEvent, ControlClient};
+use twinpath_proto::sender::{PayloadSize, Wire};
 use twinpath_proto::{Step, TestFeatures, TestGuard};
 use twinpath_wire::control::Accept;
 use twinpath_wire::{ReflectorSecured, SenderSecured, Wall};
@@ -15,6 +16,8 @@ use super::{
     SessionTrain, WantedSession,
 };
 use crate::link::Link;
+use crate::plan::{PortChoice, SenderPlan};
+use crate::probe::load;
 use crate::probe::train::{Train, TrainPacket, TrainSeen, TrainSocket};
 
 /// How long after Start-Ack packets are sent until one is answered.
@@ -44,7 +47,8 @@ pub(super) struct RunningDialogue<'a> {
     pub(super) plan: &'a DialoguePlan,
     pub(super) seen: &'a mut DialogueSeen,
     pub(super) link: Link<ControlClient>,
-    pub(super) sockets: Vec<TrainSocket>,
+    /// Of each session, until a load takes its port.
+    pub(super) sockets: Vec<Option<TrainSocket>>,
 }
 
 impl RunningDialogue<'_> {
@@ -94,13 +98,14 @@ impl RunningDialogue<'_> {
             plan.sender = Some(near);
             plan.receiver = Some(server.ip());
         }
-        self.sockets.push(socket);
+        self.sockets.push(Some(socket));
         self.seen.sessions.push(SessionSeen {
             plan,
             answer: None,
             started: false,
             stop_refused: None,
             train: None,
+            load: None,
         });
         self.link.engine.request(clock::mono(), plan);
         Ok(())
@@ -115,10 +120,13 @@ impl RunningDialogue<'_> {
         is_over: &dyn Fn() -> bool,
     ) {
         let guard = self.link.engine.test_guard(index);
-        let (Some(session), Some(socket)) = (
+        let (Some(session), Some(open)) = (
             self.seen.sessions.get_mut(index),
             self.sockets.get_mut(index),
         ) else {
+            return;
+        };
+        let Some(socket) = open else {
             return;
         };
         let Some(Ok(accepted)) = session.answer else {
@@ -134,6 +142,15 @@ impl RunningDialogue<'_> {
             },
             plan: session.plan,
         };
+        if let Some(load) = &train.load {
+            sleep(train.start_delay.unwrap_or_default()).await;
+            let sender = sender(far, &form, guard, socket.local);
+            // Its port is the session's.
+            *open = None;
+            let seen = load::run(load, sender, is_over);
+            session.load = Some(seen.map_err(|error| error.to_string()));
+            return;
+        }
         let mut forged = 0;
         let mut sent = 0;
         let opening = if let Some(delay) = train.start_delay {
@@ -239,6 +256,22 @@ impl RunningDialogue<'_> {
         if let Some(session) = self.seen.sessions.get_mut(index) {
             change(session);
         }
+    }
+}
+
+/// Sends the packets of a session from its own port.
+fn sender(far: SocketAddr, form: &PacketForm, guard: TestGuard, local: SocketAddr) -> SenderPlan {
+    let wire = Wire::twamp(form.features);
+    let padding = usize::try_from(form.plan.padding_length).unwrap_or(0);
+    let octets = wire.payload_octets(form.features.padding_from() + padding);
+    SenderPlan {
+        wire,
+        guard,
+        near: Some(local.ip()),
+        port: PortChoice::Exact(local.port()),
+        payload: PayloadSize::Fixed(octets),
+        tos: form.plan.dscp.tos(),
+        ..SenderPlan::to(far)
     }
 }
 

@@ -1,13 +1,16 @@
 //! Why a rate is not known.
 
+use super::Step;
 use crate::doctor::checks::control_server;
 use crate::doctor::{Judged, Seen, Untold};
+use crate::output::units;
 
 /// Why no rate is tried.
 pub(super) fn no_load(seen: &Seen) -> Judged {
     if control_server(seen).is_some() {
-        return Judged::unknown("no rate is tried: --stress is for reflectors of TWAMP Light and STAMP, and not for sessions of a server")
-            .advise("measure its rate by twinpath controller --interval");
+        return Judged::unknown(
+            "no rate is tried: no session of the server is reflected, and nothing else reflects test packets",
+        );
     }
     Judged::unknown("no rate is tried: nothing reflects test packets")
 }
@@ -23,4 +26,15 @@ pub(super) fn unfinished(error: Option<String>, so_far: &str) -> Judged {
         },
         |error| Judged::unknown(format!("the load of --stress ended early: {error}{so_far}")),
     )
+}
+
+/// What this host did in place of what was asked.
+pub(super) fn own_limit(step: &Step) -> String {
+    let seen = &step.seen;
+    if seen.dropped_here > 0 {
+        format!("dropped {} replies", seen.dropped_here)
+    } else {
+        let sent = seen.achieved_pps.map_or_else(String::new, units::rate);
+        format!("sent {sent}/s")
+    }
 }

@@ -41,6 +41,13 @@ pub(in crate::doctor) fn honest(ask: &DialogueAsk) -> Dialogue {
     Dialogue::new(agreed(ask))
 }
 
+/// One in which sessions are accepted, and no packet is answered.
+pub(in crate::doctor) fn silent(ask: &DialogueAsk) -> Dialogue {
+    let mut seen = agreed(ask);
+    silence::deaf(&mut seen);
+    Dialogue::new(seen)
+}
+
 fn agreed(ask: &DialogueAsk) -> DialogueSeen {
     let plan = ask.plan(&Keys::default(), Duration::from_secs(9));
     let modes = Modes::from_bits(plan.security.modes().bits() | plan.features.bits());
@@ -90,6 +97,7 @@ fn session(ask: &DialogueAsk, index: usize, wanted: &WantedSession, modes: Modes
         })),
         started: true,
         stop_refused: None,
+        load: None,
         train: Some(SessionTrain {
             far,
             form,

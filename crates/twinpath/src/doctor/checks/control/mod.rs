@@ -276,6 +276,15 @@ pub(crate) fn reflects(seen: &Seen) -> bool {
     seen.dialogues().any(|dialogue| answered(dialogue, 0).1 > 0)
 }
 
+/// To have the dialogue of a load: a session like the first that is reflected; `None`: none is.
+pub(crate) fn loaded(seen: &Seen) -> Option<DialogueAsk> {
+    let mode = reflected_mode(seen)?;
+    let Ask::Dialogue(like) = ask(seen, &dialogue::LOADED)? else {
+        return None;
+    };
+    Some(DialogueAsk { mode, ..like })
+}
+
 /// The mode of the first session that is reflected.
 pub(crate) fn reflected_mode(seen: &Seen) -> Option<SecurityMode> {
     let mut reflected = seen

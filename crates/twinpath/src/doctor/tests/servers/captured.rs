@@ -110,6 +110,7 @@ fn replayed(file: &str, port: u16) -> DialogueSeen {
             answer: None,
             started: false,
             stop_refused: None,
+            load: None,
             train: None,
         }],
         took: Duration::from_secs(1),

@@ -10,7 +10,7 @@ use crate::doctor::dialogue::{
 };
 
 /// No packet of a session is answered.
-fn deaf(seen: &mut DialogueSeen) {
+pub(super) fn deaf(seen: &mut DialogueSeen) {
     for session in &mut seen.sessions {
         if let Some(train) = &mut session.train {
             train.opening.1.replies.clear();
