@@ -14,6 +14,7 @@
 
 mod batch;
 pub mod clock;
+mod connect;
 mod error;
 pub mod file;
 mod hardware;
@@ -29,6 +30,7 @@ mod socket;
 pub mod stream;
 
 pub use batch::{RecvBatch, SendBatch};
+pub use connect::{ConnectError, connect};
 pub use error::{BindError, SendError};
 pub use hardware::NoHardware;
 pub use next_hop::{NextHop, NextHops};

@@ -1,9 +1,11 @@
 //! Whether addresses answer ICMP Echo, and what listens on TCP ports.
 
 use std::io::{self, Read};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use twinpath_net::{ConnectError, IcmpError, IcmpKind};
 
 /// Octets kept of what a service says first: a TWAMP greeting has 64.
 const SAID_OCTETS: usize = 128;
@@ -25,8 +27,15 @@ pub struct ConnectSeen {
 pub enum Connection {
     /// Something listens, and has said this first, by itself; at most 128 octets are kept.
     Open(Vec<u8>),
-    /// Nothing listens.
+    /// By a reset; or by an ICMP error, where the system does not tell one from the other.
     Refused,
+    /// By an ICMP error.
+    Rejected {
+        /// Its kind.
+        kind: IcmpKind,
+        /// Who sent it.
+        from: Option<IpAddr>,
+    },
     /// No answer in time.
     Silent,
     /// The system's error.
@@ -87,7 +96,7 @@ fn each<T: Send>(all: &[SocketAddr], ask: impl Fn(SocketAddr) -> T + Sync) -> Ve
 
 fn connect(far: SocketAddr, timeout: Duration) -> ConnectSeen {
     let begun = Instant::now();
-    let made = TcpStream::connect_timeout(&far, timeout);
+    let made = twinpath_net::connect(far, timeout);
     let took = begun.elapsed();
     let connection = match made {
         Ok(stream) => {
@@ -96,7 +105,11 @@ fn connect(far: SocketAddr, timeout: Duration) -> ConnectSeen {
             let _closed = stream.shutdown(Shutdown::Both);
             Connection::Open(said)
         }
-        Err(error) => Connection::of(&error),
+        Err(ConnectError {
+            icmp: Some(IcmpError { kind, from, .. }),
+            ..
+        }) => Connection::Rejected { kind, from },
+        Err(error) => Connection::of(&error.source),
     };
     ConnectSeen { took, connection }
 }

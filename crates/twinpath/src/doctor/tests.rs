@@ -6,6 +6,7 @@ use super::fakes::{FakeFar, Request, Sent};
 use super::*;
 use crate::failure::Exit;
 
+mod addresses;
 mod cut;
 mod errors;
 mod keyed;

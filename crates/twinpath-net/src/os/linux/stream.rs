@@ -7,7 +7,8 @@ use libc::{c_int, c_void};
 use socket2::Socket;
 use twinpath_wire::Tos;
 
-use super::system;
+use super::{error_queue, system};
+use crate::packet::{IcmpError, QueueEvent};
 
 /// `TCP_SAVE_SYN` and `TCP_SAVED_SYN` (Linux 4.2).
 const SAVE_SYN: c_int = 27;
@@ -46,6 +47,28 @@ pub(crate) fn syn_tos(socket: &Socket) -> Option<Tos> {
         return None;
     }
     tos_of(headers.get(..usize::try_from(length).ok()?)?)
+}
+
+/// Whether ICMP errors come by the error queue. Failure is ignored: then none does.
+pub(crate) fn report_icmp(socket: &Socket, v6: bool, reports: bool) {
+    let (level, name) = if v6 {
+        (libc::SOL_IPV6, libc::IPV6_RECVERR)
+    } else {
+        (libc::SOL_IP, libc::IP_RECVERR)
+    };
+    let _set = system::set_int(socket.as_fd(), level, name, reports.into());
+}
+
+/// The first ICMP error that came (in answer to a SYN: Linux 5.8).
+pub(crate) fn icmp_error(socket: &Socket) -> Option<IcmpError> {
+    let mut first = None;
+    error_queue::take(socket.as_fd(), None, &mut |event| match event {
+        QueueEvent::Icmp(error) => {
+            first.get_or_insert(error);
+        }
+        QueueEvent::Sent { .. } => {}
+    });
+    first
 }
 
 /// The ToS octet of an IP header.

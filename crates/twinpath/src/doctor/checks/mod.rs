@@ -1,5 +1,6 @@
 //! The checks, a file each.
 
+mod addresses;
 mod authenticated;
 mod clock;
 #[cfg(feature = "control")]
@@ -30,6 +31,7 @@ pub(crate) use greeting::control_server;
 pub(crate) static CHECKS: &[&dyn Check] = &[
     &icmp::Icmp,
     &udp::Udp,
+    &addresses::Addresses,
     &tcp::OWAMP_SERVER,
     &tcp::CONTROL,
     &greeting::OFFERED,

@@ -1,6 +1,8 @@
 //! What listens on the TCP ports of TWAMP-Control and OWAMP-Control.
 
-use twinpath_runtime::probe::Connection;
+use std::net::{IpAddr, SocketAddr};
+
+use twinpath_runtime::probe::{Connection, IcmpKind};
 
 use crate::doctor::seen::at_port;
 use crate::doctor::{Ask, Check, Cost, Judged, MOST_ADDRESSES, Seen};
@@ -70,10 +72,42 @@ fn control(seen: &Seen) -> Judged {
         Connection::Refused if !is_reflected => Judged::unknown(format!("{port} refuses connections: no TWAMP server listens there, or a firewall rejects TCP to it"))
             .advise("if there is a TWAMP server, start it, and allow that port in firewalls on the way"),
         Connection::Refused => Judged::skipped(format!("no TWAMP server: nothing listens on TCP port {TWAMP}")),
+        Connection::Rejected { kind, from } => rejected(far, *kind, *from),
         Connection::Silent => Judged::unknown(format!("no answer from {port}: {TCP_SILENT}"))
             .advise(format!("if there is a TWAMP server, open TCP port {TWAMP} to this host")),
         Connection::Failed(kind) => Judged::unknown(format!("no connection to {port}: {kind}")),
     }
+}
+
+/// An ICMP error in place of a connection: closed ports reset them.
+fn rejected(far: SocketAddr, kind: IcmpKind, from: Option<IpAddr>) -> Judged {
+    let port = ports_of("TCP", &[far]);
+    let by = match from {
+        Some(by) if by.to_canonical() == far.ip().to_canonical() => {
+            " of the far end itself".to_owned()
+        }
+        Some(by) => format!(" ({by})"),
+        None => String::new(),
+    };
+    let judged = match kind {
+        IcmpKind::PortUnreachable | IcmpKind::Prohibited => Judged::unknown(format!(
+            "a firewall{by} rejects connections to {port}, by an ICMP error"
+        ))
+        .advise(format!(
+            "if there is a TWAMP server, allow TCP port {} there",
+            far.port()
+        )),
+        IcmpKind::HostUnreachable
+        | IcmpKind::NetworkUnreachable
+        | IcmpKind::TooBig { .. }
+        | IcmpKind::TtlExceeded
+        | IcmpKind::Other { .. } => {
+            let says = from.map_or_else(String::new, |by| format!(" (says {by})"));
+            Judged::unknown(format!("{port} cannot be reached{says}"))
+                .advise("the host is down or a route is missing")
+        }
+    };
+    judged.with("rejected_by", from.map(|by| by.to_string()))
 }
 
 /// OWAMP-Control's port.
@@ -94,10 +128,11 @@ fn owamp(seen: &Seen) -> Judged {
 }
 
 /// Of the addresses, what the one that did most did.
-pub(super) fn best(seen: &Seen, port: u16) -> Option<(std::net::SocketAddr, &Connection)> {
+pub(super) fn best(seen: &Seen, port: u16) -> Option<(SocketAddr, &Connection)> {
     let rank = |connection: &Connection| match connection {
         Connection::Open(said) => 100 + said.len(),
-        Connection::Refused => 3,
+        Connection::Refused => 4,
+        Connection::Rejected { .. } => 3,
         Connection::Silent => 2,
         Connection::Failed(_) => 1,
     };
@@ -107,7 +142,7 @@ pub(super) fn best(seen: &Seen, port: u16) -> Option<(std::net::SocketAddr, &Con
 }
 
 /// Where a protocol may listen that has this port.
-fn places(seen: &Seen, port: u16) -> Vec<std::net::SocketAddr> {
+fn places(seen: &Seen, port: u16) -> Vec<SocketAddr> {
     let given = seen
         .plan
         .port

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use twinpath_runtime::probe::{IcmpKind, PingSeen};
 
+use super::addresses::AtAddress;
 use crate::doctor::keyed::AUTHENTICATED;
 use crate::doctor::network::PATIENCE;
 use crate::doctor::packets::PacketSecurity;
@@ -83,25 +84,46 @@ impl Check for Udp {
         if best < Port::Silent {
             return judged(seen, best, &all, &ports).with("ports", listed);
         }
-        // Where nothing answers, each state has a cause of its own.
-        let mut rows: Vec<(Port, Vec<SocketAddr>)> = Vec::new();
-        for far in &places {
-            let state = ports
-                .iter()
-                .find(|(of, _)| of == far)
-                .map(|(_, state)| *state);
-            let Some(state) = state else { continue };
-            match rows.iter_mut().find(|(known, _)| *known == state) {
-                Some((_, of)) => of.push(*far),
-                None => rows.push((state, vec![*far])),
-            }
-        }
-        let rows = rows
-            .iter()
-            .map(|(state, of)| judged(seen, *state, of, &ports))
-            .collect();
+        let rows = rows(seen, &places, &ports);
         Judged::of_rows(Status::Fail, rows).with("ports", listed)
     }
+}
+
+/// A row for each state of these places: where nothing answers, each has a cause of its own.
+fn rows(seen: &Seen, places: &[SocketAddr], ports: &[(SocketAddr, Port)]) -> Vec<Judged> {
+    let mut rows: Vec<(Port, Vec<SocketAddr>)> = Vec::new();
+    for far in places {
+        let state = ports.iter().find(|(of, _)| of == far);
+        let Some((_, state)) = state else { continue };
+        match rows.iter_mut().find(|(known, _)| known == state) {
+            Some((_, of)) => of.push(*far),
+            None => rows.push((*state, vec![*far])),
+        }
+    }
+    let each = rows.iter();
+    each.map(|(state, of)| judged(seen, *state, of, ports))
+        .collect()
+}
+
+/// What the UDP ports of an address do; `None`: that is not known.
+pub(super) fn at_address(seen: &Seen, address: IpAddr) -> Option<AtAddress> {
+    let mut places = seen.places();
+    places.retain(|far| far.ip() == address);
+    let of = |far: &SocketAddr| Some((*far, port(seen, *far)?));
+    let ports: Vec<(SocketAddr, Port)> = places.iter().filter_map(of).collect();
+    let best = ports.iter().map(|(_, port)| *port).min()?;
+    Some(match best {
+        Port::Reflects => AtAddress::Answers,
+        Port::NotSent => AtAddress::NotSent,
+        Port::Elsewhere(_)
+        | Port::Echoes
+        | Port::Other
+        | Port::Silent
+        | Port::Prohibited(_)
+        | Port::Rejected(_)
+        | Port::Closed
+        | Port::Unreachable => AtAddress::Fails(rows(seen, &places, &ports)),
+    })
 }
 
 /// What the ports of this state say; `ports`: all.
@@ -180,56 +202,23 @@ fn is_up(seen: &Seen, far: SocketAddr) -> bool {
     matches!(seen.ping(at_port(far, 0)), Some(PingSeen::Answered(_)))
 }
 
-/// It reflects, and other addresses of the same name may not.
+/// It reflects, and another port of its address may do otherwise.
 fn reflects(far: SocketAddr, ports: &[(SocketAddr, Port)]) -> Judged {
-    let best_of = |address: IpAddr| {
-        let of = ports.iter().filter(|(port, _)| port.ip() == address);
-        of.map(|(_, port)| *port).min()
-    };
-    let mut others: Vec<IpAddr> = ports.iter().map(|(port, _)| port.ip()).collect();
-    others.sort_unstable();
-    others.dedup();
-    // Where this host has no route to, no sender goes.
-    others.retain(|address| {
-        !matches!(
-            best_of(*address),
-            None | Some(Port::Reflects | Port::NotSent)
-        )
-    });
     let odd: Vec<String> = ports
         .iter()
         .filter(|(port, _)| port.ip() == far.ip())
         .filter_map(|(port, how)| Some(format!("{port} {}", how.answers_otherwise()?)))
         .collect();
-    let odd = odd.join(", and ");
-    if others.is_empty() && odd.is_empty() {
+    if odd.is_empty() {
         return Judged::ok(format!("{far} reflects test packets"));
     }
-    if others.is_empty() {
-        return Judged::warn(format!("{far} reflects test packets, and {odd}")).advise(format!(
-            "measure to UDP port {}, not to the other",
-            far.port()
-        ));
-    }
-    let each: Vec<String> = others
-        .iter()
-        .filter_map(|address| Some(format!("{address} ({})", best_of(*address)?.name())))
-        .collect();
-    let is_other_family = others.iter().all(|other| other.is_ipv4() != far.is_ipv4());
-    let option = if !is_other_family {
-        String::new()
-    } else if far.is_ipv4() {
-        " or -4".to_owned()
-    } else {
-        " or -6".to_owned()
-    };
     Judged::warn(format!(
-        "{far} reflects test packets, and this name's {} does not",
-        each.join(", ")
+        "{far} reflects test packets, and {}",
+        odd.join(", and ")
     ))
     .advise(format!(
-        "measure with {}{option}, start the reflector on all addresses, or correct the name",
-        far.ip()
+        "measure to UDP port {}, not to the other",
+        far.port()
     ))
 }
 

@@ -341,6 +341,7 @@ fn broken(status: Status, what: &str, end: &DialogueEnd) -> Option<Judged> {
         DialogueEnd::NotConnected(connection) => {
             let how = match connection {
                 Connection::Refused => "is refused".to_owned(),
+                Connection::Rejected { .. } => "is rejected by an ICMP error".to_owned(),
                 Connection::Silent | Connection::Open(_) => "is not answered".to_owned(),
                 Connection::Failed(kind) => format!("fails: {kind}"),
             };
