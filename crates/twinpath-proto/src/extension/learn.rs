@@ -20,6 +20,9 @@ pub struct Learnt {
     /// Why they were not used.
     #[serde(skip_serializing_if = "HmacFaults::is_empty")]
     pub hmac_faults: HmacFaults,
+    /// Replies whose HMAC TLV was not checked here, for lack of a key: nothing is known of it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unchecked: u64,
     /// Replies beyond the first to one request, where Reflected Test Packet Control asked for them.
     pub further_replies: Copies,
     /// Replies with the request's TLVs 27 octets further on, as TWAMP Light moves padding.
@@ -122,29 +125,53 @@ impl From<&str> for FactValue {
 
 /// The TLVs of a reply, whose HMAC was verified: once, whatever they are read for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ReplyChain<'a> {
+pub struct ReplyChain<'a> {
     octets: &'a [u8],
     verdict: Result<(), HmacFault>,
+    /// There was a key.
+    is_checked: bool,
 }
 
 impl<'a> ReplyChain<'a> {
-    /// `number` are the first four octets of the reply, its Sequence Number.
-    pub(crate) fn verified(octets: &'a [u8], number: [u8; 4], key: Option<&StampKey>) -> Self {
-        let verdict = verify(octets, number, key);
-        Self { octets, verdict }
+    /// `number` are the first four octets of the reply, its Sequence Number. Without a key only the far
+    /// end's word on the request's HMAC counts.
+    pub fn verified(octets: &'a [u8], number: [u8; 4], key: Option<&StampKey>) -> Self {
+        Self {
+            octets,
+            verdict: verify(octets, number, key),
+            is_checked: key.is_some(),
+        }
     }
 
-    pub(crate) fn octets(&self) -> &'a [u8] {
+    /// The beginning of a chain that was verified as a whole, with a key.
+    pub fn judged(octets: &'a [u8], verdict: Result<(), HmacFault>) -> Self {
+        Self {
+            octets,
+            verdict,
+            is_checked: true,
+        }
+    }
+
+    /// What the HMAC came to.
+    ///
+    /// # Errors
+    /// [`HmacFault`]: why the TLVs are not used.
+    pub fn verdict(&self) -> Result<(), HmacFault> {
+        self.verdict
+    }
+
+    /// The TLVs.
+    pub fn octets(&self) -> &'a [u8] {
         self.octets
     }
 
     /// Why its TLVs are not used; `None` too without any.
-    pub(crate) fn fault(&self) -> Option<HmacFault> {
+    pub fn fault(&self) -> Option<HmacFault> {
         self.verdict.err().filter(|_| !self.octets.is_empty())
     }
 
     /// What the TLVs mean, of a reply that is not the first to its request.
-    pub(crate) fn observe(&self) -> Observation {
+    pub fn observe(&self) -> Observation {
         let mut observation = Observation::default();
         if self.verdict.is_ok() {
             let mut met = 0_u16;
@@ -182,7 +209,7 @@ impl Learnt {
             self.count_unverified(fault);
             return observation;
         }
-        let chain = chain.octets;
+        let (chain, is_checked) = (chain.octets, chain.is_checked);
         if chain.is_empty() {
             return observation;
         }
@@ -196,6 +223,7 @@ impl Learnt {
             if !is_first(header.kind, &mut met) {
                 continue;
             }
+            self.unchecked += u64::from(header.kind == TlvType::HMAC && !is_checked);
             let is_malformed =
                 header.flags.has(TlvFlags::MALFORMED) || !extension.takes(value.len());
             let Some(seen) = self.seen(header.kind) else {
@@ -282,6 +310,9 @@ impl Learnt {
         }
         if self.unverified > 0 {
             add(TlvType::HMAC, "unverified", self.unverified.into());
+        }
+        if self.unchecked > 0 {
+            add(TlvType::HMAC, "unchecked", self.unchecked.into());
         }
         for (fault, count) in self.hmac_faults.counts() {
             add(TlvType::HMAC, fault.key(), count.into());

@@ -7,6 +7,7 @@
 mod access_report;
 mod ask;
 mod budget;
+mod bursts;
 mod chain;
 mod class_of_service;
 mod copies;
@@ -24,6 +25,7 @@ mod location;
 mod micro_session;
 mod policy;
 mod reflected_control;
+mod reply_reader;
 mod reply_tlvs;
 mod return_path;
 mod seen;
@@ -39,6 +41,7 @@ use crate::reflector::Ignored;
 
 pub use ask::{AskError, AskedTlv, RequestChain, RequestFacts, SALT_OCTETS};
 pub use budget::ControlBudget;
+pub use bursts::Came;
 pub use chain::{Answer, reflect};
 pub(crate) use chain::{JudgedChain, reflect_judged, renew, withdraw_way};
 pub use class_of_service::ReplyDscp;
@@ -47,10 +50,10 @@ pub use exchange::{ControlAnswer, Effects, Exchange, Replies, SentReply, Session
 pub use granted::GrantedRequests;
 pub use hmac_faults::{HmacFault, HmacFaults};
 pub use host::{Host, SyncSource};
-pub(crate) use learn::ReplyChain;
-pub use learn::{Corrections, FactValue, Facts, FollowUp, Learnt, Observation};
+pub use learn::{Corrections, FactValue, Facts, FollowUp, Learnt, Observation, ReplyChain};
 pub(crate) use micro_session::ids as micro_session_ids;
 pub use policy::{ControlPolicy, DscpSet, ExtensionPolicy, LocationPolicy, MemberLink};
+pub use reply_reader::{Discarded, MicroSessionIds, ReplyReader, RequestMarks};
 pub use reply_tlvs::ReplyTlvs;
 pub(crate) use return_path::wants_no_reply;
 pub use seen::{Order, Seen, Value};

@@ -99,7 +99,10 @@ impl SessionSender {
         };
         let last_reply = self.last_reply.unwrap_or(last);
         // Replies to the last request may be many, and follow each other slowly.
-        let others = self.tlvs.as_ref().map(|tlvs| tlvs.bursts.remaining());
+        let others = self
+            .tlvs
+            .as_ref()
+            .map(|tlvs| tlvs.reader.bursts.remaining());
         let others = last_reply + others.unwrap_or_default();
         if self.linger.is_empty() && self.counters.duplicates == 0 {
             return Some(others + COPY_WAIT.min(self.config.timeout));

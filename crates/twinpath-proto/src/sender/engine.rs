@@ -13,7 +13,7 @@ use super::counters::SenderCounters;
 use super::in_flight::{Flight, InFlight, Slot};
 use super::linger::Linger;
 use super::numbers::low32;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Wait};
 use super::payload::Payload;
 use super::slots::{Missed, Slots};
 use super::tlvs::SessionTlvs;
@@ -69,7 +69,7 @@ pub struct SessionSender {
     pub(super) in_flight: InFlight,
     pub(super) linger: Linger,
     pub(super) answered: Answered,
-    pub(super) outbox: Outbox,
+    pub(super) outbox: Outbox<Sample, Wait>,
     /// The earliest and the latest T1 written.
     pub(super) t1_span: Option<(Wall, Wall)>,
     /// When a packet was last sent.
@@ -302,8 +302,8 @@ impl SessionSender {
     /// Handles what is due at `now`: lost packets, and waits that are over.
     pub fn handle_timeout(&mut self, now: Mono) {
         self.now = self.now.max(now);
-        while let Some((position, until)) = self.outbox.first_waiting()
-            && until <= self.now
+        while let Some((position, wait)) = self.outbox.first_waiting()
+            && wait.ends() <= self.now
         {
             self.decide_waiting(position);
         }
@@ -395,7 +395,7 @@ impl SessionSender {
             undelivered.then_some(self.now),
             end,
             self.next_departure(),
-            self.outbox.first_waiting().map(|(_, until)| until),
+            self.outbox.first_waiting().map(|(_, wait)| wait.ends()),
             self.in_flight.deadline(self.loss_wait()),
             self.linger.deadline(self.late_reply_wait()),
         ]

@@ -19,6 +19,19 @@ const STAMP_WAIT: Duration = Duration::from_millis(100);
 /// How long it waits for a better one after the first.
 const BETTER_STAMP_WAIT: Duration = Duration::from_millis(10);
 
+/// Why the times of a reply are left out of the delays: the clock stepped between them, or the time that
+/// the packet stayed with the reflector is not credible (row M-10).
+pub fn exclusion(sample: &Sample, stepped: bool) -> Option<Exclusion> {
+    let way = sample.t4.map_or(Delta::ZERO, |t4| t4.at - sample.t1.at);
+    let residence = sample.residence().unwrap_or_default();
+    let is_credible = residence >= Delta::ZERO && residence <= way + STAMP_ERROR;
+    if stepped {
+        Some(Exclusion::ClockStep)
+    } else {
+        (!is_credible).then_some(Exclusion::Implausible)
+    }
+}
+
 impl SessionSender {
     /// A first reply, complete except for its T1, which may still improve, and its fate.
     pub(super) fn admit(
@@ -96,7 +109,7 @@ impl SessionSender {
         let Some(pending) = self.outbox.get_mut(position) else {
             return;
         };
-        let sample = &mut pending.sample;
+        let sample = &mut pending.item;
         if sent.rung < sample.t1.rung {
             if let Some(wait) = &mut pending.wait {
                 wait.until = wait.until.min(soon);
@@ -116,7 +129,7 @@ impl SessionSender {
         let Some(pending) = self.outbox.get_mut(position) else {
             return;
         };
-        let seq = pending.sample.seq;
+        let seq = pending.item.seq;
         let Some(wait) = &mut pending.wait else {
             return;
         };
@@ -140,7 +153,7 @@ impl SessionSender {
             return;
         };
         let Some(wait) = pending.wait else { return };
-        let sample = pending.sample;
+        let sample = pending.item;
         if let Some(&Slot::AwaitingStamp { wire_t1, .. }) = self.in_flight.get(sample.seq) {
             self.close(sample.seq, WireTime::from_bits(wire_t1));
         }
@@ -160,17 +173,10 @@ impl SessionSender {
         } else {
             way <= Delta::from_duration(self.config.timeout)
         };
-        let residence = sample.residence().unwrap_or_default();
-        sample.excluded = if facts.stepped {
-            Some(Exclusion::ClockStep)
-        } else if residence < Delta::ZERO {
-            Some(Exclusion::Implausible)
-        } else if residence > way + STAMP_ERROR {
-            self.counters.anomalies.residence_too_long += 1;
-            Some(Exclusion::Implausible)
-        } else {
-            None
-        };
+        sample.excluded = exclusion(&sample, facts.stepped);
+        let is_too_long = sample.excluded == Some(Exclusion::Implausible)
+            && sample.residence().unwrap_or_default() >= Delta::ZERO;
+        self.counters.anomalies.residence_too_long += u64::from(is_too_long);
         if facts.overdue {
             self.recall_overdue();
         }

@@ -15,7 +15,6 @@
 
 mod anomalies;
 mod answered;
-mod bursts;
 mod chunk;
 mod config;
 mod counters;
@@ -40,7 +39,8 @@ pub use anomalies::ReplyAnomalies;
 pub use config::{Fill, Limit, PayloadSize, SenderConfig, late_reply_wait, loss_wait};
 pub use counters::SenderCounters;
 pub use engine::{ClockStep, SessionSender, Transmit, TxToken};
-pub use fate::STAMP_ERROR;
+pub use fate::{STAMP_ERROR, exclusion};
+pub use outbox::{Outbox, Pending};
 pub use schedule::Schedule;
 pub use slots::Missed;
 pub use wire::{Format, Wire};

@@ -1,10 +1,10 @@
-//! Samples to be polled, in the order in which the replies arrived: one that waits for its T1 holds
-//! back those after it, or the metrics would see reordering that did not happen.
+//! Samples to be polled, in the order in which the replies arrived: one that waits for its T1, or for the
+//! departure of its reply, holds back those after it, or the metrics would see reordering that did not happen.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use twinpath_wire::{Mono, Sample};
+use twinpath_wire::Mono;
 
 /// The most samples that queue behind one that waits.
 const CAPACITY: usize = 8192;
@@ -23,7 +23,7 @@ pub(super) struct Wait {
 
 impl Wait {
     /// When it is over.
-    fn ends(&self) -> Mono {
+    pub(super) fn ends(&self) -> Mono {
         let t1 = if self.has_t1 {
             Mono::default()
         } else {
@@ -44,72 +44,98 @@ pub(super) struct Facts {
     pub(super) overdue: bool,
 }
 
+/// An item, and what it waits for.
 #[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) sample: Sample,
-    /// `None`: ready.
-    pub(super) wait: Option<Wait>,
+pub struct Pending<T, W> {
+    /// The item.
+    pub item: T,
+    /// `None`: it is ready.
+    pub wait: Option<W>,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Outbox {
-    queue: VecDeque<Pending>,
+/// A queue of items of which some wait.
+#[derive(Debug)]
+pub struct Outbox<T, W> {
+    queue: VecDeque<Pending<T, W>>,
     /// The position of the queue's front; positions never repeat.
     front: u64,
-    /// No sample before this position waits; it is past the front whenever the front is ready.
+    /// No item before this position waits; it is past the front whenever the front is ready.
     waiting: u64,
 }
 
-impl Outbox {
-    pub(super) fn push_ready(&mut self, sample: Sample) {
-        self.push(Pending { sample, wait: None });
+impl<T, W> Default for Outbox<T, W> {
+    fn default() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            front: 0,
+            waiting: 0,
+        }
+    }
+}
+
+impl<T, W> Outbox<T, W> {
+    /// Adds an item that does not wait.
+    pub fn push_ready(&mut self, item: T) {
+        self.push(Pending { item, wait: None });
         self.step_over_ready();
     }
 
-    /// Adds a sample that waits and returns its position.
-    pub(super) fn push_waiting(&mut self, sample: Sample, wait: Wait) -> u64 {
+    /// Adds an item that waits and returns its position.
+    pub fn push_waiting(&mut self, item: T, wait: W) -> u64 {
         self.push(Pending {
-            sample,
+            item,
             wait: Some(wait),
         });
         self.front + self.queue.len() as u64 - 1
     }
 
-    pub(super) fn get_mut(&mut self, position: u64) -> Option<&mut Pending> {
+    /// The item at a position, if it is still there.
+    pub fn get_mut(&mut self, position: u64) -> Option<&mut Pending<T, W>> {
         self.queue
             .get_mut(usize::try_from(position.checked_sub(self.front)?).ok()?)
     }
 
-    /// Replaces the waiting sample by the decided one.
-    pub(super) fn ready(&mut self, position: u64, sample: Sample) {
+    /// Replaces the waiting item by the decided one.
+    pub fn ready(&mut self, position: u64, item: T) {
         if let Some(pending) = self.get_mut(position) {
-            *pending = Pending { sample, wait: None };
+            *pending = Pending { item, wait: None };
         }
         self.step_over_ready();
     }
 
-    /// The oldest sample that waits, and until when.
-    pub(super) fn first_waiting(&self) -> Option<(u64, Mono)> {
+    /// The oldest item that waits, and for what.
+    pub fn first_waiting(&self) -> Option<(u64, &W)> {
         let place = usize::try_from(self.waiting.checked_sub(self.front)?).ok()?;
-        let wait = self.queue.get(place)?.wait?;
-        Some((self.waiting, wait.ends()))
+        let wait = self.queue.get(place)?.wait.as_ref()?;
+        Some((self.waiting, wait))
     }
 
-    /// Whether too many samples follow one that waits.
+    /// Items that were not taken.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether all were taken.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether too many items follow one that waits.
     pub(super) fn is_crowded(&self) -> bool {
         self.queue.len() > CAPACITY
     }
 
-    pub(super) fn pop(&mut self) -> Option<Sample> {
+    /// Takes the oldest item, if it is ready.
+    pub fn pop(&mut self) -> Option<T> {
         if !self.has_ready() {
             return None;
         }
         self.front += 1;
-        self.queue.pop_front().map(|pending| pending.sample)
+        self.queue.pop_front().map(|pending| pending.item)
     }
 
-    /// Whether [`Outbox::pop`] would return a sample.
-    pub(super) fn has_ready(&self) -> bool {
+    /// Whether [`Outbox::pop`] would return an item.
+    pub fn has_ready(&self) -> bool {
         self.queue
             .front()
             .is_some_and(|pending| pending.wait.is_none())
@@ -117,11 +143,11 @@ impl Outbox {
 
     /// Octets on the heap.
     pub(super) fn memory_octets(&self) -> usize {
-        self.queue.capacity() * size_of::<Pending>()
+        self.queue.capacity() * size_of::<Pending<T, W>>()
     }
 
     /// Begins with room for one: slow sessions need no more.
-    fn push(&mut self, pending: Pending) {
+    fn push(&mut self, pending: Pending<T, W>) {
         if self.queue.capacity() == 0 {
             self.queue.reserve_exact(1);
         }

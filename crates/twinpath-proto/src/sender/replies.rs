@@ -13,6 +13,7 @@ use super::anomalies::ReplyAnomalies;
 use super::engine::SessionSender;
 use super::in_flight::{Flight, Slot};
 use super::numbers::{extend, low32};
+use super::tlvs::came;
 use super::wire::Format;
 use crate::test_guard::PacketFault;
 
@@ -163,7 +164,7 @@ impl SessionSender {
             self.follow_up(told, reply);
         }
         let told = &taught.observation;
-        self.begin_burst(seq, told, reply, octets.len(), t3, arrival);
+        self.begin_burst(seq, told, octets.len(), came(reply, t3, arrival));
         self.admit(sample, &flight, now, taught.awaits_follow_up);
     }
 

@@ -2,51 +2,33 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use twinpath_wire::{
-    Delta, Mono, ReflectorOpen, Reply, SenderOpen, StampReflector, StampReflectorAuthenticated,
-    TlvType,
+    Arrival, Mono, Reply, StampReflector, StampReflectorAuthenticated, TlvType, Wall,
 };
 
-use super::bursts::Bursts;
 use super::engine::SessionSender;
-use super::fate::STAMP_ERROR;
 use super::retransmission::ReportTimer;
 use crate::extension::{
-    FollowUp, Learnt, Observation, Replies, ReplyChain, ReplyTlvs, RequestChain, RequestFacts,
-    destination_node,
+    Came, Discarded, FollowUp, Learnt, Observation, Replies, ReplyChain, ReplyReader, ReplyTlvs,
+    RequestChain, RequestFacts, RequestMarks, destination_node,
 };
 use crate::stamp::StampKey;
 
-/// Replies after which the departure of an earlier one is no longer waited for (row ST-48).
-const FOLLOW_UP_REPLIES: usize = 16;
-/// It may be so much later than T3.
-const FOLLOW_UP_LATEST: Delta = Delta::from_ns(1_000_000_000);
-/// How much longer the header of a TWAMP Light reply is than that of a request.
-const LIGHT_SHIFT: usize = ReflectorOpen::OCTETS - SenderOpen::OCTETS;
 /// Replies whose TLVs wait for their samples at most: as many as samples wait.
 const MOST_RECORDS: usize = 2 * 8_192;
-/// Bounds of the wait for it.
-const FOLLOW_UP_WAIT: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 
 /// What a session with TLVs has beside others.
 #[derive(Debug)]
 pub(super) struct SessionTlvs {
     chain: RequestChain,
     pub(super) key: Option<StampKey>,
-    pub(super) learnt: Learnt,
-    pub(super) bursts: Bursts,
-    /// The Micro-session ID of this end; the other one's, once it is known.
-    micro_session: Option<u16>,
-    reflector_micro_session: Option<u16>,
+    pub(super) reader: ReplyReader,
     /// The node that requests name, which replies may come from (row SL-18).
     node: Option<IpAddr>,
     pub(super) report: Option<ReportTimer>,
     /// The TLVs of the replies whose samples were not polled yet, in their order.
     records: VecDeque<ReplyTlvs>,
-    /// Replies whose departure may still be told: their own numbers, and where their samples wait.
-    awaited: VecDeque<(u32, u64)>,
 }
 
 /// What the TLVs of a reply mean for its sample.
@@ -59,24 +41,15 @@ pub(super) struct Taught {
 
 impl SessionTlvs {
     pub(super) fn new(chain: RequestChain, key: Option<StampKey>) -> Self {
-        let ids = chain.value(TlvType::MICRO_SESSION_ID);
-        let id = |at: usize| {
-            let octets = ids?.get(at..)?.first_chunk()?;
-            Some(u16::from_be_bytes(*octets)).filter(|id| *id != 0)
-        };
         Self {
-            micro_session: id(0),
-            reflector_micro_session: id(2),
+            reader: ReplyReader::new(RequestMarks::of(&chain)),
             node: chain
                 .value(TlvType::DESTINATION_NODE_ADDRESS)
                 .and_then(destination_node::address),
             report: chain.retransmission().map(ReportTimer::new),
             chain,
             key,
-            learnt: Learnt::default(),
-            bursts: Bursts::default(),
             records: VecDeque::new(),
-            awaited: VecDeque::new(),
         }
     }
 
@@ -84,7 +57,7 @@ impl SessionTlvs {
     pub(super) fn write<'a>(&self, seq: u32, behind: &'a mut [u8], sent: u32) -> &'a mut [u8] {
         let facts = RequestFacts {
             sent,
-            reflector_micro_session: self.reflector_micro_session,
+            reflector_micro_session: self.reader.micro_session().and_then(|ids| ids.reflector),
         };
         self.chain.write(seq, behind, &facts, self.key.as_ref())
     }
@@ -97,22 +70,6 @@ impl SessionTlvs {
         }
     }
 
-    /// Whether a reply has the request's TLVs where TWAMP Light puts what is behind the first 14 octets of
-    /// a request: behind its own header, which is longer (row ST-54).
-    fn are_moved(&self, reply: &[u8]) -> bool {
-        const BEFORE: [u8; LIGHT_SHIFT] = [0; LIGHT_SHIFT];
-        let Some((before, moved)) = reply
-            .get(StampReflector::OCTETS..)
-            .and_then(|behind| behind.split_first_chunk())
-        else {
-            return false;
-        };
-        // At least the flags and the type of the first TLV.
-        let header = self.chain.first_header();
-        let known = moved.get(..header.len()).unwrap_or(moved);
-        *before == BEFORE && known.len() >= 2 && header.starts_with(known)
-    }
-
     /// The replies that each request asks for.
     pub(super) fn asked_replies(&self) -> Option<Replies> {
         self.chain.replies()
@@ -121,21 +78,6 @@ impl SessionTlvs {
     /// Whether replies may have another length than their requests.
     pub(super) fn resizes_replies(&self) -> bool {
         self.chain.value(TlvType::REFLECTED_CONTROL).is_some()
-    }
-
-    /// Whether a reply belongs to this micro-session (RFC 9534 section 3.2; rows SL-40 to SL-43).
-    /// The far end's ID is learnt from the first one.
-    fn is_of_micro_session(&mut self, ids: Option<[u16; 2]>) -> bool {
-        let Some(own) = self.micro_session else {
-            return true;
-        };
-        let Some([sender, reflector]) = ids else {
-            return false;
-        };
-        if sender != own || reflector == 0 {
-            return false;
-        }
-        *self.reflector_micro_session.get_or_insert(reflector) == reflector
     }
 }
 
@@ -178,31 +120,28 @@ impl SessionSender {
     /// As [`Self::reply_chain`], of a reply that is not the first to its request.
     pub(super) fn copy_chain<'a>(&self, reply: &Reply, octets: &'a [u8]) -> Option<ReplyChain<'a>> {
         let tlvs = self.tlvs.as_ref()?;
-        let is_read = tlvs.micro_session.is_some() || tlvs.asked_replies().is_some();
+        let is_read = tlvs.reader.micro_session().is_some() || tlvs.asked_replies().is_some();
         is_read.then(|| self.reply_chain(reply, octets))?
     }
 
     /// Whether a reply has the IDs of this micro-session, if it is one (rows SL-40, SL-41). Counts it if not: one
     /// whose HMAC is wrong proves no IDs, and is not another micro-session's.
     pub(super) fn is_of_micro_session(&mut self, chain: Option<&ReplyChain<'_>>) -> bool {
-        let tlvs = self.tlvs.as_mut().filter(|it| it.micro_session.is_some());
-        let (Some(tlvs), Some(chain)) = (tlvs, chain) else {
+        let (Some(tlvs), Some(chain)) = (&mut self.tlvs, chain) else {
             return true;
         };
-        if let Some(fault) = chain.fault() {
-            tlvs.learnt.count_unverified(fault);
-            return false;
-        }
-        let is_own = tlvs.is_of_micro_session(chain.observe().micro_session);
-        self.counters.anomalies.micro_session += u64::from(!is_own);
-        is_own
+        let checked = tlvs.reader.check_micro_session(chain);
+        let is_other = checked == Err(Discarded::OtherMicroSession);
+        self.counters.anomalies.micro_session += u64::from(is_other);
+        checked.is_ok()
     }
 
     /// Whether octets that are no reply to this session are one to the session of another member link,
     /// by the Sender Micro-session ID (row SL-40).
     pub(super) fn is_of_other_micro_session(&self, octets: &[u8]) -> bool {
         let tlvs = self.tlvs.as_ref();
-        let Some((own, tlvs)) = tlvs.and_then(|tlvs| Some((tlvs.micro_session?, tlvs))) else {
+        let own = |tlvs: &SessionTlvs| Some(tlvs.reader.micro_session()?.sender);
+        let Some((own, tlvs)) = tlvs.and_then(|tlvs| Some((own(tlvs)?, tlvs))) else {
             return false;
         };
         let chain = octets.get(self.tlvs_at()..).unwrap_or_default();
@@ -236,7 +175,7 @@ impl SessionSender {
     pub(super) fn take_retransmission(&mut self, now: Mono) -> Option<Mono> {
         let due = self.report_timer()?.take(now)?;
         if let Some(tlvs) = &mut self.tlvs {
-            tlvs.learnt.retransmitted += 1;
+            tlvs.reader.learnt.retransmitted += 1;
         }
         Some(due)
     }
@@ -251,7 +190,7 @@ impl SessionSender {
 
     /// What the TLVs of replies have taught; `None`: none was asked for.
     pub fn learnt(&self) -> Option<&Learnt> {
-        self.tlvs.as_ref().map(|tlvs| &tlvs.learnt)
+        self.tlvs.as_ref().map(|tlvs| tlvs.reader.learnt())
     }
 
     /// Reads the TLVs of a first reply; `None`: it is not for this micro-session, and is not measured.
@@ -262,14 +201,17 @@ impl SessionSender {
         let is_of_micro_session = self.is_of_micro_session(Some(&chain));
         let is_secured = self.guard.is_secured();
         let tlvs = self.tlvs.as_mut()?;
-        tlvs.learnt.moved += u64::from(!is_secured && tlvs.are_moved(octets));
+        if !is_secured {
+            let behind = octets.get(StampReflector::OCTETS..);
+            tlvs.reader.note_moved(behind.unwrap_or_default());
+        }
         // A reply that is discarded teaches nothing.
         if !is_of_micro_session {
             return None;
         }
-        let observation = tlvs.learnt.read_verified(&chain, seq);
+        let observation = tlvs.reader.first(&chain, seq);
         if let Some(report) = &mut tlvs.report
-            && tlvs.learnt.returned(TlvType::ACCESS_REPORT) > 0
+            && tlvs.reader.learnt.returned(TlvType::ACCESS_REPORT) > 0
         {
             report.end();
         }
@@ -282,21 +224,44 @@ impl SessionSender {
         })
     }
 
+    /// The first reply to request `seq` came: others may follow.
+    pub(super) fn begin_burst(&mut self, seq: u64, told: &Observation, octets: usize, came: Came) {
+        let Some(tlvs) = &mut self.tlvs else { return };
+        if let Some(asked) = tlvs.asked_replies() {
+            tlvs.reader.begin_burst((seq, asked), told, octets, came);
+        }
+    }
+
+    /// Takes a further reply to request `seq` that was asked for. Whether it is one.
+    pub(super) fn take_copy(
+        &mut self,
+        seq: u64,
+        reply: &Reply,
+        chain: Option<&ReplyChain<'_>>,
+        arrival: &Arrival,
+    ) -> bool {
+        let came = came(reply, self.far_times(reply, arrival.at.at).t3, arrival);
+        let Some(tlvs) = &mut self.tlvs else {
+            return false;
+        };
+        if !tlvs.reader.take_further(seq, came) {
+            return false;
+        }
+        if let Some(told) = chain.and_then(|chain| chain.observe().follow_up) {
+            self.follow_up(told, reply);
+        }
+        true
+    }
+
     /// Until when the departure of a reply is waited for.
     pub(super) fn follow_up_until(&self, now: Mono) -> Mono {
-        let [least, most] = FOLLOW_UP_WAIT;
-        let mean = self.config.schedule.mean_interval();
-        let replies = u32::try_from(FOLLOW_UP_REPLIES).unwrap_or(u32::MAX);
-        now + mean.saturating_mul(replies).clamp(least, most)
+        now + ReplyReader::follow_up_wait(self.config.schedule.mean_interval())
     }
 
     /// The sample of the reply with this number waits at a position of the outbox.
     pub(super) fn await_follow_up(&mut self, number: u32, position: u64) {
         let Some(tlvs) = &mut self.tlvs else { return };
-        tlvs.awaited.push_back((number, position));
-        if tlvs.awaited.len() > FOLLOW_UP_REPLIES
-            && let Some((_, position)) = tlvs.awaited.pop_front()
-        {
+        if let Some(position) = tlvs.reader.await_departure(number, position) {
             self.end_follow_up(position);
         }
     }
@@ -304,27 +269,18 @@ impl SessionSender {
     /// Corrects T3 of an earlier reply: it left when its successor says.
     pub(super) fn follow_up(&mut self, told: FollowUp, reply: &Reply) {
         let Some(tlvs) = &mut self.tlvs else { return };
-        let known = tlvs.awaited.iter();
-        let Some(at) = known.clone().position(|(number, _)| *number == told.number) else {
+        let Some(position) = tlvs.reader.departed(told) else {
             return;
         };
-        let Some((_, position)) = tlvs.awaited.remove(at) else {
-            return;
-        };
-        if let Some(pending) = self.outbox.get_mut(position)
-            && let Some(t3) = pending.sample.t3
-        {
+        if let Some(pending) = self.outbox.get_mut(position) {
+            let (sample, offset_s) = (&mut pending.item, self.config.tai_offset_s);
             let format = reply.head.error.format();
-            let left = told.at.read(format, t3, self.config.tai_offset_s);
-            let later = left - t3;
-            if later >= Delta::ZERO - STAMP_ERROR && later <= FOLLOW_UP_LATEST {
-                pending.sample.t3 = Some(left);
-                tlvs.learnt.corrections.record(later);
-                let seq = pending.sample.seq;
-                let mut records = tlvs.records.iter_mut();
-                if let Some(reply) = records.find(|reply| reply.seq == seq) {
-                    reply.correction = Some(later);
-                }
+            let corrected = tlvs.reader.correct(sample, told, format, offset_s);
+            let mut records = tlvs.records.iter_mut();
+            if let Some(later) = corrected
+                && let Some(record) = records.find(|record| record.seq == sample.seq)
+            {
+                record.correction = Some(later);
             }
         }
         self.end_follow_up(position);
@@ -343,5 +299,14 @@ impl SessionSender {
         if wait.has_t1 {
             self.decide_waiting(position);
         }
+    }
+}
+
+/// A reply as it came, with its T3.
+pub(super) fn came(reply: &Reply, t3: Option<Wall>, arrival: &Arrival) -> Came {
+    Came {
+        written: (reply.head.seq.get(), reply.head.t3.bits()),
+        t3,
+        t4: arrival.at.at,
     }
 }

@@ -110,6 +110,17 @@ impl StampKeys {
         self.get(self.find(peer, ssid)?)
     }
 
+    /// The key of a session between these ends with this SSID, as a reader of its packets finds it, who may
+    /// have the keys of either end: by SSID, by a prefix of the reflector's address as the sender has it, by
+    /// one of the sender's as the reflector has it, the default.
+    pub fn for_session(&self, sender: IpAddr, reflector: IpAddr, ssid: u16) -> Option<&StampKey> {
+        let by_ssid = self.by_ssid(ssid);
+        let by_reflector = || self.by_prefix(reflector.to_canonical());
+        let by_sender = || self.by_prefix(sender.to_canonical());
+        let found = by_ssid.or_else(by_reflector).or_else(by_sender);
+        self.get(found.or(self.default)?)
+    }
+
     /// As [`Self::for_packet`], where it is.
     pub(crate) fn find(&self, peer: IpAddr, ssid: u16) -> Option<KeyAt> {
         self.by_ssid(ssid)
@@ -233,6 +244,23 @@ mod tests {
         (0..=255)
             .find(|number| key(*number).verify(&[b"which"], &tag))
             .unwrap()
+    }
+
+    #[test]
+    fn a_reader_of_packets_finds_the_key_in_the_file_of_either_end() {
+        let all = keys(["7", "192.0.2.0/24", "198.51.100.0/24", "default"]);
+        let found = |sender: &str, reflector: &str, ssid| {
+            let [sender, reflector] = [sender, reflector].map(|end| end.parse().unwrap());
+            number_of(all.for_session(sender, reflector, ssid).unwrap())
+        };
+        assert_eq!(found("198.51.100.1", "192.0.2.1", 7), 0);
+        assert_eq!(found("198.51.100.1", "192.0.2.1", 8), 1);
+        assert_eq!(found("192.0.2.1", "198.51.100.1", 0), 2);
+        assert_eq!(found("192.0.2.1", "203.0.113.1", 0), 1);
+        assert_eq!(found("203.0.113.1", "203.0.113.2", 0), 3);
+        let one = keys(["7"]);
+        let [sender, reflector] = ["192.0.2.1", "192.0.2.2"].map(|end| end.parse().unwrap());
+        assert!(one.for_session(sender, reflector, 8).is_none());
     }
 
     #[test]
