@@ -196,7 +196,7 @@ impl<'a> SessionDocument<'a> {
             residence_measured: residence_measured(figures),
             clock_steps: Some(report.counters.clock_steps).filter(|steps| has_sender || *steps > 0),
             reflector_restarts: figures.reflector_restarts,
-            odd_replies: has_end.then_some(OddReplies(&report.counters)),
+            odd_replies: odd_replies(report),
             icmp: has_end.then_some(&*report.icmp),
             receive_drops: has_end.then_some(report.receive_drops),
             records_dropped: has_end.then_some(report.records_dropped),
@@ -241,6 +241,13 @@ impl<'a> SessionDocument<'a> {
             stamp: report.learnt.as_deref().map(learnt),
         }
     }
+}
+
+/// Odd replies; `None` of what does not tell that there are none.
+fn odd_replies(report: &SessionReport) -> Option<OddReplies<'_>> {
+    let mut kinds = report.counters.anomalies.kinds();
+    let is_known = report.origin.has_end() || kinds.any(|(_, count)| count > 0);
+    is_known.then_some(OddReplies(&report.counters))
 }
 
 /// The facts of each TLV, whose name has underscores here.

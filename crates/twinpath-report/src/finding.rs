@@ -332,10 +332,23 @@ pub fn decide(report: &SessionReport) -> Vec<Finding> {
     findings
 }
 
-/// What TLVs of a session show of the ways of its replies, and where its figures are if none came here.
-pub fn ways_of_replies(report: &SessionReport) -> Vec<Finding> {
-    let way = far_end::return_path(report).map(Finding::from);
-    way.into_iter().chain(silence::far_end(report)).collect()
+/// What the replies of a session show, as a capture has them: what the far end did, and which replies its
+/// sender could not use.
+pub fn of_replies(report: &SessionReport) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let refused = [
+        silence::forged(report),
+        silence::other_micro_session(report),
+    ];
+    findings.extend(refused.into_iter().flatten().map(Finding::from));
+    if report.counters.received > 0 {
+        far_end::of(report, &mut findings);
+    } else {
+        findings.extend(silence::other_ssid(report).map(Finding::from));
+        findings.extend(far_end::return_path(report).map(Finding::from));
+    }
+    findings.extend(silence::far_end(report));
+    findings
 }
 
 #[cfg(test)]

@@ -228,6 +228,14 @@ fn rewrite(
     }
 }
 
+/// Whether the HMAC TLV of a request is right and covers all TLVs but Extra Padding (row ST-50); `None`: it has
+/// none.
+pub fn is_signed_with(key: &StampKey, chain: &[u8], seq: u32) -> Option<bool> {
+    let scan = Scan::of(chain, 0);
+    let at = scan.hmac_at?;
+    Some(!scan.is_hmac_misplaced && is_right(key, seq, chain, at))
+}
+
 /// Whether the digest of the HMAC TLV at `at` is right.
 fn is_right(key: &StampKey, seq: u32, chain: &[u8], at: usize) -> bool {
     let (Some(before), Some(tlv)) = (chain.get(..at), chain.get(at + TlvHeader::OCTETS..)) else {

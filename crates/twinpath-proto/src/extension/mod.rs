@@ -42,7 +42,7 @@ use crate::reflector::Ignored;
 pub use ask::{AskError, AskedTlv, RequestChain, RequestFacts, SALT_OCTETS};
 pub use budget::ControlBudget;
 pub use bursts::Came;
-pub use chain::{Answer, reflect};
+pub use chain::{Answer, is_signed_with, reflect};
 pub(crate) use chain::{JudgedChain, reflect_judged, renew, withdraw_way};
 pub use class_of_service::ReplyDscp;
 pub use copies::{Copies, Gaps};

@@ -96,9 +96,17 @@ impl<T, W> Outbox<T, W> {
     }
 
     /// Replaces the waiting item by the decided one.
-    pub fn ready(&mut self, position: u64, item: T) {
+    pub(super) fn ready(&mut self, position: u64, item: T) {
         if let Some(pending) = self.get_mut(position) {
             *pending = Pending { item, wait: None };
+        }
+        self.step_over_ready();
+    }
+
+    /// The item at a position waits no longer.
+    pub fn settle(&mut self, position: u64) {
+        if let Some(pending) = self.get_mut(position) {
+            pending.wait = None;
         }
         self.step_over_ready();
     }

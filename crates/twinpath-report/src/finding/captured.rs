@@ -28,6 +28,20 @@ findings! {
             /// Test packets in all.
             packets: u64,
         }
+        /// Replies of sessions whose requests are not in the capture.
+        Warning "capture-only-replies" OnlyReplies {
+            /// Where the first of them came from and went.
+            ways: Vec<(SocketAddr, SocketAddr)>,
+            /// Number of further ones.
+            more: u64,
+            /// Number of packets.
+            count: u64,
+        }
+        /// No reply to a session's requests is in the capture.
+        Warning "capture-only-requests" OnlyRequests {
+            /// Number of requests.
+            count: u64,
+        }
         /// Replies far after the timeout.
         Warning "capture-late" Late {
             /// Number of packets.
@@ -95,6 +109,27 @@ findings! {
         Warning "cut-replies" CutReplies {
             /// Number of packets.
             count: u64,
+        }
+        /// Packets whose HMACs were not checked.
+        Remark "hmacs-unchecked" HmacsUnchecked {
+            /// Number of packets.
+            count: u64,
+            /// There is a key for them: the packets do not allow it.
+            has_key: bool,
+        }
+        /// A key was given, and no packet of the capture has an HMAC.
+        Remark "no-hmacs" NoHmacs
+        /// No HMAC of the session is right with the key that was given, so none was used.
+        Warning "hmac-other-key" OtherKey {
+            /// Number of packets.
+            count: u64,
+        }
+        /// Requests whose HMAC is wrong, though the key is right.
+        Warning "requests-forged" RequestsForged {
+            /// Number of packets.
+            count: u64,
+            /// Requests whose HMAC is right.
+            verified: u64,
         }
     }
 }

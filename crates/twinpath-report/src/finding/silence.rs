@@ -240,12 +240,8 @@ pub(super) fn of(report: &SessionReport) -> Finding {
     if let Some(refused) = unreached::of(report) {
         return refused.into();
     }
-    if anomalies.other_ssid > 0 {
-        return Silence::AnotherSsid {
-            far,
-            count: anomalies.other_ssid,
-        }
-        .into();
+    if let Some(refused) = other_ssid(report) {
+        return refused.into();
     }
     let unproven = forged(report).or_else(|| other_mode(report));
     if let Some(refused) = unproven.or_else(|| other_micro_session(report)) {
@@ -273,6 +269,15 @@ pub(super) fn of(report: &SessionReport) -> Finding {
         others: None,
     }
     .into()
+}
+
+/// Replies with another SSID.
+pub(super) fn other_ssid(report: &SessionReport) -> Option<Silence> {
+    let (far, count) = (
+        report.identity.reflector,
+        report.counters.anomalies.other_ssid,
+    );
+    (count > 0).then_some(Silence::AnotherSsid { far, count })
 }
 
 /// Replies whose HMAC is wrong.

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::shared_options::OUTPUT;
 use super::value::quantity::{above_zero, at_least_one};
-use super::{LogOptions, ResultOptions, Rotate, Time};
+use super::{HmacKeyOptions, LogOptions, ResultOptions, Rotate, Time};
 
 /// Where a run is saved.
 #[derive(Debug, Default, Args)]
@@ -40,6 +40,7 @@ Examples:
   twinpath report run.parquet --html run.html         a page with pictures
   twinpath report --compare before.parquet after.parquet
   twinpath report test.pcap --port 862                a packet capture
+  twinpath report test.pcap --hmac-key-file keys      its HMACs verified
 
 Exit status: 0 success, 1 a file could not be read or written, 2 bad usage,
 3 every packet was lost")]
@@ -68,6 +69,9 @@ pub(crate) struct ReportArgs {
     /// [default: 2]
     #[arg(long, value_name = "T", value_parser = above_zero)]
     pub(crate) timeout: Option<Time>,
+
+    #[command(flatten)]
+    pub(crate) keys: HmacKeyOptions,
 
     #[command(flatten)]
     pub(crate) results: ResultOptions,

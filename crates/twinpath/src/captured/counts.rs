@@ -11,7 +11,7 @@ use super::files::Ended;
 use super::flows::LeftOut;
 use super::frame::{Datagram, NotDatagram};
 use super::pairing::{Counts, SESSIONS};
-use crate::output::captures::{CaptureCounts, NotRead};
+use crate::output::captures::{CaptureCounts, NotRead, OnlyReplies};
 
 /// The most kinds of links that are distinguished.
 const LINKS: usize = 64;
@@ -74,7 +74,12 @@ pub(super) fn found<'a>(
         frames: frames.frames,
         datagrams: frames.datagrams,
         out_of_window: left_out.unordered,
-        unmatched_replies: left_out.replies,
+        unmatched_replies: left_out.replies.values().sum(),
+        only_replies: left_out
+            .replies
+            .iter()
+            .map(|(&(from, to), &replies)| OnlyReplies { from, to, replies })
+            .collect(),
         unanswered: left_out.unanswered.clone(),
         first_fragments: frames.first_fragments,
         end: if is(|ended| matches!(ended.end, End::Damaged(_))) {
@@ -136,7 +141,16 @@ pub(super) fn findings(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Finding> 
     } else if let count @ 1.. = counts.out_of_order {
         findings.push(Captured::Sorted { count });
     }
-    if let count @ 1.. = counts.unmatched_replies {
+    let only: u64 = counts.only_replies.iter().map(|only| only.replies).sum();
+    if only > 0 {
+        let ways = counts.only_replies.iter();
+        findings.push(Captured::OnlyReplies {
+            ways: ways.take(NAMED).map(|only| (only.from, only.to)).collect(),
+            more: counts.only_replies.len().saturating_sub(NAMED) as u64,
+            count: only,
+        });
+    }
+    if let count @ 1.. = counts.unmatched_replies.saturating_sub(only) {
         findings.push(Captured::Unmatched {
             count,
             packets: counts.test_packets,

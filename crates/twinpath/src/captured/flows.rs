@@ -94,8 +94,8 @@ pub(super) struct LeftOut {
     pub(super) cut: u64,
     /// Out of order by more than is sorted.
     pub(super) unordered: u64,
-    /// Replies of flows whose requests are not in the capture.
-    pub(super) replies: u64,
+    /// Replies of flows whose requests are not in the capture, by where they came from and went.
+    pub(super) replies: BTreeMap<Ends, u64>,
     /// Of flows that look like authenticated TWAMP.
     pub(super) secured: u64,
     /// Packets that look like requests and were not answered, by where they went.
@@ -308,8 +308,8 @@ impl FlowFinder {
                 left_out.cut = left_out.cut.saturating_sub(candidate.secured_cut);
                 continue;
             }
-            if !answered.contains(&back) && !is_beyond(&back) {
-                left_out.replies += evidence.replies;
+            if evidence.replies > 0 && !answered.contains(&back) && !is_beyond(&back) {
+                left_out.replies.insert(*ends, evidence.replies);
             }
             if answered.contains(ends) || is_beyond(ends) || evidence.packets == 0 {
                 continue;

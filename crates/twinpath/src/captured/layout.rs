@@ -54,11 +54,16 @@ pub(super) struct Reply {
     pub(super) reflector_seq: u32,
     pub(super) t2: u64,
     pub(super) t3: u64,
-    error: ErrorEstimate,
+    pub(super) error: ErrorEstimate,
     pub(super) ttl: Option<u8>,
 }
 
 impl Layout {
+    /// Base packets have an HMAC.
+    pub(super) fn is_authenticated(self) -> bool {
+        self == Self::StampAuthenticated
+    }
+
     /// The fewest octets of a request.
     pub(super) fn request_octets(self) -> usize {
         match self {
@@ -107,6 +112,16 @@ impl Layout {
             return None;
         }
         name(payload, 0, t1)
+    }
+
+    /// The format of a request's T1, by its Z bit; that of most where it was not captured.
+    pub(super) fn time_format(self, payload: &[u8]) -> TimeFormat {
+        let error = match self {
+            Self::Open => offset_of!(SenderOpen, error),
+            Self::StampAuthenticated => offset_of!(StampSenderAuthenticated, error),
+        };
+        let error = be16(payload, error).map(ErrorEstimate::from_bits);
+        error.map_or(TimeFormat::Ntp, ErrorEstimate::format)
     }
 
     /// T1 of a request, nearest to when it was captured; `None` where it has none, or not all of it is there.
@@ -188,11 +203,25 @@ impl Reply {
     /// where that makes sense; those of PTP in TAI or, as some reflectors have it, in UTC: whichever
     /// is nearer to the capture's clock.
     pub(super) fn times(&self, captured: Wall) -> ReplyTimes {
+        self.read(captured).0
+    }
+
+    /// How far ahead of UTC PTP timestamps of its sender are, in seconds.
+    pub(super) fn tai_offset_s(&self, captured: Wall) -> i32 {
+        self.read(captured).1
+    }
+
+    fn read(&self, captured: Wall) -> (ReplyTimes, i32) {
         let z: TimeFormat = self.error.format();
         let stamps = [self.t2, self.t3].map(WireTime::from_bits);
-        let read = |offset_s| WireTime::read_reply(stamps, z, captured, offset_s);
+        let read = |offset_s| {
+            (
+                WireTime::read_reply(stamps, z, captured, offset_s),
+                offset_s,
+            )
+        };
         let (tai, utc) = (read(TAI_UTC_S), read(0));
-        let away = |times: ReplyTimes| {
+        let away = |(times, _): (ReplyTimes, i32)| {
             let told = times.t3.or(times.t2);
             told.map_or(0, |told| (told - captured).abs_ns())
         };

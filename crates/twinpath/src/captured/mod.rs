@@ -26,12 +26,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use twinpath_metrics::ReflectorKind;
-use twinpath_proto::extension::Learnt;
 use twinpath_proto::sender::Schedule;
-use twinpath_report::finding::{
-    Captured, large_lost, negative, steps as clock_steps, ways_of_replies,
+use twinpath_proto::stamp::StampKeys;
+use twinpath_report::finding::{Captured, large_lost, negative, of_replies, steps as clock_steps};
+use twinpath_report::{
+    ClockState, Finding, Identity, MicroSession, Origin, SessionReport, SessionSetup,
 };
-use twinpath_report::{Finding, Identity, Origin, SessionReport, SessionSetup};
 use twinpath_wire::Wall;
 
 use self::counts::FrameCounts;
@@ -40,7 +40,7 @@ use self::flows::{Ends, FlowFinder, Found};
 use self::frame::{Datagram, NotDatagram};
 use self::pairing::{FoundSession, Pairing};
 use self::steps::{Step, Steps};
-use crate::output::captures::{CaptureCounts, CapturedSession};
+use crate::output::captures::{CaptureCounts, CapturedSession, HmacCounts};
 use crate::saved::Row;
 
 pub(crate) use self::file::is_magic;
@@ -86,9 +86,9 @@ impl CaptureError {
             Self::Damaged(_) => "take the capture again, in pcap or pcapng",
             Self::Link(_) => "capture on Ethernet, on any interface, or raw IP",
             Self::NoSession(findings) | Self::NothingTo { findings, .. }
-                if findings
-                    .iter()
-                    .any(|finding| finding.key() == "capture-unmatched") =>
+                if findings.iter().any(|finding| {
+                    ["capture-unmatched", "capture-only-replies"].contains(&&*finding.key())
+                }) =>
             {
                 "capture both directions"
             }
@@ -114,6 +114,7 @@ pub(crate) struct Capture {
     sessions: Vec<FoundSession>,
     interfaces: Interfaces,
     timeout: Duration,
+    keys: StampKeys,
     /// Those of the clocks that captured it.
     steps: Vec<Step>,
     /// When the last frame was captured, by the clock before its steps.
@@ -121,13 +122,13 @@ pub(crate) struct Capture {
     found: CaptureCounts,
     /// What became of the packets, since rows were handed out last.
     counts: RefCell<CaptureCounts>,
-    /// What TLVs taught each session.
-    learnt: RefCell<Vec<Option<Box<Learnt>>>>,
+    /// The sessions as the pass found them that handed out rows.
+    paired: RefCell<Vec<FoundSession>>,
 }
 
 impl Capture {
     /// Looks through the capture for sessions. Several files are read as one, in order of time.
-    /// `port`: the reflector's.
+    /// `port`: the reflector's. `keys`: of STAMP, of either end.
     ///
     /// # Errors
     /// [`CaptureError`], and the file that it is about.
@@ -135,6 +136,7 @@ impl Capture {
         paths: &[PathBuf],
         port: Option<u16>,
         timeout: Duration,
+        keys: StampKeys,
     ) -> Result<Self, (PathBuf, CaptureError)> {
         let mut parts = Parts::new(paths)?;
         let whole = |error| (paths.first().cloned().unwrap_or_default(), error);
@@ -159,7 +161,7 @@ impl Capture {
         let steps = steps.finish();
         let mut end = Wall::from_unix_ns(i64::MIN);
         let mut interfaces = Interfaces::default();
-        let mut pairing = Pairing::new(&flows, timeout, &[]);
+        let mut pairing = Pairing::new(&flows, timeout, &[], &keys);
         each_frame(&parts, |frame, read| {
             let shift = steps::at(&steps, frame.part, frame.number);
             end = end.max(frame.packet.at - shift.by);
@@ -192,11 +194,12 @@ impl Capture {
             sessions,
             interfaces,
             timeout,
+            keys,
             steps,
             end,
             found,
             counts: RefCell::new(paired),
-            learnt: RefCell::default(),
+            paired: RefCell::default(),
         })
     }
 
@@ -204,7 +207,8 @@ impl Capture {
     pub(crate) fn sessions(&self) -> Vec<SessionSetup> {
         let numbered = (1..).zip(&self.sessions);
         numbered
-            .map(|(number, FoundSession { run, learnt, .. })| {
+            .map(|(number, session)| {
+                let run = &session.run;
                 let mut setup = SessionSetup::of_others(Identity {
                     number,
                     wire: run.wire(),
@@ -220,16 +224,25 @@ impl Capture {
                     padding: run.padding(),
                     target: None,
                     path: None,
-                    micro_session: None,
+                    micro_session: session.asks.marks.micro_session.map(|ids| MicroSession {
+                        id: ids.sender,
+                        far_id: ids.reflector,
+                        interface: None,
+                    }),
                 });
-                // Where a request has several replies, their numbers say nothing of it.
-                let further = learnt.as_ref().map(|learnt| learnt.further_replies);
-                if further.is_some_and(|further| further.expected > 0) {
+                setup.metrics.tos_backward = Some(run.tos.dscp().tos());
+                // Where requests ask for several replies, the replies' numbers say nothing of requests.
+                if session.asks.replies.is_some() {
                     setup.metrics.reflector = ReflectorKind::Stateless;
                 }
                 setup
             })
             .collect()
+    }
+
+    /// Whether requests of a session have TLVs.
+    pub(crate) fn has_tlvs(&self) -> bool {
+        self.sessions.iter().any(|session| session.learnt.is_some())
     }
 
     /// Passes on the fate of each packet, as a sender would have known it.
@@ -241,7 +254,7 @@ impl Capture {
         mut take: impl FnMut(Row) -> Result<(), E>,
     ) -> Result<(), Stop<E>> {
         let mut interfaces = Interfaces::default();
-        let mut pairing = Pairing::new(&self.flows, self.timeout, &self.sessions);
+        let mut pairing = Pairing::new(&self.flows, self.timeout, &self.sessions, &self.keys);
         each_frame(&self.parts, |frame, read| {
             if let Ok(datagram) = read {
                 let interface = interfaces.number(frame, datagram.ifindex);
@@ -258,10 +271,8 @@ impl Capture {
             take(row).map_err(Stop::Taker)?;
         }
         let mut counts = counts::paired(&self.found, pairing.counts());
-        let mut paired = pairing.sessions();
-        let learnt = paired.iter_mut().map(|session| session.learnt.take());
-        *self.learnt.borrow_mut() = learnt.collect();
-        let numbered = (1..).zip(&self.sessions).zip(paired);
+        let paired = pairing.sessions();
+        let numbered = (1..).zip(&self.sessions).zip(&paired);
         counts.sessions = numbered
             .map(|((session, known), paired)| CapturedSession {
                 session,
@@ -272,8 +283,10 @@ impl Capture {
                 interfaces: known.run.interfaces(),
                 counts: paired.counts,
                 traffic: known.traffic.clone(),
+                hmacs: paired.hmacs,
             })
             .collect();
+        *self.paired.borrow_mut() = paired;
         *self.counts.borrow_mut() = counts;
         Ok(())
     }
@@ -297,26 +310,41 @@ impl Capture {
         report.origin = Origin::Capture;
         let place = report.identity.number.wrapping_sub(1);
         let counts = self.counts.borrow();
-        let known = self.sessions.get(place).zip(counts.sessions.get(place));
+        let paired = self.paired.borrow();
+        let known = paired.get(place).zip(counts.sessions.get(place));
         if let Some((known, session)) = known {
             report.counters.in_flight = known.under_way;
             report.add(of_session(known, session, self.timeout));
             report.add(clock_steps(report));
             report.figures.by_size.clone_from(&known.by_size);
             report.traffic = Some(known.traffic.clone());
-            report.learnt = self.learnt.borrow().get(place).cloned().flatten();
-            report.return_address = known.return_address;
+            report.learnt.clone_from(&known.learnt);
+            report.counters.anomalies = known.anomalies;
+            report.counters.far_error = known.far_error;
+            report.stamps.far_clock = known.far_error.map(ClockState::of_estimate);
+            report.return_address = known.asks.return_address;
             report.expect_told_dscp();
-            report.add(ways_of_replies(report));
+            report.add(of_replies(report));
             report.add(large_lost(report));
         }
         report.add(negative(report));
+        let has_hmacs = counts
+            .sessions
+            .iter()
+            .any(|session| session.hmacs.is_some());
+        if !self.keys.is_empty() && !has_hmacs {
+            report.add([Captured::NoHmacs]);
+        }
         report.add(counts::findings(&counts, &self.ended));
     }
 }
 
 fn of_session(known: &FoundSession, session: &CapturedSession, timeout: Duration) -> Vec<Captured> {
     let mut findings = Vec::new();
+    if !known.has_replies && !known.asks.awaits_none && session.counts.cut_replies == 0 {
+        let count = known.run.requests();
+        findings.push(Captured::OnlyRequests { count });
+    }
     if let count @ 1.. = known.under_way {
         findings.push(Captured::UnderWay { count, timeout });
     }
@@ -340,6 +368,7 @@ fn of_session(known: &FoundSession, session: &CapturedSession, timeout: Duration
     if let count @ 1.. = session.counts.cut_replies {
         findings.push(Captured::CutReplies { count });
     }
+    findings.extend(known.hmacs.iter().flat_map(HmacCounts::findings));
     findings
 }
 

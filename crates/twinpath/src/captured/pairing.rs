@@ -4,8 +4,10 @@
 //! A capture is gone through twice: sessions come up on the way, and at which interface the times of
 //! one are best taken is known only at its end.
 
+mod hmacs;
 mod replies;
 mod requests;
+mod rows;
 mod samples;
 mod seen;
 mod sizes;
@@ -13,18 +15,20 @@ mod tlvs;
 mod traffic;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::IpAddr;
 use std::time::Duration;
 
-use twinpath_metrics::{Record, SizeCounts};
-use twinpath_proto::extension::Learnt;
+use twinpath_metrics::SizeCounts;
+use twinpath_proto::extension::{Learnt, ReplyReader};
+use twinpath_proto::sender::{Outbox, ReplyAnomalies};
+use twinpath_proto::stamp::StampKeys;
 use twinpath_report::Traffic;
-use twinpath_wire::{Delta, Wall};
+use twinpath_wire::{Delta, ErrorEstimate, Wall};
 
-use self::samples::{lost, number};
-use self::seen::{AsReply, AsRequest, Seen, Sighting, kind};
+use self::hmacs::Judged;
+use self::rows::Awaited;
+use self::seen::{AsReply, AsRequest, Seen, Sighting, is_stamp};
 use self::sizes::BySize;
-use self::tlvs::{Asks, Further, MOST};
+use self::tlvs::{Asks, MOST};
 use self::traffic::Sent;
 use super::flows::{Ends, Found, LAYOUTS, is_cut, is_cut_as};
 use super::frame::Datagram;
@@ -32,7 +36,7 @@ use super::layout::{Layout, Name};
 use super::order::Sorter;
 use super::session::{Kind, Run};
 use super::steps::Shift;
-use crate::output::captures::SessionCounts;
+use crate::output::captures::{HmacCounts, SessionCounts};
 use crate::saved::Row;
 
 /// The most packets whose fate is open, over all sessions; beyond that the oldest count as lost.
@@ -67,7 +71,6 @@ struct Flight {
     in_place: bool,
     answered: bool,
     asks: Asks,
-    further: Further,
     /// The interface that saw its first reply first.
     seen_at: Option<u32>,
     replies: [Option<Answer>; REPLIES],
@@ -88,9 +91,19 @@ struct Session {
     by_size: BySize,
     sent: Sent,
     under_way: u64,
-    /// What TLVs taught, once one was asked for.
-    learnt: Option<Box<Learnt>>,
-    return_address: Option<IpAddr>,
+    /// Reads the TLVs of its replies, once one was asked for.
+    reader: Option<Box<ReplyReader>>,
+    /// HMACs decide what is used, as there is a key that is the session's.
+    uses_key: bool,
+    /// A request of it has an HMAC TLV.
+    is_signed: bool,
+    hmacs: Option<HmacCounts>,
+    anomalies: ReplyAnomalies,
+    has_replies: bool,
+    /// Of its last reply.
+    far_error: Option<ErrorEstimate>,
+    /// What its first request asks for.
+    asks: Asks,
 }
 
 impl Session {
@@ -117,8 +130,18 @@ pub(super) struct FoundSession {
     pub(super) traffic: Traffic,
     /// What TLVs taught, if some were asked for.
     pub(super) learnt: Option<Box<Learnt>>,
-    /// Where its first request asks replies to go to, if it says so.
-    pub(super) return_address: Option<IpAddr>,
+    /// A request of it has an HMAC TLV.
+    is_signed: bool,
+    /// `None`: its packets have no HMAC.
+    pub(super) hmacs: Option<HmacCounts>,
+    /// Replies that the sender would have found odd.
+    pub(super) anomalies: ReplyAnomalies,
+    /// At least one of its requests was answered, whether its sender could use the reply or not.
+    pub(super) has_replies: bool,
+    /// What the last reply says of its clock.
+    pub(super) far_error: Option<ErrorEstimate>,
+    /// What its first request asks for.
+    pub(super) asks: Asks,
 }
 
 #[derive(Debug)]
@@ -156,6 +179,7 @@ pub(super) struct Pairing<'a> {
     sessions: Vec<Session>,
     /// What the pass before has found.
     known: &'a [FoundSession],
+    keys: &'a StampKeys,
     sorter: Sorter<Seen>,
     /// Flights in the order in which they end.
     ending: VecDeque<(usize, u64)>,
@@ -168,7 +192,7 @@ pub(super) struct Pairing<'a> {
     gone_first: VecDeque<(usize, u32)>,
     timeout: Delta,
     now: Wall,
-    rows: VecDeque<Row>,
+    outbox: Outbox<Row, Awaited>,
     counts: Counts,
 }
 
@@ -178,6 +202,7 @@ impl<'a> Pairing<'a> {
         flows: &BTreeMap<Ends, Found>,
         timeout: Duration,
         known: &'a [FoundSession],
+        keys: &'a StampKeys,
     ) -> Self {
         let by_ends = flows.keys().zip(0..).map(|(ends, place)| (*ends, place));
         Self {
@@ -192,6 +217,7 @@ impl<'a> Pairing<'a> {
                 .collect(),
             sessions: Vec::new(),
             known,
+            keys,
             sorter: Sorter::new(),
             ending: VecDeque::new(),
             early: VecDeque::new(),
@@ -200,14 +226,14 @@ impl<'a> Pairing<'a> {
             gone_first: VecDeque::new(),
             timeout: Delta::from_duration(timeout),
             now: Wall::from_unix_ns(i64::MIN),
-            rows: VecDeque::new(),
+            outbox: Outbox::default(),
             counts: Counts::default(),
         }
     }
 
     /// The next row; `None` at the end.
     pub(super) fn poll(&mut self) -> Option<Row> {
-        self.rows.pop_front()
+        self.outbox.pop()
     }
 
     /// A packet of the capture, which was seen at this `interface`.
@@ -228,11 +254,13 @@ impl<'a> Pairing<'a> {
         let reply = back.and_then(|flow| self.as_reply(flow, datagram));
         let tlvs = reply.map(|reply| reply.layout.reply_tlvs(datagram.payload));
         let tlvs = tlvs.unwrap_or_default();
+        let hmacs = reply.map(|reply| Judged::reply(reply.layout, datagram, self.keys));
         let seen = Seen {
             sighting: Sighting::new(at, interface, datagram),
             request: there.and_then(|flow| self.as_request(flow, datagram)),
             reply,
             tlvs: tlvs.get(..MOST).unwrap_or(tlvs).into(),
+            hmacs: hmacs.unwrap_or_default(),
             is_cut: is_cut(datagram),
             is_short: is_short(there, Layout::request_octets)
                 && is_short(back, Layout::reply_octets),
@@ -278,6 +306,7 @@ impl<'a> Pairing<'a> {
                 session.under_way += 1;
             }
         }
+        self.decide_all();
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -298,8 +327,13 @@ impl<'a> Pairing<'a> {
                 counts: session.counts,
                 by_size: session.by_size.value(),
                 traffic: session.sent.traffic(),
-                learnt: session.learnt,
-                return_address: session.return_address,
+                learnt: session.reader.map(|reader| Box::new(reader.into_learnt())),
+                is_signed: session.is_signed,
+                hmacs: session.hmacs,
+                anomalies: session.anomalies,
+                has_replies: session.has_replies,
+                far_error: session.far_error,
+                asks: session.asks,
             })
             .collect()
     }
@@ -319,17 +353,29 @@ impl<'a> Pairing<'a> {
 
     fn as_request(&self, flow: usize, datagram: &Datagram<'_>) -> Option<AsRequest> {
         let layout = self.layout(flow, datagram)?;
-        let kind = kind(layout, datagram);
-        let tlvs = match kind {
-            Kind::Stamp { .. } => layout.request_tlvs(datagram.payload),
-            Kind::Light => &[],
-        };
-        Some(AsRequest {
+        let payload = datagram.payload;
+        let name = layout.request(payload, datagram.octets)?;
+        let light = AsRequest {
             flow,
             layout,
-            kind,
-            asks: Asks::of(tlvs, datagram.from.ip()),
-            name: layout.request(datagram.payload, datagram.octets)?,
+            kind: Kind::Light,
+            time_format: layout.time_format(payload),
+            asks: Asks::default(),
+            hmacs: Judged::default(),
+            name,
+        };
+        if !is_stamp(layout, datagram) {
+            return Some(light);
+        }
+        let asks = Asks::of(layout.request_tlvs(payload), datagram.from.ip());
+        Some(AsRequest {
+            kind: Kind::Stamp {
+                ssid: layout.ssid(payload),
+                micro_session: asks.micro_session(),
+            },
+            asks,
+            hmacs: Judged::request(layout, datagram, self.keys),
+            ..light
         })
     }
 
@@ -383,6 +429,7 @@ impl<'a> Pairing<'a> {
                 self.unmatched(&seen);
             }
         }
+        self.decide_due(self.now);
         let before = self.now - self.timeout - self.timeout;
         while let Some((place, seq)) = self.ending.front().copied() {
             let flight = self
@@ -406,66 +453,6 @@ impl<'a> Pairing<'a> {
             if !flight.answered {
                 self.record_lost(place, seq, &flight);
             }
-        }
-    }
-
-    /// The clock may have stepped before this packet; the next request has the number `first_seq`.
-    fn step(&mut self, place: usize, sighting: &Sighting, first_seq: u64) {
-        let Some(session) = self.sessions.get_mut(place) else {
-            return;
-        };
-        if sighting.shift.steps > session.shift.steps {
-            let by = sighting.captured() - sighting.at - session.shift.by;
-            session.shift = sighting.shift;
-            self.rows.push_back(Row {
-                session: number(place),
-                record: Record::ClockStep {
-                    now: sighting.captured(),
-                    by,
-                    first_seq,
-                    suspended: false,
-                },
-                tlvs: None,
-            });
-        }
-    }
-
-    /// A packet without an answer.
-    fn record_lost(&mut self, place: usize, seq: u64, flight: &Flight) {
-        if let Some(session) = self.sessions.get_mut(place)
-            && !flight.asks.awaits_none
-        {
-            session.by_size.lost(flight.sighting.octets);
-        }
-        self.rows.push_back(lost(place, seq, flight));
-    }
-
-    /// The fate of this packet is decided: what was not captured of the numbers before it is missing.
-    fn pass(&mut self, place: usize, seq: u64, sighting: &Sighting) {
-        let at = sighting.at;
-        let Some(session) = self.sessions.get_mut(place) else {
-            return;
-        };
-        let (next, before) = session.next.unwrap_or((seq, at));
-        if seq < next {
-            return;
-        }
-        session.next = Some((seq + 1, before.max(at)));
-        let there = session.flights.range(next..seq).count() as u64;
-        let count = (seq - next).saturating_sub(there);
-        if count > 0 {
-            session.counts.missing_requests += count;
-            // They were due between the packets around them.
-            let apart = (at - before).ns() / i64::try_from(seq - next + 1).unwrap_or(i64::MAX);
-            self.rows.push_back(Row {
-                session: number(place),
-                record: Record::Missed {
-                    count,
-                    since: before + Delta::from_ns(apart) + sighting.shift.by,
-                    now: sighting.captured(),
-                },
-                tlvs: None,
-            });
         }
     }
 }

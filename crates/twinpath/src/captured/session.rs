@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_proto::sender::Wire;
-use twinpath_wire::{Delta, SenderOpen, Tos, Wall};
+use twinpath_wire::{Delta, SenderOpen, TimeFormat, Tos, Wall};
 
 use super::evidence::{MAX_GAP, is_near};
 use super::flows::Ends;
@@ -18,7 +18,11 @@ const INTERFACES: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Light,
-    Stamp { ssid: u16 },
+    Stamp {
+        ssid: u16,
+        /// The Sender Micro-session ID (RFC 9534); 0: none.
+        micro_session: u16,
+    },
 }
 
 /// How well a packet goes on with a session; the lower the better.
@@ -55,6 +59,7 @@ pub(super) struct Run {
     pub(super) ttl: u8,
     layout: Layout,
     kind: Kind,
+    time_format: TimeFormat,
     octets: usize,
     requests: u64,
     /// When the first and the last request were captured.
@@ -73,7 +78,7 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn new(
         ends: Ends,
-        form: (Layout, Kind),
+        form: (Layout, Kind, TimeFormat),
         first: (Wall, u32, u64),
         marking: (Tos, u8, usize),
     ) -> Self {
@@ -86,6 +91,7 @@ impl Run {
             octets: marking.2,
             layout: form.0,
             kind: form.1,
+            time_format: form.2,
             requests: 0,
             begun: at,
             last: at,
@@ -104,15 +110,17 @@ impl Run {
 
     pub(super) fn ssid(&self) -> u16 {
         match self.kind {
-            Kind::Stamp { ssid } => ssid,
+            Kind::Stamp { ssid, .. } => ssid,
             Kind::Light => 0,
         }
     }
 
     pub(super) fn wire(&self) -> Wire {
         match (self.kind, self.layout) {
-            (Kind::Stamp { ssid }, Layout::Open) => Wire::stamp(ssid),
-            (Kind::Stamp { ssid }, Layout::StampAuthenticated) => Wire::stamp(ssid).authenticated(),
+            (Kind::Stamp { ssid, .. }, Layout::Open) => Wire::stamp_in(self.time_format, ssid),
+            (Kind::Stamp { ssid, .. }, Layout::StampAuthenticated) => {
+                Wire::stamp_in(self.time_format, ssid).authenticated()
+            }
             (Kind::Light, _) => Wire::TWAMP_LIGHT,
         }
     }
@@ -130,14 +138,12 @@ impl Run {
         Duration::from_nanos(span.checked_div(gaps).unwrap_or(0))
     }
 
-    /// Whether a packet of this form can belong to it. STAMP sessions differ by their SSID;
+    /// Whether a packet of this form can belong to it. STAMP sessions differ by their SSID, and those of
+    /// member links by their Micro-session ID (RFC 9534 section 2);
     /// TWAMP Light can look like STAMP in packets of some sizes.
     pub(super) fn is_of(&self, layout: Layout, kind: Kind) -> bool {
-        let same = match (self.kind, kind) {
-            (Kind::Stamp { ssid }, Kind::Stamp { ssid: other }) => ssid == other,
-            (Kind::Light, _) | (_, Kind::Light) => true,
-        };
-        self.layout == layout && same
+        let is_light = [self.kind, kind].contains(&Kind::Light);
+        self.layout == layout && (is_light || self.kind == kind)
     }
 
     /// The number of 64 bits that is nearest to the highest so far.
@@ -244,6 +250,11 @@ impl Run {
         if seq < self.first_seq {
             (self.first_seq, self.first_t1) = (seq, t1);
         }
+    }
+
+    /// How many requests it has, without copies.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests
     }
 
     /// A request of it was captured again; `at_once`, by the same interface.

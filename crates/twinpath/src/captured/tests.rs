@@ -16,16 +16,27 @@ mod sessions;
 mod traffic;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use twinpath_proto::stamp::StampKeys;
 use twinpath_report::{Finding, Note};
 
-use super::CaptureError;
 use super::file::{End, Packets};
+use super::{Capture, CaptureError};
 use crate::output::words;
 
 /// What the datagrams of these tests carry.
 const PAYLOAD: &[u8] = b"sixteen octets..";
 const ETHERNET: u32 = 1;
+
+/// A capture as it is read without keys.
+fn open(
+    paths: &[PathBuf],
+    port: Option<u16>,
+    timeout: Duration,
+) -> Result<Capture, (PathBuf, CaptureError)> {
+    Capture::open(paths, port, timeout, StampKeys::default())
+}
 
 /// Findings in words.
 fn in_words<F: Into<Finding>>(findings: Vec<F>) -> Vec<Note> {

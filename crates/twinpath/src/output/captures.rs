@@ -37,6 +37,16 @@ pub(crate) struct CaptureCounts {
     pub(crate) end: &'static str,
     pub(crate) not_read: NotRead,
     pub(crate) sessions: Vec<CapturedSession>,
+    /// Replies of sessions whose requests are not in the capture: of no session. They are unmatched too.
+    pub(crate) only_replies: Vec<OnlyReplies>,
+}
+
+/// Replies that went one way, without their requests.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct OnlyReplies {
+    pub(crate) from: SocketAddr,
+    pub(crate) to: SocketAddr,
+    pub(crate) replies: u64,
 }
 
 /// What was not read, by kind.
@@ -67,6 +77,9 @@ pub(crate) struct CapturedSession {
     pub(crate) counts: SessionCounts,
     #[serde(flatten)]
     pub(crate) traffic: Traffic,
+    /// `None`: its packets have no HMAC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hmacs: Option<HmacCounts>,
 }
 
 /// Counts of a session's packets besides its figures.
@@ -82,4 +95,31 @@ pub(crate) struct SessionCounts {
     pub(crate) missing_requests: u64,
     /// Replies to such numbers.
     pub(crate) answered_missing: u64,
+}
+
+/// The HMACs of a session's packets, of authenticated base packets and of TLVs. One that has both is
+/// verified if both are right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct HmacCounts {
+    pub(crate) key: KeyGiven,
+    pub(crate) requests_verified: u64,
+    pub(crate) requests_wrong: u64,
+    pub(crate) replies_verified: u64,
+    /// An HMAC that must be there and is missing is wrong.
+    pub(crate) replies_wrong: u64,
+    /// Packets of which neither is known: without a key, or cut.
+    pub(crate) unchecked: u64,
+}
+
+/// Whether there is a key to check a session's HMACs with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum KeyGiven {
+    /// No.
+    #[default]
+    None,
+    /// It is the session's: at least one HMAC is right.
+    Right,
+    /// None is right, so it is another one's.
+    Other,
 }

@@ -20,6 +20,8 @@ mod authenticated;
 mod authenticated_sender;
 mod bursts;
 #[cfg(feature = "report")]
+mod capture_beside;
+mod capture_keys;
 mod capture_reports;
 #[cfg(feature = "report")]
 mod capture_tlvs;

@@ -2,15 +2,13 @@
 
 use std::cmp::Ordering;
 
-use twinpath_wire::Fate;
+use twinpath_wire::{Fate, ReplyTimes, Wall};
 
 use super::super::evidence::is_reply;
 use super::super::layout::{Layout, Name};
-use super::samples::{answered_by, row};
+use super::samples::answered_by;
 use super::seen::{AsReply, AsRequest, Seen};
-use super::tlvs::Came;
-use super::{Answer, COPY_WITHIN, GONE, Pairing};
-use crate::saved::Row;
+use super::{Answer, COPY_WITHIN, GONE, Pairing, Session};
 
 /// Replies that wait for their requests, at most.
 const EARLY: usize = 1_024;
@@ -96,33 +94,63 @@ impl Pairing<'_> {
                 copies: 0,
             });
         }
+        self.answer((place, seq), seen, reply, !is_repeated);
+        true
+    }
+
+    /// A reply to a packet in flight that is no copy made by the capture. `is_new`: nor one made by the
+    /// network.
+    fn answer(&mut self, (place, seq): (usize, u64), seen: &Seen, reply: &AsReply, is_new: bool) {
+        let sighting = &seen.sighting;
+        let Some(session) = self.sessions.get_mut(place) else {
+            return;
+        };
+        let Some(flight) = session.flights.get(&seq).copied() else {
+            return;
+        };
+        session.has_replies = true;
+        let signed = [
+            reply.layout.is_authenticated(),
+            session.is_signed && !seen.tlvs.is_empty(),
+        ];
+        if signed.contains(&true) {
+            let hmacs = session.hmacs.get_or_insert_default();
+            hmacs.count_reply(seen.hmacs, signed);
+        }
+        let chain = session.chain(seen, reply, &flight.asks);
+        if !session.accepts(seen, reply, &chain, flight.answered) {
+            return;
+        }
         session.counts.early_replies += u64::from(sighting.at < flight.sighting.at);
-        let again = std::mem::replace(&mut flight.answered, true);
-        let came = Came::new(&reply.reply, sighting.at);
-        let mut tlvs = None;
-        if flight.asks.has_tlvs {
-            let learnt = session.learnt.get_or_insert_default();
-            if !again {
-                let asked = (seq, flight.asks);
-                let (chain, octets) = (&*seen.tlvs, sighting.octets);
-                tlvs = flight.further.first(asked, learnt, chain, octets, came);
-            } else if !is_repeated && flight.further.takes(learnt, came) {
-                return true;
+        let taught = session.read((seq, &flight), seen, reply, &chain, is_new);
+        if !flight.answered {
+            session.note_anomalies(reply, sighting.at);
+        }
+        if let Some(flight) = session.flights.get_mut(&seq) {
+            flight.answered = true;
+        }
+        let mut sample = answered_by(seq, &flight, sighting, &reply.reply, self.timeout);
+        sample.tos_forward = taught.observation.tos_forward;
+        if !taught.is_further {
+            match sample.fate {
+                Fate::Received => session.by_size.received(flight.sighting.octets),
+                Fate::Lost | Fate::Late => session.by_size.lost(flight.sighting.octets),
+                Fate::Duplicate | Fate::Unawaited => {}
             }
         }
-        let sample = answered_by(seq, flight, again, sighting, &reply.reply, self.timeout);
-        match sample.fate {
-            Fate::Received => session.by_size.received(flight.sighting.octets),
-            Fate::Lost | Fate::Late => session.by_size.lost(flight.sighting.octets),
-            Fate::Duplicate | Fate::Unawaited => {}
+        if let Some(told) = taught.observation.follow_up {
+            self.follow_up(place, told, &reply.reply, sighting.at);
         }
-        let next = session.run.next();
+        if taught.is_further {
+            return;
+        }
+        let next = self
+            .sessions
+            .get(place)
+            .map_or(0, |session| session.run.next());
         self.step(place, sighting, next);
-        self.rows.push_back(Row {
-            tlvs,
-            ..row(place, sample)
-        });
-        true
+        let stepped = flight.sighting.shift != sighting.shift;
+        self.push_answered(place, sample, taught, stepped);
     }
 
     /// A reply whose request may come yet.
@@ -191,5 +219,22 @@ impl Pairing<'_> {
         }
         self.gone.insert((flow, name.seq), (layout, name));
         self.gone_first.push_back((flow, name.seq));
+    }
+}
+
+impl Session {
+    /// What its sender would have found odd in the first reply to a packet.
+    fn note_anomalies(&mut self, reply: &AsReply, at: Wall) {
+        let AsReply { reply, ssid, .. } = reply;
+        let ReplyTimes { t2, t3, z_wrong } = reply.times(at);
+        let anomalies = &mut self.anomalies;
+        anomalies.z_wrong += u64::from(z_wrong);
+        anomalies.unset_times += u64::from(t2.is_none() || t3.is_none());
+        let backwards = t2.zip(t3).is_some_and(|(t2, t3)| t3 < t2);
+        anomalies.t3_before_t2 += u64::from(backwards);
+        anomalies.short_replies += u64::from(reply.ttl.is_none());
+        anomalies.error_multiplier_zero += u64::from(reply.error.multiplier() == 0);
+        anomalies.ssid_missing += u64::from(self.run.ssid() != 0 && *ssid == 0);
+        self.far_error = Some(reply.error);
     }
 }

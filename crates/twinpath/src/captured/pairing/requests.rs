@@ -9,10 +9,11 @@ use super::samples::number;
 use super::seen::{AsRequest, Seen, Sighting};
 use super::sizes::BySize;
 use super::traffic::Sent;
-use super::{COPY_WITHIN, Flight, Further, Pairing, REPLIES, SESSIONS, Session};
+use super::{COPY_WITHIN, Flight, Pairing, REPLIES, SESSIONS, Session};
 use crate::output::captures::SessionCounts;
 use crate::saved::Row;
 use twinpath_metrics::Record;
+use twinpath_proto::sender::ReplyAnomalies;
 
 /// Runs of a flow whose replies may still come, at most.
 const RUNS: usize = 64;
@@ -195,11 +196,15 @@ impl Pairing<'_> {
             flow.sessions.pop_front();
         }
         flow.sessions.push_back(place);
+        let known = self.known.get(place);
+        let hmacs = known.and_then(|known| known.hmacs);
+        let uses_key = hmacs.is_some_and(|hmacs| hmacs.decides());
+        let is_signed = known.is_some_and(|known| known.is_signed);
         self.sessions.push(Session {
             flow: request.flow,
             run: Run::new(
                 flow.ends,
-                (request.layout, request.kind),
+                (request.layout, request.kind, request.time_format),
                 (sighting.at, request.name.seq, request.name.t1),
                 (sighting.tos, sighting.ttl, sighting.octets),
             ),
@@ -211,10 +216,16 @@ impl Pairing<'_> {
             answered_ahead: 0,
             by_size: BySize::default(),
             sent: Sent::default(),
-            learnt: None,
-            return_address: request.asks.return_address,
+            reader: None,
+            uses_key,
+            is_signed,
+            hmacs: None,
+            anomalies: ReplyAnomalies::default(),
+            has_replies: false,
+            far_error: None,
+            asks: request.asks,
         });
-        self.rows.push_back(Row {
+        self.outbox.push_ready(Row {
             session: number(place),
             record: Record::Begun {
                 at: sighting.captured(),
@@ -239,6 +250,13 @@ impl Pairing<'_> {
         }
         session.run.departed(seq, request.name.t1, sighting.at);
         session.sent.departed(seq, sighting.at, sighting.octets);
+        session.reads(&request.asks);
+        session.is_signed |= request.asks.marks.is_signed;
+        let signed = [request.layout.is_authenticated(), session.is_signed];
+        if signed.contains(&true) {
+            let hmacs = session.hmacs.get_or_insert_default();
+            hmacs.count_request(request.hmacs, signed);
+        }
         session
             .run
             .request_at(sighting.interface, sighting.ttl, true);
@@ -248,7 +266,6 @@ impl Pairing<'_> {
             in_place: at == Some(sighting.interface),
             answered: false,
             asks: request.asks,
-            further: Further::default(),
             seen_at: None,
             replies: [None; REPLIES],
         };

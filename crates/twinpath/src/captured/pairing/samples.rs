@@ -1,8 +1,8 @@
 //! Samples of packets whose fate is decided, as rows have them.
 
 use twinpath_metrics::Record;
-use twinpath_proto::sender::STAMP_ERROR;
-use twinpath_wire::{Delta, Exclusion, Fate, ReplyTimes, Rung, Sample, Stamp, Wall};
+use twinpath_proto::sender::exclusion;
+use twinpath_wire::{Delta, Fate, ReplyTimes, Rung, Sample, Stamp, Wall};
 
 use super::super::layout::Reply;
 use super::Flight;
@@ -13,13 +13,12 @@ use crate::saved::Row;
 pub(super) fn answered_by(
     seq: u64,
     flight: &Flight,
-    again: bool,
     sighting: &Sighting,
     reply: &Reply,
     timeout: Delta,
 ) -> Sample {
     let (t1, t4) = (flight.sighting.at, sighting.at);
-    let fate = if again {
+    let fate = if flight.answered {
         Fate::Duplicate
     } else if t4 - t1 > timeout {
         Fate::Late
@@ -27,10 +26,6 @@ pub(super) fn answered_by(
         Fate::Received
     };
     let ReplyTimes { t2, t3, .. } = reply.times(t4);
-    // As a sender decides: what is a little below zero is the stamps' own error.
-    let residence = t2.zip(t3).map(|(t2, t3)| t3 - t2);
-    let implausible = residence
-        .is_some_and(|residence| residence < Delta::ZERO || residence > t4 - t1 + STAMP_ERROR);
     let mut sample = sample(seq, flight);
     sample.fate = fate;
     sample.t2 = t2;
@@ -40,12 +35,7 @@ pub(super) fn answered_by(
     sample.ttl_forward = reply.ttl;
     sample.ttl_backward = Some(sighting.ttl);
     sample.tos_backward = Some(sighting.tos);
-    let stepped = flight.sighting.shift != sighting.shift;
-    sample.excluded = if stepped {
-        Some(Exclusion::ClockStep)
-    } else {
-        implausible.then_some(Exclusion::Implausible)
-    };
+    sample.excluded = exclusion(&sample, flight.sighting.shift != sighting.shift);
     sample
 }
 

@@ -2,13 +2,14 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use twinpath_wire::{SenderOpen, StampSender, TWAMP_TEST_PORT, TlvFlags, Tos, Wall};
+use twinpath_wire::{SenderOpen, StampSender, TWAMP_TEST_PORT, TimeFormat, TlvFlags, Tos, Wall};
 
 use super::super::frame::Datagram;
 use super::super::layout::{Layout, Name, Reply};
 use super::super::order::Timed;
 use super::super::session::Kind;
 use super::super::steps::Shift;
+use super::hmacs::Judged;
 use super::tlvs::Asks;
 
 /// Octets of a packet that two copies of it are compared by.
@@ -69,8 +70,11 @@ pub(super) struct AsRequest {
     pub(super) flow: usize,
     pub(super) layout: Layout,
     pub(super) kind: Kind,
+    /// Of its T1.
+    pub(super) time_format: TimeFormat,
     pub(super) name: Name,
     pub(super) asks: Asks,
+    pub(super) hmacs: Judged,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,8 +92,10 @@ impl AsReply {
             flow: self.flow,
             layout: self.layout,
             kind: Kind::Light,
+            time_format: TimeFormat::Ntp,
             name: self.reply.name,
             asks: Asks::default(),
+            hmacs: Judged::default(),
         }
     }
 }
@@ -102,6 +108,8 @@ pub(super) struct Seen {
     pub(super) reply: Option<AsReply>,
     /// What is behind its base if it is a reply of STAMP.
     pub(super) tlvs: Box<[u8]>,
+    /// Its HMACs, as a reply.
+    pub(super) hmacs: Judged,
     /// It looks as if it could not be read as a reply for what was cut off.
     pub(super) is_cut: bool,
     /// It was too short for any packet of its flow.
@@ -122,11 +130,10 @@ impl Timed for Seen {
 
 /// STAMP by its layout, or by its zeros and, behind them, nothing or a TLV as a sender writes it
 /// (RFC 8972 section 4.2); TWAMP sessions that were agreed on look like those of TWAMP Light.
-pub(super) fn kind(layout: Layout, datagram: &Datagram<'_>) -> Kind {
+pub(super) fn is_stamp(layout: Layout, datagram: &Datagram<'_>) -> bool {
     let payload = datagram.payload;
-    let ssid = layout.ssid(payload);
-    if layout == Layout::StampAuthenticated {
-        return Kind::Stamp { ssid };
+    if layout.is_authenticated() {
+        return true;
     }
     let behind = payload.get(SenderOpen::OCTETS + 2..).unwrap_or_default();
     let octets = StampSender::OCTETS - SenderOpen::OCTETS - 2;
@@ -136,9 +143,5 @@ pub(super) fn kind(layout: Layout, datagram: &Datagram<'_>) -> Kind {
     let tlv = flags.is_some_and(|flags| TlvFlags(*flags).has(TlvFlags::UNRECOGNIZED));
     let ends_there = datagram.octets == StampSender::OCTETS;
     let on_port = datagram.to.port() == TWAMP_TEST_PORT && datagram.octets >= StampSender::OCTETS;
-    if zeros && (ends_there || tlv || on_port) {
-        Kind::Stamp { ssid }
-    } else {
-        Kind::Light
-    }
+    zeros && (ends_there || tlv || on_port)
 }

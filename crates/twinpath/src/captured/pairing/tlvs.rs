@@ -1,27 +1,33 @@
 //! STAMP's TLVs in a capture: what requests ask for, and what replies teach, as their sender would have
-//! known it. Without its keys no HMAC is verified.
+//! known it.
 
 use std::net::IpAddr;
 
-use twinpath_proto::extension::{Learnt, Replies, ReplyTlvs, RequestChain};
-use twinpath_wire::{Delta, Wall};
+use twinpath_proto::extension::{
+    Came, Discarded, Observation, Replies, ReplyChain, ReplyReader, ReplyTlvs, RequestChain,
+    RequestMarks,
+};
+use twinpath_wire::Wall;
 
 use super::super::layout::Reply;
+use super::seen::{AsReply, Seen};
+use super::{Flight, Session};
 
 /// Octets of a packet's TLVs that are looked at.
 pub(super) const MOST: usize = 1_024;
 
 /// What a request asks of its replies.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Asks {
+pub(in crate::captured) struct Asks {
     /// It has TLVs.
-    pub(super) has_tlvs: bool,
+    pub(in crate::captured) has_tlvs: bool,
     /// No reply, or one to another address (RFC 9503).
-    pub(super) awaits_none: bool,
+    pub(in crate::captured) awaits_none: bool,
     /// The other address, if it names one.
-    pub(super) return_address: Option<IpAddr>,
+    pub(in crate::captured) return_address: Option<IpAddr>,
     /// How many, if it says so (RFC 10052).
-    replies: Option<Replies>,
+    pub(in crate::captured) replies: Option<Replies>,
+    pub(in crate::captured) marks: RequestMarks,
 }
 
 impl Asks {
@@ -30,73 +36,126 @@ impl Asks {
         if chain.is_empty() {
             return Self::default();
         }
-        let chain = RequestChain::captured(chain.get(..MOST).unwrap_or(chain));
+        let chain = RequestChain::captured(chain);
         Self {
             has_tlvs: true,
             awaits_none: chain.sends_replies_elsewhere(near),
             return_address: chain.return_address(),
             replies: chain.replies(),
+            marks: RequestMarks::of(&chain),
         }
+    }
+
+    /// Its Sender Micro-session ID (RFC 9534); 0: none.
+    pub(super) fn micro_session(&self) -> u16 {
+        self.marks.micro_session.map_or(0, |ids| ids.sender)
     }
 }
 
-/// A reply as it came: its own number and T3, as written, and its times.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Came {
-    written: (u32, u64),
-    t3: Option<Wall>,
-    t4: Wall,
-}
-
-impl Came {
-    /// A reply that was captured at this time.
-    pub(super) fn new(reply: &Reply, t4: Wall) -> Self {
-        Self {
-            written: (reply.reflector_seq, reply.t3),
-            t3: reply.times(t4).t3,
-            t4,
-        }
+/// A reply that was captured at this time.
+pub(super) fn came(reply: &Reply, t4: Wall) -> Came {
+    Came {
+        written: (reply.reflector_seq, reply.t3),
+        t3: reply.times(t4).t3,
+        t4,
     }
 }
 
-/// Further replies to a request that may still come, and the one that came last.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Further {
-    left: u16,
-    last: Option<Came>,
+/// What the TLVs of a reply mean for its sample.
+#[derive(Debug, Default)]
+pub(super) struct Taught {
+    pub(super) observation: Observation,
+    /// For its record.
+    pub(super) tlvs: Option<Box<ReplyTlvs>>,
+    /// It is one of several replies that were asked for, and not the first: it has no sample.
+    pub(super) is_further: bool,
 }
 
-impl Further {
-    /// The first reply to request `seq` came, with these TLVs and so many octets. Its TLVs, for its record.
-    pub(super) fn first(
+impl Session {
+    /// Whether the sender would have measured a reply; it is counted where not. `again`: it is not the first
+    /// to its request.
+    pub(super) fn accepts(
         &mut self,
-        (seq, asks): (u64, Asks),
-        learnt: &mut Learnt,
-        chain: &[u8],
-        octets: usize,
-        came: Came,
-    ) -> Option<Box<ReplyTlvs>> {
-        let told = learnt.read(chain, came.written.0.to_be_bytes(), seq, None);
-        if let Some(asked) = asks.replies.filter(|_| told.replies.is_some()) {
-            self.left = learnt.further_replies.first(asked, told.is_unmet, octets);
-        }
-        self.last = Some(came);
-        ReplyTlvs::of(seq, chain).map(Box::new)
-    }
-
-    /// Another reply came: whether it is one that was asked for, and no copy of one before.
-    pub(super) fn takes(&mut self, learnt: &mut Learnt, came: Came) -> bool {
-        if self.left == 0 || self.last.is_some_and(|last| last.written == came.written) {
+        seen: &Seen,
+        reply: &AsReply,
+        chain: &ReplyChain<'_>,
+        again: bool,
+    ) -> bool {
+        let ssid = self.run.ssid();
+        let anomalies = &mut self.anomalies;
+        if self.uses_key && seen.hmacs.base == Some(false) {
+            anomalies.forged += 1;
             return false;
         }
-        self.left -= 1;
-        let before = self
-            .last
-            .replace(came)
-            .filter(|last| came.written.0.wrapping_sub(last.written.0) <= 1 && last.t3 < came.t3);
-        let gaps: Option<[Delta; 2]> =
-            before.and_then(|last| Some([came.t3? - last.t3?, came.t4 - last.t4]));
-        learnt.further_replies.record(gaps);
-        true
+        if !again && ![0, ssid].contains(&reply.ssid) && ssid != 0 {
+            anomalies.other_ssid += 1;
+            return false;
+        }
+        let reader = self.reader.as_mut();
+        let checked = reader.map_or(Ok(()), |reader| reader.check_micro_session(chain));
+        anomalies.micro_session += u64::from(checked == Err(Discarded::OtherMicroSession));
+        checked.is_ok()
+    }
+
+    /// The TLVs of a reply, verified if there is a key for the session. Those of a reply without its SSID are
+    /// padding.
+    pub(super) fn chain<'a>(&self, seen: &'a Seen, reply: &AsReply, asks: &Asks) -> ReplyChain<'a> {
+        let is_read = asks.has_tlvs && reply.ssid == self.run.ssid();
+        let chain = if is_read { &*seen.tlvs } else { &[] };
+        let verdict = seen.hmacs.reply;
+        match verdict.filter(|_| self.uses_key && self.is_signed) {
+            Some(verdict) => ReplyChain::judged(chain, verdict),
+            None => ReplyChain::verified(chain, reply.reply.reflector_seq.to_be_bytes(), None),
+        }
+    }
+
+    /// Reads the TLVs of a reply to request `seq`. `is_new`: it is no copy of one before.
+    pub(super) fn read(
+        &mut self,
+        (seq, flight): (u64, &Flight),
+        seen: &Seen,
+        reply: &AsReply,
+        chain: &ReplyChain<'_>,
+        is_new: bool,
+    ) -> Taught {
+        let Some(reader) = self.reader.as_mut().filter(|_| flight.asks.has_tlvs) else {
+            return Taught::default();
+        };
+        let came = came(&reply.reply, seen.sighting.at);
+        if flight.answered {
+            let is_further = is_new && reader.take_further(seq, came);
+            return Taught {
+                observation: if is_further {
+                    chain.observe()
+                } else {
+                    Observation::default()
+                },
+                tlvs: None,
+                is_further,
+            };
+        }
+        if !self.run.layout().is_authenticated() {
+            reader.note_moved(&seen.tlvs);
+        }
+        let observation = reader.first(chain, seq);
+        if let Some(asked) = flight.asks.replies {
+            let octets = seen.sighting.octets;
+            reader.begin_burst((seq, asked), &observation, octets, came);
+        }
+        let tlvs = chain.fault().is_none();
+        let tlvs = tlvs.then(|| ReplyTlvs::of(seq, chain.octets())).flatten();
+        Taught {
+            observation,
+            tlvs: tlvs.map(Box::new),
+            is_further: false,
+        }
+    }
+
+    /// The reader of its replies, from its first request with TLVs on.
+    pub(super) fn reads(&mut self, asks: &Asks) {
+        if asks.has_tlvs {
+            self.reader
+                .get_or_insert_with(|| Box::new(ReplyReader::new(asks.marks)));
+        }
     }
 }

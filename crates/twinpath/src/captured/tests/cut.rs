@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::super::file::Packets;
-use super::super::{Capture, counts, of_session};
+use super::super::{counts, of_session};
 use super::captures;
 use super::traffic::{
     BEGIN, Files, Form, MS, SECOND, Spec, capture, figures, ip, outcomes, sorted,
 };
-use super::{in_full, in_words};
+use super::{in_full, in_words, open};
 
 /// Headers of IP and UDP.
 const HEADERS: usize = 20 + 8;
@@ -75,7 +75,7 @@ fn packets_of_authenticated_twamp_are_counted_as_such_cut_or_whole_alone_or_besi
             capture(101, &sorted(&[Spec::default()]), 65_535),
         ]);
         let line = "20 packets not read: they look like authenticated TWAMP";
-        let alone = Capture::open(&files.paths()[..1], None, Duration::from_secs(2));
+        let alone = open(&files.paths()[..1], None, Duration::from_secs(2));
         let (_, failed) = alone.unwrap_err();
         let failed = in_full(&failed);
         assert!(failed.contains(line), "{snap}: {failed}");

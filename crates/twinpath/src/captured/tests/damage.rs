@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::{Capture, frame};
-use super::{captures, enhanced, framed, interface, packets, pcap, section};
+use super::super::frame;
+use super::{captures, enhanced, framed, interface, open, packets, pcap, section};
 
 /// Numbers that look like chance, the same ones each time.
 struct Chance(u64);
@@ -25,7 +25,7 @@ impl Chance {
 /// Reads all there is, as a report does, with little memory.
 fn survive(path: &Path, port: Option<u16>) -> usize {
     let paths = [path.to_owned()];
-    let Ok(capture) = Capture::open(&paths, port, Duration::from_millis(500)) else {
+    let Ok(capture) = open(&paths, port, Duration::from_millis(500)) else {
         return 0;
     };
     let mut rows = 0;

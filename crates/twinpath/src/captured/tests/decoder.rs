@@ -6,9 +6,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::super::file::Packets;
-use super::super::{Capture, frame};
-use super::in_full;
+use super::super::frame;
 use super::traffic::{Files, Form, Passed, Spec, WRAPPINGS, capture, figures, outcomes};
+use super::{in_full, open};
 
 /// Ports, octets of the payload, and its first 14.
 type Decoded = (u16, u16, usize, Vec<u8>);
@@ -150,7 +150,7 @@ fn sessions_are_the_same_in_every_wrapping_and_at_every_snap_length_that_keeps_t
             }
             // Replies without T1: there is no session, and the reason is given.
             let files = Files::new(&[capture(*link, &packets, around + 30)]);
-            let failed = Capture::open(files.paths(), None, Duration::from_secs(2));
+            let failed = open(files.paths(), None, Duration::from_secs(2));
             let (_, failed) = failed.unwrap_err();
             let failed = in_full(&failed);
             assert!(

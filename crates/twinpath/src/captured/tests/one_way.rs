@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::super::{Capture, CaptureError, counts};
+use super::super::{CaptureError, counts};
 use super::traffic::{
     BEGIN, Files, Form, MS, Passed, SECOND, Spec, capture, figures, ip, outcomes, sorted,
 };
-use super::{in_full, in_words};
+use super::{in_full, in_words, open};
 
 /// Beside an answered one: another one, none of whose packets is answered.
 fn unanswered() -> Spec {
@@ -109,8 +109,7 @@ fn requests_to_a_port_that_is_not_known_are_counted_and_said() {
         capture(101, &packets(&[Spec::default(), other.clone()]), 65_535),
         capture(101, &packets(&[other]), 65_535),
     ]);
-    let open =
-        |place: usize| Capture::open(&files.paths()[place..=place], None, Duration::from_secs(2));
+    let open = |place: usize| open(&files.paths()[place..=place], None, Duration::from_secs(2));
     let opened = open(0).unwrap();
     assert_eq!(figures(&outcomes(&opened)), [[10, 10, 0, 0]]);
     let counts = opened.counts(0);
@@ -149,16 +148,25 @@ fn replies_whose_requests_are_not_in_the_capture_are_counted_and_said() {
         both.sort_by_key(|(at, _)| *at);
         let files = Files::new(&[capture(101, &both, 65_535), capture(101, &replies, 65_535)]);
         assert!(replies.iter().all(is_reply));
-        let open = |place: usize, port| {
-            Capture::open(&files.paths()[place..=place], port, Duration::from_secs(2))
-        };
+        let open =
+            |place: usize, port| open(&files.paths()[place..=place], port, Duration::from_secs(2));
         for port in [None, Some(20_001)] {
             let opened = open(0, port).unwrap();
             assert_eq!(figures(&outcomes(&opened)), [[10, 10, 0, 0]], "{other:?}");
-            assert_eq!(opened.counts(0).unmatched_replies, 10, "{other:?}");
+            let counts = opened.counts(0);
+            assert_eq!(counts.unmatched_replies, 10, "{other:?}");
+            let only = counts
+                .only_replies
+                .iter()
+                .map(|only| (only.to, only.replies));
+            assert_eq!(only.collect::<Vec<_>>(), [(other.sender, 10)]);
             let (_, failed) = open(1, port).unwrap_err();
-            let expected = "10 replies without a captured request";
-            assert!(in_full(&failed).contains(expected), "{port:?}: {failed}");
+            let expected = format!(
+                "10 replies of sessions whose requests were not captured, from 192.0.2.2:20001 to {}",
+                other.sender
+            );
+            assert!(in_full(&failed).contains(&expected), "{port:?}: {failed}");
+            assert_eq!(failed.remedy(), "capture both directions");
             let is_none = matches!(
                 failed,
                 CaptureError::NoSession(_) | CaptureError::NothingTo { port: 20_001, .. }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::{Capture, counts, of_session};
-use super::in_words;
+use super::super::{counts, of_session};
 use super::traffic::{BEGIN, Files, MS, SECOND, Spec, capture, figures, outcomes, read, sorted};
+use super::{in_words, open};
 
 fn spec() -> Spec {
     Spec {
@@ -218,7 +218,7 @@ fn a_reply_after_twice_the_timeout_is_late_and_its_request_is_in_the_capture() {
     }
     packets.sort_by_key(|(at, _)| *at);
     let files = Files::new(&[capture(101, &packets, 65_535)]);
-    let opened = Capture::open(files.paths(), None, Duration::from_millis(500)).unwrap();
+    let opened = open(files.paths(), None, Duration::from_millis(500)).unwrap();
     assert_eq!(figures(&outcomes(&opened)), [[60, 57, 3, 0]]);
     let counts = opened.counts(0);
     assert_eq!([counts.unmatched_replies, counts.late_replies], [0, 1]);
@@ -229,7 +229,7 @@ fn a_reply_after_twice_the_timeout_is_late_and_its_request_is_in_the_capture() {
         "{said:?}"
     );
     // With time enough it is a reply like others.
-    let opened = Capture::open(files.paths(), None, Duration::from_secs(3)).unwrap();
+    let opened = open(files.paths(), None, Duration::from_secs(3)).unwrap();
     assert_eq!(figures(&outcomes(&opened)), [[60, 58, 2, 0]]);
     assert_eq!(opened.counts(0).late_replies, 0);
 }

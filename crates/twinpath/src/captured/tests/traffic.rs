@@ -397,7 +397,7 @@ impl Files {
     }
 
     pub(super) fn open(&self, port: Option<u16>) -> Capture {
-        Capture::open(&self.paths, port, Duration::from_secs(2)).unwrap()
+        super::open(&self.paths, port, Duration::from_secs(2)).unwrap()
     }
 }
 

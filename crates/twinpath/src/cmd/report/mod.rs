@@ -56,11 +56,8 @@ impl From<io::Error> for Trouble {
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
-    let read: Vec<_> = args
-        .files
-        .iter()
-        .map(|path| ("FILE", path.as_path()))
-        .collect();
+    let files = args.files.iter().map(|path| ("FILE", path.as_path()));
+    let read: Vec<_> = files.chain(args.keys.read_files()).collect();
     distinct_files(&args.written_files(), &read)?;
     packets::labels_fit(&args.results, false)?;
     logs::start(&args.log, Level::WARN)?;
@@ -178,11 +175,12 @@ fn report(args: &ReportArgs, output: &Open<'_>) -> Result<Exit, Trouble> {
 fn open(args: &ReportArgs) -> Result<Vec<Source>, Failure> {
     let sources = Source::all(args)?;
     let given = [
-        ("--port", args.port.is_some()),
-        ("--timeout", args.timeout.is_some()),
+        args.port.map(|_| "--port"),
+        args.timeout.map(|_| "--timeout"),
+        args.keys.given(),
     ];
-    match given.into_iter().find(|(_, given)| *given) {
-        Some((option, _)) if !sources.iter().any(Source::is_capture) => {
+    match given.into_iter().flatten().next() {
+        Some(option) if !sources.iter().any(Source::is_capture) => {
             Err(Failure::usage(format!("{option} is for captures only"))
                 .with_remedy(Some("leave it out: a raw file keeps its own setting")))
         }
@@ -281,7 +279,8 @@ fn together(sources: &[Source], args: &ReportArgs) -> Meta {
         meta.labels.retain(|label| other.labels.contains(label));
     }
     let mut sessions = sources.iter().flat_map(|source| &source.sessions);
-    meta.has_tlvs = sessions.any(|session| session.identity.wire.tlv_octets > 0);
+    meta.has_tlvs = sessions.any(|session| session.identity.wire.tlv_octets > 0)
+        || sources.iter().any(Source::has_captured_tlvs);
     for label in &args.results.labels {
         meta.labels.retain(|known| known.key != label.key);
         meta.labels.push(label.clone());

@@ -134,7 +134,8 @@ impl Source {
     /// Captures, read as one.
     fn captured(paths: &[PathBuf], args: &ReportArgs) -> Result<Self, Failure> {
         let timeout = args.timeout.map_or(USUAL_TIMEOUT, |time| time.0);
-        let capture = Capture::open(paths, args.port, timeout)
+        let keys = plan::stamp_keys(&args.keys)?;
+        let capture = Capture::open(paths, args.port, timeout, keys)
             .map_err(|(path, error)| captured_failure(&path.display().to_string(), &error))?;
         let shown: Vec<String> = paths
             .iter()
@@ -241,6 +242,14 @@ impl Source {
         match &self.rows {
             Rows::Captured(capture) => Some(capture.counts(first)),
             Rows::Saved(_) => None,
+        }
+    }
+
+    /// It is a capture with requests that have TLVs.
+    pub(super) fn has_captured_tlvs(&self) -> bool {
+        match &self.rows {
+            Rows::Captured(capture) => capture.has_tlvs(),
+            Rows::Saved(_) => false,
         }
     }
 

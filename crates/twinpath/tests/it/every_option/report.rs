@@ -1,5 +1,6 @@
 //! `twinpath report`.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::sender::Seen;
@@ -10,7 +11,8 @@ use crate::saved::captures;
 struct Row {
     option: &'static str,
     /// The command without it. `{run}` is the raw file of a run that lost nothing, `{lossy}` of one that lost all,
-    /// `{capture}` a capture, `{dir}` the run's own directory.
+    /// `{capture}` a capture, `{signed}` one with HMACs,
+    /// `{secret}` a file with their key, `{readable}` one that others can read, `{dir}` the run's own directory.
     base: &'static str,
     given: &'static str,
     sees: fn(&Seen) -> bool,
@@ -31,6 +33,8 @@ const fn row(
 }
 
 const JSON: &str = "report {run} --json";
+const SIGNED: &str = "report {signed} --json";
+const KEY: &str = "--hmac-key 00112233445566778899aabbccddeeff";
 const TEXT: &str = "report {run}";
 const CALL: &str = "report {run} --json --voice g711";
 const DRAWN: &str = "report {run} --graph {dir}/a.svg";
@@ -57,6 +61,21 @@ fn rows() -> Vec<Row> {
             "report {capture} --json",
             "--timeout 1ns",
             |seen| seen.session()["packets"]["received"] == 0,
+        ),
+        row("--hmac-key", SIGNED, KEY, |seen| {
+            seen.json["captures"][0]["sessions"][0]["hmacs"]["replies_verified"] == 5
+        }),
+        row(
+            "--hmac-key-file",
+            SIGNED,
+            "--hmac-key-file {secret}",
+            |seen| seen.json["captures"][0]["sessions"][0]["hmacs"]["replies_verified"] == 5,
+        ),
+        row(
+            "--insecure-key-file",
+            "report {signed} --json --hmac-key-file {readable}",
+            "--insecure-key-file",
+            |seen| seen.done.status == 0,
         ),
         row("--output", TEXT, "--output csv", |seen| {
             seen.done.stdout.starts_with("seq,t1_ns,")
@@ -137,6 +156,15 @@ fn observe(row: &Row, given: &str, files: &Path) -> Seen {
             "{capture}",
             &captures().join("stamp-open.pcap").display().to_string(),
         )
+        .replace(
+            "{signed}",
+            &captures()
+                .join("stamp-v1-tlv-hmac.pcap")
+                .display()
+                .to_string(),
+        )
+        .replace("{secret}", &name("secret"))
+        .replace("{readable}", &name("readable"))
         .replace("{dir}", &directory.path().display().to_string());
     Seen::of(run(&line), directory)
 }
@@ -145,6 +173,11 @@ fn observe(row: &Row, given: &str, files: &Path) -> Seen {
 fn every_option_of_the_report_acts() {
     let files = tempfile::tempdir().unwrap();
     let name = |name: &str| files.path().join(name).display().to_string();
+    for (file, mode) in [("secret", 0o600), ("readable", 0o644)] {
+        let file = files.path().join(file);
+        std::fs::write(&file, KEY.replace("--hmac-key ", "")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
     let responder = Responder::on_loopback();
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     for (far, name) in [

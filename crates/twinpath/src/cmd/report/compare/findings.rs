@@ -15,7 +15,7 @@ use crate::output::{unawaited, units, words};
 
 const INCOMPLETE: &str = "incompletely-measured";
 /// Warnings of files that lack a part of their run: what was lost is not known.
-const LACKING: [&str; 18] = [
+const LACKING: [&str; 20] = [
     "file-torn",
     "interrupted",
     "parts-incomplete",
@@ -29,6 +29,8 @@ const LACKING: [&str; 18] = [
     "capture-fragments",
     "capture-links",
     "capture-malformed",
+    "capture-only-replies",
+    "capture-only-requests",
     "capture-unmatched",
     "capture-unordered",
     "capture-without-time",

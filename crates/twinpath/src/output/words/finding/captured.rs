@@ -15,6 +15,8 @@ pub(super) fn line(finding: &Captured) -> String {
             "{} without a captured request: the capture started later or missed the requests; not in any figure",
             replies(*count)
         ),
+        Captured::OnlyReplies { ways, more, count } => only_replies(ways, *more, *count),
+        Captured::OnlyRequests { count } => only_requests(*count),
         Captured::Late { count } => format!(
             "{} more than twice the timeout after their requests: not in any figure; use a longer --timeout",
             replies(*count)
@@ -56,6 +58,16 @@ pub(super) fn line(finding: &Captured) -> String {
              were answered; capture with a larger snap length: tcpdump -s 0",
             packets(*count)
         ),
+        Captured::HmacsUnchecked { count, has_key } => unchecked(*count, *has_key),
+        Captured::NoHmacs => "no packet has an HMAC that the given key could verify".to_owned(),
+        Captured::OtherKey { count } => format!(
+            "no HMAC of this session is right with the given key ({}): it is not the session's key, or all packets were changed; HMACs are not verified",
+            packets(*count)
+        ),
+        Captured::RequestsForged { count, verified } => format!(
+            "the HMAC of {} is wrong, and right in {verified}: forged, changed before the capture point, or signed with another key",
+            requests(*count)
+        ),
         Captured::Unordered { count } => format!(
             "{} out of order by more than 60 s or 65,536 packets: replies before their requests count as lost; sort the capture with reordercap",
             packets(*count)
@@ -70,6 +82,42 @@ pub(super) fn line(finding: &Captured) -> String {
             packets(*count)
         ),
     }
+}
+
+fn unchecked(count: u64, has_key: bool) -> String {
+    let why = if has_key {
+        "cut by the capture (tcpdump -s 0 keeps all), or not made by the far end"
+    } else {
+        "give the key (--hmac-key-file FILE)"
+    };
+    format!("the HMACs of {} are not verified: {why}", packets(count))
+}
+
+fn only_requests(requests: u64) -> String {
+    format!(
+        "no reply to any of {} was captured: either none came, or the capture has one direction only, and \
+         then losses and delays are unknown; capture both directions",
+        self::requests(requests)
+    )
+}
+
+fn requests(number: u64) -> String {
+    count(number, "request", "requests")
+}
+
+fn only_replies(ways: &[(SocketAddr, SocketAddr)], more: u64, packets: u64) -> String {
+    let mut ways: Vec<String> = ways
+        .iter()
+        .map(|(from, to)| format!("from {from} to {to}"))
+        .collect();
+    if more > 0 {
+        ways.push(format!("{more} more"));
+    }
+    format!(
+        "{} of sessions whose requests were not captured, {}: in no figure; capture both directions",
+        replies(packets),
+        ways.join(", ")
+    )
 }
 
 fn unanswered(to: &[SocketAddr], more: u64, packets: u64) -> String {
