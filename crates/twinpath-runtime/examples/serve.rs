@@ -12,9 +12,9 @@ use twinpath_runtime::server::{self, ServerPlan};
 fn main() {
     let near = std::env::args().skip(1).map(|near| near.parse().unwrap());
     let mut plan = ServerPlan::on(near.collect());
-    plan.max_connections = 5_000;
-    plan.max_connections_per_client = 5_000;
-    plan.max_sessions_per_client = 5_000;
+    plan.limits.max_connections = 5_000;
+    plan.limits.max_connections_per_client = 5_000;
+    plan.limits.max_sessions_per_client = 5_000;
     let run = server::start(plan).unwrap();
     eprintln!("listening on {:?}", run.listening());
     while !run.is_finished() {

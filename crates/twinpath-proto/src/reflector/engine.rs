@@ -229,6 +229,34 @@ impl SessionReflector {
         }
     }
 
+    /// Has requests without a negotiated session answered by this configuration, in place of the one before,
+    /// and clients have these rates. Sessions go on, those too that are beyond a smaller number: of these the ones
+    /// idle for longest are forgotten, once they were idle for 30 s. Further replies to earlier requests are not
+    /// sent. A reply that is made is sealed first.
+    pub fn set_config(&mut self, config: ReflectorConfig, rates: Option<&Arc<ClientRates>>) {
+        self.end_copies(None);
+        if let Some(unnegotiated) = &mut self.unnegotiated {
+            unnegotiated.set_config(&config);
+        }
+        self.set_policy(config.policy, rates);
+    }
+
+    /// The same of negotiated sessions.
+    pub fn set_negotiated_config(
+        &mut self,
+        config: NegotiatedConfig,
+        rates: Option<&Arc<ClientRates>>,
+    ) {
+        self.negotiated.set_others(&config.allow_sender);
+        self.set_policy(config.policy, rates);
+    }
+
+    fn set_policy(&mut self, policy: ReflectorPolicy, rates: Option<&Arc<ClientRates>>) {
+        self.access = Access::new(&policy.allow);
+        self.rates = rates.map(Arc::clone);
+        self.policy = policy;
+    }
+
     /// Its counts so far.
     pub fn counters(&self) -> &ReflectorCounters {
         &self.counters

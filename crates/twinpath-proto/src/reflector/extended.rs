@@ -66,6 +66,12 @@ impl Extended {
         }
     }
 
+    /// What another, with another policy, knows of this host and keeps of sessions.
+    pub(super) fn take_over(&mut self, before: Self) {
+        self.host = before.host;
+        self.states = before.states;
+    }
+
     /// The session in this slot, whose request is at hand, begins so.
     pub(super) fn begin(&mut self, id: SlotId, begin: Begin) {
         self.restarts = false;
@@ -360,6 +366,14 @@ mod tests {
             reflector.handle_timeout(Mono::from_ns((170 + second) * 1_000_000_000));
         }
         assert_eq!(states(&reflector), (0, 0));
+    }
+
+    #[test]
+    fn what_is_kept_of_a_session_stays_with_another_configuration() {
+        let mut reflector = reflector();
+        assert_eq!(ask(&mut reflector, 5_000, 1, &COUNTING), 1);
+        reflector.set_config(ReflectorConfig::default(), None);
+        assert_eq!(ask(&mut reflector, 5_000, 1, &COUNTING), 2);
     }
 
     #[test]

@@ -88,6 +88,16 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         }
     }
 
+    /// Has so many entries at most, but for those that there are.
+    pub(super) fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity.min(NONE as usize);
+    }
+
+    /// Whether there are more entries than there may be.
+    pub(super) fn is_over(&self) -> bool {
+        self.index.len() > self.capacity
+    }
+
     /// When the oldest entry was last used.
     pub(super) fn oldest_use(&self) -> Option<Mono> {
         self.slot(self.oldest).map(|slot| slot.last_use)

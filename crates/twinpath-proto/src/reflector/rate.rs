@@ -8,7 +8,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use twinpath_wire::Mono;
@@ -52,6 +52,19 @@ impl ClientRates {
             hasher: RandomState::new(),
             strangers: Mutex::default(),
         }
+    }
+
+    /// Those of so many replies per second, if any: the ones before if these have that rate, otherwise new ones, of
+    /// which each client has the replies of one second at once.
+    pub fn renewed(
+        before: Option<&Arc<Self>>,
+        rate_pps: Option<u32>,
+        threads: usize,
+    ) -> Option<Arc<Self>> {
+        let rate_pps = rate_pps?;
+        let same = before.filter(|rates| rates.cost == BURST.checked_div(rate_pps));
+        let new = || Arc::new(Self::new(rate_pps, threads));
+        Some(same.map_or_else(new, Arc::clone))
     }
 
     /// Whether this client gets a reply now; if so, takes it from the bucket.
@@ -175,6 +188,15 @@ mod tests {
         assert_eq!(admitted, CLIENTS - 1 + 10);
         assert!(limit.admits(known, at_ms(200)));
     }
+    #[test]
+    fn clients_keep_what_they_have_where_the_rate_stays() {
+        let rates = ClientRates::renewed(None, Some(10), 2).unwrap();
+        let of = |pps| ClientRates::renewed(Some(&rates), pps, 2);
+        assert!(Arc::ptr_eq(&of(Some(10)).unwrap(), &rates));
+        assert!(!Arc::ptr_eq(&of(Some(11)).unwrap(), &rates));
+        assert!(of(None).is_none() && ClientRates::renewed(None, None, 1).is_none());
+    }
+
     #[test]
     fn threads_share_the_rate_of_a_client_and_the_table() {
         let limit = ClientRates::new(10, 4);

@@ -110,6 +110,14 @@ impl Sessions {
         }
     }
 
+    /// Has so many sessions at most, and forgets each that was idle for so long. Of those beyond a smaller number
+    /// the ones idle for longest are forgotten, once they were idle for [`SPARE`].
+    pub(super) fn set_limits(&mut self, max_sessions: usize, idle: Duration) {
+        self.table.set_capacity(max_sessions);
+        self.idle = idle;
+        self.spare = SPARE.min(idle);
+    }
+
     /// The Sequence Number of the reply to request `seq`, where the session is and whether it begins;
     /// `None`: no room, answer without state.
     pub(super) fn number(
@@ -186,15 +194,26 @@ impl Sessions {
             if self.next_expiry().is_none_or(|at| at > now) {
                 break;
             }
+            let heard = self.table.oldest_use();
+            if heard.is_some_and(|heard| heard + self.idle > now) {
+                // One too many, by a limit that was set later.
+                counters.sessions_evicted += 1;
+            } else {
+                counters.sessions_expired += 1;
+            }
             self.table.remove_oldest().into_iter().for_each(&mut forget);
-            counters.sessions_expired += 1;
             counters.sessions -= 1;
         }
     }
 
     /// When the next session's time comes.
     pub(super) fn next_expiry(&self) -> Option<Mono> {
-        self.table.oldest_use().map(|heard| heard + self.idle)
+        let idle = if self.table.is_over() {
+            self.spare
+        } else {
+            self.idle
+        };
+        self.table.oldest_use().map(|heard| heard + idle)
     }
 }
 

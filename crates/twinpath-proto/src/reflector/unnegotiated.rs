@@ -82,6 +82,18 @@ impl Unnegotiated {
         }
     }
 
+    /// All of another configuration, with the keys, sessions and further replies that there are.
+    pub(super) fn set_config(&mut self, config: &ReflectorConfig) {
+        let before = std::mem::replace(self, Self::new(config));
+        self.keys = before.keys;
+        self.bursts = before.bursts;
+        self.extended.take_over(before.extended);
+        if let (Some(sessions), Some(mut known)) = (&mut self.sessions, before.sessions) {
+            known.set_limits(config.max_sessions, config.idle);
+            *sessions = known;
+        }
+    }
+
     fn form(&self, request: &[u8]) -> Form {
         Class::of(self.protocols, request).into()
     }

@@ -4,6 +4,7 @@ pub(crate) mod capture;
 mod captured;
 mod classification;
 mod flood;
+mod limits;
 mod loops;
 mod negotiated;
 mod refusals;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use twinpath_proto::reflector::SessionReflector;
+use twinpath_proto::reflector::{ClientRates, ReflectorConfig, SessionReflector};
 use twinpath_proto::stamp::StampKeys;
 use twinpath_wire::Mono;
 
@@ -11,9 +11,15 @@ use super::addresses::FollowAddresses;
 use super::members::FollowMembers;
 use crate::reflect::{Duties, Sockets};
 
-/// Takes other keys, and follows addresses and members of links.
+/// What takes the place of what was in force before.
+pub(super) enum Change {
+    Keys(Arc<StampKeys>),
+    Config(Box<ReflectorConfig>, Option<Arc<ClientRates>>),
+}
+
+/// Takes other keys and limits, and follows addresses and members of links.
 pub(super) struct ResponderDuties {
-    pub(super) keys: Receiver<Arc<StampKeys>>,
+    pub(super) changes: Receiver<Change>,
     pub(super) addresses: FollowAddresses,
     pub(super) members: FollowMembers,
 }
@@ -25,8 +31,11 @@ impl Duties for ResponderDuties {
         engine: &mut SessionReflector,
         now: Mono,
     ) -> Option<Mono> {
-        if let Some(keys) = self.keys.try_iter().last() {
-            engine.set_keys(keys);
+        for change in self.changes.try_iter() {
+            match change {
+                Change::Keys(keys) => engine.set_keys(keys),
+                Change::Config(config, rates) => engine.set_config(*config, rates.as_ref()),
+            }
         }
         let addresses_due = self.addresses.attend(sockets, now);
         let members_due = self.members.attend(sockets, now);

@@ -1,6 +1,7 @@
 //! The Session-Reflector's run: sockets, a thread each, and a handle on them.
 
 mod addresses;
+mod common;
 mod duties;
 mod listen;
 mod members;
@@ -10,12 +11,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 
 use twinpath_net::{NoHardware, TestSocket, clock};
-use twinpath_proto::extension::GrantedRequests;
-use twinpath_proto::reflector::{ClientRates, ReflectorCounters, SessionReflector};
+use twinpath_proto::reflector::{ReflectorConfig, ReflectorCounters, SessionReflector};
 use twinpath_proto::stamp::StampKeys;
 use twinpath_wire::Mono;
 
-use duties::ResponderDuties;
+use common::Common;
+use duties::{Change, ResponderDuties};
 use listen::Members;
 use members::FollowMembers;
 
@@ -33,10 +34,9 @@ pub struct ResponderRun {
     no_hardware: Vec<NoHardware>,
     started: Mono,
     threads: Vec<ReflectorThread>,
-    /// Other keys go to each thread.
-    keys: Vec<Sender<Arc<StampKeys>>>,
-    /// What is remembered of requests by their keys.
-    granted: Option<Arc<GrantedRequests>>,
+    /// Other keys and limits go to each thread.
+    changes: Vec<Sender<Change>>,
+    common: Common,
 }
 
 /// Opens the sockets and begins to reflect, authenticated STAMP with these keys.
@@ -65,20 +65,16 @@ pub fn start(plan: &ResponderPlan, keys: StampKeys) -> Result<ResponderRun, Star
     let mut follow_members = FollowMembers::start(with_ids, members.names.clone())?;
     let (links, member_links) = (members.links, MemberLinks::new(members.names));
     let keys = Arc::new(keys);
-    let max_rate = plan.reflector.policy.max_rate_pps;
-    let rates = max_rate.map(|pps| Arc::new(ClientRates::new(pps, count)));
+    let mut common = Common::new(count, links);
+    let (config, rates) = common.adapted(plan.reflector.clone());
     let mut start = |(index, group)| {
         let (sockets, addresses) = addresses::begin(plan, group, member_links.clone())
             .map_err(StartError::system("a descriptor to wait by"))?;
-        let mut config = plan.reflector.clone();
-        config.max_sessions = config.max_sessions.div_ceil(count);
-        config.policy.tai_offset_s = clock::discipline().tai_offset_s;
-        config.extensions.micro_sessions.extend(&links);
-        let mut engine = SessionReflector::new(config).sharing_rates(rates.as_ref());
+        let mut engine = SessionReflector::new(config.clone()).sharing_rates(rates.as_ref());
         engine.set_keys(Arc::clone(&keys));
-        let (sender, keys) = mpsc::channel();
+        let (sender, changes) = mpsc::channel();
         let duties = ResponderDuties {
-            keys,
+            changes,
             addresses,
             members: std::mem::take(&mut follow_members),
         };
@@ -86,15 +82,14 @@ pub fn start(plan: &ResponderPlan, keys: StampKeys) -> Result<ResponderRun, Star
         Ok((thread, sender))
     };
     let threads = groups.into_iter().enumerate().map(&mut start);
-    let (threads, keys) = threads.collect::<Result<_, StartError>>()?;
-    let control = plan.reflector.extensions.control.as_ref();
+    let (threads, changes) = threads.collect::<Result<_, StartError>>()?;
     Ok(ResponderRun {
         listening: listening.unwrap_or_default(),
         no_hardware,
         started: clock::mono(),
         threads,
-        keys,
-        granted: control.map(|control| Arc::clone(&control.granted)),
+        changes,
+        common,
     })
 }
 
@@ -117,13 +112,24 @@ impl ResponderRun {
     /// Puts other keys of STAMP in force, in place of all before. Sessions go on.
     pub fn replace_keys(&self, keys: StampKeys) {
         let keys = Arc::new(keys);
-        for (thread, sender) in self.threads.iter().zip(&self.keys) {
+        self.tell(|| Change::Keys(Arc::clone(&keys)));
+        self.common.granted.keep_keys(&keys);
+    }
+
+    /// Puts another configuration in force, in place of the one before. Sessions go on; of those beyond a smaller
+    /// number the ones idle for longest are forgotten, once they were idle for 30 s. Further replies to earlier
+    /// requests are not sent. What sockets are opened by stays as it was: whether TLVs are processed, members of
+    /// links.
+    pub fn replace_config(&mut self, config: ReflectorConfig) {
+        let (config, rates) = self.common.adapted(config);
+        self.tell(|| Change::Config(Box::new(config.clone()), rates.clone()));
+    }
+
+    fn tell(&self, change: impl Fn() -> Change) {
+        for (thread, sender) in self.threads.iter().zip(&self.changes) {
             // One that has ended needs none.
-            let _ = sender.send(Arc::clone(&keys));
+            let _ = sender.send(change());
             thread.wake();
-        }
-        if let Some(granted) = &self.granted {
-            granted.keep_keys(&keys);
         }
     }
 

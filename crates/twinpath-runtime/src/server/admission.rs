@@ -11,6 +11,8 @@ use twinpath_proto::control::Admission;
 use twinpath_wire::Mono;
 use twinpath_wire::control::Accept;
 
+use super::ServerLimits;
+
 /// One in this many connections more gets the reason why it is refused, and as many again that there is no
 /// room for that.
 const RESERVE: usize = 10;
@@ -18,13 +20,13 @@ const RESERVE: usize = 10;
 /// The open connections.
 #[derive(Debug)]
 pub(super) struct ConnectionLimit {
-    most: usize,
-    most_per_client: usize,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    most: usize,
+    most_per_client: usize,
     /// Those served, by their number.
     places: HashMap<u64, Place>,
     next: u64,
@@ -84,12 +86,19 @@ pub(super) struct ConnectionPermit {
 }
 
 impl ConnectionLimit {
-    pub(super) fn new(most: usize, most_per_client: usize) -> Arc<Self> {
-        Arc::new(Self {
-            most,
-            most_per_client,
+    pub(super) fn new(limits: &ServerLimits) -> Arc<Self> {
+        let connections = Self {
             state: Mutex::default(),
-        })
+        };
+        connections.set_limits(limits);
+        Arc::new(connections)
+    }
+
+    /// Has these limits in place of others before. Connections beyond them stay.
+    pub(super) fn set_limits(&self, limits: &ServerLimits) {
+        let mut state = self.state();
+        state.most = limits.max_connections;
+        state.most_per_client = limits.max_connections_per_client;
     }
 
     /// Open connections.
@@ -117,16 +126,16 @@ impl ConnectionLimit {
         let of_client = state.clients.get(&client).copied().unwrap_or(0);
         let refusal = if !allowed {
             Some(Refusal::NotAllowed)
-        } else if of_client >= self.most_per_client {
+        } else if of_client >= state.most_per_client {
             Some(Refusal::ClientLimit)
-        } else if state.places.len() >= self.most && !state.make_room(of_client) {
+        } else if state.places.len() >= state.most && !state.make_room(of_client) {
             Some(Refusal::Full)
         } else {
             None
         };
         let permit = match refusal {
             None => Some((Admission::Served, Some(state.place(client, now)))),
-            Some(refusal) => state.refuse(refusal, self.most).map(|how| (how, None)),
+            Some(refusal) => state.refuse(refusal).map(|how| (how, None)),
         };
         let permit = permit.map(|(admission, place)| ConnectionPermit {
             connections: Arc::clone(self),
@@ -185,8 +194,8 @@ impl State {
     }
 
     /// How the refusal is sent, while there is room for that.
-    fn refuse(&mut self, refusal: Refusal, most: usize) -> Option<Admission> {
-        let reserve = (most / RESERVE).max(1);
+    fn refuse(&mut self, refusal: Refusal) -> Option<Admission> {
+        let reserve = (self.most / RESERVE).max(1);
         if self.refused < reserve {
             self.refused += 1;
             Some(Admission::Refused(refusal.accept()))
@@ -250,6 +259,18 @@ impl Drop for ConnectionPermit {
 mod tests {
     use super::*;
 
+    fn limits(max_connections: usize, max_connections_per_client: usize) -> ServerLimits {
+        ServerLimits {
+            max_connections,
+            max_connections_per_client,
+            ..ServerLimits::default()
+        }
+    }
+
+    fn of(most: usize, most_per_client: usize) -> Arc<ConnectionLimit> {
+        ConnectionLimit::new(&limits(most, most_per_client))
+    }
+
     fn client(number: u8) -> IpAddr {
         [192, 0, 2, number].into()
     }
@@ -280,7 +301,7 @@ mod tests {
 
     #[test]
     fn over_its_own_limit_a_client_is_refused_for_good_and_others_are_served() {
-        let connections = ConnectionLimit::new(30, 2);
+        let connections = of(30, 2);
         let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
         let first = admit(&connections, client(1));
         let _second = admit(&connections, mapped);
@@ -295,7 +316,7 @@ mod tests {
 
     #[test]
     fn the_addresses_of_one_64_are_one_client() {
-        let connections = ConnectionLimit::new(30, 2);
+        let connections = of(30, 2);
         let _held = [
             admit(&connections, host(1, 1)),
             admit(&connections, host(1, 2)),
@@ -307,7 +328,7 @@ mod tests {
 
     #[test]
     fn who_is_not_allowed_is_told_so_by_the_reserve() {
-        let connections = ConnectionLimit::new(10, 2);
+        let connections = of(10, 2);
         let stranger = connections.admit(client(1), false, at(0));
         let refused = Admission::Refused(Accept::PermanentLimit);
         assert_eq!(admission(&stranger), Some(refused));
@@ -321,7 +342,7 @@ mod tests {
 
     #[test]
     fn when_all_is_taken_a_reserve_is_told_so_and_the_rest_is_sent_off() {
-        let connections = ConnectionLimit::new(20, 100);
+        let connections = of(20, 100);
         let held: Vec<_> = (0..24).map(|_| admit(&connections, client(1))).collect();
         let admissions: Vec<_> = held.iter().filter_map(admission).collect();
         assert_eq!(admissions[..20], [Admission::Served; 20]);
@@ -337,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_full_house_makes_room_for_those_who_have_less() {
-        let connections = ConnectionLimit::new(6, 100);
+        let connections = of(6, 100);
         // Of the client that has most: the first has a session, the others are idle.
         let greedy: Vec<_> = (1..=4)
             .map(|n| connections.admit(host(1, n), true, at(9 - u64::from(n))))
@@ -364,7 +385,7 @@ mod tests {
 
     #[test]
     fn connections_with_sessions_are_never_closed_for_others() {
-        let connections = ConnectionLimit::new(3, 100);
+        let connections = of(3, 100);
         let held: Vec<_> = (0..3).map(|_| admit(&connections, client(1))).collect();
         for verdict in &held {
             assert!(verdict.permit.as_ref().unwrap().hold());
@@ -378,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_thousand_idle_connections_of_a_thousand_clients_keep_nobody_out() {
-        let connections = ConnectionLimit::new(1_000, 100);
+        let connections = of(1_000, 100);
         let held: Vec<_> = (0..1_000)
             .map(|n| connections.admit(host(n, 1), true, at(n.into())))
             .collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use twinpath_net::{clock, stream};
 use twinpath_proto::control::{CloseReason, Opened, Server, ServerEvent, SessionRequest, make_sid};
 use twinpath_proto::reflector::SessionSpec;
@@ -15,6 +15,7 @@ use twinpath_wire::{Dscp, Tos};
 use super::ServerState;
 use super::admission::ConnectionPermit;
 use super::log_limit::log;
+use super::run::InForce;
 use super::sessions::{OpenError, OpenRequest};
 use crate::link::Link;
 use crate::names::named;
@@ -27,6 +28,7 @@ const SID_TRIES: usize = 3;
 /// A control connection and its engine.
 pub(super) struct Connection {
     state: Arc<ServerState>,
+    in_force: watch::Receiver<InForce>,
     link: Link<Server>,
     permit: ConnectionPermit,
     peer: SocketAddr,
@@ -57,8 +59,9 @@ pub(super) async fn serve(
             return;
         }
     };
+    let mut in_force = state.in_force.subscribe();
     let server = Server::new(
-        Arc::clone(&state.config),
+        Arc::clone(&in_force.borrow_and_update().config),
         state.keys.now(),
         permit.admission,
         nonces,
@@ -71,6 +74,7 @@ pub(super) async fn serve(
     let shared = Arc::clone(&state);
     let connection = Connection {
         state,
+        in_force,
         link,
         permit,
         peer,
@@ -117,6 +121,10 @@ impl Connection {
                 () = self.permit.displaced(), if !displaced => {
                     displaced = true;
                     self.engine().make_room(clock::mono());
+                }
+                Ok(()) = self.in_force.changed() => {
+                    let config = Arc::clone(&self.in_force.borrow_and_update().config);
+                    self.engine().set_config(config);
                 }
                 Some(sid) = self.ended.recv() => self.engine().session_ended(clock::mono(), sid),
                 () = stopping.requested(), if !stopped => {

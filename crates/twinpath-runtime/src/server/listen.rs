@@ -170,8 +170,10 @@ fn welcome(
     stopping: &Stop,
 ) {
     let client = peer.ip().to_canonical();
-    let allow = &state.plan.allow;
-    let allowed = allow.is_empty() || allow.iter().any(|net| net.contains(&client));
+    let allowed = {
+        let allow = &state.in_force.borrow().limits.allow;
+        allow.is_empty() || allow.iter().any(|net| net.contains(&client))
+    };
     let AdmissionResult { refusal, permit } =
         state.connections.admit(client, allowed, clock::mono());
     let count: fn(&mut ServerCounters) -> &mut u64 = match refusal {
@@ -212,7 +214,7 @@ fn send_off(state: &ServerState, stream: TcpStream, peer: SocketAddr) {
         return;
     };
     let mut engine = Server::new(
-        Arc::clone(&state.config),
+        Arc::clone(&state.in_force.borrow().config),
         state.keys.now(),
         Admission::TurnedAway,
         Nonces::default(),

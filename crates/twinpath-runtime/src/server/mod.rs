@@ -13,7 +13,7 @@ mod run;
 mod sessions;
 
 pub use keys::KeyChanges;
-pub use plan::ServerPlan;
+pub use plan::{ServerLimits, ServerPlan};
 pub use report::{ServerCounters, ServerReport};
 use run::ServerState;
 pub use run::{ServerRun, start};

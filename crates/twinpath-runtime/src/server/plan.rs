@@ -38,26 +38,8 @@ pub struct ServerPlan {
     pub message_patience: Duration,
     /// Test ports to offer where the requested port is not available, both ends included.
     pub test_ports: (u16, u16),
-    /// Clients that proved no key may request any port from 1024 up, and 862, not one of
-    /// `test_ports` only.
-    pub allow_any_port: bool,
-    /// Control connections at once.
-    pub max_connections: usize,
-    /// Control connections of one client at once: an IPv4 address, or the /64 of an IPv6 one.
-    pub max_connections_per_client: usize,
-    /// Test sessions at once, over all threads.
-    pub max_sessions: usize,
-    /// Those of them whose clients prove no key, so that others find room (row TC-78).
-    pub max_open_sessions: usize,
-    /// Test sessions of one client at once.
-    pub max_sessions_per_client: usize,
-    /// Replies per second for each sender (IPv6: its /64), in bursts of one second's worth at most;
-    /// `None`: any negotiated session is let through.
-    pub max_rate_pps: Option<u32>,
-    /// Who may connect; empty: everyone.
-    pub allow: Vec<IpNet>,
-    /// Session-Senders elsewhere than at the control client's own address.
-    pub allow_sender: Vec<IpNet>,
+    /// What clients may have; it can change while the Server runs.
+    pub limits: ServerLimits,
     /// Senders behind NAT or PAT: a session's first packet from the control client's address, or from
     /// one of `allow_sender`, says where its sender is.
     pub nat: bool,
@@ -77,6 +59,47 @@ pub struct ServerPlan {
     pub strict: bool,
 }
 
+/// Limits of what clients may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// Who may connect; empty: everyone.
+    pub allow: Vec<IpNet>,
+    /// Session-Senders elsewhere than at the control client's own address.
+    pub allow_sender: Vec<IpNet>,
+    /// Clients that proved no key may request any port from 1024 up, and 862, not one of
+    /// [`ServerPlan::test_ports`] only.
+    pub allow_any_port: bool,
+    /// Control connections at once.
+    pub max_connections: usize,
+    /// Control connections of one client at once: an IPv4 address, or the /64 of an IPv6 one.
+    pub max_connections_per_client: usize,
+    /// Test sessions at once, over all threads.
+    pub max_sessions: usize,
+    /// Those of them whose clients prove no key, so that others find room (row TC-78).
+    pub max_open_sessions: usize,
+    /// Test sessions of one client at once.
+    pub max_sessions_per_client: usize,
+    /// Replies per second for each sender (IPv6: its /64), in bursts of one second's worth at most;
+    /// `None`: any negotiated session is let through.
+    pub max_rate_pps: Option<u32>,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            allow: Vec::new(),
+            allow_sender: Vec::new(),
+            allow_any_port: false,
+            max_connections: 1_000,
+            max_connections_per_client: 100,
+            max_sessions: 5_000,
+            max_open_sessions: 5_000,
+            max_sessions_per_client: 100,
+            max_rate_pps: None,
+        }
+    }
+}
+
 impl ServerPlan {
     /// A Server with the standards' defaults, on these addresses.
     pub fn on(near: Vec<SocketAddr>) -> Self {
@@ -91,15 +114,7 @@ impl ServerPlan {
             refwait: Duration::from_mins(15),
             message_patience: Duration::from_mins(1),
             test_ports: (18_760, 19_960),
-            allow_any_port: false,
-            max_connections: 1_000,
-            max_connections_per_client: 100,
-            max_sessions: 5_000,
-            max_open_sessions: 5_000,
-            max_sessions_per_client: 100,
-            max_rate_pps: None,
-            allow: Vec::new(),
-            allow_sender: Vec::new(),
+            limits: ServerLimits::default(),
             nat: false,
             server_octets: false,
             control_dscp: None,

@@ -20,7 +20,7 @@ use super::failed_logins::FailedLogins;
 use super::keys::{self, KeyChanges, KeyRotation, Keys, Secrets};
 use super::log_limit::{self, LogLimit};
 use super::sessions::{Fact, Reflectors};
-use super::{ServerCounters, ServerPlan, ServerReport, listen};
+use super::{ServerCounters, ServerLimits, ServerPlan, ServerReport, listen};
 use crate::error::{RunError, StartError, spawn};
 use crate::keys::KeyRing;
 use crate::stop::Stop;
@@ -35,11 +35,18 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// A remote address to which no packet is sent: the route to it shows this host's own.
 const FAR: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 862);
 
+/// The limits that are in force, and the configuration of connections by these.
+#[derive(Clone, Debug)]
+pub(super) struct InForce {
+    pub(super) limits: ServerLimits,
+    pub(super) config: Arc<ServerConfig>,
+}
+
 /// What the tasks of a Server share.
 #[derive(Debug)]
 pub(super) struct ServerState {
     pub(super) plan: Arc<ServerPlan>,
-    pub(super) config: Arc<ServerConfig>,
+    pub(super) in_force: watch::Sender<InForce>,
     pub(super) connections: Arc<ConnectionLimit>,
     pub(super) reflectors: Reflectors,
     pub(super) keys: Arc<Keys>,
@@ -138,8 +145,11 @@ pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
         )?)
     };
     let state = Arc::new(ServerState {
-        config: Arc::new(config(&plan)),
-        connections: ConnectionLimit::new(plan.max_connections, plan.max_connections_per_client),
+        in_force: watch::Sender::new(InForce {
+            limits: plan.limits.clone(),
+            config: Arc::new(config(&plan)),
+        }),
+        connections: ConnectionLimit::new(&plan.limits),
         reflectors,
         keys,
         failed_logins: FailedLogins::default(),
@@ -173,11 +183,19 @@ fn config(plan: &ServerPlan) -> ServerConfig {
         servwait: plan.servwait,
         refwait: plan.refwait,
         message_patience: plan.message_patience,
-        max_sessions: u32::try_from(plan.max_sessions_per_client).unwrap_or(u32::MAX),
         strict: plan.strict,
         start_time: WireTime::ntp(clock::wall()),
-        allow_sender: plan.allow_sender.clone(),
         nat: plan.nat,
+        ..limited(&ServerConfig::default(), &plan.limits)
+    }
+}
+
+/// A configuration with other limits.
+fn limited(config: &ServerConfig, limits: &ServerLimits) -> ServerConfig {
+    ServerConfig {
+        max_sessions: u32::try_from(limits.max_sessions_per_client).unwrap_or(u32::MAX),
+        allow_sender: limits.allow_sender.clone(),
+        ..config.clone()
     }
 }
 
@@ -271,6 +289,18 @@ impl ServerRun {
     pub fn replace_keys(&self, ring: KeyRing) -> KeyChanges {
         let rotation = self.rotation.as_ref();
         rotation.map_or_else(KeyChanges::default, |rotation| rotation.replace(ring))
+    }
+
+    /// Puts other limits in force, in place of all before. Connections and sessions that are beyond them stay as they
+    /// are. With another rate each sender has the replies of one second at once.
+    pub fn replace_limits(&self, limits: ServerLimits) {
+        let state = &self.state;
+        state.connections.set_limits(&limits);
+        state.reflectors.set_limits(&limits);
+        state.in_force.send_modify(|in_force| {
+            in_force.config = Arc::new(limited(&in_force.config, &limits));
+            in_force.limits = limits;
+        });
     }
 
     /// Begins the end: no new connections; existing ones are closed, their sessions

@@ -2,6 +2,8 @@
 
 mod keys;
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::SecurityMode;
@@ -11,7 +13,8 @@ use super::value::quantity::{above_zero, at_least_one, number};
 use super::{
     Advice, CONTROL, FarEnd, IP, IpOptions, LogOptions, NearEnd, OUTPUT, PACKETS, PacketOptions,
     PaddingSize, Ports, Prefix, RunOptions, SCHEDULE, SESSIONS, STAMPS, ScheduleOptions,
-    StampOptions, SummaryOptions, Time, TosOctet, WireFormat, dscp, listed_dscp, threads,
+    StampOptions, SummaryOptions, Time, TosOctet, TypedLine, WireFormat, dscp, listed_dscp,
+    threads,
 };
 
 use keys::{Iterations, listed_mode};
@@ -199,6 +202,7 @@ Examples:
   twinpath server 192.0.2.1 --allow 192.0.2.0/24 --test-ports 18760-18800
   twinpath server :8620 --refwait 60 --max-sessions-per-client 10 --json
   twinpath server --keys /etc/twinpath/keys           secured modes only; SIGHUP rereads the file
+  twinpath server --limits /etc/twinpath/limits       limits from a file; SIGHUP rereads it
 
 On SIGINT or SIGTERM it prints a summary and exits with 0; SIGQUIT prints the summary so far
 on stderr")]
@@ -290,6 +294,14 @@ pub(crate) struct ServerArgs {
     /// from the client's address or from --allow-sender
     #[arg(long, help_heading = SESSIONS)]
     pub(crate) nat: bool,
+
+    /// Read these limits from a file, and again on SIGHUP: allow, allow-sender, allow-any-port and max-..
+    /// options, a line for each, as in "max-rate 100"; # for comments
+    #[arg(long, value_name = "FILE", help_heading = SESSIONS)]
+    pub(crate) limits: Option<PathBuf>,
+    /// The command line, where it names such a file.
+    #[arg(skip)]
+    pub(crate) typed: Option<TypedLine>,
 
     /// Identify sessions by Server Octets (RFC 6038) if padding is reflected
     #[arg(long, help_heading = SESSIONS)]

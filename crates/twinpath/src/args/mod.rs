@@ -7,6 +7,7 @@ mod doctor;
 mod extensions;
 mod figures;
 mod hmac_keys;
+mod limits;
 #[cfg(feature = "live")]
 mod live;
 mod negative_values;
@@ -23,6 +24,7 @@ mod value;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Error, FromArgMatches as _, Parser, Subcommand};
 use twinpath_wire::Dscp;
@@ -36,6 +38,7 @@ pub(crate) use doctor::DoctorArgs;
 pub(crate) use extensions::ExtensionOptions;
 pub(crate) use figures::{FigureArgs, FigureTerms};
 pub(crate) use hmac_keys::HmacKeyOptions;
+pub(crate) use limits::{Limited, TypedLine};
 #[cfg(feature = "live")]
 pub(crate) use live::LiveOptions;
 #[cfg(feature = "pictures")]
@@ -113,13 +116,16 @@ impl Cli {
         let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
         let mut command = Self::command();
         let words = negative_values::joined(&command, words);
-        let mut matches = command.try_get_matches_from_mut(words)?;
+        let mut matches = command.try_get_matches_from_mut(&words)?;
         let given = |command, usual| {
             let matches = matches.subcommand_matches(command)?;
             Some(SessionOptions::given(matches, usual))
         };
         let given_to_sender = given("sender", UsualSchedule::default());
         let given_to_check = given("check", CheckArgs::USUAL);
+        let typed_to_responder = TypedLine::of_command::<ResponderArgs>(&words, &matches);
+        #[cfg(feature = "control")]
+        let typed_to_server = TypedLine::of_command::<ServerArgs>(&words, &matches);
         let cli = Self::from_arg_matches_mut(&mut matches);
         let mut cli = cli.map_err(|error| error.format(&mut command))?;
         if let (Command::Sender(args), Some(given)) = (&mut cli.command, given_to_sender) {
@@ -127,6 +133,13 @@ impl Cli {
         }
         if let (Command::Check(args), Some(given)) = (&mut cli.command, given_to_check) {
             args.given = given;
+        }
+        if let Command::Responder(args) = &mut cli.command {
+            args.typed = typed_to_responder;
+        }
+        #[cfg(feature = "control")]
+        if let Command::Control(ControlCommand::Server(args)) = &mut cli.command {
+            args.typed = typed_to_server;
         }
         Ok(cli)
     }
@@ -213,10 +226,10 @@ Examples:
   twinpath responder                                  port 20001 on all addresses
   twinpath responder 192.0.2.1:862 --allow 192.0.2.0/24
   twinpath responder [2001:db8::1]:862 --protocol stamp --threads 4
-  twinpath responder :862 --hmac-key-file /etc/twinpath/stamp-keys
+  twinpath responder :862 --hmac-key-file /etc/twinpath/stamp-keys --limits /etc/twinpath/limits
 
-On SIGINT, SIGTERM or SIGHUP it prints a summary and exits with 0; with --hmac-key-file
-SIGHUP makes it read that file again. SIGQUIT prints the summary so far on stderr")]
+On SIGINT, SIGTERM or SIGHUP it prints a summary and exits with 0; with --hmac-key-file or
+--limits SIGHUP makes it read these files again. SIGQUIT prints the summary so far on stderr")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches of the command line, each its own"
@@ -248,6 +261,15 @@ pub(crate) struct ResponderArgs {
     /// Forget a session after this idle time: seconds, or with a unit
     #[arg(long, value_name = "T", default_value = "900", value_parser = quantity::above_zero, help_heading = SESSIONS)]
     pub(crate) timer: Time,
+
+    /// Read these limits from a file, and again on SIGHUP: allow, allow-ssid, allow-dscp,
+    /// allow-return-address, allow-control, srv6-return, max-rate, max-sessions and control-.. options, a
+    /// line for each, as in "max-rate 100"; # for comments
+    #[arg(long, value_name = "FILE", help_heading = SESSIONS)]
+    pub(crate) limits: Option<PathBuf>,
+    /// The command line, where it names such a file.
+    #[arg(skip)]
+    pub(crate) typed: Option<TypedLine>,
 
     /// Keep no sequence counters; replies carry the request's number
     #[arg(long, conflicts_with_all = ["max_sessions", "timer"], help_heading = SESSIONS)]

@@ -244,6 +244,10 @@ fn missing(names: &[String], command: Option<&str>, help: &str) -> String {
              --allow-control: add it"
                 .to_owned()
         }
+        "--keys" if command == Some("server") => {
+            "--pbkdf2-count, --max-open-sessions and --insecure-key-file need --keys: add --keys FILE"
+                .to_owned()
+        }
         "--strict" => "--verbose needs --strict: add it".to_owned(),
         // A group of options.
         names if names.starts_with("<--stress") => {
@@ -251,6 +255,12 @@ fn missing(names: &[String], command: Option<&str>, help: &str) -> String {
         }
         names => format!("{names} is missing ({help})"),
     }
+}
+
+/// The name of a list that what was typed is near to.
+pub(crate) fn nearest<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
+    let near = names.iter().filter(|name| looks_like(typed, name));
+    near.min_by_key(|name| distance(typed, name)).copied()
 }
 
 /// Close enough to be a typing error: clap also suggests names that merely share letters.

@@ -9,6 +9,7 @@ mod doctor;
 mod dscptable;
 mod ended_sessions;
 mod key_file;
+mod limits_file;
 #[cfg(feature = "live")]
 mod live;
 mod measure;

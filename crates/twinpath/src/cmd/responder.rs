@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,15 +15,15 @@ use twinpath_runtime::responder::{self, ResponderRun};
 use super::key_file::{NamedChanges, RereadKeys, read_again};
 use super::output_files::distinct_files;
 use super::{remark, unwritten};
-use crate::args::{Answers, ExtensionOptions, Prefix, ResponderArgs, doubt};
+use crate::args::{Answers, ExtensionOptions, Limited, Prefix, ResponderArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
 use crate::output::units::count;
 use crate::output::words;
 use crate::output::{self, print_to_stderr};
-use crate::plan;
-use crate::signals::Signals;
+use crate::plan::{self, LimitsFile};
+use crate::signals::{ReloadSignal, Signals};
 
 const POLL_EVERY: Duration = Duration::from_millis(20);
 /// A kind of ignored packet is logged this often at most.
@@ -36,9 +37,13 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     } else {
         Level::WARN
     };
-    distinct_files(&args.log.written_files(), &args.keys.read_files())?;
+    let files = [args.keys.read_files(), limits_files(args)].concat();
+    distinct_files(&args.log.written_files(), &files)?;
     logs::start(&args.log, usual)?;
-    let plan = plan::responder(args, &plan::system_lookup)?;
+    let mut limits = LimitsFile::of(args)?;
+    let plan = plan_with(limits.as_ref(), args, |args| {
+        plan::responder(args, &plan::system_lookup)
+    })?;
     let stamp_keys = plan::stamp_keys(&args.keys)?;
     let near = args.near.as_ref();
     let doubt = doubt(
@@ -48,15 +53,16 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     remark(&args.log, doubt);
     let key_file = args.keys.hmac_key_file.as_deref();
     let insecure = args.keys.insecure_key_file;
-    let reread = key_file.map(|path| RereadKeys::new(Some(path), insecure));
-    let reread = reread.transpose()?;
+    let reread = key_file.map(|path| RereadKeys::new(path, insecure));
     let mut signals = Signals::listen()?.with_progress_requests()?;
-    if reread.is_none() {
+    let has_files = reread.is_some() || limits.is_some();
+    let reload = has_files.then(ReloadSignal::listen).transpose()?;
+    if reload.is_none() {
         signals = signals.with_hangups()?;
     }
     let in_use = keys_in_use(&stamp_keys, args);
     let mut fingerprints = stamp_keys.fingerprints();
-    let run = responder::start(&plan, stamp_keys)?;
+    let mut run = responder::start(&plan, stamp_keys)?;
     if !args.log.quiet {
         tell_where(&run, args);
     }
@@ -64,19 +70,23 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         warn!("{}", words::finding::no_hardware(reason));
     }
     remark(&args.log, in_use);
-    remark(&args.log, bounds(args));
+    remark(
+        &args.log,
+        bounds(limits.as_ref().map_or(args, |file| &file.args)),
+    );
     let mut before = ReflectorCounters::default();
     let mut has_repeated = false;
     let mut next_look = Instant::now() + IGNORED;
     while !signals.stop_requested() && !run.is_finished() {
         thread::sleep(POLL_EVERY);
-        if let Some((path, keys)) = reread.as_ref().and_then(RereadKeys::reread::<StampKeys>) {
-            let count = keys.len();
-            let others = keys.fingerprints();
-            let changes = changes(&fingerprints, &others);
-            fingerprints = others;
-            run.replace_keys(keys);
-            remark(&args.log, Some(read_again(path, count, &changes)));
+        if reload.as_ref().is_some_and(ReloadSignal::requested) {
+            let keys = reread.as_ref();
+            let brought = keys.and_then(|keys| keys_again(&run, keys, &mut fingerprints));
+            remark(&args.log, brought);
+            let brought = limits
+                .as_mut()
+                .and_then(|limits| limits_again(&mut run, limits));
+            remark(&args.log, brought);
         }
         if signals.progress_requested() {
             so_far(|out| output::responder::text(&run.so_far(), out));
@@ -99,6 +109,43 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         output::responder::text(&report, &mut out)
     };
     written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
+}
+
+/// What `plan` makes of a command line, with the limits of its file where it names one.
+pub(super) fn plan_with<A: Limited, P>(
+    limits: Option<&LimitsFile<A>>,
+    args: &A,
+    plan: impl FnOnce(&A) -> Result<P, Failure>,
+) -> Result<P, Failure> {
+    match limits {
+        Some(limits) => plan(&limits.args).map_err(|failure| limits.placed(failure)),
+        None => plan(args),
+    }
+}
+
+/// The file of limits, by its option.
+pub(super) fn limits_files<A: Limited>(args: &A) -> Vec<(&'static str, &Path)> {
+    let file = args.limits_file();
+    Vec::from_iter(file.map(|(path, _)| ("--limits", path)))
+}
+
+/// Puts the present keys of a file in force, in place of those with these fingerprints. What it brought.
+fn keys_again(
+    run: &ResponderRun,
+    file: &RereadKeys<'_>,
+    fingerprints: &mut BTreeMap<KeyScope, [u8; 16]>,
+) -> Option<String> {
+    let (path, keys) = file.reread::<StampKeys>()?;
+    let others = keys.fingerprints();
+    let brought = read_again(path, keys.len(), &changes(fingerprints, &others));
+    *fingerprints = others;
+    run.replace_keys(keys);
+    Some(brought)
+}
+
+/// Puts the present limits of a file in force. What it brought.
+fn limits_again(run: &mut ResponderRun, file: &mut LimitsFile<ResponderArgs>) -> Option<String> {
+    file.reread(|args| plan::reflector(args).map(|config| run.replace_config(config)))
 }
 
 /// What keys changed, by the packets that they are for.

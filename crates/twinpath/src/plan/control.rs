@@ -8,12 +8,12 @@ use std::time::Duration;
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Wire;
 use twinpath_runtime::controller::{ControlClientPlan, ControlPlan, Sizes};
-use twinpath_runtime::server::ServerPlan;
+use twinpath_runtime::server::{ServerLimits, ServerPlan};
 use twinpath_wire::ReflectorSecured;
 use twinpath_wire::control::{CONTROL_PORT, Modes, SecurityMode};
 
 use crate::args::{
-    ControlClientArgs, ControlOptions, ControllerArgs, PaddingSize, ServerArgs, WireFormat,
+    ControlClientArgs, ControlOptions, ControllerArgs, PaddingSize, Prefix, ServerArgs, WireFormat,
 };
 use crate::failure::Failure;
 
@@ -276,14 +276,7 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
     let (near, tolerate_missing_family) =
         listening(args.near.as_ref(), &args.ip, CONTROL_PORT, lookup)?;
     let (modes, keys) = offered(args)?;
-    if args.allow_any_port && !modes.contains(Modes::UNAUTHENTICATED) {
-        return Err(Failure::usage(
-            "--allow-any-port applies only to clients without a key: use --mode \
-             unauthenticated,encrypted, or leave it out",
-        ));
-    }
     let bare = ServerPlan::on(near);
-    let max_open_sessions = open_sessions(args, modes)?;
     Ok(ServerPlan {
         tolerate_missing_family,
         modes: modes | Modes::FEATURES,
@@ -293,15 +286,7 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
         refwait: args.refwait.0,
         message_patience: MESSAGE_PATIENCE.min(args.servwait.0),
         test_ports: (args.test_ports.low, args.test_ports.high),
-        allow_any_port: args.allow_any_port,
-        max_connections: args.max_connections,
-        max_connections_per_client: args.max_connections_per_client,
-        max_sessions: args.max_sessions,
-        max_open_sessions,
-        max_sessions_per_client: args.max_sessions_per_client,
-        max_rate_pps: args.max_rate,
-        allow: args.allow.iter().map(|prefix| prefix.0).collect(),
-        allow_sender: args.allow_sender.iter().map(|prefix| prefix.0).collect(),
+        limits: server_limits(args, modes)?,
         nat: args.nat,
         server_octets: args.server_octets,
         control_dscp: args.control_dscp,
@@ -310,6 +295,31 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
         raw_t3: args.raw_t3,
         strict: args.strict,
         ..bare
+    })
+}
+
+/// What clients may have, where these modes are offered.
+///
+/// # Errors
+/// Arguments that mean nothing together.
+pub(crate) fn server_limits(args: &ServerArgs, modes: Modes) -> Result<ServerLimits, Failure> {
+    if args.allow_any_port && !modes.contains(Modes::UNAUTHENTICATED) {
+        return Err(Failure::usage(
+            "--allow-any-port applies only to clients without a key: use --mode \
+             unauthenticated,encrypted, or leave it out",
+        ));
+    }
+    let prefixes = |all: &[Prefix]| all.iter().map(|prefix| prefix.0).collect();
+    Ok(ServerLimits {
+        allow: prefixes(&args.allow),
+        allow_sender: prefixes(&args.allow_sender),
+        allow_any_port: args.allow_any_port,
+        max_connections: args.max_connections,
+        max_connections_per_client: args.max_connections_per_client,
+        max_sessions: args.max_sessions,
+        max_open_sessions: open_sessions(args, modes)?,
+        max_sessions_per_client: args.max_sessions_per_client,
+        max_rate_pps: args.max_rate,
     })
 }
 

@@ -6,6 +6,7 @@ mod control;
 mod doctor;
 mod ends;
 mod key_file;
+mod limits;
 mod lookups;
 mod micro_sessions;
 mod named_end;
@@ -22,14 +23,16 @@ use std::hash::{BuildHasher as _, RandomState};
 
 #[cfg(feature = "control")]
 pub(crate) use control::{
-    EnvironmentPassphrase, PlannedControl, controlclients, controllers, server, unreflected,
+    EnvironmentPassphrase, PlannedControl, controlclients, controllers, server, server_limits,
+    unreflected,
 };
 pub(crate) use doctor::doctor;
 pub(crate) use ends::other_addresses;
 pub(crate) use key_file::{key_file, stamp_keys};
+pub(crate) use limits::{LimitLine, LimitsFile};
 pub(crate) use named_end::{Ends, NamedEnd};
 pub(crate) use resolve::{Lookup, system_lookup};
-pub(crate) use responder::responder;
+pub(crate) use responder::{reflector, responder};
 pub(crate) use sender::{figures, rows_fit, unfilled};
 pub(crate) use sessions::{PlannedSession, PlannedSessions, Target, WaitingTarget, sessions};
 pub(crate) use threads::{shared as shared_threads, unused as unused_threads};

@@ -16,11 +16,31 @@ use super::resolve::{Family, Lookup, in_zone, resolve};
 /// What the arguments mean.
 ///
 /// # Errors
-/// Arguments that mean nothing together, names without an address.
+/// As [`reflector`], and names without an address.
 pub(crate) fn responder(
     args: &ResponderArgs,
     lookup: Lookup<'_>,
 ) -> Result<ResponderPlan, Failure> {
+    let reflector = reflector(args)?;
+    micro_session_ids(args)?;
+    let (near, tolerate_missing_family) =
+        listening(args.near.as_ref(), &args.ip, LIGHT_PORT, lookup)?;
+    Ok(ResponderPlan {
+        tolerate_missing_family,
+        reflector,
+        path: args.ip.path(&args.stamps)?,
+        threads: args.threads,
+        raw_t3: args.raw_t3,
+        members: args.extensions.members().collect(),
+        ..ResponderPlan::on(near)
+    })
+}
+
+/// What requests get, by the arguments.
+///
+/// # Errors
+/// Arguments that mean nothing together.
+pub(crate) fn reflector(args: &ResponderArgs) -> Result<ReflectorConfig, Failure> {
     if args.allow_larger_replies && args.padding.is_none() {
         return Err(Failure::usage("--allow-larger-replies needs --padding"));
     }
@@ -48,47 +68,36 @@ pub(crate) fn responder(
         let line = "--allow-control needs --hmac-key-file or --hmac-key, or --control-unauthenticated, which follows forged requests too";
         return Err(Failure::usage(line));
     }
-    micro_session_ids(args)?;
-    let (near, tolerate_missing_family) =
-        listening(args.near.as_ref(), &args.ip, LIGHT_PORT, lookup)?;
-    Ok(ResponderPlan {
-        tolerate_missing_family,
-        reflector: ReflectorConfig {
-            policy: ReflectorPolicy {
-                allow: args.allow.iter().map(|prefix| prefix.0).collect(),
-                max_rate_pps: args.max_rate,
-                dscp: args.dscp,
-                strict: args.strict,
-                ..ReflectorPolicy::default()
-            },
-            protocols: match args.protocol {
-                Answers::Auto => ReflectorProtocols::Auto,
-                Answers::Stamp => ReflectorProtocols::Stamp,
-                Answers::TwampLight => ReflectorProtocols::TwampLight,
-            },
-            authenticated_only: args.authenticated,
-            ssids: args
-                .allow_ssid
-                .iter()
-                .map(|ssids| ssids.0.clone())
-                .collect(),
-            stateful: !args.stateless,
-            max_sessions: args.max_sessions,
-            idle: args.timer.0,
-            padding: args.padding.map(|padding| padding.0.into()),
-            allow_larger_replies: args.allow_larger_replies,
-            extensions: ExtensionPolicy {
-                requires_hmac: args.require_hmac,
-                accepts_unverified: args.accept_unverified_tlvs,
-                ..args.extensions.policy()
-            },
-            format: args.timestamp_format.into(),
+    Ok(ReflectorConfig {
+        policy: ReflectorPolicy {
+            allow: args.allow.iter().map(|prefix| prefix.0).collect(),
+            max_rate_pps: args.max_rate,
+            dscp: args.dscp,
+            strict: args.strict,
+            ..ReflectorPolicy::default()
         },
-        path: args.ip.path(&args.stamps)?,
-        threads: args.threads,
-        raw_t3: args.raw_t3,
-        members: args.extensions.members().collect(),
-        ..ResponderPlan::on(near)
+        protocols: match args.protocol {
+            Answers::Auto => ReflectorProtocols::Auto,
+            Answers::Stamp => ReflectorProtocols::Stamp,
+            Answers::TwampLight => ReflectorProtocols::TwampLight,
+        },
+        authenticated_only: args.authenticated,
+        ssids: args
+            .allow_ssid
+            .iter()
+            .map(|ssids| ssids.0.clone())
+            .collect(),
+        stateful: !args.stateless,
+        max_sessions: args.max_sessions,
+        idle: args.timer.0,
+        padding: args.padding.map(|padding| padding.0.into()),
+        allow_larger_replies: args.allow_larger_replies,
+        extensions: ExtensionPolicy {
+            requires_hmac: args.require_hmac,
+            accepts_unverified: args.accept_unverified_tlvs,
+            ..args.extensions.policy()
+        },
+        format: args.timestamp_format.into(),
     })
 }
 

@@ -379,12 +379,12 @@ fn what_has_no_key_or_no_mode_is_bad_usage() {
         (
             format!("server {ANY} --pbkdf2-count 2048"),
             2,
-            "--keys is missing",
+            "--insecure-key-file need --keys: add --keys FILE",
         ),
         (
             format!("server {ANY} --insecure-key-file"),
             2,
-            "--keys is missing",
+            "--insecure-key-file need --keys: add --keys FILE",
         ),
         (
             format!("server {ANY} --keys {file} --allow-any-port"),

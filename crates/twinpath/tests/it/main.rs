@@ -50,6 +50,7 @@ mod intervals;
 mod keys;
 mod kills;
 mod layers;
+mod limits;
 #[cfg(feature = "live")]
 mod live;
 mod logs;

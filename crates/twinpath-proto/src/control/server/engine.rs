@@ -127,6 +127,12 @@ impl Server {
         server
     }
 
+    /// Has what comes from now on judged by this configuration. Sessions that were accepted stay.
+    pub fn set_config(&mut self, config: Arc<ServerConfig>) {
+        self.sessions.set_most(config.max_sessions);
+        self.config = config;
+    }
+
     /// Whether [`Self::handle_input`] would take any octets.
     pub fn wants_input(&self) -> bool {
         self.phase == Phase::Closing

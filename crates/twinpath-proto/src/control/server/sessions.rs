@@ -40,8 +40,18 @@ impl Sessions {
         }
     }
 
+    /// Has so many that are not stopped at most, but for those that there are.
+    pub(super) fn set_most(&mut self, most: u32) {
+        self.most = usize::try_from(most).unwrap_or(usize::MAX);
+    }
+
+    /// Those that are not stopped.
+    pub(super) fn unstopped(&self) -> usize {
+        self.states.len() - self.ended.len()
+    }
+
     pub(super) fn is_full(&self) -> bool {
-        self.states.len() - self.ended.len() >= self.most
+        self.unstopped() >= self.most
     }
 
     /// Sessions that are not stopped, and remembered ones.

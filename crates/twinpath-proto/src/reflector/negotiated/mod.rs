@@ -42,6 +42,11 @@ impl Negotiated {
         }
     }
 
+    /// Has these addresses bind any session that allows for NAT, in place of others before.
+    pub(super) fn set_others(&mut self, allow_sender: &[IpNet]) {
+        self.others = Access::only(allow_sender);
+    }
+
     /// The session of a packet, and its slot.
     pub(super) fn find(
         &mut self,

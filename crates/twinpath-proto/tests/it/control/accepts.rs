@@ -1,5 +1,7 @@
 //! Every Accept value, for its own reason (sections 1, 4 and 9 of the conformance table).
 
+use std::sync::Arc;
+
 use twinpath_proto::control::{
     Admission, CloseReason, Opened, RequestFault, ServerConfig, ServerEvent,
 };
@@ -139,6 +141,32 @@ fn a_client_at_its_own_session_limit_gets_accept_4_until_it_stops_one() {
     rig.feed(&many(9, 0, &[sid(0)]));
     let (_, sent) = rig.exchange(&request());
     assert_eq!(sent, [accept_session(0, 20_001, sid(2))]);
+}
+
+#[test]
+fn sessions_beyond_a_limit_that_is_set_later_can_still_be_started_and_stopped() {
+    let mut rig = ServerRig::set_up(ServerConfig::default(), 17);
+    rig.feed(&[request(), request(), request()].concat());
+    let one = ServerConfig {
+        max_sessions: 1,
+        ..ServerConfig::default()
+    };
+    rig.server.set_config(Arc::new(one));
+    let (events, _) = rig.exchange(&request());
+    assert_eq!(events, [ServerEvent::Refused(RequestFault::Sessions(1))]);
+    let (events, _) = rig.exchange(&many(7, 0, &[sid(0), sid(1), sid(2)]));
+    assert_eq!(
+        events,
+        [0, 1, 2].map(|number| ServerEvent::Start(sid(number)))
+    );
+    let (events, _) = rig.exchange(&many(9, 0, &[sid(0), sid(1), sid(2)]));
+    assert_eq!(
+        events,
+        [0, 1, 2].map(|number| ServerEvent::Stop(sid(number)))
+    );
+    // Fewer than one: another is accepted.
+    let (_, sent) = rig.exchange(&request());
+    assert_eq!(sent, [accept_session(0, 20_001, sid(3))]);
 }
 
 #[test]

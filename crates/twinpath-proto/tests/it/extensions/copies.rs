@@ -295,6 +295,21 @@ fn a_burst_ends_with_its_session_its_socket_its_keys_and_its_reflector() {
 }
 
 #[test]
+fn a_burst_ends_with_other_limits() {
+    let mut far = Far::new(|_| {});
+    assert_eq!(number(&far.ask(START, &open(5, &THREE))), 0);
+    let limits = ReflectorConfig {
+        extensions: Rig::new().policy,
+        ..ReflectorConfig::default()
+    };
+    far.reflector.set_config(limits, None);
+    assert_eq!((far.copies(START), far.counts()), (0, [0, 0, 2]));
+    // The number of the reply that was not sent is the next one's.
+    assert_eq!(number(&far.ask(START + MS, &open(6, &THREE))), 1);
+    assert_eq!(far.copies(START + MS), 0);
+}
+
+#[test]
 fn each_further_reply_counts_against_the_rate_of_its_client() {
     let mut far = Far::new(|config| config.policy.max_rate_pps = Some(2));
     far.ask(START, &open(0, &THREE));

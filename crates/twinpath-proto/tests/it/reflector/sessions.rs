@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use twinpath_proto::reflector::SessionReflector;
+use twinpath_proto::reflector::{ReflectorConfig, SessionReflector};
 use twinpath_wire::{Arrival, Mono};
 
 use super::support::{THERE, arrival, ask, from_port, light, ms, number, reflector, stamp};
@@ -118,6 +118,7 @@ struct Twin {
     expired: u64,
     evicted: u64,
     front: u64,
+    most: usize,
 }
 
 struct TwinSession {
@@ -161,7 +162,7 @@ impl Twin {
             session.next += 1;
             return session.next - 1;
         }
-        if self.sessions.len() == MAX_SESSIONS {
+        if self.sessions.len() >= self.most {
             let oldest = self.oldest().unwrap();
             let idle_ms = now_ms - self.sessions[oldest].heard_ms;
             if idle_ms < SPARE_MS {
@@ -186,21 +187,37 @@ impl Twin {
         0
     }
 
+    /// How long the oldest session may be idle.
+    fn most_idle_ms(&self) -> u64 {
+        let is_over = self.sessions.len() > self.most;
+        if is_over { SPARE_MS } else { IDLE_MS }
+    }
+
     fn expire(&mut self, now_ms: u64) {
         while let Some(oldest) = self.oldest() {
-            if self.sessions[oldest].heard_ms + IDLE_MS > now_ms {
+            let idle_ms = now_ms - self.sessions[oldest].heard_ms;
+            if idle_ms < self.most_idle_ms() {
                 break;
             }
+            *(if idle_ms >= IDLE_MS {
+                &mut self.expired
+            } else {
+                &mut self.evicted
+            }) += 1;
             self.sessions.remove(oldest);
-            self.expired += 1;
         }
     }
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Packet { port: u16, seq: u32 },
+    Packet {
+        port: u16,
+        seq: u32,
+    },
     Timeout,
+    /// So many sessions at most from now on.
+    Limit(usize),
 }
 
 fn step() -> impl Strategy<Value = (u64, Step)> {
@@ -213,6 +230,7 @@ fn step() -> impl Strategy<Value = (u64, Step)> {
     let step = prop_oneof![
         8 => packet.prop_map(|(port, seq)| Step::Packet { port, seq }),
         1 => Just(Step::Timeout),
+        1 => (1..=MAX_SESSIONS).prop_map(Step::Limit),
     ];
     (pause_ms, step)
 }
@@ -220,12 +238,15 @@ fn step() -> impl Strategy<Value = (u64, Step)> {
 proptest! {
     #[test]
     fn the_table_does_what_its_slow_twin_does(steps in prop::collection::vec(step(), 1..300)) {
-        let mut ours = reflector(|config| {
-            config.max_sessions = MAX_SESSIONS;
-            config.idle = Duration::from_millis(IDLE_MS);
-        });
+        let config = |max_sessions| ReflectorConfig {
+            max_sessions,
+            idle: Duration::from_millis(IDLE_MS),
+            ..ReflectorConfig::default()
+        };
+        let mut ours = SessionReflector::new(config(MAX_SESSIONS));
+        let most = MAX_SESSIONS;
         let mut twin =
-            Twin { sessions: Vec::new(), stateless: 0, expired: 0, evicted: 0, front: 0 };
+            Twin { sessions: Vec::new(), stateless: 0, expired: 0, evicted: 0, front: 0, most };
         let mut now_ms = 0;
         for (pause_ms, step) in steps {
             now_ms += pause_ms;
@@ -240,13 +261,18 @@ proptest! {
                     ours.handle_timeout(ms(now_ms));
                     twin.expire(now_ms);
                 }
+                Step::Limit(most) => {
+                    ours.set_config(config(most), None);
+                    twin.most = most;
+                }
             }
             let counters = ours.counters();
             prop_assert_eq!(counters.sessions, twin.sessions.len() as u64);
             prop_assert_eq!(counters.answered_stateless, twin.stateless);
             prop_assert_eq!(counters.sessions_expired, twin.expired);
             prop_assert_eq!(counters.sessions_evicted, twin.evicted);
-            let oldest = twin.oldest().map(|at| ms(twin.sessions[at].heard_ms + IDLE_MS));
+            let oldest = twin.oldest().map(|at| twin.sessions[at].heard_ms);
+            let oldest = oldest.map(|heard_ms| ms(heard_ms + twin.most_idle_ms()));
             prop_assert_eq!(ours.poll_timeout(), oldest);
         }
     }

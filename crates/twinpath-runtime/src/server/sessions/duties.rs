@@ -2,13 +2,16 @@
 //! go up, both bounded.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use twinpath_net::TestSocket;
 use twinpath_proto::TestGuard;
-use twinpath_proto::reflector::{Ended, InUse, SessionCounters, SessionReflector, SessionSpec};
+use twinpath_proto::reflector::{
+    ClientRates, Ended, InUse, NegotiatedConfig, SessionCounters, SessionReflector, SessionSpec,
+};
 use twinpath_wire::Mono;
 use twinpath_wire::control::Sid;
 
@@ -35,6 +38,8 @@ pub(super) enum Command {
     Remove(Sid),
     /// Close a socket: its last session is over.
     Close(usize),
+    /// Reflect by another configuration, with these rates.
+    Configure(Box<NegotiatedConfig>, Option<Arc<ClientRates>>),
     /// Confirm when all commands before this are done.
     Mark(oneshot::Sender<()>),
 }
@@ -127,6 +132,9 @@ impl ControlDuties {
             Command::Close(socket_index) => {
                 sockets.close(socket_index);
                 self.held.push_back(Fact::Closed(socket_index));
+            }
+            Command::Configure(config, rates) => {
+                engine.set_negotiated_config(*config, rates.as_ref());
             }
             Command::Mark(done) => {
                 // It fails where the requester is gone.

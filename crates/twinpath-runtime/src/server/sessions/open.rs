@@ -90,7 +90,7 @@ impl Inner {
         let wished = request.near.port();
         let (low, high) = self.plan.test_ports;
         // Other services of this host need their ports: who proved nothing holds none of those.
-        let trusted = !request.open || self.plan.allow_any_port;
+        let trusted = !request.open || self.registry().limits.allow_any_port;
         let may_be_had = (low..=high).contains(&wished)
             || (trusted && (wished == WELL_KNOWN || wished >= UNPRIVILEGED));
         if wished != 0 && may_be_had && self.has_port(request, wished, CLOSING_TRIES)? {

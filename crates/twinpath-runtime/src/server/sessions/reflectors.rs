@@ -9,7 +9,7 @@ use twinpath_proto::reflector::{
 };
 use twinpath_wire::control::Sid;
 
-use super::super::ServerPlan;
+use super::super::{ServerLimits, ServerPlan};
 use super::duties::{Command, ControlDuties, Fact};
 use super::session_registry::{FreedSocket, SessionRegistry};
 use super::{OpenError, OpenRequest};
@@ -41,6 +41,8 @@ pub(super) struct Inner {
     pub(super) plan: Arc<ServerPlan>,
     threads: Vec<Thread>,
     registry: Mutex<SessionRegistry>,
+    /// Shared by the threads; `None`: no sender is limited.
+    rates: Mutex<Option<Arc<ClientRates>>>,
     /// Why the first test port has no hardware timestamps, if they were requested.
     pub(super) no_hardware: OnceLock<NoHardware>,
 }
@@ -76,18 +78,9 @@ impl Reflectors {
         plan: &Arc<ServerPlan>,
     ) -> Result<(Self, mpsc::Receiver<Fact>), StartError> {
         let (facts, told) = mpsc::channel(FACTS);
-        let config = NegotiatedConfig {
-            policy: ReflectorPolicy {
-                strict: plan.strict,
-                tai_offset_s: clock::discipline().tai_offset_s,
-                max_rate_pps: plan.max_rate_pps,
-                ..ReflectorPolicy::default()
-            },
-            allow_sender: plan.allow_sender.clone(),
-        };
         let count = plan.threads.max(1);
-        let rates = plan.max_rate_pps;
-        let rates = rates.map(|pps| Arc::new(ClientRates::new(pps, count)));
+        let config = config(plan, &plan.limits);
+        let rates = ClientRates::renewed(None, plan.limits.max_rate_pps, count);
         let mut threads = Vec::with_capacity(count);
         for index in 0..count {
             let (commands, obeyed) = mpsc::channel(COMMANDS);
@@ -100,14 +93,28 @@ impl Reflectors {
                 reflector: ReflectorThread::start(index, sockets, engine, plan.raw_t3, duties)?,
             });
         }
-        let registry = Mutex::new(SessionRegistry::new(Arc::clone(plan), count));
+        let registry = Mutex::new(SessionRegistry::new(plan.limits.clone(), count));
         let inner = Arc::new(Inner {
             plan: Arc::clone(plan),
             threads,
             registry,
+            rates: Mutex::new(rates),
             no_hardware: OnceLock::new(),
         });
         Ok((Self { inner }, told))
+    }
+
+    /// Puts other limits in force. Sessions beyond them stay. From a thread that may wait.
+    pub(crate) fn set_limits(&self, limits: &ServerLimits) {
+        let inner = &self.inner;
+        inner.registry().limits = limits.clone();
+        let mut rates = inner.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        *rates = ClientRates::renewed(rates.as_ref(), limits.max_rate_pps, inner.threads.len());
+        let config = config(&inner.plan, limits);
+        for thread in &inner.threads {
+            // One that has ended needs none.
+            thread.send_blocking(Command::Configure(Box::new(config.clone()), rates.clone()));
+        }
     }
 
     /// Takes a session on; it is not reflected yet. The port that its packets are to go to.
@@ -229,6 +236,18 @@ impl Reflectors {
     /// [`RunError`] of the first thread that failed.
     pub(crate) fn end(&self) -> Result<(), RunError> {
         ReflectorThread::join(self.inner.reflectors())
+    }
+}
+
+fn config(plan: &ServerPlan, limits: &ServerLimits) -> NegotiatedConfig {
+    NegotiatedConfig {
+        policy: ReflectorPolicy {
+            strict: plan.strict,
+            tai_offset_s: clock::discipline().tai_offset_s,
+            max_rate_pps: limits.max_rate_pps,
+            ..ReflectorPolicy::default()
+        },
+        allow_sender: limits.allow_sender.clone(),
     }
 }
 

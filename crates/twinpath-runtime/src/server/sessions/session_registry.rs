@@ -3,13 +3,12 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use twinpath_proto::ClientPrefix;
 use twinpath_wire::control::Sid;
 
-use super::super::ServerPlan;
+use super::super::ServerLimits;
 use super::OpenError;
 
 /// A session, from the request to the fact that it is over.
@@ -73,7 +72,8 @@ struct Count {
 
 #[derive(Debug)]
 pub(super) struct SessionRegistry {
-    plan: Arc<ServerPlan>,
+    /// Sessions beyond them stay.
+    pub(super) limits: ServerLimits,
     sessions: HashMap<Sid, Entry>,
     /// Sessions of clients without a key.
     open: usize,
@@ -88,9 +88,9 @@ pub(super) struct SessionRegistry {
 }
 
 impl SessionRegistry {
-    pub(super) fn new(plan: Arc<ServerPlan>, threads: usize) -> Self {
+    pub(super) fn new(limits: ServerLimits, threads: usize) -> Self {
         Self {
-            plan,
+            limits,
             sessions: HashMap::new(),
             open: 0,
             clients: HashMap::new(),
@@ -125,17 +125,17 @@ impl SessionRegistry {
             .get(&client.into())
             .copied()
             .unwrap_or_default();
-        if of_client.held >= self.plan.max_sessions_per_client {
+        if of_client.held >= self.limits.max_sessions_per_client {
             return Err(if of_client.ending > 0 {
                 OpenError::ClientLingers
             } else {
                 OpenError::ClientLimit
             });
         }
-        if self.sessions.len() >= self.plan.max_sessions {
+        if self.sessions.len() >= self.limits.max_sessions {
             return Err(OpenError::Limit);
         }
-        if open && self.open >= self.plan.max_open_sessions {
+        if open && self.open >= self.limits.max_open_sessions {
             return Err(OpenError::OpenLimit);
         }
         if self.sessions.contains_key(&sid) {

@@ -210,7 +210,7 @@ fn clients_without_a_key_leave_room_for_those_with_one() {
     let mut plan = plan(&["127.0.0.1:0"]);
     plan.modes = Modes::SECURED | Modes::UNAUTHENTICATED;
     (plan.keys, plan.pbkdf2_count) = (ring(&[("alice", "one")]), 1_024);
-    (plan.max_sessions, plan.max_open_sessions) = (3, 1);
+    (plan.limits.max_sessions, plan.limits.max_open_sessions) = (3, 1);
     let (run, far) = serve(plan);
     let mut open = Client::new(far, Modes::UNAUTHENTICATED);
     open.ask(&open.wish(20_000, 0)).unwrap();

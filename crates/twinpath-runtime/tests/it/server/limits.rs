@@ -9,7 +9,7 @@ use super::{Client, OPEN, exchange, plan, port, sender, serve, until, until_empt
 #[test]
 fn a_client_over_its_connections_is_told_a_permanent_limit() {
     let mut plan = plan(&["127.0.0.1:0"]);
-    plan.max_connections_per_client = 2;
+    plan.limits.max_connections_per_client = 2;
     let (run, far) = serve(plan);
     let held = [Client::new(far, OPEN), Client::new(far, OPEN)];
     let (mut third, offered) = Client::greeted(far);
@@ -27,7 +27,7 @@ fn a_client_over_its_connections_is_told_a_permanent_limit() {
 #[test]
 fn when_all_connections_are_taken_a_few_are_told_and_the_rest_is_sent_off() {
     let mut plan = plan(&["127.0.0.1:0"]);
-    plan.max_connections = 10;
+    plan.limits.max_connections = 10;
     let (run, far) = serve(plan);
     let held = [(); 10].map(|()| Client::new(far, OPEN));
     let (mut told, offered) = Client::greeted(far);
@@ -55,7 +55,7 @@ fn when_all_connections_are_taken_a_few_are_told_and_the_rest_is_sent_off() {
 #[test]
 fn a_full_server_closes_idle_connections_of_the_client_who_has_most() {
     let mut plan = plan(&["127.0.0.1:0"]);
-    plan.max_connections = 4;
+    plan.limits.max_connections = 4;
     let (run, far) = serve(plan);
     // Its first connection has a session that runs, its second one that is agreed, two are idle: the
     // first of them is set up, the other one says nothing at all.
@@ -98,7 +98,7 @@ fn a_full_server_closes_idle_connections_of_the_client_who_has_most() {
 #[test]
 fn who_may_not_connect_is_told_so_by_the_reserve() {
     let mut plan = plan(&["127.0.0.1:0"]);
-    plan.allow = vec!["192.0.2.0/24".parse().unwrap()];
+    plan.limits.allow = vec!["192.0.2.0/24".parse().unwrap()];
     let (run, far) = serve(plan);
     let (mut stranger, _) = Client::greeted(far);
     assert_eq!(stranger.set_up(OPEN), Accept::PermanentLimit);
@@ -113,8 +113,8 @@ fn who_may_not_connect_is_told_so_by_the_reserve() {
 #[test]
 fn sessions_are_limited_for_each_client_and_for_all() {
     let mut plan = plan(&["127.0.0.1:0"]);
-    plan.max_sessions = 3;
-    plan.max_sessions_per_client = 3;
+    plan.limits.max_sessions = 3;
+    plan.limits.max_sessions_per_client = 3;
     let (run, far) = serve(plan.clone());
     let sockets = [(); 4].map(|()| sender(far.ip()));
     // On two connections of one client.
@@ -126,7 +126,7 @@ fn sessions_are_limited_for_each_client_and_for_all() {
     let wish = clients[1].wish(port(&sockets[3]), 0);
     assert_eq!(clients[1].ask(&wish).unwrap_err(), Accept::PermanentLimit);
     drop(run);
-    plan.max_sessions_per_client = 4;
+    plan.limits.max_sessions_per_client = 4;
     let (run, far) = serve(plan);
     let mut client = Client::new(far, OPEN);
     for socket in &sockets[..3] {
@@ -171,7 +171,7 @@ fn a_request_that_the_engine_refuses_counts_as_refused() {
 #[test]
 fn a_client_whose_own_sessions_linger_may_ask_later() {
     let mut plan = plan(&["127.0.0.1:0"]);
-    plan.max_sessions_per_client = 1;
+    plan.limits.max_sessions_per_client = 1;
     let (_run, far) = serve(plan);
     let mut client = Client::new(far, OPEN);
     let mut wish = client.wish(port(&sender(far.ip())), 0);

@@ -74,7 +74,7 @@ fn a_test_packet_may_overtake_start_ack() {
 fn the_wished_port_is_granted_where_it_is_free_and_shared_by_other_senders() {
     // Rows TC-40 and TC-41.
     let mut plan = plan(&["127.0.0.1:0"]);
-    plan.allow_any_port = true;
+    plan.limits.allow_any_port = true;
     let (low, high) = plan.test_ports;
     let (run, far) = serve(plan);
     let mut client = Client::new(far, OPEN);
@@ -155,7 +155,7 @@ fn a_rerun_of_a_client_and_sender_gets_the_port_of_the_session_that_only_lingers
 #[test]
 fn five_thousand_sessions_of_one_client_share_a_port() {
     let mut plan = plan(&["127.0.0.1:0"]);
-    plan.max_sessions_per_client = 5_000;
+    plan.limits.max_sessions_per_client = 5_000;
     let (run, far) = serve(plan);
     let mut client = Client::new(far, OPEN);
     let socket = sender(far.ip());
@@ -226,7 +226,7 @@ fn a_sender_elsewhere_is_served_where_the_operator_allows_it() {
     let mut plan = plan(&["127.0.0.1:0"]);
     for allowed in [false, true] {
         if allowed {
-            plan.allow_sender = vec!["127.0.0.8/30".parse().unwrap()];
+            plan.limits.allow_sender = vec!["127.0.0.8/30".parse().unwrap()];
         }
         let (run, far) = serve(plan.clone());
         let mut client = Client::new(far, OPEN);
@@ -258,7 +258,7 @@ fn port_862_may_be_wished_for() {
         return;
     }
     let mut plan = plan(&["127.0.0.1:0"]);
-    plan.allow_any_port = true;
+    plan.limits.allow_any_port = true;
     let (run, far) = serve(plan);
     let mut client = Client::new(far, OPEN);
     let socket = sender(far.ip());
@@ -344,7 +344,7 @@ fn behind_nat_a_stranger_s_first_packet_takes_no_session() {
     ] {
         let mut plan = plan(&["127.0.0.1:0"]);
         plan.nat = true;
-        plan.allow_sender = prefix.into_iter().map(|net| net.parse().unwrap()).collect();
+        plan.limits.allow_sender = prefix.into_iter().map(|net| net.parse().unwrap()).collect();
         let (run, far) = serve(plan);
         let mut client = Client::new(far, OPEN);
         let session = client.ask(&client.wish(0, 0)).unwrap();

@@ -66,10 +66,10 @@ fn one_after_the_other() {
 fn at_once() {
     let count = std::env::var("TWINPATH_SOAK").map_or(500, |count| count.parse().unwrap());
     let mut plan = plan(&["127.0.0.1:0"]);
-    plan.max_connections = count;
-    plan.max_connections_per_client = count;
-    plan.max_sessions = count;
-    plan.max_sessions_per_client = count;
+    plan.limits.max_connections = count;
+    plan.limits.max_connections_per_client = count;
+    plan.limits.max_sessions = count;
+    plan.limits.max_sessions_per_client = count;
     let (run, far) = serve(plan);
     let socket = sender(far.ip());
     drop(Client::new(far, OPEN));

@@ -292,7 +292,8 @@ fn every_option_of_a_number_or_a_time_answers_what_is_beyond_its_bounds_in_the_s
             if let Err(error) = Cli::read(zero.split(' ')) {
                 let said = failure(&error, Some(command.get_name())).to_string();
                 let other = ["LO-HI", "LOSS%/N[/T]"].contains(&name);
-                let needs = said.contains(" is missing") || said.contains(" needs --");
+                let needs = [" is missing", " needs --", " need --"];
+                let needs = needs.iter().any(|needs| said.contains(needs));
                 assert!(
                     other || needs || said.contains("out of range: use "),
                     "{said}"

@@ -7,22 +7,22 @@ use std::time::{Duration, Instant};
 use tracing::{Level, info, warn};
 use twinpath_proto::security::KeyId;
 use twinpath_runtime::keys::KeyRing;
-use twinpath_runtime::server::{self, KeyChanges};
+use twinpath_runtime::server::{self, KeyChanges, ServerPlan, ServerRun};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
-use crate::args::{ServerArgs, doubt};
+use crate::args::{LogOptions, ServerArgs, doubt};
 use crate::cmd::key_file::{NamedChanges, RereadKeys, read_again};
 use crate::cmd::measure::POLL_EVERY;
 use crate::cmd::output_files::distinct_files;
-use crate::cmd::responder::{IGNORED, log_ignored, prefixes, so_far};
+use crate::cmd::responder::{IGNORED, limits_files, log_ignored, plan_with, prefixes, so_far};
 use crate::cmd::{remark, unwritten};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
 use crate::output::{print_to_stderr, server as output, stdout, words};
-use crate::plan;
-use crate::signals::Signals;
+use crate::plan::{self, LimitsFile};
+use crate::signals::{ReloadSignal, Signals};
 
 /// A start that takes longer than this is explained.
 const A_WHILE: Duration = Duration::from_millis(500);
@@ -34,39 +34,41 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     } else {
         Level::WARN
     };
-    distinct_files(&args.log.written_files(), &args.keys.read_files())?;
+    let files = [args.keys.read_files(), limits_files(args)].concat();
+    distinct_files(&args.log.written_files(), &files)?;
     logs::start(&args.log, usual)?;
     crate::cmd::warn(args.log.quiet, unused);
-    let plan = plan::server(args, &plan::system_lookup)?;
+    let limits = LimitsFile::of(args)?;
+    let plan = plan_with(limits.as_ref(), args, |args| {
+        plan::server(args, &plan::system_lookup)
+    })?;
     let near = args.near.as_ref();
     let doubt = doubt(
         near.and_then(|near| near.host.as_ref()),
         near.and_then(|near| near.port),
     );
     remark(&args.log, doubt);
-    let keys = RereadKeys::new(args.keys.keys.as_deref(), args.keys.insecure_key_file)?;
-    let modes = plan.modes.and(Modes::SECURITY);
-    let deriving = match (plan.keys.len(), plan.pbkdf2_count) {
-        (0, _) => None,
-        (1, count) => Some(format!("deriving 1 key, {count} PBKDF2 iterations")),
-        (keys, count) => Some(format!(
-            "deriving {keys} keys, {count} PBKDF2 iterations each"
-        )),
-    };
-    let deriving = deriving.filter(|_| !args.log.quiet);
+    let insecure = args.keys.insecure_key_file;
+    let key_file = args.keys.keys.as_deref();
+    let keys = key_file.map(|path| RereadKeys::new(path, insecure));
+    let reload = ReloadSignal::listen()?;
+    let modes = plan.modes;
+    let deriving = deriving(&plan).filter(|_| !args.log.quiet);
     let run = explained(deriving, || server::start(plan))?;
     // Not before: until clients can be served, a signal ends the program at once.
     let signals = Signals::listen()?.with_progress_requests()?;
     if !args.log.quiet {
-        for address in run.listening() {
-            let address = named(*address);
-            print_to_stderr(&format!("listening on {address} (TWAMP-Control, {modes})"));
-            if logs::in_file() {
-                info!(%address, "listening");
-            }
-        }
+        tell_where(&run, modes.and(Modes::SECURITY));
     }
-    remark(&args.log, bounds(args));
+    remark(
+        &args.log,
+        bounds(limits.as_ref().map_or(args, |file| &file.args)),
+    );
+    let mut files = Files {
+        keys,
+        limits,
+        modes,
+    };
     let mut before = run.counters().packets;
     let mut next_look = Instant::now() + IGNORED;
     let mut told = false;
@@ -79,11 +81,8 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     while !signals.stop_requested() && !run.is_finished() {
         thread::sleep(POLL_EVERY);
         tell_no_hardware();
-        if let Some((path, ring)) = keys.reread::<KeyRing>() {
-            let count = ring.len();
-            let changes = run.replace_keys(ring);
-            let changes = named_changes(&changes);
-            remark(&args.log, Some(read_again(path, count, &changes)));
+        if reload.requested() {
+            files.reread(&run, &args.log);
         }
         if signals.progress_requested() {
             so_far(|out| output::text(&run.so_far(), out));
@@ -108,6 +107,57 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
         output::text(&report, &mut out)
     };
     written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
+}
+
+/// The keys that are derived first.
+fn deriving(plan: &ServerPlan) -> Option<String> {
+    match (plan.keys.len(), plan.pbkdf2_count) {
+        (0, _) => None,
+        (1, count) => Some(format!("deriving 1 key, {count} PBKDF2 iterations")),
+        (keys, count) => Some(format!(
+            "deriving {keys} keys, {count} PBKDF2 iterations each"
+        )),
+    }
+}
+
+/// Files that are read again while a server runs.
+struct Files<'a> {
+    keys: Option<RereadKeys<'a>>,
+    limits: Option<LimitsFile<ServerArgs>>,
+    /// The modes that it offers.
+    modes: Modes,
+}
+
+impl Files<'_> {
+    /// Puts in force what they have now.
+    fn reread(&mut self, run: &ServerRun, log: &LogOptions) {
+        if self.keys.is_none() && self.limits.is_none() {
+            warn!("SIGHUP: no key file to reread, and no file of limits");
+        }
+        let keys = self.keys.as_ref();
+        if let Some((path, ring)) = keys.and_then(RereadKeys::reread::<KeyRing>) {
+            let count = ring.len();
+            let changes = run.replace_keys(ring);
+            let changes = named_changes(&changes);
+            remark(log, Some(read_again(path, count, &changes)));
+        }
+        let modes = self.modes;
+        let put_in_force = |args: &ServerArgs| {
+            plan::server_limits(args, modes).map(|limits| run.replace_limits(limits))
+        };
+        let limits = self.limits.as_mut();
+        remark(log, limits.and_then(|limits| limits.reread(put_in_force)));
+    }
+}
+
+fn tell_where(run: &ServerRun, modes: Modes) {
+    for address in run.listening() {
+        let address = named(*address);
+        print_to_stderr(&format!("listening on {address} (TWAMP-Control, {modes})"));
+        if logs::in_file() {
+            info!(%address, "listening");
+        }
+    }
 }
 
 /// Does it, and prints the line if it takes a while.

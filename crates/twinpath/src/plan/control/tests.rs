@@ -197,10 +197,13 @@ fn secured_packets_are_as_long_as_their_replies_unless_padding_is_asked_for() {
     assert_eq!((plan.keys.len(), plan.pbkdf2_count), (1, 8_192));
     let plan = of_server(&format!("--keys {file} --mode unauthenticated,mixed")).unwrap();
     assert_eq!(plan.modes.and(Modes::SECURITY).bits(), 9);
-    assert_eq!((plan.max_sessions, plan.max_open_sessions), (5_000, 2_500));
+    assert_eq!(
+        (plan.limits.max_sessions, plan.limits.max_open_sessions),
+        (5_000, 2_500)
+    );
     let line = format!("--keys {file} --max-open-sessions 7 --mode");
     let plan = of_server(&format!("{line} unauthenticated,encrypted")).unwrap();
-    assert_eq!(plan.max_open_sessions, 7);
+    assert_eq!(plan.limits.max_open_sessions, 7);
     let failure = of_server(&format!("{line} encrypted")).unwrap_err();
     assert!(
         failure
@@ -319,7 +322,9 @@ fn every_option_of_a_server_reaches_its_plan() {
     let bare = of_server("").unwrap();
     let listed: Vec<String> = bare.near.iter().map(ToString::to_string).collect();
     assert_eq!(listed, ["0.0.0.0:862", "[::]:862"]);
-    assert!(bare.tolerate_missing_family && !bare.nat && !bare.strict && !bare.allow_any_port);
+    assert!(
+        bare.tolerate_missing_family && !bare.nat && !bare.strict && !bare.limits.allow_any_port
+    );
     assert_eq!(bare.modes, Modes::UNAUTHENTICATED | Modes::FEATURES);
     let same = ServerPlan::on(Vec::new());
     assert_eq!(
@@ -327,10 +332,10 @@ fn every_option_of_a_server_reaches_its_plan() {
         (same.servwait, same.refwait, same.test_ports)
     );
     assert_eq!(
-        (bare.max_connections, bare.max_sessions),
-        (same.max_connections, same.max_sessions)
+        (bare.limits.max_connections, bare.limits.max_sessions),
+        (same.limits.max_connections, same.limits.max_sessions)
     );
-    assert_eq!(bare.max_sessions_per_client, 100);
+    assert_eq!(bare.limits.max_sessions_per_client, 100);
     assert_eq!(bare.salt_life, Duration::from_hours(1));
     let plan = of_server(
         "127.0.0.1:0 --servwait 30 --refwait 20 --test-ports 5-9 --max-connections 4 \
@@ -353,16 +358,22 @@ fn every_option_of_a_server_reaches_its_plan() {
         ((5, 9), 2, 64)
     );
     let limits = [
-        plan.max_connections,
-        plan.max_connections_per_client,
-        plan.max_sessions,
-        plan.max_sessions_per_client,
+        plan.limits.max_connections,
+        plan.limits.max_connections_per_client,
+        plan.limits.max_sessions,
+        plan.limits.max_sessions_per_client,
     ];
     assert_eq!(limits, [4, 3, 2, 1]);
-    assert_eq!((bare.max_rate_pps, plan.max_rate_pps), (None, Some(50)));
-    assert_eq!((plan.allow.len(), plan.allow_sender.len()), (1, 1));
+    assert_eq!(
+        (bare.limits.max_rate_pps, plan.limits.max_rate_pps),
+        (None, Some(50))
+    );
+    assert_eq!(
+        (plan.limits.allow.len(), plan.limits.allow_sender.len()),
+        (1, 1)
+    );
     assert!(
-        plan.allow_any_port
+        plan.limits.allow_any_port
             && plan.nat
             && plan.server_octets
             && plan.strict
@@ -371,5 +382,5 @@ fn every_option_of_a_server_reaches_its_plan() {
     );
     assert_eq!(plan.control_dscp.map(Dscp::value), Some(48));
     assert_eq!(plan.path.interface.as_deref(), Some("lo"));
-    assert_eq!(plan.max_open_sessions, plan.max_sessions);
+    assert_eq!(plan.limits.max_open_sessions, plan.limits.max_sessions);
 }

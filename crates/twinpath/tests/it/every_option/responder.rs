@@ -335,7 +335,7 @@ fn output() -> Vec<Row> {
 }
 
 /// Options whose effect another test holds, by its name in this binary.
-const ELSEWHERE: [(&str, &str, &str); 8] = [
+const ELSEWHERE: [(&str, &str, &str); 9] = [
     (
         "--raw-t3",
         "raw_t3_is_said_to_be_sent_as_it_was_read",
@@ -370,6 +370,11 @@ const ELSEWHERE: [(&str, &str, &str); 8] = [
         "--allow-return-address",
         "a_reply_goes_to_another_address_where_that_is_allowed",
         WAYS,
+    ),
+    (
+        "--limits",
+        "limits_are_read_again_and_sessions_go_on",
+        include_str!("../limits.rs"),
     ),
     (
         "--srv6-return",

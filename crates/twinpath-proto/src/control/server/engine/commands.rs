@@ -184,8 +184,11 @@ impl Server {
     /// How many SIDs one Start-N-Sessions or Stop-N-Sessions may name; more close the connection
     /// (row TC-67). Every SID is answered once, so the answer is no larger than the question.
     pub(super) fn most_sids(&self) -> u32 {
-        let known = u32::try_from(self.sessions.known() + UNKNOWN_SIDS).unwrap_or(u32::MAX);
-        known.min(self.config.max_sessions)
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let known = number(self.sessions.known() + UNKNOWN_SIDS);
+        // It may have more than there may be by now.
+        let most = self.config.max_sessions;
+        known.min(most.max(number(self.sessions.unstopped())))
     }
 
     /// Start-N-Sessions, Stop-N-Sessions (rows TC-63 to TC-66).

@@ -1,11 +1,11 @@
 use super::*;
 
-fn limits() -> ServerPlan {
-    ServerPlan {
+fn limits() -> ServerLimits {
+    ServerLimits {
         max_sessions: 3,
         max_open_sessions: 3,
         max_sessions_per_client: 2,
-        ..ServerPlan::on(Vec::new())
+        ..ServerLimits::default()
     }
 }
 
@@ -16,7 +16,7 @@ fn sid(number: u32) -> Sid {
 fn registry() -> (SessionRegistry, SocketAddr, mpsc::UnboundedSender<Sid>) {
     let (owner, _) = mpsc::unbounded_channel();
     let near = "192.0.2.2:18760".parse().unwrap();
-    (SessionRegistry::new(Arc::new(limits()), 2), near, owner)
+    (SessionRegistry::new(limits(), 2), near, owner)
 }
 
 fn enter(

@@ -5,7 +5,7 @@ use super::every_option;
 every_option! { "server":
     mode keys insecure_key_file pbkdf2_count servwait refwait max_connections
     max_connections_per_client allow control_dscp strict test_ports allow_any_port max_sessions
-    max_open_sessions max_sessions_per_client max_rate allow_sender nat server_octets threads ttl
+    max_open_sessions max_sessions_per_client max_rate allow_sender limits nat server_octets threads ttl
     do_not_fragment interface ipv4 ipv6 timestamps portable raw_t3 output json verbose quiet debug
     logfile
 }
@@ -138,6 +138,12 @@ mod rows {
         assert_ne!(Client::connect(server.at).set_up(UNAUTHENTICATED), 0);
         let server = Responder::server("--allow 192.0.2.0/24 --allow 127.0.0.0/8");
         Client::ready(server.at);
+    }
+
+    pub(super) fn limits() {
+        let file = key_file("allow 192.0.2.0/24\n");
+        let server = Responder::server(&format!("--limits {}", file.path().display()));
+        assert_ne!(Client::connect(server.at).set_up(UNAUTHENTICATED), 0);
     }
 
     pub(super) fn control_dscp() {
