@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use twinpath_proto::TestGuard;
+use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{ReflectorSecured, SenderOpen, SenderSecured, Wall, WireTime};
 
 use super::form::{Layout, OPEN_SESSION, SECURED_SESSION, put};
@@ -32,6 +33,8 @@ pub(super) struct Packet {
     pub(super) is_due: bool,
     /// It is the last packet once more.
     pub(super) is_copy: bool,
+    /// It is sealed as this mode has it; `None`: that of the session.
+    pub(super) sealed_as: Option<SecurityMode>,
     /// What is changed before it is sealed.
     pub(super) before: fn(&mut Vec<u8>),
     /// What is changed afterwards.
@@ -48,6 +51,7 @@ pub(super) const DUE: Packet = Packet {
     from: 0,
     is_due: true,
     is_copy: false,
+    sealed_as: None,
     before: unchanged,
     after: unchanged,
 };
@@ -104,6 +108,10 @@ impl Packet {
         cipher: &dyn Cipher,
     ) {
         let guard = cipher.guard(seen.sid(self.session));
+        let sealing = self
+            .sealed_as
+            .map(|mode| cipher.guard_in(mode, seen.sid(self.session)));
+        let sealing = sealing.as_ref().unwrap_or(&guard);
         let layout = layout(&guard);
         let (sends, patience) = self.sends();
         let first = seen.datagrams - u32::from(self.is_copy);
@@ -113,7 +121,7 @@ impl Packet {
                 (self.before)(&mut exchanged.request);
                 let mut datagram = exchanged.request.clone();
                 if let Some(header) = datagram.get_mut(..SenderSecured::OCTETS) {
-                    guard.seal_header(header);
+                    sealing.seal_header(header);
                 }
                 (self.after)(&mut datagram);
                 seen.last_datagram = datagram;

@@ -178,6 +178,10 @@ impl Cipher for Secured {
     }
 
     fn guard(&self, sid: [u8; 16]) -> TestGuard {
-        TestGuard::with_keys(self.mode.modes(), &self.keys, Sid(sid))
+        self.guard_in(self.mode, sid)
+    }
+
+    fn guard_in(&self, mode: SecurityMode, sid: [u8; 16]) -> TestGuard {
+        TestGuard::with_keys(mode.modes(), &self.keys, Sid(sid))
     }
 }

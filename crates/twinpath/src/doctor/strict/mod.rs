@@ -114,6 +114,8 @@ pub(crate) static PARTS: &[&Part] = &[
     #[cfg(feature = "control")]
     &control::OPEN_PACKETS,
     #[cfg(feature = "control")]
+    &control::OTHER_PACKETS,
+    #[cfg(feature = "control")]
     &control::AUTHENTICATED_PACKETS,
     #[cfg(feature = "control")]
     &control::AUTHENTICATED_HMACS,

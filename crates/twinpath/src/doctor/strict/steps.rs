@@ -5,7 +5,7 @@ use std::time::Duration;
 use twinpath_proto::TestGuard;
 use twinpath_runtime::probe::RawRead;
 use twinpath_wire::Wall;
-use twinpath_wire::control::{Accept, ServerStart};
+use twinpath_wire::control::{Accept, SecurityMode, ServerStart};
 
 use super::exchange::{DUE, Exchanged, NOT_DUE, OPEN_PADDING, Packet};
 
@@ -49,6 +49,8 @@ pub(super) trait Cipher {
     fn open(&mut self, message: &mut [u8]) -> bool;
     /// What protects the test packets of the session of this SID.
     fn guard(&self, sid: [u8; 16]) -> TestGuard;
+    /// The same as another mode has it, with the keys of this connection.
+    fn guard_in(&self, mode: SecurityMode, sid: [u8; 16]) -> TestGuard;
 }
 
 /// The unauthenticated mode.
@@ -64,6 +66,10 @@ impl Cipher for Open {
     }
 
     fn guard(&self, _: [u8; 16]) -> TestGuard {
+        TestGuard::default()
+    }
+
+    fn guard_in(&self, _: SecurityMode, _: [u8; 16]) -> TestGuard {
         TestGuard::default()
     }
 }

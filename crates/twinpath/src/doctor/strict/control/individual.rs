@@ -2,6 +2,7 @@
 
 use super::{READ_SESSION, REQUEST, messages, not_made, with_features};
 use crate::doctor::strict::dialogues::Dialogue;
+use crate::doctor::strict::exchange::{DUE, Packet};
 use crate::doctor::strict::steps::{PACKET, Step, Transcript, UNANSWERED, named};
 use crate::doctor::strict::{Outcome, Part, Trial, Trials};
 
@@ -10,8 +11,19 @@ const INDIVIDUAL: u32 = 16;
 const UNKNOWN: [u8; 16] = [0xd0; 16];
 /// An acknowledgement about one session, and its parts.
 const ACK: usize = 48;
+const SID: usize = 16;
 const START_ACK: u8 = 8;
 const STOP_ACK: u8 = 10;
+
+const START_FIRST: Step = Step::Write(|seen| messages::about(7, &[seen.sid(0)]));
+const STOP_FIRST: Step = Step::Write(|seen| messages::about(9, &[seen.sid(0)]));
+/// A packet of the second session.
+const OTHER: Step = Step::Packet(Packet {
+    session: 1,
+    to: 1,
+    from: 1,
+    ..DUE
+});
 
 pub(crate) static PART: Part = Part {
     name: "TWAMP-Control of individual sessions",
@@ -30,13 +42,7 @@ static TRIALS: &[Trial<Dialogue>] = &[
         sends: "Start-N-Sessions of an accepted session, and a test packet of it",
         how: Dialogue {
             opening: individual,
-            steps: &[
-                REQUEST,
-                READ_SESSION,
-                Step::Write(|seen| messages::about(7, &[seen.sid(0)])),
-                Step::Read(ACK),
-                PACKET,
-            ],
+            steps: &[REQUEST, READ_SESSION, START_FIRST, Step::Read(ACK), PACKET],
             judge: |seen| {
                 not_made(seen, 0).unwrap_or_else(|| {
                     acknowledged(seen, 1, START_ACK, seen.sid(0), true).unwrap_or_else(|| {
@@ -49,6 +55,67 @@ static TRIALS: &[Trial<Dialogue>] = &[
                     })
                 })
             },
+        },
+    },
+    Trial {
+        id: "strict.individual.start-again",
+        rfc: 5938,
+        section: "3.3",
+        sends: "Start-N-Sessions of a session twice, and a test packet of it",
+        how: Dialogue {
+            opening: individual,
+            steps: &[
+                REQUEST,
+                READ_SESSION,
+                START_FIRST,
+                Step::Read(ACK),
+                START_FIRST,
+                Step::Read(ACK),
+                PACKET,
+            ],
+            judge: start_again,
+        },
+    },
+    Trial {
+        id: "strict.individual.stop-again",
+        rfc: 5938,
+        section: "3.5",
+        sends: "Stop-N-Sessions of a started session twice",
+        how: Dialogue {
+            opening: individual,
+            steps: &[
+                REQUEST,
+                READ_SESSION,
+                START_FIRST,
+                Step::Read(ACK),
+                STOP_FIRST,
+                Step::Read(ACK),
+                STOP_FIRST,
+                Step::Read(ACK),
+            ],
+            judge: stop_again,
+        },
+    },
+    Trial {
+        id: "strict.individual.stop-one",
+        rfc: 5938,
+        section: "3.4",
+        sends: "Stop-N-Sessions of one of two started sessions, and a test packet of the other before and after",
+        how: Dialogue {
+            opening: individual,
+            steps: &[
+                REQUEST,
+                READ_SESSION,
+                Step::Write(messages::second_request),
+                READ_SESSION,
+                Step::Write(|seen| messages::about(7, &[seen.sid(0), seen.sid(1)])),
+                Step::Read(ACK + SID),
+                OTHER,
+                STOP_FIRST,
+                Step::Read(ACK),
+                OTHER,
+            ],
+            judge: stop_one,
         },
     },
     Trial {
@@ -162,7 +229,7 @@ static TRIALS: &[Trial<Dialogue>] = &[
             steps: &[
                 REQUEST,
                 READ_SESSION,
-                Step::Write(|seen| messages::about(7, &[seen.sid(0)])),
+                START_FIRST,
                 Step::Read(ACK),
                 Step::Write(messages::second_request),
                 READ_SESSION,
@@ -181,6 +248,59 @@ static TRIALS: &[Trial<Dialogue>] = &[
     },
 ];
 
+/// The answer to a repeated command is about the session too; whether it is affirmed is left open.
+fn start_again(seen: &Transcript) -> Outcome {
+    if let Some(outcome) = not_made(seen, 0) {
+        return outcome;
+    }
+    if acknowledged(seen, 1, START_ACK, seen.sid(0), true).is_some() {
+        return Outcome::unclear("the session is not started");
+    }
+    match about(seen, 2, START_ACK, seen.sid(0)) {
+        Err(outcome) => outcome,
+        Ok(accept) if seen.packets == [true] => Outcome::pass(format!(
+            "the second is answered with Accept {}, and the session goes on",
+            named(accept)
+        )),
+        Ok(_) => Outcome::fail("the session's packet is not answered").by_silent_packets(),
+    }
+}
+
+fn stop_again(seen: &Transcript) -> Outcome {
+    if let Some(outcome) = not_made(seen, 0) {
+        return outcome;
+    }
+    if acknowledged(seen, 1, START_ACK, seen.sid(0), true).is_some() {
+        return Outcome::unclear("the session is not started");
+    }
+    if let Some(outcome) = acknowledged(seen, 2, STOP_ACK, seen.sid(0), true) {
+        return outcome;
+    }
+    about(seen, 3, STOP_ACK, seen.sid(0)).map_or_else(
+        |outcome| outcome,
+        |accept| {
+            Outcome::pass(format!(
+                "the second is answered with Accept {}",
+                named(accept)
+            ))
+        },
+    )
+}
+
+fn stop_one(seen: &Transcript) -> Outcome {
+    if let Some(outcome) = not_made(seen, 0) {
+        return outcome;
+    }
+    match (seen.accept(1), &seen.packets[..]) {
+        (Some(0), [true, true]) => Outcome::pass("the other session goes on"),
+        (Some(0), [true, false]) => {
+            Outcome::fail("the other session is stopped too").by_silent_packets()
+        }
+        (Some(0), _) => Outcome::unclear("the other session is not answered before either"),
+        (Some(_) | None, _) => Outcome::skipped("the server makes no second session"),
+    }
+}
+
 /// `None` where the answer at this place acknowledges the session, or refuses it, as it must.
 fn acknowledged(
     seen: &Transcript,
@@ -189,37 +309,44 @@ fn acknowledged(
     sid: [u8; 16],
     is_affirmed: bool,
 ) -> Option<Outcome> {
+    if seen.octets(place).is_empty() && seen.is_closed(place) && !is_affirmed {
+        return Some(Outcome::unclear(
+            "the connection is closed without an answer",
+        ));
+    }
+    match about(seen, place, command, sid) {
+        Err(outcome) => Some(outcome),
+        Ok(accept) if (accept == 0) != is_affirmed => Some(Outcome::fail(format!(
+            "acknowledged with Accept {}",
+            named(accept)
+        ))),
+        Ok(_) => None,
+    }
+}
+
+/// The Accept of the answer at this place, if that is whole and about the session.
+fn about(seen: &Transcript, place: usize, command: u8, sid: [u8; 16]) -> Result<u8, Outcome> {
     let octets = seen.octets(place);
     let (Some(found), Some(accept)) = (octets.first(), octets.get(1)) else {
-        return Some(if seen.is_closed(place) && !is_affirmed {
-            Outcome::unclear("the connection is closed without an answer")
-        } else {
-            Outcome::fail("no acknowledgement").by_silence()
-        });
+        return Err(Outcome::fail("no acknowledgement").by_silence());
     };
     if octets.len() < ACK {
-        return Some(Outcome::fail(format!(
+        return Err(Outcome::fail(format!(
             "an acknowledgement of {} octets, and {ACK} are due",
             octets.len()
         )));
     }
     if *found != command {
-        return Some(Outcome::fail(format!(
+        return Err(Outcome::fail(format!(
             "an answer of Command Number {found}, not {command}"
         )));
     }
     if octets.get(16..32) != Some(&sid[..]) {
-        return Some(Outcome::fail(
+        return Err(Outcome::fail(
             "the acknowledgement is about another session",
         ));
     }
-    if (*accept == 0) != is_affirmed {
-        return Some(Outcome::fail(format!(
-            "acknowledged with Accept {}",
-            named(*accept)
-        )));
-    }
-    None
+    Ok(*accept)
 }
 
 /// A command about no session is not affirmed.

@@ -20,6 +20,7 @@ pub(super) use opening::PART as SET_UP;
 #[cfg(feature = "control")]
 pub(super) use packets::{
     AUTHENTICATED_HMACS, AUTHENTICATED_PACKETS, ENCRYPTED_HMACS, ENCRYPTED_PACKETS, OPEN_PACKETS,
+    OTHER_PACKETS,
 };
 pub(super) use requests::PART as REQUESTS;
 #[cfg(feature = "control")]

@@ -17,6 +17,9 @@ use crate::doctor::strict::{Outcome, Part, Trial, Trials};
 /// Octets of a request's header in the unauthenticated and the other modes.
 const OPEN_HEADER: usize = 14;
 const SECURED_HEADER: usize = 48;
+/// Octets of a packet in the unauthenticated and the other modes, as long as its reply.
+const OPEN_OCTETS: usize = 41;
+const SECURED_OCTETS: usize = 112;
 const SECOND_REQUEST: Step = Step::Write(messages::second_request);
 /// The same for a port next to that of the first session, which the server may share among sessions else.
 const OWN_PORT_REQUEST: Step = Step::Write(|seen| {
@@ -178,7 +181,7 @@ macro_rules! packets {
 
 /// What protects packets and replies.
 macro_rules! protection {
-    ($part:ident, $name:literal, $mode:expr, $prefix:literal) => {
+    ($part:ident, $name:literal, $mode:expr, $prefix:literal, $other:expr, $other_sends:literal) => {
         pub(crate) static $part: Part = Part {
             name: $name,
             trials: Trials::InMode(&[
@@ -268,6 +271,37 @@ macro_rules! protection {
                 ),
                 trial!(
                     $mode,
+                    concat!($prefix, "open-packet"),
+                    4656,
+                    "4.1.2",
+                    "packets as the unauthenticated mode has them, short and as long as one of this mode, and a right one",
+                    in_session![
+                        packet!(NOT_DUE, after: |packet| *packet = open_packet(packet, OPEN_OCTETS)),
+                        packet!(NOT_DUE, after: |packet| *packet = open_packet(packet, packet.len())),
+                        PACKET
+                    ],
+                    |seen| silent_then(seen, "of the unauthenticated mode")
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "other-mode"),
+                    4656,
+                    "4.1.2",
+                    $other_sends,
+                    in_session![packet!(NOT_DUE, sealed_as: Some($other)), PACKET],
+                    |seen| silent_then(seen, "of another mode")
+                ),
+                trial!(
+                    $mode,
+                    concat!($prefix, "within-timeout"),
+                    5357,
+                    "3.5",
+                    "a packet after Stop-Sessions, within the Timeout of 2 s",
+                    in_session![PACKET, STOP, PACKET],
+                    within_timeout
+                ),
+                trial!(
+                    $mode,
                     concat!($prefix, "after-timeout"),
                     5357,
                     "4.2",
@@ -329,14 +363,72 @@ protection!(
     AUTHENTICATED_HMACS,
     "TWAMP-Test HMAC, authenticated",
     SecurityMode::Authenticated,
-    "strict.session-authenticated."
+    "strict.session-authenticated.",
+    SecurityMode::Encrypted,
+    "a packet as the encrypted mode has it, with the session's keys, and a right one"
 );
 protection!(
     ENCRYPTED_HMACS,
     "TWAMP-Test HMAC, encrypted",
     SecurityMode::Encrypted,
-    "strict.session-encrypted."
+    "strict.session-encrypted.",
+    SecurityMode::Authenticated,
+    "a packet as the authenticated mode has it, with the session's keys, and a right one"
 );
+
+/// Packets of a secured mode in an unauthenticated session.
+pub(crate) static OTHER_PACKETS: Part = Part {
+    name: "TWAMP-Test, packets of another mode",
+    trials: Trials::InMode(&[trial!(
+        SecurityMode::Unauthenticated,
+        "strict.session.secured-packet",
+        5357,
+        "4.2.1",
+        "a packet as the authenticated mode has it, and a right one",
+        in_session![
+            packet!(NOT_DUE, after: |packet| *packet = secured_packet(packet)),
+            PACKET
+        ],
+        secured_in_open
+    )]),
+};
+
+/// An open packet of so many octets, with the number of this secured one.
+fn open_packet(secured: &[u8], octets: usize) -> Vec<u8> {
+    let mut packet = vec![0x5a; octets];
+    put(&mut packet, 0, &[0, 0, 0, 9]);
+    // T1 is in clear in the authenticated mode alone: any time does.
+    let t1 = secured.get(16..24).unwrap_or_default();
+    put(&mut packet, 4, t1);
+    put(&mut packet, 12, &[0, 1]);
+    packet
+}
+
+/// A packet of the authenticated mode's layout, with the number and the time of this open one, and an HMAC that no
+/// session has.
+fn secured_packet(open: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0; SECURED_OCTETS];
+    let field = |at: usize, octets: usize| open.get(at..at + octets).unwrap_or_default();
+    put(&mut packet, 0, field(0, 4));
+    put(&mut packet, 16, field(4, 8));
+    put(&mut packet, 24, field(12, 2));
+    put(&mut packet, 32, &[0x77; 16]);
+    packet
+}
+
+/// It can be read as an open packet, whose Multiplier is 0: an answer is none of another layout.
+fn secured_in_open(seen: &Transcript) -> Outcome {
+    not_made(seen, 0).unwrap_or_else(|| match (seen.exchanged.first(), seen.packets.last()) {
+        (Some(exchanged), _) if exchanged.reply.is_some() => {
+            Outcome::pass("answered as a packet of the unauthenticated mode")
+        }
+        (Some(exchanged), _) if exchanged.odd > 0 => {
+            Outcome::fail("what comes back is no reply of the unauthenticated mode")
+        }
+        (_, Some(true)) => Outcome::pass("not answered, and the session's packet is"),
+        _ => Outcome::unclear("the session's own packet is not answered either"),
+    })
+}
 
 fn flip(packet: &mut [u8], at: usize) {
     if let Some(octet) = packet.get_mut(at) {
@@ -485,6 +577,14 @@ fn reply_hmac(seen: &Transcript) -> Outcome {
             "what comes back has a wrong HMAC, or is not encrypted as this mode has it",
         ),
         _ => Outcome::fail("not answered").by_silent_packets(),
+    })
+}
+
+fn within_timeout(seen: &Transcript) -> Outcome {
+    not_made(seen, 0).unwrap_or_else(|| match seen.packets[..] {
+        [true, true] => Outcome::pass("answered"),
+        [true, false] => Outcome::fail("not answered").by_silent_packets(),
+        _ => Outcome::unclear("a packet before Stop-Sessions is not answered either"),
     })
 }
 

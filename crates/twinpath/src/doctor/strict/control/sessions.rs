@@ -7,6 +7,7 @@ use super::{
 };
 use crate::doctor::strict::dialogues::Dialogue;
 use crate::doctor::strict::exchange::{DUE, NOT_DUE, Packet};
+use crate::doctor::strict::form::put;
 use crate::doctor::strict::steps::{PACKET, Step, Transcript, UNANSWERED, named};
 use crate::doctor::strict::{Outcome, Part, Trial, Trials};
 
@@ -177,6 +178,39 @@ static TRIALS: &[Trial<Dialogue>] = &[
                     } else {
                         Outcome::unclear("the connection goes on, and SHOULD be closed")
                     }
+                })
+            },
+        },
+    },
+    Trial {
+        id: "strict.control.stop-accept",
+        rfc: 4656,
+        section: "3.8",
+        sends: "Stop-Sessions of Accept 1, then a request",
+        how: Dialogue {
+            opening: open,
+            steps: &[
+                REQUEST,
+                READ_SESSION,
+                START,
+                READ_START,
+                Step::Write(|_| {
+                    let mut message = messages::stop_of(1);
+                    put(&mut message, 1, &[1]);
+                    message
+                }),
+                Step::Write(messages::second_request),
+                READ_SESSION,
+            ],
+            judge: |seen| {
+                not_made(seen, 0).unwrap_or_else(|| match seen.accept(2) {
+                    Some(0) => Outcome::pass("the sessions end, and the request is accepted"),
+                    Some(accept) => Outcome::unclear(format!(
+                        "the request is refused with Accept {}",
+                        named(accept)
+                    )),
+                    None if seen.is_closed(2) => Outcome::pass("the connection is closed"),
+                    None => Outcome::fail("no answer to the request").by_silence(),
                 })
             },
         },

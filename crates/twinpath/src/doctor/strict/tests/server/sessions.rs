@@ -92,6 +92,16 @@ fn replies() -> Vec<Error> {
                 reply[if is_secured { 25 } else { 13 }] = 0;
             },
         ),
+        replying(
+            "answers what is as long as a secured packet as one",
+            &[".secured-packet"],
+            |reply, is_secured| {
+                if !is_secured && reply.len() == 112 {
+                    reply.copy_within(24..28, 48);
+                    reply[24..28].fill(0xee);
+                }
+            },
+        ),
         Error {
             unclear: &[".reply-size"],
             ..replying("has longer replies", &[], |reply, _| reply.extend([0; 10]))
@@ -123,6 +133,9 @@ fn packets() -> Vec<Error> {
         taking("reflects before the start", &[".before-start"], |came| {
             came.is_right && came.is_from_sender() && came.is_in_time()
         }),
+        taking("ends with Stop-Sessions", &[".within-timeout"], |came| {
+            came.is_answered && came.session.until.is_none()
+        }),
         taking("never ends", &[".after-timeout"], |came| {
             came.is_right && came.is_from_sender() && came.session.is_running
         }),
@@ -134,7 +147,13 @@ fn unproven() -> Vec<Error> {
     vec![
         taking(
             "verifies no HMAC",
-            &[".hmac", ".plain", ".other-keys"],
+            &[
+                ".hmac",
+                ".plain",
+                ".other-keys",
+                ".open-packet",
+                ".other-mode",
+            ],
             |came| {
                 let is_long = came.octets.len() >= 48 || came.is_right;
                 came.session.is_running && came.is_from_sender() && came.is_in_time() && is_long
@@ -142,7 +161,15 @@ fn unproven() -> Vec<Error> {
         ),
         taking(
             "answers whatever comes to a running session",
-            &[".hmac", ".plain", ".other-keys", ".short", ".other-session"],
+            &[
+                ".hmac",
+                ".plain",
+                ".other-keys",
+                ".open-packet",
+                ".other-mode",
+                ".short",
+                ".other-session",
+            ],
             |came| came.session.is_running && came.is_in_time(),
         ),
     ]

@@ -12,6 +12,7 @@ pub(super) fn all() -> Vec<Error> {
     let mut all = order();
     all.extend(packets());
     all.extend(individual());
+    all.extend(again());
     all
 }
 
@@ -44,13 +45,10 @@ fn order() -> Vec<Error> {
             "makes sessions while others run",
             &["strict.control.request-started"],
             saying(|written, message| {
-                instead(
-                    written,
-                    message,
-                    SET_UP + REQUEST + COMMAND + REQUEST,
-                    48,
-                    0,
-                );
+                let after = SET_UP + REQUEST + COMMAND + REQUEST;
+                if written.len() == after && written[after - REQUEST] == 5 && message.len() == 48 {
+                    message[0] = 0;
+                }
             }),
         ),
         unclear(
@@ -71,7 +69,7 @@ fn order() -> Vec<Error> {
         ),
         unclear(
             "allows one round",
-            &["strict.control.again"],
+            &["strict.control.again", "strict.control.stop-accept"],
             saying(|written, message| {
                 instead(
                     written,
@@ -159,16 +157,19 @@ fn packets() -> Vec<Error> {
                 each.any(|session| session.sender == from && session.is_running)
             }),
         ),
-        fails(
-            "reflects one session",
-            &["strict.control.two-sessions"],
-            answering(|sessions, from, now| {
-                let first = sessions.first();
-                first.is_some_and(|session| {
-                    session.sender == from && session.is_running && is_in_time(session, now)
-                })
-            }),
-        ),
+        Error {
+            unclear: &["strict.individual.stop-one"],
+            ..fails(
+                "reflects one session",
+                &["strict.control.two-sessions"],
+                answering(|sessions, from, now| {
+                    let first = sessions.first();
+                    first.is_some_and(|session| {
+                        session.sender == from && session.is_running && is_in_time(session, now)
+                    })
+                }),
+            )
+        },
         fails(
             "has one port",
             &["strict.control.same-ends"],
@@ -202,15 +203,68 @@ fn affirm_made_up(message: &mut [u8]) {
     }
 }
 
-fn individual() -> Vec<Error> {
+/// Commands that come again, or are about one of several sessions.
+fn again() -> Vec<Error> {
     vec![
-        fails(
-            "refuses what it starts",
-            &["strict.individual.start"],
-            saying(|_, message| {
-                acknowledging(message, 8, true, 3);
+        unclear(
+            "takes no Stop-Sessions of another Accept",
+            &["strict.control.stop-accept"],
+            reading(|octets| {
+                if octets.len() == COMMAND && octets[..2] == [3, 1] {
+                    octets.clear();
+                }
             }),
         ),
+        fails(
+            "answers a second start with another session",
+            &["strict.individual.start-again"],
+            saying(|written, message| {
+                let after = SET_UP + REQUEST + 2 * ABOUT_ONE;
+                if written.len() == after && message.len() == 48 && message[0] == 8 {
+                    message[16] ^= 1;
+                }
+            }),
+        ),
+        fails(
+            "answers a second stop with another session",
+            &["strict.individual.stop-again"],
+            saying(|written, message| {
+                let after = SET_UP + REQUEST + 3 * ABOUT_ONE;
+                if written.len() == after && message.len() == 48 && message[0] == 10 {
+                    message[16] ^= 1;
+                }
+            }),
+        ),
+        fails(
+            "stops all sessions for one",
+            &[
+                "strict.control.within-timeout",
+                "strict.individual.stop-one",
+            ],
+            answering(|sessions, from, _| {
+                let is_stopped = sessions.iter().any(|session| session.until.is_some());
+                let mut each = sessions.iter();
+                !is_stopped && each.any(|session| session.sender == from && session.is_running)
+            }),
+        ),
+    ]
+}
+
+fn individual() -> Vec<Error> {
+    vec![
+        Error {
+            unclear: &[
+                "strict.individual.start-again",
+                "strict.individual.stop-again",
+            ],
+            ..fails(
+                "refuses what it starts",
+                &["strict.individual.start"],
+                saying(|_, message| {
+                    acknowledging(message, 8, true, 3);
+                }),
+            )
+        },
         fails(
             "affirms unknown starts",
             &["strict.individual.start-unknown"],
