@@ -44,8 +44,9 @@ pub(super) struct Members {
     pub(super) names: Vec<String>,
 }
 
-/// A socket on each member link for each of these, whose packets come by all links. Other members of the
-/// same links have some too: what comes by them is then known to come by no member that has an ID.
+/// A socket on each member link with an ID for each of these, whose packets come by all links. Other members of
+/// the same links get some as soon as a thread follows them ([`super::members`]): what comes by them is then known to
+/// come by no member that has an ID.
 pub(super) fn members(plan: &ResponderPlan, sockets: &[TestSocket]) -> Result<Members, StartError> {
     let mut members = Members::default();
     for (id, interface) in &plan.members {
@@ -59,33 +60,19 @@ pub(super) fn members(plan: &ResponderPlan, sockets: &[TestSocket]) -> Result<Me
         members.sockets.extend(all);
     }
     let with_ids: Vec<u32> = members.links.iter().filter_map(|it| it.interface).collect();
-    let listed = StartError::system("the members of a link");
-    let (others, names) = others_of_links(&with_ids).map_err(listed)?;
-    members.names = names;
-    for interface in others {
-        for socket in sockets {
-            members.sockets.push(socket.over_member(&interface)?);
-        }
-    }
+    let links = links_of(&with_ids).map_err(StartError::system("the members of a link"))?;
+    members.names = links;
     Ok(members)
 }
 
-/// The names of further members of the links that these interfaces are members of, and those of the links.
-fn others_of_links(members: &[u32]) -> io::Result<(Vec<String>, Vec<String>)> {
-    let (mut others, mut links) = (Vec::new(), Vec::new());
+/// The names of the links that these interfaces are members of.
+fn links_of(members: &[u32]) -> io::Result<Vec<String>> {
+    let mut links = Vec::new();
     for member in members {
-        let link = host::link_of(*member)?;
-        let Some(name) = interface::name_of(link).filter(|name| !links.contains(name)) else {
-            continue;
-        };
-        links.push(name);
-        if link != *member {
-            let all = host::members_of(link)?.into_iter();
-            let all = all.filter(|other| !members.contains(other));
-            others.extend(all.filter_map(interface::name_of));
-        }
+        let link = interface::name_of(host::link_of(*member)?);
+        links.extend(link.filter(|name| !links.contains(name)));
     }
-    Ok((others, links))
+    Ok(links)
 }
 
 /// The first thread's sockets, on the addresses that were given.
