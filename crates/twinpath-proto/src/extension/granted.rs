@@ -341,7 +341,12 @@ mod tests {
         for (number, t1) in [(1, 5), (1, 9), (2, 5), (2, 9)] {
             assert_eq!(take(number, t1), Verdict::New);
         }
-        let kept = || granted.0.lock().unwrap().kept;
+        let kept = || {
+            let inside = granted.0.lock().unwrap();
+            let all = inside.keys.values().map(|marks| marks.recent.len());
+            assert_eq!(all.sum::<usize>(), inside.kept);
+            inside.kept
+        };
         assert_eq!(kept(), 4);
         granted.keep_keys(&keys([2, 3]));
         assert_eq!(kept(), 2);
