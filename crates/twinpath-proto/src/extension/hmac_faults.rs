@@ -39,6 +39,35 @@ impl HmacFault {
     }
 }
 
+/// What the HMAC of a reply's TLVs came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HmacResult {
+    /// It is right.
+    Verified,
+    /// There was no key to check it with.
+    Unchecked,
+    /// The TLVs were not used.
+    Failed(HmacFault),
+}
+
+impl HmacResult {
+    /// Its name in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Unchecked => "unchecked",
+            Self::Failed(fault) => fault.key(),
+        }
+    }
+
+    /// The one with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let faults = HmacFault::ALL.into_iter().map(Self::Failed);
+        let mut all = [Self::Verified, Self::Unchecked].into_iter().chain(faults);
+        all.find(|result| result.name() == name)
+    }
+}
+
 /// How many replies had which fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -5,7 +5,9 @@ use twinpath_wire::{Delta, Dscp, Tlv, TlvFlags, TlvHeader, TlvType, Tlvs, Tos, W
 
 use super::chain::is_first;
 use super::seen::Seen;
-use super::{Copies, HmacFault, HmacFaults, Replies, ReplyDscp, class_of_service, hmac, of};
+use super::{
+    Copies, HmacFault, HmacFaults, HmacResult, Replies, ReplyDscp, class_of_service, hmac, of,
+};
 use crate::stamp::StampKey;
 
 /// What the replies of a session have taught.
@@ -168,6 +170,20 @@ impl<'a> ReplyChain<'a> {
     /// Why its TLVs are not used; `None` too without any.
     pub fn fault(&self) -> Option<HmacFault> {
         self.verdict.err().filter(|_| !self.octets.is_empty())
+    }
+
+    /// What the HMAC TLV came to, if there is one.
+    pub(super) fn hmac(&self) -> Option<HmacResult> {
+        if let Some(fault) = self.fault() {
+            return Some(HmacResult::Failed(fault));
+        }
+        let mut tlvs = Tlvs::new(self.octets).map_while(Result::ok);
+        let is_signed = tlvs.any(|tlv| tlv.header.kind == TlvType::HMAC);
+        is_signed.then_some(if self.is_checked {
+            HmacResult::Verified
+        } else {
+            HmacResult::Unchecked
+        })
     }
 
     /// What the TLVs mean, of a reply that is not the first to its request.

@@ -48,7 +48,7 @@ pub use class_of_service::ReplyDscp;
 pub use copies::{Copies, Gaps};
 pub use exchange::{ControlAnswer, Effects, Exchange, Replies, SentReply, SessionState};
 pub use granted::GrantedRequests;
-pub use hmac_faults::{HmacFault, HmacFaults};
+pub use hmac_faults::{HmacFault, HmacFaults, HmacResult};
 pub use host::{Host, SyncSource};
 pub use learn::{Corrections, FactValue, Facts, FollowUp, Learnt, Observation, ReplyChain};
 pub(crate) use micro_session::ids as micro_session_ids;

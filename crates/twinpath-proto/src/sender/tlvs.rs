@@ -215,9 +215,7 @@ impl SessionSender {
         {
             report.end();
         }
-        if chain.fault().is_none() {
-            tlvs.record(ReplyTlvs::of(seq, chain.octets()));
-        }
+        tlvs.record(ReplyTlvs::of(seq, &chain));
         Some(Taught {
             observation,
             awaits_follow_up: observation.tells_departures,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 
 use serde::Serialize;
-use twinpath_proto::extension::{FactValue, ReplyTlvs};
+use twinpath_proto::extension::{FactValue, HmacResult, ReplyTlvs};
 use twinpath_wire::{Delta, Exclusion, Sample, Wall};
 
 use super::json::Document;
@@ -52,6 +52,7 @@ pub(crate) const COLUMNS: [&str; 12] = [
 fn is_column(name: &str, has_targets: bool) -> bool {
     name == SESSION
         || name == TLVS
+        || TLV_FACTS.contains(&name)
         || COLUMNS.contains(&name)
         || (has_targets && TARGET.contains(&name))
 }
@@ -90,8 +91,16 @@ pub(crate) fn keys_fit(options: &ResultOptions, keys: &[String]) -> Result<(), F
 const SESSION: &str = "session";
 /// Those of runs with several targets or paths.
 const TARGET: [&str; 4] = ["target_name", "target_address", "class", "path"];
-/// That of runs with TLVs.
+/// That of runs with TLVs, and what comes behind all others of these.
 const TLVS: &str = "tlvs";
+const TLV_FACTS: [&str; 6] = [
+    "tos_forward",
+    "tos_backward",
+    "excluded",
+    "t3_correction_ns",
+    "tlvs_refused",
+    "tlv_hmac",
+];
 
 impl From<&Sample> for Record {
     fn from(sample: &Sample) -> Self {
@@ -135,6 +144,44 @@ struct Line<'a> {
     path: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tlvs: Option<TlvsOfRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tos_backward: Option<u8>,
+}
+
+/// What [`TLV_FACTS`] names.
+#[derive(Serialize)]
+struct TlvFacts {
+    tos_forward: Option<u8>,
+    tos_backward: Option<u8>,
+    excluded: Option<&'static str>,
+    t3_correction_ns: Option<i64>,
+    /// Their names, with spaces between.
+    tlvs_refused: Option<String>,
+    tlv_hmac: Option<&'static str>,
+}
+
+impl TlvFacts {
+    fn new(sample: &Sample, tlvs: Option<&ReplyTlvs>) -> Self {
+        let refused = |tlvs: &ReplyTlvs| {
+            let names: Vec<String> = tlvs.refused().map(key).collect();
+            (!names.is_empty()).then(|| names.join(" "))
+        };
+        Self {
+            tos_forward: sample.tos_forward.map(|tos| tos.0),
+            tos_backward: sample.tos_backward.map(|tos| tos.0),
+            excluded: excluded(sample),
+            t3_correction_ns: tlvs.and_then(|tlvs| tlvs.correction).map(Delta::ns),
+            tlvs_refused: tlvs.and_then(refused),
+            tlv_hmac: tlvs.and_then(|tlvs| tlvs.hmac).map(HmacResult::name),
+        }
+    }
+}
+
+fn excluded(sample: &Sample) -> Option<&'static str> {
+    sample.excluded.map(|why| match why {
+        Exclusion::ClockStep => "clock_step",
+        Exclusion::Implausible => "implausible",
+    })
 }
 
 /// What the TLVs of a reply say: an object for each, whose name has underscores.
@@ -142,8 +189,13 @@ type TlvsOfRecord = BTreeMap<String, BTreeMap<&'static str, FactValue>>;
 
 fn told(tlvs: &ReplyTlvs) -> TlvsOfRecord {
     let named = tlvs.facts().into_iter();
-    let named = named.map(|(name, facts)| (name.replace('-', "_"), facts.into_iter().collect()));
+    let named = named.map(|(name, facts)| (key(name), facts.into_iter().collect()));
     named.collect()
+}
+
+/// The name of a TLV as a key.
+fn key(name: &str) -> String {
+    name.replace('-', "_")
 }
 
 /// `--output jsonl`: a line for each packet, the document as the last line.
@@ -165,10 +217,6 @@ impl<W: Write> Sink for JsonLines<W> {
         sample: &Sample,
         tlvs: Option<&ReplyTlvs>,
     ) -> io::Result<()> {
-        let excluded = sample.excluded.map(|why| match why {
-            Exclusion::ClockStep => "clock_step",
-            Exclusion::Implausible => "implausible",
-        });
         let target = session.and_then(|session| session.target.as_ref());
         serde_json::to_writer(
             &mut self.out,
@@ -176,12 +224,16 @@ impl<W: Write> Sink for JsonLines<W> {
                 record: sample.into(),
                 session: session.map(|session| session.number),
                 tos_forward: sample.tos_forward.map(|tos| tos.0),
-                excluded,
+                excluded: excluded(sample),
                 labels: Labels::of_session(session, &self.meta.labels),
                 target: target.map(TargetOfRecord::from),
                 class: session.filter(|_| target.is_some()).map(|it| &*it.class),
                 path: target.and_then(|target| target.path),
                 tlvs: tlvs.map(told),
+                tos_backward: sample
+                    .tos_backward
+                    .filter(|_| self.meta.has_tlvs)
+                    .map(|tos| tos.0),
             },
         )?;
         self.out.write_all(b"\n")
@@ -202,7 +254,7 @@ impl<W: Write> Sink for JsonLines<W> {
     }
 }
 
-/// `--output csv`: a heading, then a row for each packet. Labels are additional columns at the end.
+/// `--output csv`: a heading, then a row for each packet. Labels are additional columns, before those of TLVs.
 pub(crate) struct Csv<W: Write> {
     out: csv::Writer<W>,
     labels: Vec<Label>,
@@ -234,7 +286,8 @@ impl<W: Write> Csv<W> {
         let target = TARGET.into_iter().filter(|_| has_targets);
         let tlvs = meta.has_tlvs.then_some(TLVS);
         let own = COLUMNS.into_iter().chain(session).chain(target).chain(tlvs);
-        out.write_record(own.chain(keys.iter().map(String::as_str)))
+        let facts = TLV_FACTS.into_iter().filter(|_| meta.has_tlvs);
+        out.write_record(own.chain(keys.iter().map(String::as_str)).chain(facts))
             .map_err(io_error)?;
         out.flush()?;
         let (labels, has_tlvs) = (meta.labels, meta.has_tlvs);
@@ -258,16 +311,20 @@ impl<W: Write> Sink for Csv<W> {
         let labels = Labels::of_session(session, &self.labels);
         let keys = self.keys.iter();
         let labels = keys.map(|key| labels.get(key));
+        let facts = self.has_tlvs.then(|| TlvFacts::new(sample, tlvs));
         let tlvs = tlvs.map(|tlvs| serde_json::to_string(&told(tlvs)));
         let tlvs = tlvs.transpose()?;
         let tlvs = self.has_tlvs.then_some(tlvs.as_deref());
         let labels: Vec<Option<&str>> = tlvs.into_iter().chain(labels).collect();
+        // A row has no cells of what is an empty list.
+        let facts = facts.as_slice();
         let written = match session.map(|session| (session, &session.target)) {
-            None => self.out.serialize((record, labels)),
-            Some((session, None)) => self.out.serialize((record, session.number, labels)),
+            None => self.out.serialize((record, labels, facts)),
+            Some((session, None)) => self.out.serialize((record, session.number, labels, facts)),
             Some((session, Some(target))) => {
                 let names = (&target.name, &target.address, &session.class, target.path);
-                self.out.serialize((record, session.number, names, labels))
+                let row = (record, session.number, names, labels, facts);
+                self.out.serialize(row)
             }
         };
         written.map_err(io_error)
@@ -354,6 +411,67 @@ mod tests {
         sink.sample(Some(&name(2)), &sample, None).unwrap();
         let line: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(line["session"], 2);
+    }
+
+    #[test]
+    fn columns_of_tlvs_come_last_and_are_there_with_tlvs_alone() {
+        let cos = vec![0x80, 4, 0, 4, 184, 0, 0, 0, 0, 5, 0, 0];
+        let hmac = HmacResult::named("unchecked");
+        let later = Some(Delta::from_ns(4_200));
+        let tlvs = ReplyTlvs::from_record(0, cos, later, hmac).unwrap();
+        let sample = Sample {
+            tos_forward: Some(twinpath_wire::Tos(40)),
+            excluded: Some(Exclusion::Implausible),
+            ..fixtures::samples()[0]
+        };
+        let table = |has_tlvs, tlvs: Option<&ReplyTlvs>| {
+            let mut out = Vec::new();
+            let meta = Meta {
+                has_tlvs,
+                ..fixtures::meta()
+            };
+            let mut csv = Csv::new(&mut out, meta, &[]).unwrap();
+            csv.sample(None, &sample, tlvs).unwrap();
+            csv.flush().unwrap();
+            drop(csv);
+            String::from_utf8(out).unwrap()
+        };
+        let with = table(true, Some(&tlvs));
+        let lines: Vec<&str> = with.lines().collect();
+        assert!(
+            lines[0].ends_with(&format!(",tlvs,site,{}", TLV_FACTS.join(","))),
+            "{with}"
+        );
+        let end = ",40,0,implausible,4200,cos direct_measurement,unchecked";
+        assert!(lines[1].ends_with(end), "{with}");
+        let without = table(true, None);
+        assert!(
+            without
+                .lines()
+                .nth(1)
+                .unwrap()
+                .ends_with(",40,0,implausible,,,"),
+            "{without}"
+        );
+        assert!(
+            table(false, None)
+                .lines()
+                .next()
+                .unwrap()
+                .ends_with(",fate,site")
+        );
+        let mut out = Vec::new();
+        let mut lines = JsonLines::new(
+            &mut out,
+            Meta {
+                has_tlvs: true,
+                ..Meta::default()
+            },
+        );
+        lines.sample(None, &sample, Some(&tlvs)).unwrap();
+        let line: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(line["tos_backward"], 0);
+        assert_eq!(line["tlvs"]["hmac"]["result"], "unchecked");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use parquet::data_type::{ByteArray, DataType};
 use parquet::file::reader::{FileReader as _, Length as _, SerializedFileReader};
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 use twinpath_metrics::Record;
-use twinpath_proto::extension::ReplyTlvs;
+use twinpath_proto::extension::{HmacResult, ReplyTlvs};
 use twinpath_wire::{Delta, Exclusion, Fate, Sample, Stamp, Tos, Wall};
 
 use super::guard::catch_panics;
@@ -42,7 +42,7 @@ pub(crate) struct Reader {
     /// Where each of our columns is in this file.
     places: [usize; WIDTH],
     /// The same of those of TLVs, if it has them.
-    tlv_places: Option<[usize; TLVS.len()]>,
+    tlv_places: Option<TlvPlaces>,
 }
 
 impl Reader {
@@ -63,9 +63,14 @@ impl Reader {
         for (place, column) in places.iter_mut().zip(COLUMNS) {
             *place = find(schema, &column)?.ok_or(Unreadable::NoColumn(column.name))?;
         }
-        let [tlvs, correction] = TLVS;
+        let [tlvs, correction, hmac] = TLVS;
+        let hmac = find(schema, &hmac)?;
         let tlv_places = find(schema, &tlvs)?.zip(find(schema, &correction)?);
-        let tlv_places = tlv_places.map(|(tlvs, correction)| [tlvs, correction]);
+        let tlv_places = tlv_places.map(|(octets, correction)| TlvPlaces {
+            octets,
+            correction,
+            hmac,
+        });
         let groups = file.metadata().row_groups().iter();
         let rows: u64 = groups.map(|group| group.num_rows().unsigned_abs()).sum();
         if rows > FREE_ROWS.saturating_add(octets.saturating_mul(DENSEST)) {
@@ -140,11 +145,15 @@ impl Reader {
             let (reader, optional) = reader(place)?;
             columns.push(Cells::new(reader, optional));
         }
-        let tlvs = self.tlv_places.map(|[octets, correction]| {
-            let (correction, is_optional) = reader(correction)?;
+        let cells = |place: usize| {
+            let (reader, is_optional) = reader(place)?;
+            Ok::<_, Unreadable>(Cells::new(reader, is_optional))
+        };
+        let tlvs = self.tlv_places.map(|places| {
             Ok::<_, Unreadable>(TlvCells {
-                octets: reader(octets)?,
-                corrections: Cells::new(correction, is_optional),
+                octets: reader(places.octets)?,
+                corrections: cells(places.correction)?,
+                hmacs: places.hmac.map(cells).transpose()?,
             })
         });
         let tlvs = tlvs.transpose()?;
@@ -169,16 +178,32 @@ fn find(schema: &SchemaDescriptor, column: &Column) -> Result<Option<usize>, Unr
     Ok(Some(at))
 }
 
+/// Where the columns of TLVs are.
+#[derive(Clone, Copy)]
+struct TlvPlaces {
+    octets: usize,
+    correction: usize,
+    /// Not in older files.
+    hmac: Option<usize>,
+}
+
 /// The columns of TLVs.
 struct TlvCells {
     octets: (ColumnReader, bool),
     corrections: Cells,
+    hmacs: Option<Cells>,
 }
 
 impl TlvCells {
     /// What the next rows have, without the numbers of their packets.
     fn read(&mut self, rows: usize) -> Result<Vec<Option<ReplyTlvs>>, Unreadable> {
         self.corrections.read(rows)?;
+        if let Some(hmacs) = &mut self.hmacs {
+            hmacs.read(rows)?;
+        }
+        let hmacs = self.hmacs.as_ref().map_or(&[][..], |hmacs| &hmacs.values);
+        let hmacs = hmacs.iter().map(|word| HmacResult::named(word_at(*word)?));
+        let hmacs = hmacs.chain(std::iter::repeat(None));
         let (ColumnReader::ByteArrayColumnReader(reader), optional) = &mut self.octets else {
             return Err(Unreadable::Rows);
         };
@@ -187,13 +212,13 @@ impl TlvCells {
             Ok(value.data().to_vec())
         })?;
         let pairs = octets.into_iter().zip(&self.corrections.values);
-        let all = pairs.map(|(octets, correction)| {
+        let all = pairs.zip(hmacs).map(|((octets, correction), hmac)| {
             let octets = octets.unwrap_or_default();
             if octets.len() > ReplyTlvs::MOST_OCTETS {
                 return Err(Unreadable::Rows);
             }
             let correction = correction.map(Delta::from_ns);
-            Ok(ReplyTlvs::from_record(0, octets, correction))
+            Ok(ReplyTlvs::from_record(0, octets, correction, hmac))
         });
         all.collect()
     }
@@ -219,7 +244,7 @@ struct Cells {
 }
 
 /// All that a column of words may say.
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 23] = [
     "received",
     "lost",
     "late",
@@ -236,6 +261,13 @@ const WORDS: [&str; 16] = [
     "kernel",
     "queue",
     "user",
+    "verified",
+    "unchecked",
+    "refused",
+    "wanted",
+    "no_key",
+    "unsigned",
+    "wrong",
 ];
 
 impl Cells {
@@ -269,6 +301,10 @@ impl Cells {
             _ => Err(Unreadable::Rows),
         }
     }
+}
+
+fn word_at(place: Option<i64>) -> Option<&'static str> {
+    WORDS.get(usize::try_from(place?).ok()?).copied()
 }
 
 fn word_place(word: &ByteArray) -> Result<i64, Unreadable> {
@@ -323,8 +359,7 @@ impl Cursor<'_> {
     }
 
     fn word(&self, place: usize) -> Option<&'static str> {
-        let word = usize::try_from(self.get(place)?).ok()?;
-        WORDS.get(word).copied()
+        word_at(self.get(place))
     }
 
     fn count(&self, place: usize) -> Result<u64, Unreadable> {

@@ -157,8 +157,8 @@ const DELAYS: [Column; 3] = [
     ),
 ];
 
-/// What TLVs of replies say: older files lack these columns.
-pub(super) const TLVS: [Column; 2] = [
+/// What TLVs of replies say: older files lack these columns, or the last of them.
+pub(super) const TLVS: [Column; 3] = [
     optional(
         "tlvs",
         Values::Octets(|row| {
@@ -169,6 +169,10 @@ pub(super) const TLVS: [Column; 2] = [
     optional(
         "t3_correction_ns",
         Values::Long(|row| row.tlvs.as_deref()?.correction.map(Delta::ns)),
+    ),
+    optional(
+        "tlv_hmac",
+        Values::Word(|row| Some(row.tlvs.as_deref()?.hmac?.name())),
     ),
 ];
 

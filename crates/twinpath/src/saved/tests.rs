@@ -3,7 +3,7 @@ use std::io;
 use std::sync::Arc;
 
 use twinpath_metrics::Record;
-use twinpath_proto::extension::ReplyTlvs;
+use twinpath_proto::extension::{HmacResult, ReplyTlvs};
 use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
 
 use super::file::{Store, Sync, Writer};
@@ -95,18 +95,24 @@ pub(super) fn rows() -> Vec<Row> {
         .collect()
 }
 
-/// Two replies have some.
+/// Some replies have some.
 fn tlvs(session: u32, record: &Record) -> Option<Box<ReplyTlvs>> {
     let Record::Sample(sample) = record else {
         return None;
     };
-    let (octets, correction) = match session {
-        2 => (vec![0, 4, 0, 4, 184, 0, 0, 0], Some(Delta::from_ns(-7))),
-        7 => (Vec::new(), Some(Delta::from_ns(4_200))),
-        10 => (vec![0x80, 3, 0, 0], None),
+    let hmac = HmacResult::named;
+    let (octets, correction, hmac) = match session {
+        2 => (
+            vec![0, 4, 0, 4, 184, 0, 0, 0],
+            Some(Delta::from_ns(-7)),
+            None,
+        ),
+        7 => (Vec::new(), Some(Delta::from_ns(4_200)), hmac("verified")),
+        10 => (vec![0x80, 3, 0, 0], None, hmac("unchecked")),
+        11 => (Vec::new(), None, hmac("no_key")),
         _ => return None,
     };
-    ReplyTlvs::from_record(sample.seq, octets, correction).map(Box::new)
+    ReplyTlvs::from_record(sample.seq, octets, correction, hmac).map(Box::new)
 }
 
 fn read(path: &std::path::Path) -> Vec<Row> {

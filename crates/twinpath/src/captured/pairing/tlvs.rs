@@ -142,11 +142,9 @@ impl Session {
             let octets = seen.sighting.octets;
             reader.begin_burst((seq, asked), &observation, octets, came);
         }
-        let tlvs = chain.fault().is_none();
-        let tlvs = tlvs.then(|| ReplyTlvs::of(seq, chain.octets())).flatten();
         Taught {
             observation,
-            tlvs: tlvs.map(Box::new),
+            tlvs: ReplyTlvs::of(seq, chain).map(Box::new),
             is_further: false,
         }
     }
