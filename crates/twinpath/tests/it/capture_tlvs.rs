@@ -125,6 +125,13 @@ fn t3_of_a_capture_is_corrected_by_follow_up_telemetry_as_the_sender_does_it() {
         .map(|row| &row["tlvs"]["follow_up_telemetry"]["correction_ns"]);
     let later: Vec<Option<i64>> = later.map(Value::as_i64).collect();
     assert_eq!(later.len(), 5);
+    let table = run(&format!("report {} --output csv", file.display())).stdout;
+    let columns = "tos_forward,tos_backward,excluded,t3_correction_ns,tlvs_refused,tlv_hmac";
+    assert!(table.lines().next().unwrap().ends_with(columns), "{table}");
+    for (row, later) in table.lines().skip(1).zip(&later) {
+        let later = later.map_or_else(String::new, |ns| ns.to_string());
+        assert!(row.ends_with(&format!(",184,184,,{later},,")), "{row}");
+    }
     assert!(
         later[..4]
             .iter()

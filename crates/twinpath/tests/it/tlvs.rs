@@ -344,10 +344,15 @@ fn each_record_has_what_the_tlvs_of_its_reply_say() {
     // CSV has the same in a column.
     let table = run(&format!("{line} --output csv")).stdout;
     let mut lines = table.lines();
-    assert!(lines.next().unwrap().ends_with(",fate,tlvs"), "{table}");
+    let columns =
+        ",fate,tlvs,tos_forward,tos_backward,excluded,t3_correction_ns,tlvs_refused,tlv_hmac";
+    assert!(lines.next().unwrap().ends_with(columns), "{table}");
     for (row, sent) in lines.zip(1..) {
         let counts = format!(",\"\"sent\"\":{sent}}}");
         assert!(row.contains(&counts), "{row}");
+        // What they told has cells of its own.
+        assert!(row.ends_with(",return_path,"), "{row}");
+        assert!(row.contains(",0,40,"), "{row}");
     }
     // Without TLVs nothing is different.
     let plain = format!("sender {} --stamp -c 1 --output", responder.at);
