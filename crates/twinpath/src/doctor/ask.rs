@@ -62,6 +62,20 @@ pub(crate) enum Answer {
     Dialogue(Box<Dialogue>),
 }
 
+impl Answer {
+    /// The end of the examination did not cut it short.
+    pub(crate) fn is_whole(&self) -> bool {
+        match self {
+            Self::Cut { .. } => false,
+            #[cfg(feature = "control")]
+            Self::Dialogue(dialogue) => !dialogue.is_interrupted,
+            Self::Ping(_) | Self::Connect(_) | Self::Host(_) | Self::Load(_) | Self::Train(..) => {
+                true
+            }
+        }
+    }
+}
+
 impl Ask {
     /// What is asked, wherever.
     pub(crate) fn kind(&self) -> String {

@@ -7,8 +7,8 @@ use twinpath_proto::control::SessionPlan;
 use twinpath_proto::security::{KeyId, Passphrase};
 use twinpath_runtime::keys::Key;
 use twinpath_runtime::probe::{
-    DialoguePlan, DialogueSeen, DialogueTrain, MOST_OPENING_PACKETS, PacketForm, SessionTrain,
-    TrainSeen, WantedSession,
+    DialogueEnd, DialoguePlan, DialogueSeen, DialogueTrain, MOST_OPENING_PACKETS, PacketForm,
+    SessionTrain, TrainSeen, WantedSession,
 };
 use twinpath_runtime::wall;
 use twinpath_wire::control::{Modes, SecurityMode};
@@ -383,6 +383,8 @@ pub(crate) fn packet(form: &PacketForm, number: u32, now: Wall) -> (Vec<u8>, Tos
 pub(crate) struct Dialogue {
     pub(crate) seen: DialogueSeen,
     pub(crate) open: Vec<Option<OpenTrain>>,
+    /// The examination ended before it did.
+    pub(crate) is_interrupted: bool,
 }
 
 /// Requests and what came of them, in the layout of open packets, as long as they were.
@@ -397,7 +399,41 @@ impl Dialogue {
         let sessions = seen.sessions.iter();
         let open = sessions.map(|session| session.train.as_ref().map(open_train));
         let open = open.collect();
-        Self { seen, open }
+        Self {
+            seen,
+            open,
+            is_interrupted: false,
+        }
+    }
+
+    /// It went to its end, with all packets.
+    pub(crate) fn is_whole(&self) -> bool {
+        let trains = self
+            .seen
+            .sessions
+            .iter()
+            .filter_map(|session| session.train.as_ref());
+        let mut each = trains.flat_map(|train| [&train.opening, &train.paced]);
+        self.seen.end != DialogueEnd::CutShort
+            && each.all(|(requests, seen)| requests.len() == seen.departures.len())
+    }
+
+    /// The server has answered a request.
+    pub(crate) fn has_answer(&self) -> bool {
+        let mut sessions = self.seen.sessions.iter();
+        sessions.any(|session| session.answer.is_some())
+    }
+
+    /// The connection and the packets that were sent.
+    pub(crate) fn sent(&self) -> usize {
+        let trains = self
+            .seen
+            .sessions
+            .iter()
+            .filter_map(|session| session.train.as_ref());
+        let each = trains.flat_map(|train| [&train.opening, &train.paced]);
+        let packets: usize = each.map(|(_, seen)| seen.departures.len()).sum();
+        usize::from(self.seen.near.is_some()) + packets
     }
 }
 

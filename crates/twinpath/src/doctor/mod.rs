@@ -8,6 +8,7 @@ mod ask;
 mod checks;
 #[cfg(feature = "control")]
 mod dialogue;
+mod exchange;
 #[cfg(test)]
 mod fakes;
 mod keyed;
@@ -29,8 +30,9 @@ use crate::output::ends::with_zones;
 
 pub(crate) use ask::{Answer, Ask};
 pub(crate) use checks::CHECKS;
+pub(crate) use exchange::{Exchange, RoundTrip};
 pub(crate) use network::{LONGEST, Network};
-pub(crate) use seen::{Exchange, FarEndPlan, Keys, MOST_ADDRESSES, MOST_PLACES, RoundTrip, Seen};
+pub(crate) use seen::{FarEndPlan, Keys, MOST_ADDRESSES, MOST_PLACES, Seen};
 pub(crate) use verdict::{Firewall, Verdict, verdict};
 
 /// Something that is found out about a far end.
@@ -99,6 +101,9 @@ pub(crate) struct Judged {
     /// Why it could not tell.
     #[serde(skip)]
     pub(crate) untold: Untold,
+    /// It is about answers that came, whatever would have come after them.
+    #[serde(skip)]
+    is_of_answers: bool,
 }
 
 /// Why a check could not tell.
@@ -122,6 +127,7 @@ impl Judged {
             data: Map::new(),
             rows: Vec::new(),
             untold: Untold::Unclear,
+            is_of_answers: false,
         }
     }
 
@@ -149,6 +155,22 @@ impl Judged {
     /// The examination ended before it could be judged.
     pub(crate) fn not_made() -> Self {
         Self::skipped("not made: the examination ended early").because(Untold::Cut)
+    }
+
+    /// It stands although the examination ends before all answers came.
+    pub(crate) fn of_answers(mut self) -> Self {
+        self.is_of_answers = true;
+        self
+    }
+
+    /// What it is worth where the dialogue that it is about was interrupted.
+    fn interrupted(mut self) -> Self {
+        let stands = self.status == Status::Ok || self.is_of_answers;
+        if !stands || self.status == Status::Skipped {
+            return Self::skipped("interrupted before it was known").because(Untold::Cut);
+        }
+        self.finding.push_str(" (interrupted)");
+        self
     }
 
     pub(crate) fn because(mut self, untold: Untold) -> Self {
@@ -240,20 +262,15 @@ pub(crate) fn examine(
             break;
         }
         let answers = world.ask(&asks);
-        let is_cut = |answer: &Answer| matches!(answer, Answer::Cut { .. });
-        is_stopped = answers.len() < asks.len() || answers.iter().any(is_cut);
+        is_stopped = answers.len() < asks.len() || !answers.iter().all(Answer::is_whole);
         for (ask, answer) in asks.into_iter().zip(answers) {
             seen.add(ask, answer);
         }
     }
     let judged = checks.iter().map(|check| {
         let mut judged = check.judge(seen);
-        let is_known = || {
-            // A reason to skip it may be no more than that an answer did not come.
-            judged.status != Status::Skipped && check.asks(seen).iter().all(|ask| seen.has(ask))
-        };
-        if is_stopped && !is_known() {
-            judged = Judged::not_made();
+        if is_stopped {
+            judged = as_far_as_known(*check, seen, judged);
         }
         Checked {
             id: check.id(),
@@ -261,6 +278,24 @@ pub(crate) fn examine(
         }
     });
     judged.collect()
+}
+
+/// Of an examination that was stopped: what a check says, if it does not depend on what was not answered.
+fn as_far_as_known(check: &dyn Check, seen: &Seen, judged: Judged) -> Judged {
+    let asks = check.asks(seen);
+    let is_interrupted = |ask: &Ask| !seen.has(ask) && seen.is_interrupted(ask);
+    let is_known = |ask: &Ask| seen.has(ask) || seen.is_interrupted(ask);
+    if !asks.iter().all(is_known) {
+        return Judged::not_made();
+    }
+    if asks.iter().any(is_interrupted) {
+        return judged.interrupted();
+    }
+    if judged.status == Status::Skipped {
+        // The reason may be no more than that an answer did not come.
+        return Judged::not_made();
+    }
+    judged
 }
 
 #[cfg(test)]

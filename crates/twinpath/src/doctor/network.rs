@@ -126,8 +126,15 @@ fn as_far_as_known(ask: &Ask, answer: Answer) -> Answer {
             sent: seen.map_or(0, |seen| usize::try_from(seen.sent).unwrap_or(usize::MAX)),
         },
         #[cfg(feature = "control")]
+        Answer::Dialogue(dialogue) if dialogue.is_whole() => Answer::Dialogue(dialogue),
+        #[cfg(feature = "control")]
+        Answer::Dialogue(mut dialogue) if dialogue.has_answer() => {
+            dialogue.is_interrupted = true;
+            Answer::Dialogue(dialogue)
+        }
+        #[cfg(feature = "control")]
         Answer::Dialogue(dialogue) => Answer::Cut {
-            sent: usize::from(dialogue.seen.near.is_some()),
+            sent: dialogue.sent(),
         },
     }
 }

@@ -1,5 +1,6 @@
 //! `twinpath doctor` against real far ends.
 
+mod interrupted;
 #[cfg(target_os = "linux")]
 mod paths;
 mod schema;

@@ -62,6 +62,132 @@ fn a_far_end_that_was_not_waited_for_is_not_said_to_answer_nothing() {
     assert_eq!(with(&checks, Status::Fail), [""; 0]);
 }
 
+/// The first session is interrupted, once so many of its packets are answered.
+#[cfg(feature = "control")]
+struct Interrupted {
+    far: FakeFar,
+    answered: usize,
+}
+
+#[cfg(feature = "control")]
+impl World for Interrupted {
+    fn ask(&mut self, asks: &[Ask]) -> Vec<Answer> {
+        let mut answers = self.far.ask(asks);
+        for answer in &mut answers {
+            if let Answer::Dialogue(dialogue) = answer {
+                let mut seen = dialogue.seen.clone();
+                seen.end = twinpath_runtime::probe::DialogueEnd::CutShort;
+                if let Some(train) = seen.sessions.iter_mut().find_map(|one| one.train.as_mut()) {
+                    train.paced.1.replies.truncate(self.answered);
+                    train.paced.1.departures.truncate(self.answered + 2);
+                }
+                **dialogue = dialogue::Dialogue::new(seen);
+                assert!(!dialogue.is_whole() && dialogue.has_answer());
+                dialogue.is_interrupted = true;
+            }
+        }
+        answers
+    }
+}
+
+#[cfg(feature = "control")]
+fn interrupted(answered: usize, server: FakeFar) -> (Vec<Checked>, Verdict) {
+    let mut seen = Seen::new(FarEndPlan {
+        name: "r1".to_owned(),
+        host: "r1".to_owned(),
+        addresses: vec![FAR.parse().unwrap()],
+        port: None,
+        keys: Keys::default(),
+    });
+    let far = FakeFar {
+        ports: Vec::new(),
+        tcp: vec![(862, Connection::Open(greeting(1, 1_024, 7)))],
+        ..server
+    };
+    let checks = examine(CHECKS, &mut seen, &mut Interrupted { far, answered });
+    let verdict = verdict(&seen, &checks);
+    (checks, verdict)
+}
+
+#[cfg(feature = "control")]
+#[test]
+fn what_an_interrupted_dialogue_has_shown_is_kept() {
+    let (checks, verdict) = interrupted(5, FakeFar::honest());
+    let judged = |id: &str| {
+        &checks
+            .iter()
+            .find(|checked| checked.id == id)
+            .unwrap()
+            .judged
+    };
+    let session = judged("control.session");
+    assert_eq!(session.status, Status::Ok, "{session:?}");
+    assert!(session.finding.ends_with("(interrupted)"), "{session:?}");
+    for id in [
+        "session.copied",
+        "session.numbers",
+        "session.residence",
+        "control.port",
+    ] {
+        assert_eq!(judged(id).status, Status::Ok, "{id}");
+        assert!(judged(id).finding.ends_with("(interrupted)"), "{id}");
+    }
+    // That others were lost, and how it ends, is not known.
+    for id in ["session.one-reply", "control.stop"] {
+        assert_eq!(judged(id).status, Status::Skipped, "{id}");
+        assert_eq!(
+            judged(id).finding,
+            "interrupted before it was known",
+            "{id}"
+        );
+    }
+    assert_eq!(judged("control.dscp").status, Status::Skipped);
+    let said = &verdict.sentence;
+    assert!(
+        said.starts_with("r1 speaks TWAMP-Control, and nothing wrong was found"),
+        "{said}"
+    );
+    assert!(
+        said.contains("; the examination ended early, and "),
+        "{said}"
+    );
+    assert_eq!(verdict.command.as_deref(), Some("twinpath controller r1"));
+    // Before any packet is answered, no more is known than the port.
+    let (checks, verdict) = interrupted(
+        0,
+        FakeFar {
+            server: Box::new(servers::silent),
+            ..FakeFar::honest()
+        },
+    );
+    for status in [Status::Fail, Status::Warn] {
+        assert_eq!(with(&checks, status), [""; 0]);
+    }
+    let session = checks
+        .iter()
+        .find(|checked| checked.id == "control.session");
+    let finding = &session.unwrap().judged.finding;
+    assert!(
+        finding.starts_with("a session is agreed on: UDP port "),
+        "{finding}"
+    );
+    assert_eq!(verdict.command, None);
+}
+
+#[cfg(feature = "control")]
+#[test]
+fn errors_in_answers_are_kept_of_an_interrupted_dialogue() {
+    let (checks, verdict) = interrupted(
+        5,
+        FakeFar {
+            server: Box::new(servers::without_t2),
+            ..FakeFar::honest()
+        },
+    );
+    assert_eq!(with(&checks, Status::Fail), ["session.time-format"]);
+    assert!(verdict.sentence.contains("1 check failed"), "{verdict:?}");
+}
+
 #[test]
 fn a_load_that_was_stopped_is_said_in_the_verdict() {
     let mut seen = Seen::new(FarEndPlan {

@@ -48,6 +48,13 @@ pub(in crate::doctor) fn silent(ask: &DialogueAsk) -> Dialogue {
     Dialogue::new(seen)
 }
 
+/// One whose replies have no T2.
+pub(in crate::doctor) fn without_t2(ask: &DialogueAsk) -> Dialogue {
+    let mut seen = agreed(ask);
+    each_reply(&mut seen, |reply| reply.octets[16..24].fill(0));
+    Dialogue::new(seen)
+}
+
 fn agreed(ask: &DialogueAsk) -> DialogueSeen {
     let plan = ask.plan(&Keys::default(), Duration::from_secs(9));
     let modes = Modes::from_bits(plan.security.modes().bits() | plan.features.bits());

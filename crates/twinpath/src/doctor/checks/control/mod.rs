@@ -330,6 +330,7 @@ fn refused(status: Status, what: &str, refused: Refusal) -> Judged {
     )
     .advise(refusal::advice(refused, Advice::AsRefused))
     .with("accept", refused.octet)
+    .of_answers()
 }
 
 /// Why a dialogue went no further than it did, apart from refusals of sessions; `None`: it went to its end.

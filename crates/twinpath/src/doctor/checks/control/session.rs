@@ -34,6 +34,8 @@ fn session(seen: &Seen) -> Judged {
                     "a session is agreed on, started and reflected: {came} of {sent} packets to UDP port {}",
                     accepted.port
                 ))
+            } else if dialogue.is_interrupted {
+                Judged::ok(format!("a session is agreed on: UDP port {}", accepted.port))
             } else if let Some(train) = first_session(dialogue).and_then(|session| session.train.as_ref()) {
                 silent(train)
             } else {

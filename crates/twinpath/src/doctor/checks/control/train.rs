@@ -35,6 +35,13 @@ checks! {
     REPLY_TTL "session.reply-ttl" Judging::Like(&ttl::REPLY_TTL);
 }
 
+impl OfSession {
+    /// It is about packets without a reply too.
+    fn tells_losses(&self) -> bool {
+        matches!(&self.judge, Judging::Like(other) if other.judges_silence)
+    }
+}
+
 impl Check for OfSession {
     fn id(&self) -> &'static str {
         self.id
@@ -70,7 +77,11 @@ impl Check for OfSession {
             Judging::Own(judge) => judge(&exchange),
         };
         judged.finding = format!("in a session {}", judged.finding);
-        judged
+        if self.tells_losses() {
+            judged
+        } else {
+            judged.of_answers()
+        }
     }
 }
 
