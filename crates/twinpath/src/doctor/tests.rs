@@ -7,6 +7,8 @@ use super::*;
 use crate::failure::Exit;
 
 mod addresses;
+mod capture;
+mod captured;
 mod cut;
 mod errors;
 mod keyed;

@@ -1,75 +1,23 @@
 //! Dialogues between other programs, out of captures, as this host would have seen them.
 
-use std::path::Path;
 use std::time::Duration;
 
-use twinpath_proto::TestFeatures;
 use twinpath_proto::control::{ClientEvent, ClientPlan, ControlClient, SessionPlan};
+use twinpath_proto::security::{ControlChains, Credentials, KeyId, Passphrase, SessionKeys};
+use twinpath_proto::{TestFeatures, TestGuard};
 use twinpath_runtime::probe::{
-    Accepted, Departure, DialogueEnd, DialogueSeen, PacketForm, Parting, Reply, SessionSeen,
-    SessionTrain, TrainSeen,
+    Accepted, DialogueEnd, DialogueSeen, PacketForm, Parting, SessionSeen, SessionTrain,
 };
-use twinpath_wire::control::{Modes, RequestSession};
-use twinpath_wire::{Mono, Rung, Stamp, Tos, Wall};
+use twinpath_wire::control::{Modes, RequestSession, SecurityMode, ServerGreeting, SetUpResponse};
+use twinpath_wire::{Mono, ReflectorSecured, SenderSecured};
 
 use super::{found, of_server};
 use crate::doctor::Status;
 use crate::doctor::dialogue::Dialogue;
+use crate::doctor::tests::capture::{Packet, exchanged, packets};
 
-/// A packet over IPv4 on loopback.
-struct Packet {
-    at: Wall,
-    is_tcp: bool,
-    tos: u8,
-    ttl: u8,
-    from: u16,
-    to: u16,
-    octets: Vec<u8>,
-}
-
-/// The packets of a capture; it has the layout of little-endian pcap in microseconds or nanoseconds.
-fn packets(file: &str) -> Vec<Packet> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../testdata/captures")
-        .join(file);
-    let octets = std::fs::read(path).unwrap();
-    let word = |at: usize| u32::from_le_bytes(*octets[at..].first_chunk().unwrap());
-    let unit = match word(0) {
-        0xa1b2_c3d4 => 1_000,
-        0xa1b2_3c4d => 1,
-        other => panic!("{file}: {other:x}"),
-    };
-    let mut packets = Vec::new();
-    let mut at = 24;
-    while at < octets.len() {
-        let ns = i64::from(word(at)) * 1_000_000_000 + i64::from(word(at + 4)) * unit;
-        let length = word(at + 8) as usize;
-        let frame = &octets[at + 16..at + 16 + length];
-        at += 16 + length;
-        let ip = &frame[14..];
-        if frame[12..14] != [8, 0] || !matches!(ip[9], 6 | 17) {
-            continue;
-        }
-        let whole = usize::from(u16::from_be_bytes([ip[2], ip[3]]));
-        let segment = &ip[20..whole];
-        let is_tcp = ip[9] == 6;
-        let header = if is_tcp {
-            usize::from(segment[12] >> 4) * 4
-        } else {
-            8
-        };
-        packets.push(Packet {
-            at: Wall::from_unix_ns(ns),
-            is_tcp,
-            tos: ip[1],
-            ttl: ip[8],
-            from: u16::from_be_bytes([segment[0], segment[1]]),
-            to: u16::from_be_bytes([segment[2], segment[3]]),
-            octets: segment[header..].to_vec(),
-        });
-    }
-    packets
-}
+/// Of the key in captures of secured modes.
+const PASSPHRASE: &[u8] = b"secretpass";
 
 /// What the captured client has seen, in its own requests' words.
 fn replayed(file: &str, port: u16) -> DialogueSeen {
@@ -81,7 +29,15 @@ fn replayed(file: &str, port: u16) -> DialogueSeen {
         of.flat_map(|packet| packet.octets.clone()).collect()
     };
     let (client, server) = (stream(false), stream(true));
-    let request = RequestSession::view(&client[164..]).unwrap();
+    let credentials = credentials(&client, &server);
+    let mut request = client[164..164 + RequestSession::OCTETS].to_vec();
+    if let Some(Credentials {
+        session, client_iv, ..
+    }) = &credentials
+    {
+        assert!(ControlChains::new(session, client_iv, client_iv).open(&mut request));
+    }
+    let request = RequestSession::view(&request).unwrap();
     let address = |field| RequestSession::address(field, request.ipvn);
     let plan = SessionPlan {
         sender: address(request.sender_address),
@@ -93,7 +49,10 @@ fn replayed(file: &str, port: u16) -> DialogueSeen {
         ..SessionPlan::default()
     };
     let at = ([127, 0, 0, 1], port).into();
+    let chosen = Modes::from_bits(u32::from_be_bytes(*client.first_chunk().unwrap()));
     let engine_plan = ClientPlan {
+        security: chosen.security().into_iter().collect(),
+        credentials,
         sessions: vec![plan],
         ..ClientPlan::default()
     };
@@ -120,7 +79,9 @@ fn replayed(file: &str, port: u16) -> DialogueSeen {
     let Some(Ok(accepted)) = seen.sessions[0].answer else {
         panic!("{file}: not accepted");
     };
-    seen.sessions[0].train = Some(train(&packets, plan, accepted.port, seen.modes));
+    let guard = engine.test_guard(0);
+    let protected = (seen.modes, &guard);
+    seen.sessions[0].train = Some(train(&packets, plan, accepted.port, protected));
     seen
 }
 
@@ -168,39 +129,26 @@ fn replay<'a>(engine: &mut ControlClient, server: &'a [u8], seen: &mut DialogueS
     }
 }
 
-fn train(packets: &[Packet], plan: SessionPlan, port: u16, modes: Modes) -> SessionTrain {
-    let udp = || packets.iter().filter(|packet| !packet.is_tcp);
-    let stamp = |at| Stamp {
-        at,
-        rung: Rung::Kernel,
-    };
-    let requests: Vec<&Packet> = udp().filter(|packet| packet.to == port).collect();
-    let far = ([127, 0, 0, 1], port).into();
-    let replies = udp()
-        .filter(|packet| packet.from == port)
-        .map(|packet| Reply {
-            at: stamp(packet.at),
-            from: far,
-            octets: packet.octets.clone(),
-            ttl: Some(packet.ttl),
-            tos: Some(Tos(packet.tos)),
-            fragment_octets: None,
-        });
-    let seen = TrainSeen {
-        departures: requests
-            .iter()
-            .map(|packet| Departure::Left(stamp(packet.at)))
-            .collect(),
-        replies: replies.collect(),
-        ..TrainSeen::default()
-    };
-    let octets: Vec<Vec<u8>> = requests
-        .iter()
-        .map(|packet| packet.octets.clone())
-        .collect();
-    let started = requests.first().unwrap().at;
+fn train(
+    packets: &[Packet],
+    plan: SessionPlan,
+    port: u16,
+    (modes, guard): (Modes, &TestGuard),
+) -> SessionTrain {
+    let (mut requests, mut seen) = exchanged(packets, port);
+    let started = packets.iter().find(|packet| !packet.is_tcp).unwrap().at;
+    if guard.is_secured() {
+        for request in &mut requests {
+            let header = guard.open_header::<{ SenderSecured::OCTETS }>(request);
+            request[..SenderSecured::OCTETS].copy_from_slice(&header.unwrap());
+        }
+        for reply in &mut seen.replies {
+            let header = guard.open_header::<{ ReflectorSecured::OCTETS }>(&reply.octets);
+            reply.octets[..ReflectorSecured::OCTETS].copy_from_slice(&header.unwrap());
+        }
+    }
     SessionTrain {
-        far,
+        far: ([127, 0, 0, 1], port).into(),
         form: PacketForm {
             features: TestFeatures {
                 modes,
@@ -210,23 +158,58 @@ fn train(packets: &[Packet], plan: SessionPlan, port: u16, modes: Modes) -> Sess
             plan,
         },
         started,
-        opening: (octets.clone(), seen.clone()),
-        paced: (octets, seen),
+        opening: (requests.clone(), seen.clone()),
+        paced: (requests, seen),
         forged: 0,
     }
+}
+
+/// The captured client's own, out of its Token; `None`: it chose no secured mode.
+fn credentials(client: &[u8], server: &[u8]) -> Option<Credentials> {
+    let greeting = ServerGreeting::view(server).unwrap();
+    let set_up = SetUpResponse::view(client).unwrap();
+    let mode = Modes::from_bits(set_up.mode.get()).security();
+    if mode == Some(SecurityMode::Unauthenticated) {
+        return None;
+    }
+    let passphrase = Passphrase::new(PASSPHRASE.to_vec());
+    let key = passphrase.derive(&greeting.salt, greeting.count.get());
+    let token = client[84..148].first_chunk().unwrap();
+    Some(Credentials {
+        key_id: KeyId::new("alice").unwrap(),
+        session: SessionKeys::from_token(&key, &greeting.challenge, token).unwrap(),
+        passphrase,
+        client_iv: *client[148..164].first_chunk().unwrap(),
+    })
 }
 
 #[test]
 fn sessions_of_other_servers_are_judged_as_they_were() {
     let mut judged = 0;
-    for (file, port, packets) in [
-        ("unauthenticated.pcap", 8620, 10),
-        ("unauthenticated-padding-dscp.pcap", 8620, 5),
-        ("unauthenticated-zero-addresses.pcap", 8620, 5),
-        ("controller-twampy.pcap", 862, 5),
+    for (file, port, packets, mode) in [
+        ("unauthenticated.pcap", 8620, 10, "unauthenticated"),
+        (
+            "unauthenticated-padding-dscp.pcap",
+            8620,
+            5,
+            "unauthenticated",
+        ),
+        (
+            "unauthenticated-zero-addresses.pcap",
+            8620,
+            5,
+            "unauthenticated",
+        ),
+        ("controller-twampy.pcap", 862, 5, "unauthenticated"),
+        ("authenticated.pcap", 8620, 10, "authenticated"),
+        ("authenticated-padding.pcap", 8620, 5, "authenticated"),
+        ("encrypted.pcap", 8620, 10, "encrypted"),
+        ("encrypted-padding.pcap", 8620, 5, "encrypted"),
+        ("mixed.pcap", 8620, 10, "mixed"),
     ] {
         let seen = replayed(file, port);
         assert!(seen.sessions[0].started, "{file}");
+        assert_eq!(seen.modes.security().unwrap().name(), mode, "{file}");
         let (checks, verdict) = of_server(15, move |_| Dialogue::new(seen.clone()));
         let session = found(&checks, "control.session");
         let words = format!("reflected: {packets} of {packets} packets");
@@ -245,5 +228,5 @@ fn sessions_of_other_servers_are_judged_as_they_were() {
         }
         assert!(verdict.sentence.contains("TWAMP-Control"), "{file}");
     }
-    assert_eq!(judged, 24);
+    assert_eq!(judged, 9 * 6);
 }
