@@ -329,16 +329,14 @@ pub(crate) struct Subjects {
 impl Subjects {
     pub(crate) fn of(seen: &Seen) -> Self {
         let reflector = seen.subject();
+        let authenticated = seen.authenticated().map(|exchange| exchange.far);
         Self {
             light: seen.light().map(|exchange| exchange.far),
             stamp: reflector.filter(|_| seen.speaks_stamp()),
-            authenticated: seen
-                .authenticated()
-                .map(|exchange| exchange.far)
-                .or_else(|| {
-                    let mut places = reflector.into_iter().chain(seen.places());
-                    places.find(|far| seen.stamp_key(*far).is_some())
-                }),
+            authenticated: authenticated.or_else(|| {
+                let mut places = reflector.into_iter().chain(seen.places());
+                places.find(|far| seen.stamp_key(*far).is_some())
+            }),
             control: super::checks::control_server(seen),
         }
     }
