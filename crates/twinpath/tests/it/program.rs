@@ -119,6 +119,7 @@ impl Running {
             "HUP" => 1,
             "INT" => 2,
             "QUIT" => 3,
+            "ALRM" => 14,
             "TERM" => 15,
             other => panic!("no number is known of {other}"),
         };

@@ -67,8 +67,7 @@ fn a_signal_ends_a_check_as_unknown() {
     ] {
         let (_silent, port) = taken_port();
         let running = Running::start(&format!("check 127.0.0.1:{port} -c 30 -i 1s"));
-        running.wait_until_it_catches("TERM");
-        std::thread::sleep(Duration::from_millis(200));
+        running.wait_until_it_catches(signal);
         running.signal(&[signal]);
         let done = running.finish();
         assert_eq!(done.stdout.lines().count(), 1, "{}", done.stdout);
