@@ -1,7 +1,7 @@
 //! Why a socket could not be opened, or did not send.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +87,16 @@ pub enum BindError {
         /// The requested address.
         addr: SocketAddr,
     },
+    /// The socket is not a member of a multicast group.
+    #[error("cannot join the group {group}{}: {source}", by(interface.as_deref()))]
+    Join {
+        /// The group.
+        group: IpAddr,
+        /// By which interface; `None`: the kernel's choice.
+        interface: Option<String>,
+        /// The system's error.
+        source: io::Error,
+    },
     /// Anything else.
     #[error("cannot open a socket for {addr}: {source}")]
     Other {
@@ -95,6 +105,10 @@ pub enum BindError {
         /// The system's error.
         source: io::Error,
     },
+}
+
+fn by(interface: Option<&str>) -> String {
+    interface.map_or_else(String::new, |name| format!(" by interface {name}"))
 }
 
 impl BindError {

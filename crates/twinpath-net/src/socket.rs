@@ -331,6 +331,42 @@ impl TestSocket {
         }
     }
 
+    /// Receives what is sent to a multicast group and comes by this interface, or by one that the kernel chooses.
+    ///
+    /// # Errors
+    /// [`BindError::Join`]: the system refuses, or does not support it.
+    pub fn join(&self, group: IpAddr, interface: Option<&str>) -> Result<(), BindError> {
+        let refused = |source| BindError::Join {
+            group,
+            interface: interface.map(str::to_owned),
+            source,
+        };
+        let missing = || refused(io::ErrorKind::NotFound.into());
+        let index = interface.map(|name| interface::index_of(name).ok_or_else(missing));
+        let index = index.transpose()?.unwrap_or(0);
+        match &self.inner {
+            #[cfg(linux_sockets)]
+            Inner::Stamped(socket) => socket.join(group, index).map_err(refused),
+            Inner::Plain(_) => {
+                let _ = index;
+                Err(refused(io::ErrorKind::Unsupported.into()))
+            }
+        }
+    }
+
+    /// Receives nothing of groups that other sockets have joined.
+    ///
+    /// # Errors
+    /// [`BindError::Option`]: the system does not support it.
+    pub fn ignore_groups_of_others(&self) -> Result<(), BindError> {
+        let refused = BindError::of_option(self.local(), "the groups that it receives");
+        match &self.inner {
+            #[cfg(linux_sockets)]
+            Inner::Stamped(socket) => socket.ignore_groups_of_others().map_err(refused),
+            Inner::Plain(_) => Err(refused(io::ErrorKind::Unsupported.into())),
+        }
+    }
+
     /// Takes events from the error queue, transmit timestamps and ICMP errors, by one system call: at
     /// most [`EVENTS_AT_ONCE`]. Returns how many there were.
     pub fn take_events(&self, tell: &mut dyn FnMut(QueueEvent)) -> usize {

@@ -223,6 +223,10 @@ pub struct ResponderPlan {
     pub raw_t3: bool,
     /// Interfaces that are member links of a LAG, with their Micro-session IDs (RFC 9534).
     pub members: Vec<(u16, String)>,
+    /// Multicast groups to join, and by which interface; `None`: the one that the socket is bound to, or the
+    /// kernel's choice. What is sent to them is answered as [`ReflectorConfig::groups`] says. The sockets are on all
+    /// addresses.
+    pub joins: Vec<(IpAddr, Option<String>)>,
 }
 
 impl ResponderPlan {
@@ -236,6 +240,7 @@ impl ResponderPlan {
             threads: 1,
             raw_t3: false,
             members: Vec::new(),
+            joins: Vec::new(),
         }
     }
 }

@@ -252,6 +252,7 @@ impl<'a> Exchange<'a> {
     pub(super) fn is_own(&self, address: IpAddr) -> bool {
         let is_reachable = !address.is_loopback() || self.arrival.from.ip().is_loopback();
         is_reachable
+            && !address.is_multicast()
             && (self.arrival.to == Some(address)
                 || self.host.has(beside_sender(self.arrival, address)))
     }
@@ -284,6 +285,23 @@ impl<'a> Exchange<'a> {
         self.request.asks_no_reply && self.request.asks_replies && self.allows_control()
     }
 
+    /// Whether the request was sent to a multicast group, of which every member may answer it.
+    pub(crate) fn is_to_group(&self) -> bool {
+        self.arrival.to.is_some_and(|to| to.is_multicast())
+    }
+
+    /// Whether the request asked for replies by Reflected Test Packet Control and gets them, or one within the
+    /// limits.
+    pub(crate) fn is_control_followed(&self) -> bool {
+        self.effects.control.is_some_and(|answer| match answer {
+            ControlAnswer::Granted | ControlAnswer::OverLimit | ControlAnswer::OverMtu => true,
+            ControlAnswer::NotAllowed
+            | ControlAnswer::Contradictory
+            | ControlAnswer::Repeated
+            | ControlAnswer::TableFull => false,
+        })
+    }
+
     /// Whether Reflected Test Packet Control is enabled for this client (row SL-15), and for the
     /// address that its replies go to (row SL-64).
     pub(super) fn allows_control(&self) -> bool {
@@ -292,6 +310,7 @@ impl<'a> Exchange<'a> {
             let mut ends = [Some(from), self.effects.destination].into_iter().flatten();
             ends.all(|end| control.allow.permits(end))
                 && (self.is_authentic || control.unauthenticated)
+                && !(self.is_to_group() && control.unauthenticated)
         })
     }
 }

@@ -118,7 +118,8 @@ impl Extension for ReflectedControl {
         let grant = Grant::within_limits(fields, exchange);
         // A request that is over a limit, and whose reply is no longer than itself, is not followed: it is not
         // remembered, and moves no mark.
-        let is_followed = grant.is_more_than(&exchange.request);
+        // Of a request to a group one reply from each member is more.
+        let is_followed = exchange.is_to_group() || grant.is_more_than(&exchange.request);
         // Before the session's mark, which a replay must not move.
         match verdict(exchange, is_followed) {
             Verdict::New => {}

@@ -6,8 +6,9 @@ use twinpath_wire::Arrival;
 
 use super::Ignored;
 
-/// Checks where a datagram came from and where it was sent to.
-pub(super) fn check(arrival: &Arrival) -> Result<(), Ignored> {
+/// Checks where a datagram came from and where it was sent to: this host, or one of these groups. Whether it was a
+/// group.
+pub(super) fn check(arrival: &Arrival, groups: &[IpAddr]) -> Result<bool, Ignored> {
     if is_unsafe_port(arrival.from.port()) {
         return Err(Ignored::ServicePort);
     }
@@ -17,13 +18,16 @@ pub(super) fn check(arrival: &Arrival) -> Result<(), Ignored> {
     }
     if let Some(to) = arrival.to {
         if is_group_address(to) {
-            return Err(Ignored::Multicast);
+            return groups
+                .contains(&to)
+                .then_some(true)
+                .ok_or(Ignored::Multicast);
         }
         if source == to && arrival.from.port() == arrival.to_port {
             return Err(Ignored::OwnAddress);
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Multicast, or the limited broadcast address. A subnet's broadcast address needs no check here:

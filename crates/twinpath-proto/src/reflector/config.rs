@@ -1,5 +1,6 @@
 //! Configuration of a Session-Reflector.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -60,6 +61,10 @@ pub struct ReflectorConfig {
     /// SSIDs of the sessions that are answered, 0 for packets without one; if empty, all (RFC 8972
     /// section 3; row ST-17).
     pub ssids: Vec<RangeInclusive<u16>>,
+    /// Multicast groups of this host. What is sent to them is answered only where it asks for replies by Reflected
+    /// Test Packet Control, is signed and was not followed before (RFC 10052 section 4.2; row SL-62); not where
+    /// [`ControlPolicy::unauthenticated`](crate::extension::ControlPolicy::unauthenticated) is set.
+    pub groups: Vec<IpAddr>,
     /// Numbers the replies of each session; otherwise replies copy the request's Sequence Number.
     pub stateful: bool,
     /// The most sessions remembered at once; senders beyond that are answered without state.
@@ -85,6 +90,7 @@ impl Default for ReflectorConfig {
             protocols: ReflectorProtocols::Auto,
             authenticated_only: false,
             ssids: Vec::new(),
+            groups: Vec::new(),
             stateful: true,
             max_sessions: 100_000,
             idle: Duration::from_mins(15),

@@ -27,6 +27,8 @@ use crate::stamp::StampKeys;
 pub struct SessionReflector {
     policy: ReflectorPolicy,
     access: Access,
+    /// Multicast groups of which requests are answered.
+    groups: Vec<IpAddr>,
     pub(super) rates: Option<Arc<ClientRates>>,
     pub(super) negotiated: Negotiated,
     pub(super) unnegotiated: Option<Unnegotiated>,
@@ -38,7 +40,10 @@ impl SessionReflector {
     /// A reflector for any sender, without state so far.
     pub fn new(config: ReflectorConfig) -> Self {
         let unnegotiated = Unnegotiated::new(&config);
-        Self::with(config.policy, Negotiated::new(&[]), Some(unnegotiated))
+        Self {
+            groups: config.groups,
+            ..Self::with(config.policy, Negotiated::new(&[]), Some(unnegotiated))
+        }
     }
 
     /// A reflector for negotiated sessions, without one so far.
@@ -54,6 +59,7 @@ impl SessionReflector {
     ) -> Self {
         Self {
             access: Access::new(&policy.allow),
+            groups: Vec::new(),
             rates: policy
                 .max_rate_pps
                 .map(|pps| Arc::new(ClientRates::new(pps, 1))),
@@ -186,7 +192,7 @@ impl SessionReflector {
         };
         let from = arrival.from.ip();
         let is_over_rate = || (self.rates.as_ref()).is_some_and(|rates| rates.is_over(from, now));
-        if check_arrival(&self.access, arrival).is_err() || is_over_rate() {
+        if self.check_arrival(arrival).is_err() || is_over_rate() {
             return is_over_member.then(Verified::default);
         }
         sessions.takes(request, arrival, is_over_member)
@@ -238,6 +244,7 @@ impl SessionReflector {
         if let Some(unnegotiated) = &mut self.unnegotiated {
             unnegotiated.set_config(&config);
         }
+        self.groups = config.groups;
         self.set_policy(config.policy, rates);
     }
 
@@ -272,7 +279,7 @@ impl SessionReflector {
     ) -> Result<Reflection, Ignored> {
         let room = buffer.len();
         let request = buffer.get(..received).ok_or(Ignored::NoRoom)?;
-        check_arrival(&self.access, arrival)?;
+        let is_to_group = self.check_arrival(arrival)?;
         if received < SenderOpen::OCTETS {
             return Err(Ignored::TooShort);
         }
@@ -287,6 +294,10 @@ impl SessionReflector {
             }
             (None, None) => return Err(Ignored::NoSession),
         };
+        if is_to_group && !session.form().has_tlvs() {
+            // Of a group's members all would answer: only what TLVs ask for, by an HMAC (row SL-62).
+            return Err(Ignored::Multicast);
+        }
         let strict = self.policy.strict;
         let (rates, from) = (self.rates.as_ref(), arrival.from.ip());
         let judged = session.check(now, request, room, arrival);
@@ -347,17 +358,17 @@ impl SessionReflector {
         }
         Ok(reflection)
     }
-}
 
-/// Whether a datagram may be answered, by how it came.
-fn check_arrival(access: &Access, arrival: &Arrival) -> Result<(), Ignored> {
-    if arrival.truncated {
-        return Err(Ignored::Truncated);
-    }
-    addresses::check(arrival)?;
-    if access.permits(arrival.from.ip()) {
-        Ok(())
-    } else {
-        Err(Ignored::NotAllowed)
+    /// Whether a datagram may be answered, by how it came, and whether it was sent to a group.
+    fn check_arrival(&self, arrival: &Arrival) -> Result<bool, Ignored> {
+        if arrival.truncated {
+            return Err(Ignored::Truncated);
+        }
+        let is_to_group = addresses::check(arrival, &self.groups)?;
+        if self.access.permits(arrival.from.ip()) {
+            Ok(is_to_group)
+        } else {
+            Err(Ignored::NotAllowed)
+        }
     }
 }

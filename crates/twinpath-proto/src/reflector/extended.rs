@@ -134,6 +134,12 @@ impl Extended {
         if effects.over_segments {
             self.segments = exchange.segments;
         }
+        // Of a group's members all would send an ordinary reply, to whoever the source is.
+        let is_refused = exchange.is_to_group() && !exchange.is_control_followed();
+        let answer = match answer {
+            Ok(_) | Err(Ignored::NoReplyWanted) if is_refused => Err(Ignored::Multicast),
+            Ok(_) | Err(_) => answer,
+        };
         let wants_no_reply = answer.as_ref().err() == Some(&Ignored::NoReplyWanted);
         let is_used_now = exchange.uses_state || wants_no_reply;
         let is_used = known.is_some() || is_used_now;

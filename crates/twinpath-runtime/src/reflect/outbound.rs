@@ -18,7 +18,8 @@ pub(super) fn outbound(
     effects: &Effects,
     names_source: bool,
 ) -> Outbound {
-    let own = if names_source { arrival.to } else { None };
+    // A reply to what was sent to a group comes from the address that the kernel chooses.
+    let own = (arrival.to).filter(|to| names_source && !to.is_multicast());
     let asked = effects.source.filter(|asked| arrival.to != Some(*asked));
     let from = asked.or(own);
     let is_bound_to_link = from.is_some_and(is_link_local);

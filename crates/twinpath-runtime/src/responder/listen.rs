@@ -31,7 +31,26 @@ pub(super) fn open(plan: &ResponderPlan) -> Result<Vec<Vec<TestSocket>>, StartEr
             .map(|near| TestSocket::open(&options(plan, *near, threads)));
         groups.push(more.collect::<Result<_, _>>()?);
     }
+    join(plan, &groups)?;
     Ok(groups)
+}
+
+/// Joins multicast groups. Of the sockets that share a port each would get what is sent to a group: one joins it.
+fn join(plan: &ResponderPlan, groups: &[Vec<TestSocket>]) -> Result<(), StartError> {
+    for (group, interface) in &plan.joins {
+        let interface = interface.as_ref().or(plan.path.interface.as_ref());
+        let of_family = |socket: &&TestSocket| {
+            socket.local().is_ipv4() == group.is_ipv4() && socket.local().ip().is_unspecified()
+        };
+        let mut joined = false;
+        for socket in groups.iter().flatten().filter(of_family) {
+            socket.ignore_groups_of_others()?;
+            if !std::mem::replace(&mut joined, true) {
+                socket.join(*group, interface.map(String::as_str))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What there is for member links of LAGs (RFC 9534).

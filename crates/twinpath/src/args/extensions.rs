@@ -8,7 +8,7 @@ use twinpath_proto::reflector::Access;
 use twinpath_wire::Dscp;
 
 use super::value::{listed_dscp, quantity};
-use super::{EXTENSIONS, Member, Prefix};
+use super::{EXTENSIONS, Group, Member, Prefix};
 
 /// What a sender may ask for with STAMP's TLVs, and what the answers say.
 #[derive(Debug, Args)]
@@ -73,6 +73,16 @@ pub(crate) struct ControlOptions {
     /// Most replies to one request
     #[arg(long, value_name = "N", default_value = "10", value_parser = quantity::at_least_one::<u16>, requires = "allow_control")]
     pub(crate) control_count: u16,
+
+    /// Join this multicast group, as in 239.1.1.1%eth0, and answer such requests that are sent to it, from an
+    /// address of this host; each of them once. All else that is sent to it gets no reply (repeatable, up to 16)
+    #[arg(
+        long,
+        value_name = "GROUP[%IF]",
+        requires = "allow_control",
+        conflicts_with = "control_unauthenticated"
+    )]
+    pub(crate) join: Vec<Group>,
 
     /// Send them without an HMAC in the request too. Anyone who can forge a source address in
     /// --allow-control can then direct that traffic to it

@@ -57,8 +57,9 @@ pub(crate) use targets::{
 pub(crate) use value::Rotate;
 pub(crate) use value::{Alert, AlertRange, Beyond, NamedFigure, TimeUnit};
 pub(crate) use value::{
-    Count, FarEnd, Host, Interval, Label, Member, MicroSession, NearEnd, OrEndless, PaddingSize,
-    Pattern, Ports, Prefix, ReplyPadding, Ssid, Ssids, Time, TosOctet, Ttl, doubt, dscp_for_host,
+    Count, FarEnd, Group, Host, Interval, Label, Member, MicroSession, NearEnd, OrEndless,
+    PaddingSize, Pattern, Ports, Prefix, ReplyPadding, Ssid, Ssids, Time, TosOctet, Ttl, doubt,
+    dscp_for_host,
 };
 
 use shared_options::{

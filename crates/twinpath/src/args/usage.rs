@@ -240,7 +240,7 @@ fn missing(names: &[String], command: Option<&str>, help: &str) -> String {
             format!("{far} is missing: give it, --to or --targets ({help})")
         }
         "--allow-control" => {
-            "--control-rate, --control-volume, --control-count and --control-unauthenticated need \
+            "--control-rate, --control-volume, --control-count, --control-unauthenticated and --join need \
              --allow-control: add it"
                 .to_owned()
         }

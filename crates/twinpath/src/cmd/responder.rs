@@ -286,6 +286,11 @@ fn permissions(extensions: &ExtensionOptions) -> Vec<String> {
         all.push(format!(
             "up to {count} replies to a request from {allowed}, {octets} octets at once and {rate} bit/s in all"
         ));
+        if !control.join.is_empty() {
+            let groups = control.join.iter().map(|group| group.address.to_string());
+            let groups: Vec<String> = groups.collect();
+            all.push(format!("such requests to {} too", first(&groups)));
+        }
     }
     all
 }

@@ -1,6 +1,6 @@
 //! `twinpath responder`: from arguments to a plan.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use twinpath_proto::extension::ExtensionPolicy;
 use twinpath_proto::reflector::{ReflectorConfig, ReflectorPolicy, ReflectorProtocols};
@@ -12,6 +12,9 @@ use crate::failure::Failure;
 
 use super::micro_sessions::unique;
 use super::resolve::{Family, Lookup, in_zone, resolve};
+
+/// The most multicast groups: Linux lets a socket join 20 by default.
+const MOST_GROUPS: usize = 16;
 
 /// What the arguments mean.
 ///
@@ -25,6 +28,7 @@ pub(crate) fn responder(
     micro_session_ids(args)?;
     let (near, tolerate_missing_family) =
         listening(args.near.as_ref(), &args.ip, LIGHT_PORT, lookup)?;
+    let joins = joins(args, &near)?;
     Ok(ResponderPlan {
         tolerate_missing_family,
         reflector,
@@ -32,6 +36,7 @@ pub(crate) fn responder(
         threads: args.threads,
         raw_t3: args.raw_t3,
         members: args.extensions.members().collect(),
+        joins,
         ..ResponderPlan::on(near)
     })
 }
@@ -87,6 +92,10 @@ pub(crate) fn reflector(args: &ResponderArgs) -> Result<ReflectorConfig, Failure
             .iter()
             .map(|ssids| ssids.0.clone())
             .collect(),
+        groups: {
+            let groups = args.extensions.control.join.iter();
+            groups.map(|group| group.address).collect()
+        },
         stateful: !args.stateless,
         max_sessions: args.max_sessions,
         idle: args.timer.0,
@@ -99,6 +108,39 @@ pub(crate) fn reflector(args: &ResponderArgs) -> Result<ReflectorConfig, Failure
         },
         format: args.timestamp_format.into(),
     })
+}
+
+/// The multicast groups to join (row SL-62).
+fn joins(
+    args: &ResponderArgs,
+    near: &[SocketAddr],
+) -> Result<Vec<(IpAddr, Option<String>)>, Failure> {
+    let groups = &args.extensions.control.join;
+    if groups.len() > MOST_GROUPS {
+        let line = format!(
+            "--join: {} groups: use {MOST_GROUPS} or fewer",
+            groups.len()
+        );
+        return Err(Failure::usage(line));
+    }
+    if args.stamps.portable && !groups.is_empty() {
+        let line = "--join and --portable exclude each other: use one of them";
+        return Err(Failure::usage(line));
+    }
+    let joins = groups.iter().map(|group| {
+        let address = group.address;
+        let is_any = |near: &SocketAddr| {
+            near.ip().is_unspecified() && near.is_ipv4() == address.is_ipv4()
+        };
+        if near.iter().any(is_any) {
+            return Ok((address, group.interface.clone()));
+        }
+        let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
+        Err(Failure::usage(format!(
+            "--join {address} needs a responder on all {family} addresses: leave out the address to listen on"
+        )))
+    });
+    joins.collect()
 }
 
 /// Whether member links have IDs and interfaces of their own (row SL-37).

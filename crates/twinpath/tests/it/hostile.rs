@@ -230,7 +230,7 @@ for number, far in enumerate(sys.argv[4:]):
 const FOR_MANY: [&str; 4] = ["10.98.0.255", "255.255.255.255", "224.0.0.1", "224.0.0.251"];
 
 /// Datagrams that the far host has sent.
-fn sent_by(host: &str) -> u64 {
+pub(crate) fn sent_by(host: &str) -> u64 {
     let mut command = Command::new("cat");
     command.args(["/proc/net/snmp", "/proc/net/snmp6"]);
     let output = Hosts::on(host, &command).output().unwrap();

@@ -38,6 +38,8 @@ mod every_option;
 mod far_clocks;
 mod far_end;
 mod forgeries;
+#[cfg(target_os = "linux")]
+mod groups;
 #[cfg(all(target_os = "linux", feature = "report", feature = "pictures"))]
 mod hangups;
 mod hints;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Type};
 use twinpath_wire::{Arrival, Rung, Stamp, Tos, Wall};
 
 use super::control::messages;
@@ -179,6 +179,24 @@ impl Socket {
             return Ok(());
         }
         say_where(self.fd(), self.v6)
+    }
+
+    pub(crate) fn join(&self, group: IpAddr, index: u32) -> io::Result<()> {
+        match group {
+            IpAddr::V4(group) => {
+                let interface = InterfaceIndexOrAddress::Index(index);
+                self.inner.join_multicast_v4_n(&group, &interface)
+            }
+            IpAddr::V6(group) => self.inner.join_multicast_v6(&group, index),
+        }
+    }
+
+    pub(crate) fn ignore_groups_of_others(&self) -> io::Result<()> {
+        if self.v6 {
+            self.inner.set_multicast_all_v6(false)
+        } else {
+            self.inner.set_multicast_all_v4(false)
+        }
     }
 
     pub(crate) fn set_segments(&self, sids: &[Ipv6Addr]) -> io::Result<()> {

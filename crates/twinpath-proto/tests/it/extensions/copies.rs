@@ -17,7 +17,7 @@ use super::hex;
 use super::rig::Rig;
 use crate::stamp::{known_answers, known_key, octets, packet};
 
-const SOCKET: u64 = 9;
+pub(super) const SOCKET: u64 = 9;
 pub(super) const MS: Duration = Duration::from_millis(1);
 pub(super) const START: Mono = Mono::from_ns(1_000_000_000);
 /// Three replies, 1 ms apart, no longer than they must be.

@@ -10,6 +10,7 @@ mod counts;
 mod drafts;
 mod edges;
 mod engine;
+mod groups;
 mod micro_sessions;
 mod replays;
 mod rig;

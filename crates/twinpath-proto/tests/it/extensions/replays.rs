@@ -19,7 +19,7 @@ fn reflector(change: impl FnOnce(&mut ReflectorConfig)) -> Far {
 }
 
 /// An open request for three replies, signed in its TLVs, with something that only this run has.
-fn signed(seq: u32, run: u8) -> Vec<u8> {
+pub(super) fn signed(seq: u32, run: u8) -> Vec<u8> {
     let chain = [&THREE[..], &[0x80, 1, 0, 1, run]].concat();
     let digest = known_key().sign(&[&seq.to_be_bytes(), &chain]);
     open(seq, &[&chain[..], &[0x80, 8, 0, 16], &digest].concat())

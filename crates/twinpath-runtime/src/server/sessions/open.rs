@@ -209,9 +209,10 @@ fn refusal(error: &BindError) -> Option<OpenError> {
         } else {
             OpenError::System
         }),
-        BindError::Indistinct { .. } | BindError::Member { .. } | BindError::NotMember { .. } => {
-            Some(OpenError::System)
-        }
+        BindError::Indistinct { .. }
+        | BindError::Member { .. }
+        | BindError::NotMember { .. }
+        | BindError::Join { .. } => Some(OpenError::System),
     }
 }
 

@@ -231,7 +231,7 @@ fn the_command_line_is_consistent() {
 }
 
 /// What the values of options are called that have no bounds.
-const WORDS: [&str; 21] = [
+const WORDS: [&str; 22] = [
     "CODEC",
     "EDGES",
     "FAR[:PORT]",
@@ -241,6 +241,7 @@ const WORDS: [&str; 21] = [
     "FILE|-",
     "FORM",
     "FORMAT",
+    "GROUP[%IF]",
     "HEX",
     "ID,..",
     "K=V",

@@ -46,6 +46,30 @@ pub(crate) struct NearEnd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Prefix(pub(crate) IpNet);
 
+/// A multicast group, and the interface to join it by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) address: IpAddr,
+    pub(crate) interface: Option<String>,
+}
+
+impl FromStr for Group {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        let (address, interface) = match text.split_once('%') {
+            Some((_, "")) => return Err(Advice::new("an interface is missing after %")),
+            Some((address, interface)) => (address, Some(interface.to_owned())),
+            None => (text, None),
+        };
+        let group = address.parse::<IpAddr>().ok();
+        let address = group.filter(IpAddr::is_multicast).ok_or_else(|| {
+            Advice::new("not a multicast group: use 239.1.1.1, ff05::1234 or 239.1.1.1%eth0")
+        })?;
+        Ok(Self { address, interface })
+    }
+}
+
 impl FromStr for FarEnd {
     type Err = Advice;
 

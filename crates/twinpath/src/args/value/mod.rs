@@ -9,7 +9,7 @@ pub(super) mod quantity;
 mod rotate;
 mod schedule;
 
-pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
+pub(crate) use address::{FarEnd, Group, Host, NearEnd, Prefix, doubt};
 pub(crate) use alert::{Alert, AlertRange, Beyond, NamedFigure, TimeUnit};
 pub(crate) use header::{Label, Ssid, Ssids, TosOctet, Ttl, dscp_for_host};
 pub(super) use header::{dscp, listed_dscp};

@@ -61,6 +61,10 @@ impl Remedy for BindError {
             }
             Self::NotOneHost { .. } => "give an address of this host",
             Self::Indistinct { .. } => "give one address of this host to listen on",
+            Self::Join { interface, .. } => match interface {
+                Some(_) => "name an interface that is up and has an address of that family",
+                None => "name the interface, as in --join 239.1.1.1%eth0",
+            },
             Self::Option { .. } | Self::Other { .. } | Self::Member { .. } => return None,
         };
         Some(words.into())

@@ -165,7 +165,7 @@ fn what_is_wrong_is_said_with_its_line_and_what_to_write() {
         (
             "",
             "max-rate 1\ncontrol-count 5",
-            "F:2: control-rate, control-volume, control-count and control-unauthenticated need \
+            "F:2: control-rate, control-volume, control-count, control-unauthenticated and --join need \
              --allow-control: add it",
         ),
         (

@@ -335,7 +335,7 @@ fn output() -> Vec<Row> {
 }
 
 /// Options whose effect another test holds, by its name in this binary.
-const ELSEWHERE: [(&str, &str, &str); 9] = [
+const ELSEWHERE: [(&str, &str, &str); 10] = [
     (
         "--raw-t3",
         "raw_t3_is_said_to_be_sent_as_it_was_read",
@@ -370,6 +370,11 @@ const ELSEWHERE: [(&str, &str, &str); 9] = [
         "--allow-return-address",
         "a_reply_goes_to_another_address_where_that_is_allowed",
         WAYS,
+    ),
+    (
+        "--join",
+        "signed_requests_to_a_group_are_answered_from_an_address_of_the_host_and_all_else_is_not",
+        include_str!("../groups.rs"),
     ),
     (
         "--limits",
