@@ -28,7 +28,7 @@ pub(crate) const FORMS: [&[&str]; 8] = [
     &["--json", "--bins=auto", "--voice=g729a"],
 ];
 
-/// Octet 0: the form of the report, and whether a port or a timeout is given. Then the file.
+/// Octet 0: the form of the report, and whether a port, a timeout or a key is given. Then the file.
 pub(crate) fn capture(input: &[u8]) {
     let mut input = Input::new(input);
     let flags = input.octet();
@@ -38,6 +38,10 @@ pub(crate) fn capture(input: &[u8]) {
     }
     if flags & 16 != 0 {
         options.push("--timeout=100ms");
+    }
+    if flags & 32 != 0 {
+        // That of captures with HMACs.
+        options.push("--hmac-key=00112233445566778899aabbccddeeff");
     }
     let _ = report(input.rest(), &options);
 }

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::frame;
-use super::{captures, enhanced, framed, interface, open, packets, pcap, section};
+use twinpath_proto::stamp::{KeyScope, StampKey, StampKeys};
+
+use super::super::{Capture, frame};
+use super::{captures, enhanced, framed, interface, packets, pcap, section};
 
 /// Numbers that look like chance, the same ones each time.
 struct Chance(u64);
@@ -25,7 +27,11 @@ impl Chance {
 /// Reads all there is, as a report does, with little memory.
 fn survive(path: &Path, port: Option<u16>) -> usize {
     let paths = [path.to_owned()];
-    let Ok(capture) = open(&paths, port, Duration::from_millis(500)) else {
+    // The key of those that have HMACs.
+    let octets: Vec<u8> = (0..16).map(|nibble| nibble * 0x11).collect();
+    let keys = StampKeys::new([(KeyScope::Default, StampKey::new(&octets).unwrap())]);
+    let timeout = Duration::from_millis(500);
+    let Ok(capture) = Capture::open(&paths, port, timeout, keys) else {
         return 0;
     };
     let mut rows = 0;
@@ -45,6 +51,10 @@ fn mutated_captures_do_no_harm() {
         "light-twampy.pcap",
         "stamp-authenticated.pcap",
         "stamp-v1-ptp.pcap",
+        "stamp-v1-tlv-hmac.pcap",
+        "stamp-v1-authenticated-tlv.pcap",
+        "stamp-v1-reflected-control.pcap",
+        "stamp-v1-micro-session.pcap",
     ]
     .map(|file| std::fs::read(captures().join(file)).unwrap())
     .into();
@@ -55,7 +65,7 @@ fn mutated_captures_do_no_harm() {
     }
     files.push(other);
     let mut rows = 0;
-    for turn in 0..1_500 {
+    for turn in 0..3_000 {
         let mut octets = files[turn % files.len()].clone();
         for _ in 0..=chance.below(12) {
             let at = chance.below(octets.len());
