@@ -6,9 +6,8 @@ use twinpath_wire::Arrival;
 
 use super::Ignored;
 
-/// Checks where a datagram came from and where it was sent to: this host, or one of these groups. Whether it was a
-/// group.
-pub(super) fn check(arrival: &Arrival, groups: &[IpAddr]) -> Result<bool, Ignored> {
+/// Checks where a datagram came from and where it was sent to.
+pub(super) fn check(arrival: &Arrival) -> Result<(), Ignored> {
     if is_unsafe_port(arrival.from.port()) {
         return Err(Ignored::ServicePort);
     }
@@ -18,16 +17,13 @@ pub(super) fn check(arrival: &Arrival, groups: &[IpAddr]) -> Result<bool, Ignore
     }
     if let Some(to) = arrival.to {
         if is_group_address(to) {
-            return groups
-                .contains(&to)
-                .then_some(true)
-                .ok_or(Ignored::Multicast);
+            return Err(Ignored::Multicast);
         }
         if source == to && arrival.from.port() == arrival.to_port {
             return Err(Ignored::OwnAddress);
         }
     }
-    Ok(false)
+    Ok(())
 }
 
 /// Multicast, or the limited broadcast address. A subnet's broadcast address needs no check here:

@@ -192,7 +192,7 @@ impl SessionReflector {
         };
         let from = arrival.from.ip();
         let is_over_rate = || (self.rates.as_ref()).is_some_and(|rates| rates.is_over(from, now));
-        if self.check_arrival(arrival).is_err() || is_over_rate() {
+        if check_arrival(&self.access, arrival).is_err() || is_over_rate() {
             return is_over_member.then(Verified::default);
         }
         sessions.takes(request, arrival, is_over_member)
@@ -279,7 +279,9 @@ impl SessionReflector {
     ) -> Result<Reflection, Ignored> {
         let room = buffer.len();
         let request = buffer.get(..received).ok_or(Ignored::NoRoom)?;
-        let is_to_group = self.check_arrival(arrival)?;
+        if let Err(why) = check_arrival(&self.access, arrival) {
+            self.check_group(why, request, arrival)?;
+        }
         if received < SenderOpen::OCTETS {
             return Err(Ignored::TooShort);
         }
@@ -294,10 +296,6 @@ impl SessionReflector {
             }
             (None, None) => return Err(Ignored::NoSession),
         };
-        if is_to_group && !session.form().has_tlvs() {
-            // Of a group's members all would answer: only what TLVs ask for, by an HMAC (row SL-62).
-            return Err(Ignored::Multicast);
-        }
         let strict = self.policy.strict;
         let (rates, from) = (self.rates.as_ref(), arrival.from.ip());
         let judged = session.check(now, request, room, arrival);
@@ -359,16 +357,36 @@ impl SessionReflector {
         Ok(reflection)
     }
 
-    /// Whether a datagram may be answered, by how it came, and whether it was sent to a group.
-    fn check_arrival(&self, arrival: &Arrival) -> Result<bool, Ignored> {
-        if arrival.truncated {
-            return Err(Ignored::Truncated);
+    /// Whether a datagram that is refused for this reason was sent to a group of this host, and may be answered so far.
+    /// Of a group's members all would answer: only what TLVs ask for, by an HMAC (row SL-62). Out of the way of all
+    /// other packets.
+    #[cold]
+    fn check_group(&self, why: Ignored, request: &[u8], arrival: &Arrival) -> Result<(), Ignored> {
+        let is_joined = arrival.to.is_some_and(|to| self.groups.contains(&to));
+        if why != Ignored::Multicast || !is_joined {
+            return Err(why);
         }
-        let is_to_group = addresses::check(arrival, &self.groups)?;
-        if self.access.permits(arrival.from.ip()) {
-            Ok(is_to_group)
+        if !self.access.permits(arrival.from.ip()) {
+            return Err(Ignored::NotAllowed);
+        }
+        let sessions = self.unnegotiated.as_ref();
+        if sessions.is_some_and(|sessions| sessions.form(request).has_tlvs()) {
+            Ok(())
         } else {
-            Err(Ignored::NotAllowed)
+            Err(why)
         }
+    }
+}
+
+/// Whether a datagram may be answered, by how it came.
+fn check_arrival(access: &Access, arrival: &Arrival) -> Result<(), Ignored> {
+    if arrival.truncated {
+        return Err(Ignored::Truncated);
+    }
+    addresses::check(arrival)?;
+    if access.permits(arrival.from.ip()) {
+        Ok(())
+    } else {
+        Err(Ignored::NotAllowed)
     }
 }

@@ -94,7 +94,7 @@ impl Unnegotiated {
         }
     }
 
-    fn form(&self, request: &[u8]) -> Form {
+    pub(super) fn form(&self, request: &[u8]) -> Form {
         Class::of(self.protocols, request).into()
     }
 
