@@ -21,7 +21,9 @@ mod authenticated_sender;
 mod bursts;
 #[cfg(feature = "report")]
 mod capture_beside;
+#[cfg(feature = "report")]
 mod capture_keys;
+#[cfg(feature = "report")]
 mod capture_reports;
 #[cfg(feature = "report")]
 mod capture_tlvs;
