@@ -20,7 +20,7 @@ const BUFFER_OCTETS: i32 = 8 << 20;
 /// big-endian, behind the 41 octets of a reply.
 const LEFT_OCTETS: usize = 12;
 
-/// Answers every request with 41 octets, or with [`LEFT_OCTETS`] more where the request is as long,
+/// Answers every request with 41 octets, or with 12 more where the request is as long,
 /// until an error or the process ends.
 ///
 /// # Errors
