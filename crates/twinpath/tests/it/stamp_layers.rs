@@ -11,9 +11,13 @@ use crate::program::{Responder, finish, run};
 const READ: &str = r#"
 import sys
 from scapy.contrib import stamp
+from scapy.layers.inet import UDP
 for role, digits in zip(sys.argv[1::2], sys.argv[2::2]):
     layer = getattr(stamp, "STAMPSession%sTestUnauthenticated" % role)
-    p = layer(bytes.fromhex(digits))
+    octets = bytes.fromhex(digits)
+    # Where the TLVs end it takes from the UDP header.
+    udp = UDP(len=8 + len(octets))
+    p = layer(octets, _parent=udp, _underlayer=udp)
     fields = [p.seq, p.ts != 0, p.ssid, int(p.err_estimate.Z), p.err_estimate.multiplier != 0]
     if role == "Reflector":
         fields += [p.seq_sender, p.ts_sender != 0, p.ttl_sender, p.mbz1, p.mbz2]
@@ -23,19 +27,21 @@ for role, digits in zip(sys.argv[1::2], sys.argv[2::2]):
 
 /// What it reads, a line for each; `None`: it is not here.
 fn read_by_scapy(packets: &[(&str, &[u8])]) -> Option<Vec<String>> {
-    let mut command = Command::new("python3");
+    // The system's packages are the system's Python's.
+    let has_scapy = |python: &&str| {
+        let mut command = Command::new(python);
+        command.args(["-c", "from scapy.contrib import stamp"]);
+        command.output().is_ok_and(|done| done.status.success())
+    };
+    let Some(python) = ["/usr/bin/python3", "python3"].iter().find(has_scapy) else {
+        eprintln!("skipped: no python3 with scapy here");
+        return None;
+    };
+    let mut command = Command::new(python);
     command.args(["-c", READ]);
     for (role, octets) in packets {
         let digits: Vec<String> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
         command.args([*role, &digits.concat()]);
-    }
-    let has_scapy = Command::new("python3")
-        .args(["-c", "from scapy.contrib import stamp"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !has_scapy {
-        eprintln!("skipped: no python3 with scapy here");
-        return None;
     }
     let done = finish(command);
     assert_eq!(done.status, 0, "{}", done.stderr);
