@@ -33,7 +33,7 @@ fn read_by_scapy(packets: &[(&str, &[u8])]) -> Option<Vec<String>> {
         command.args(["-c", "from scapy.contrib import stamp"]);
         command.output().is_ok_and(|done| done.status.success())
     };
-    let Some(python) = ["/usr/bin/python3", "python3"].iter().find(has_scapy) else {
+    let Some(python) = ["/usr/bin/python3", "python3"].into_iter().find(has_scapy) else {
         eprintln!("skipped: no python3 with scapy here");
         return None;
     };
