@@ -56,7 +56,10 @@ mod tests {
             };
             let far = listener.local_addr().unwrap();
             assert_eq!(connect(far, PATIENCE).unwrap().peer_addr().unwrap(), far);
-            drop(listener);
+            // Bound, so that nobody else has its port, and not listening.
+            let closed = Socket::new(Domain::for_address(far), Type::STREAM, None).unwrap();
+            closed.bind(&SocketAddr::new(far.ip(), 0).into()).unwrap();
+            let far = closed.local_addr().unwrap().as_socket().unwrap();
             let error = connect(far, PATIENCE).unwrap_err();
             assert_eq!(error.source.kind(), io::ErrorKind::ConnectionRefused);
             assert_eq!(error.icmp, None);
