@@ -23,8 +23,8 @@ const LIGHT_SHIFT: usize = ReflectorOpen::OCTETS - SenderOpen::OCTETS;
 /// What tells replies to a session's requests from others, by the TLVs of one of its requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestMarks {
-    /// The header of its first TLV.
-    first_header: [u8; TlvHeader::OCTETS],
+    /// The header of its first TLV; `None`: zeros, as in padding, or less than a header.
+    first_header: Option<[u8; TlvHeader::OCTETS]>,
     /// Its Micro-session IDs; `None`: it is not of a micro-session.
     pub micro_session: Option<MicroSessionIds>,
     /// It has an HMAC TLV.
@@ -34,7 +34,7 @@ pub struct RequestMarks {
 /// What is kept of a session to read the TLVs of its replies: bounded, whatever comes.
 #[derive(Debug, Default)]
 pub struct ReplyReader {
-    first_header: [u8; TlvHeader::OCTETS],
+    first_header: Option<[u8; TlvHeader::OCTETS]>,
     micro_session: Option<MicroSessionIds>,
     pub(crate) learnt: Learnt,
     pub(crate) bursts: Bursts,
@@ -92,7 +92,7 @@ impl RequestMarks {
     pub fn of(chain: &RequestChain) -> Self {
         let header = chain.first_header().first_chunk();
         Self {
-            first_header: header.copied().unwrap_or_default(),
+            first_header: header.copied().filter(|octets| *octets != [0; 4]),
             micro_session: MicroSessionIds::of(chain),
             is_signed: chain.value(TlvType::HMAC).is_some(),
         }
@@ -148,13 +148,13 @@ impl ReplyReader {
     /// the base packet of STAMP.
     pub fn note_moved(&mut self, behind: &[u8]) {
         const BEFORE: [u8; LIGHT_SHIFT] = [0; LIGHT_SHIFT];
-        let Some((before, moved)) = behind.split_first_chunk() else {
+        let (Some((before, moved)), Some(header)) = (behind.split_first_chunk(), self.first_header)
+        else {
             return;
         };
         // At least the flags and the type of the first TLV.
-        let known = moved.get(..self.first_header.len()).unwrap_or(moved);
-        let is_moved =
-            *before == BEFORE && known.len() >= 2 && self.first_header.starts_with(known);
+        let known = moved.get(..header.len()).unwrap_or(moved);
+        let is_moved = *before == BEFORE && known.len() >= 2 && header.starts_with(known);
         self.learnt.moved += u64::from(is_moved);
     }
 
@@ -201,7 +201,7 @@ impl ReplyReader {
         self.awaited.pop_front().map(|(_, position)| position)
     }
 
-    /// Where the sample of the reply waits whose departure is told. It waits no longer.
+    /// The position of the waiting sample whose reply left as `told` reports. It waits no longer.
     pub fn departed(&mut self, told: FollowUp) -> Option<u64> {
         let mut awaited = self.awaited.iter();
         let at = awaited.position(|(number, _)| *number == told.number)?;
@@ -226,5 +226,29 @@ impl ReplyReader {
         sample.t3 = Some(left);
         self.learnt.corrections.record(later);
         Some(later)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_behind_a_reply_are_no_moved_tlvs() {
+        // What was captured of the TLVs of a request, and what follows the base packet of its reply.
+        let tlv = [0x80, 2, 0, 0];
+        let moved = [&[0; LIGHT_SHIFT][..], &tlv].concat();
+        for (captured, behind, count) in [
+            (&tlv[..], &moved[..], 1),
+            (&tlv, &[0; 64], 0),
+            (&tlv[..3], &moved, 0),
+            (&[0; 3], &[0; 64], 0),
+            (&[0; 40], &[0; 64], 0),
+        ] {
+            let marks = RequestMarks::of(&RequestChain::captured(captured));
+            let mut reader = ReplyReader::new(marks);
+            reader.note_moved(behind);
+            assert_eq!(reader.learnt().moved, count, "{captured:?}");
+        }
     }
 }
