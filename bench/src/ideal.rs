@@ -1,8 +1,8 @@
 //! The ideal pair: the least error that plain sockets allow.
 //!
-//! Kernel stamps for T1, T2 and T4; T3 read right before the call that sends, and not advanced. The
-//! kernel's stamp of each reply's departure is told by the next one: the least error of those that
-//! have such a T3.
+//! Kernel stamps for T1, T2 and T4; T3 read right before the call that sends, and not advanced. Each
+//! reply also carries the kernel's stamp of the departure of the one before: with that as T3, the
+//! error is the least that kernel stamps allow.
 
 use std::io;
 use std::net::UdpSocket;

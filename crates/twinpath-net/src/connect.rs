@@ -1,4 +1,4 @@
-//! TCP connections that tell who refuses them.
+//! TCP connections, with the ICMP error that rejects one.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -56,7 +56,7 @@ mod tests {
             };
             let far = listener.local_addr().unwrap();
             assert_eq!(connect(far, PATIENCE).unwrap().peer_addr().unwrap(), far);
-            // Bound, so that nobody else has its port, and not listening.
+            // Bound, so that no other socket gets its port, and not listening.
             let closed = Socket::new(Domain::for_address(far), Type::STREAM, None).unwrap();
             closed.bind(&SocketAddr::new(far.ip(), 0).into()).unwrap();
             let far = closed.local_addr().unwrap().as_socket().unwrap();

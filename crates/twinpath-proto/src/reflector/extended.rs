@@ -134,7 +134,7 @@ impl Extended {
         if effects.over_segments {
             self.segments = exchange.segments;
         }
-        // Of a group's members all would send an ordinary reply, to whoever the source is.
+        // Every member of the group would send an ordinary reply, to a source that can be forged.
         let is_refused = exchange.is_to_group() && !exchange.is_control_followed();
         let answer = match answer {
             Ok(_) | Err(Ignored::NoReplyWanted) if is_refused => Err(Ignored::Multicast),

@@ -1,4 +1,4 @@
-//! A capture that is taken beside a run tells of STAMP what the run itself tells.
+//! A capture taken beside a run says the same about STAMP as the run itself.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -102,7 +102,7 @@ fn agree([live, captured]: &[Value; 2]) {
         .cloned()
         .unwrap_or_default();
     assert_eq!(*odd, told);
-    // T2 and T3 are the reflector's, whoever reads them: so is the time between, which Follow-Up corrects.
+    // T2 and T3 are the reflector's in both, and so is the time between, which Follow-Up corrects.
     for figure in ["min_ns", "median_ns", "max_ns"] {
         assert_eq!(
             live["residence"][figure], captured["residence"][figure],

@@ -98,7 +98,7 @@ fn tlvs_that_were_changed_teach_nothing_and_a_changed_base_packet_is_no_reply() 
     );
     assert_eq!(hmac["replies"], 4);
     assert!(keys(&session).contains(&"tlvs-not-verified"));
-    // Nor does it correct the T3 before it, or is itself known to be one that is told of.
+    // It does not correct the T3 of the reply before it either.
     let corrected = &session["stamp"]["follow_up_telemetry"]["corrected"];
     assert_eq!(corrected, 2, "{corrected}");
     // Without the key that is unknown.

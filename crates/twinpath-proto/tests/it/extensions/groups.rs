@@ -21,7 +21,7 @@ fn member(change: impl FnOnce(&mut ReflectorConfig)) -> Far {
     far
 }
 
-/// Replies to a request and the flags of its first TLV, or why there is none.
+/// Replies to a request and the flags of its first TLV, or why no reply is sent.
 fn replies(far: &mut Far, now: Mono, request: &[u8]) -> Result<(usize, u8), Ignored> {
     far.buffer[..request.len()].copy_from_slice(request);
     let arrival = far.arrival;
@@ -97,7 +97,7 @@ fn no_request_to_a_group_is_answered_without_the_group_the_permission_or_the_hma
         |config: &mut ReflectorConfig| {
             config.extensions.control.as_mut().unwrap().allow = Access::only(&[]);
         },
-        // Whoever forges an address would have all members answer it.
+        // A forged source would get an answer from every member.
         |config: &mut ReflectorConfig| {
             config.extensions.control.as_mut().unwrap().unauthenticated = true;
         },

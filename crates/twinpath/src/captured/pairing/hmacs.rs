@@ -9,7 +9,7 @@ use super::super::frame::Datagram;
 use super::super::layout::Layout;
 use crate::output::captures::{HmacCounts, KeyGiven};
 
-/// What the HMACs of a packet came to. `None`: there is none, no key for it, or not all of the packet.
+/// What the HMACs of a packet came to. `None`: no HMAC, no key for it, or not all of the packet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Judged {
     /// There is a key for the packet.

@@ -16,7 +16,7 @@ use crate::saved::Row;
 /// Rows that are held back at most, over all sessions; beyond that the oldest waits no longer.
 const HELD: usize = 1 << 16;
 
-/// What a row waits for: that the departure of its reply is told.
+/// What a row waits for: a later reply that says when its own left.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Awaited {
     /// By the capture's clock before its steps.
