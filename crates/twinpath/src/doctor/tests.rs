@@ -20,6 +20,23 @@ mod sizes;
 
 const FAR: &str = "203.0.113.7:0";
 
+/// A far end named r1, at one address.
+fn plan() -> FarEndPlan {
+    FarEndPlan {
+        name: "r1".to_owned(),
+        host: "r1".to_owned(),
+        addresses: vec![FAR.parse().unwrap()],
+        port: None,
+        keys: Keys::default(),
+    }
+}
+
+/// What the check of this name says.
+fn judged<'a>(checks: &'a [Checked], id: &str) -> &'a Judged {
+    let mut all = checks.iter();
+    &all.find(|checked| checked.id == id).unwrap().judged
+}
+
 /// What the checks say of `far`, and the verdict.
 fn examined(far: FakeFar, port: Option<u16>) -> (Vec<Checked>, Verdict) {
     examined_with(far, port, Keys::default())
@@ -28,11 +45,9 @@ fn examined(far: FakeFar, port: Option<u16>) -> (Vec<Checked>, Verdict) {
 /// The same with keys.
 fn examined_with(mut far: FakeFar, port: Option<u16>, keys: Keys) -> (Vec<Checked>, Verdict) {
     let mut seen = Seen::new(FarEndPlan {
-        name: "r1".to_owned(),
-        host: "r1".to_owned(),
-        addresses: vec![FAR.parse().unwrap()],
         port,
         keys,
+        ..plan()
     });
     let checks = examine(CHECKS, &mut seen, &mut far);
     let most: usize = costs(CHECKS).values().sum();
@@ -257,13 +272,7 @@ fn a_closed_port_is_found_although_its_host_limits_icmp_errors() {
         },
         rounds: 0,
     };
-    let mut seen = Seen::new(FarEndPlan {
-        name: "r1".to_owned(),
-        host: "r1".to_owned(),
-        addresses: vec![FAR.parse().unwrap()],
-        port: None,
-        keys: Keys::default(),
-    });
+    let mut seen = Seen::new(plan());
     let checks = examine(CHECKS, &mut seen, &mut limited);
     let udp = checks.iter().find(|checked| checked.id == "reach.udp");
     let finding = &udp.unwrap().judged.finding;
@@ -339,13 +348,7 @@ fn what_an_examination_that_ends_early_has_not_asked_is_not_judged() {
             far: FakeFar::honest(),
             rounds,
         };
-        let mut seen = Seen::new(FarEndPlan {
-            name: "r1".to_owned(),
-            host: "r1".to_owned(),
-            addresses: vec![FAR.parse().unwrap()],
-            port: None,
-            keys: Keys::default(),
-        });
+        let mut seen = Seen::new(plan());
         let checks = examine(CHECKS, &mut seen, &mut stopped);
         for status in [Status::Fail, Status::Warn] {
             assert_eq!(with(&checks, status), [""; 0], "{rounds}");

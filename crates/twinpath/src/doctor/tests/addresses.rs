@@ -71,11 +71,8 @@ impl World for Half {
 /// What is said of the addresses and of UDP, and the command.
 fn said(mut half: Half) -> (Judged, Judged, Verdict) {
     let mut seen = Seen::new(FarEndPlan {
-        name: "r1".to_owned(),
-        host: "r1".to_owned(),
         addresses: vec![OTHER.parse().unwrap(), FAR.parse().unwrap()],
-        port: None,
-        keys: Keys::default(),
+        ..plan()
     });
     let checks = examine(CHECKS, &mut seen, &mut half);
     let of = |id: &str| {

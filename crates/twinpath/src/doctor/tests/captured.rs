@@ -21,11 +21,10 @@ fn seen(file: &str, key: u128) -> Seen {
     let keys = Arc::new(StampKeys::new([(KeyScope::Default, key)]));
     let far: SocketAddr = ([127, 0, 0, 1], PORT).into();
     let mut seen = Seen::new(FarEndPlan {
-        name: "r1".to_owned(),
-        host: "r1".to_owned(),
         addresses: vec![far],
         port: Some(PORT),
         keys: Keys::default().with_stamp(keys, " --hmac-key HEX".to_owned()),
+        ..plan()
     });
     let packets = packets(file);
     let port = packets.iter().find(|packet| !packet.is_tcp).unwrap().to;

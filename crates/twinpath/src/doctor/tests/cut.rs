@@ -21,13 +21,7 @@ impl World for CutShort {
 }
 
 fn cut_short(far: FakeFar) -> (Seen, Vec<Checked>, Verdict) {
-    let mut seen = Seen::new(FarEndPlan {
-        name: "r1".to_owned(),
-        host: "r1".to_owned(),
-        addresses: vec![FAR.parse().unwrap()],
-        port: None,
-        keys: Keys::default(),
-    });
+    let mut seen = Seen::new(plan());
     let checks = examine(CHECKS, &mut seen, &mut CutShort(far));
     let verdict = verdict(&seen, &checks);
     (seen, checks, verdict)
@@ -92,13 +86,7 @@ impl World for Interrupted {
 
 #[cfg(feature = "control")]
 fn interrupted(answered: usize, server: FakeFar) -> (Vec<Checked>, Verdict) {
-    let mut seen = Seen::new(FarEndPlan {
-        name: "r1".to_owned(),
-        host: "r1".to_owned(),
-        addresses: vec![FAR.parse().unwrap()],
-        port: None,
-        keys: Keys::default(),
-    });
+    let mut seen = Seen::new(plan());
     let far = FakeFar {
         ports: Vec::new(),
         tcp: vec![(862, Connection::Open(greeting(1, 1_024, 7)))],
@@ -113,13 +101,7 @@ fn interrupted(answered: usize, server: FakeFar) -> (Vec<Checked>, Verdict) {
 #[test]
 fn what_an_interrupted_dialogue_has_shown_is_kept() {
     let (checks, verdict) = interrupted(5, FakeFar::honest());
-    let judged = |id: &str| {
-        &checks
-            .iter()
-            .find(|checked| checked.id == id)
-            .unwrap()
-            .judged
-    };
+    let judged = |id: &str| judged(&checks, id);
     let session = judged("control.session");
     assert_eq!(session.status, Status::Ok, "{session:?}");
     assert!(session.finding.ends_with("(interrupted)"), "{session:?}");
@@ -190,13 +172,7 @@ fn errors_in_answers_are_kept_of_an_interrupted_dialogue() {
 
 #[test]
 fn a_load_that_was_stopped_is_said_in_the_verdict() {
-    let mut seen = Seen::new(FarEndPlan {
-        name: "r1".to_owned(),
-        host: "r1".to_owned(),
-        addresses: vec![FAR.parse().unwrap()],
-        port: None,
-        keys: Keys::default(),
-    });
+    let mut seen = Seen::new(plan());
     let mut far = FakeFar::honest();
     let mut checks = examine(CHECKS, &mut seen, &mut far);
     let mut stopped = Stopped { far, rounds: 0 };

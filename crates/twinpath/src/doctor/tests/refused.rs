@@ -35,13 +35,7 @@ fn said(how: fn(u16) -> Option<(IcmpKind, &'static str)>) -> [Judged; 2] {
         closed: None,
         ..FakeFar::honest()
     };
-    let mut seen = Seen::new(FarEndPlan {
-        name: "r1".to_owned(),
-        host: "r1".to_owned(),
-        addresses: vec![FAR.parse().unwrap()],
-        port: None,
-        keys: Keys::default(),
-    });
+    let mut seen = Seen::new(plan());
     let checks = examine(CHECKS, &mut seen, &mut Refusing { far, how });
     ["reach.udp", "control.connect"].map(|id| {
         let of = checks.iter().find(|checked| checked.id == id);

@@ -127,13 +127,7 @@ fn a_far_end_that_answers_signed_packets_alone_is_examined_with_them() {
     let command = "twinpath sender r1 --stamp --authenticated --hmac-key-file k";
     assert_eq!(verdict.command.as_deref(), Some(command));
     assert_eq!(verdict.further, [""; 0]);
-    let judged = |id: &str| {
-        &checks
-            .iter()
-            .find(|checked| checked.id == id)
-            .unwrap()
-            .judged
-    };
+    let judged = |id: &str| judged(&checks, id);
     assert_eq!(judged("stamp.authenticated").data["ssid_returned"], true);
     let sizes = &judged("test.reply-size").data["request_and_reply_octets"];
     assert_eq!(sizes[0], serde_json::json!([112, 112]));
@@ -182,13 +176,7 @@ fn replies_with_a_wrong_hmac_are_no_replies() {
         replies
     };
     let (checks, _) = examined_signed(FakeFar::erring(longer));
-    let judged = |id: &str| {
-        &checks
-            .iter()
-            .find(|checked| checked.id == id)
-            .unwrap()
-            .judged
-    };
+    let judged = |id: &str| judged(&checks, id);
     let sizes = judged("test.reply-size");
     let said = "requests of 128, 200, 700, 1200 octets are not answered";
     assert!(sizes.finding.contains(said), "{sizes:?}");
@@ -251,13 +239,7 @@ fn a_far_end_of_rfc_8762_alone_has_no_tlvs_to_look_at() {
         reply[14..16].fill(0);
         reply[44..].fill(0);
     })));
-    let judged = |id: &str| {
-        &checks
-            .iter()
-            .find(|checked| checked.id == id)
-            .unwrap()
-            .judged
-    };
+    let judged = |id: &str| judged(&checks, id);
     assert_eq!(judged("stamp.authenticated").status, Status::Ok);
     let finding = &judged("stamp.authenticated").finding;
     assert!(
