@@ -35,8 +35,8 @@ pub use error::{RunError, StartError, is_out_of_files};
 pub use plan::{FigureOptions, PortChoice, ResponderPlan, SenderPlan, Unavailable};
 pub use reflect::{OneWayReport, OneWaySession, ReflectorReport};
 pub use twinpath_net::clock::wall;
-pub use twinpath_net::file;
 pub use twinpath_net::{BindError, NoHardware, PathOptions, SendError, StampChoice};
+pub use twinpath_net::{file, stream};
 
 /// The Error Estimate of the system clock's timestamps, by its discipline (row TT-50).
 fn error_estimate() -> ErrorEstimate {

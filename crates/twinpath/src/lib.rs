@@ -6,6 +6,7 @@
     not(all(
         feature = "control",
         feature = "live",
+        feature = "metrics",
         feature = "pictures",
         feature = "report"
     )),
@@ -21,6 +22,7 @@ mod args;
 mod captured;
 mod cmd;
 mod doctor;
+mod exporter;
 mod failure;
 mod files;
 #[cfg(feature = "report")]

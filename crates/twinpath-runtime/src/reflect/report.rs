@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use twinpath_metrics::RungCounts;
 use twinpath_net::clock;
-use twinpath_wire::{Mono, Rung};
+use twinpath_wire::Mono;
 
 use super::{OneWayReport, Snapshot};
 
@@ -26,10 +27,8 @@ pub struct ReflectorReport<C> {
     pub receive_drops: u64,
     /// Sessions measured one way.
     pub one_way: OneWayReport,
-    /// The best rung that T2 came from; `None` without a packet.
-    pub receive_rung: Option<Rung>,
-    /// T2 that fell to a lower rung.
-    pub fallback_receive: u64,
+    /// T2 of all test packets, by rung.
+    pub receive_rungs: RungCounts,
     /// By how many nanoseconds T3 was advanced last; `None`: it was not.
     pub t3_advance_ns: Option<u64>,
 }
@@ -50,8 +49,7 @@ impl Snapshot {
             rebinds: self.rebinds,
             receive_drops: self.receive_drops,
             one_way: OneWayReport::default(),
-            receive_rung: self.rungs.best(),
-            fallback_receive: self.rungs.fell_back(),
+            receive_rungs: self.rungs,
             t3_advance_ns: self.t3_advance_ns,
         }
     }

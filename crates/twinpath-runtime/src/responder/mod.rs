@@ -104,9 +104,9 @@ impl ResponderRun {
         &self.listening
     }
 
-    /// Counts so far, summed over the threads, at most about 100 ms old.
-    pub fn counters(&self) -> ReflectorCounters {
-        ReflectorThread::sum(&self.threads).counters
+    /// What the threads did so far, at most about 100 ms old, without the sessions measured one way.
+    pub fn counted(&self) -> ResponderReport {
+        self.report(OneWayReport::default())
     }
 
     /// Puts other keys of STAMP in force, in place of all before. Sessions go on.
@@ -143,7 +143,7 @@ impl ResponderRun {
         self.threads.iter().any(ReflectorThread::is_finished)
     }
 
-    /// What the threads did so far. Waits half a second for them at most.
+    /// What the threads did so far, all of it. Waits half a second for them at most.
     pub fn so_far(&self) -> ResponderReport {
         self.report(ReflectorThread::one_way_so_far(&self.threads))
     }

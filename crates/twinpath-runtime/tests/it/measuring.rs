@@ -49,7 +49,7 @@ fn every_packet_is_answered_and_stamped_by_the_kernel() {
         assert_eq!(report.stamps.receive, Some(Rung::Kernel));
         let did = reflector.join().unwrap();
         assert_eq!(did.counters.reflected, 20);
-        assert_eq!(did.receive_rung, Some(Rung::Kernel));
+        assert_eq!(did.receive_rungs.best(), Some(Rung::Kernel));
         assert_eq!(did.t3_advance_ns, None, "both ends are this host");
     }
 }
@@ -81,7 +81,10 @@ fn user_space_stamps_are_used_where_they_are_asked_for() {
     let (report, _) = measured(plan);
     assert_eq!(report.stamps.transmit, Some(Rung::User));
     assert_eq!(report.stamps.receive, Some(Rung::User));
-    assert_eq!(reflector.join().unwrap().receive_rung, Some(Rung::User));
+    assert_eq!(
+        reflector.join().unwrap().receive_rungs.best(),
+        Some(Rung::User)
+    );
 }
 
 #[test]
@@ -179,7 +182,7 @@ fn a_client_s_rate_is_limited_over_all_threads() {
             .collect();
         let sent: u64 = runs.into_iter().map(|run| run.join().unwrap()).sum();
         let did = loop {
-            let did = reflector.counters();
+            let did = reflector.counted().counters;
             if did.reflected + did.ignored_as(Ignored::RateLimited) == sent {
                 break did;
             }

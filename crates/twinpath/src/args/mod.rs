@@ -10,6 +10,7 @@ mod hmac_keys;
 mod limits;
 #[cfg(feature = "live")]
 mod live;
+mod metrics;
 mod negative_values;
 #[cfg(test)]
 mod pages;
@@ -41,6 +42,7 @@ pub(crate) use hmac_keys::HmacKeyOptions;
 pub(crate) use limits::{Limited, TypedLine};
 #[cfg(feature = "live")]
 pub(crate) use live::LiveOptions;
+pub(crate) use metrics::MetricsOptions;
 #[cfg(feature = "pictures")]
 pub(crate) use pictures::{GraphFile, GraphForm, PictureOptions, PictureTheme};
 #[cfg(feature = "report")]
@@ -336,6 +338,9 @@ pub(crate) struct ResponderArgs {
 
     #[command(flatten)]
     pub(crate) summary: SummaryOptions,
+
+    #[command(flatten)]
+    pub(crate) metrics: MetricsOptions,
 
     /// Log ignored packets, each kind at most once a second
     #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]

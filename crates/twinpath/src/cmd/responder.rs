@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{Level, info, warn};
@@ -16,6 +15,7 @@ use super::key_file::{NamedChanges, RereadKeys, read_again};
 use super::output_files::distinct_files;
 use super::{remark, unwritten};
 use crate::args::{Answers, ExtensionOptions, Limited, Prefix, ResponderArgs, doubt};
+use crate::exporter::{self, Exporter};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
@@ -62,9 +62,11 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     }
     let in_use = keys_in_use(&stamp_keys, args);
     let mut fingerprints = stamp_keys.fingerprints();
+    let exporter = Exporter::start(args.metrics.address())?;
     let mut run = responder::start(&plan, stamp_keys)?;
     if !args.log.quiet {
         tell_where(&run, args);
+        tell_metrics(&exporter);
     }
     for reason in run.no_hardware() {
         warn!("{}", words::finding::no_hardware(reason));
@@ -78,7 +80,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     let mut has_repeated = false;
     let mut next_look = Instant::now() + IGNORED;
     while !signals.stop_requested() && !run.is_finished() {
-        thread::sleep(POLL_EVERY);
+        exporter.attend(POLL_EVERY, || exporter::responder(&run.counted()));
         if reload.as_ref().is_some_and(ReloadSignal::requested) {
             let keys = reread.as_ref();
             let brought = keys.and_then(|keys| keys_again(&run, keys, &mut fingerprints));
@@ -92,7 +94,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
             so_far(|out| output::responder::text(&run.so_far(), out));
         }
         if Instant::now() >= next_look {
-            let counters = run.counters();
+            let counters = run.counted().counters;
             log_changes(&before, &counters, &mut has_repeated);
             before = counters;
             next_look += IGNORED;
@@ -184,6 +186,16 @@ fn tell_where(run: &ResponderRun, args: &ResponderArgs) {
         print_to_stderr(&format!("listening on {address} ({protocol}, {state})"));
         if logs::in_file() {
             info!(%address, "listening");
+        }
+    }
+}
+
+/// Where it serves metrics.
+pub(super) fn tell_metrics(exporter: &Exporter) {
+    if let Some(address) = exporter.listening() {
+        print_to_stderr(&format!("metrics at http://{}/metrics", named(address)));
+        if logs::in_file() {
+            info!(%address, "metrics");
         }
     }
 }

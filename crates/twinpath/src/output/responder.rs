@@ -140,8 +140,13 @@ pub(super) fn sockets<C>(report: &ReflectorReport<C>, out: &mut impl Write) -> i
         let text = format!("{sockets} bound again: it was deleted and recreated");
         fact(out, "Interface", &text)?;
     }
-    if let Some(rung) = report.receive_rung {
-        stamps(rung, report.fallback_receive, report.t3_advance_ns, out)?;
+    if let Some(rung) = report.receive_rungs.best() {
+        stamps(
+            rung,
+            report.receive_rungs.fell_back(),
+            report.t3_advance_ns,
+            out,
+        )?;
     }
     out.flush()
 }
@@ -282,8 +287,8 @@ pub(super) struct TimeStamps {
 impl TimeStamps {
     pub(super) fn of<C>(report: &ReflectorReport<C>) -> Self {
         Self {
-            receive: report.receive_rung.map(Rung::name),
-            fallback_receive: report.fallback_receive,
+            receive: report.receive_rungs.best().map(Rung::name),
+            fallback_receive: report.receive_rungs.fell_back(),
             t3_advance_ns: report.t3_advance_ns,
         }
     }
@@ -302,6 +307,7 @@ impl Serialize for IgnoredByKind<'_> {
 mod tests {
     use std::time::Duration;
 
+    use twinpath_metrics::RungCounts;
     use twinpath_runtime::OneWayReport;
 
     use super::*;
@@ -339,8 +345,11 @@ mod tests {
             send_errors: 7,
             receive_drops: 8,
             rebinds: 9,
-            receive_rung: Some(Rung::Kernel),
-            fallback_receive: 1,
+            receive_rungs: RungCounts {
+                kernel: 999,
+                user: 1,
+                ..RungCounts::default()
+            },
             t3_advance_ns: Some(4_200),
             one_way: OneWayReport::default(),
         }

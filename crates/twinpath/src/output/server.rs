@@ -168,10 +168,9 @@ struct Sessions {
 mod tests {
     use std::time::Duration;
 
-    use twinpath_runtime::server::ServerCounters;
-    use twinpath_wire::Rung;
-
+    use twinpath_metrics::RungCounts;
     use twinpath_runtime::OneWayReport;
+    use twinpath_runtime::server::ServerCounters;
 
     use super::*;
 
@@ -197,8 +196,10 @@ mod tests {
             send_errors: 1,
             receive_drops: 0,
             rebinds: 0,
-            receive_rung: Some(Rung::Kernel),
-            fallback_receive: 0,
+            receive_rungs: RungCounts {
+                kernel: 1_000,
+                ..RungCounts::default()
+            },
             t3_advance_ns: Some(4_200),
             one_way: OneWayReport::default(),
         };

@@ -3,6 +3,7 @@
     not(all(
         feature = "control",
         feature = "live",
+        feature = "metrics",
         feature = "pictures",
         feature = "report"
     )),
@@ -65,6 +66,8 @@ mod many;
 mod members;
 #[cfg(target_os = "linux")]
 mod memory;
+#[cfg(all(feature = "metrics", target_os = "linux"))]
+mod metrics;
 #[cfg(target_os = "linux")]
 mod names;
 mod namespaces;

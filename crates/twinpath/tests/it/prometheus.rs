@@ -45,7 +45,7 @@ fn prometheus_takes_the_report_and_its_values_are_those_of_the_document() {
 }
 
 /// What Prometheus' own tool says of metrics; `None` where it is not installed.
-fn complaints(metrics: &str) -> Option<String> {
+pub(crate) fn complaints(metrics: &str) -> Option<String> {
     let tool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

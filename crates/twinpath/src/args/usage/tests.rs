@@ -231,7 +231,8 @@ fn the_command_line_is_consistent() {
 }
 
 /// What the values of options are called that have no bounds.
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 23] = [
+    "ADDR:PORT",
     "CODEC",
     "EDGES",
     "FAR[:PORT]",
@@ -389,4 +390,6 @@ fn what_is_not_built_has_no_option_and_no_command() {
         let line = format!("twinpath sender ::1 {option}");
         assert_eq!(Cli::read(line.split(' ')).is_ok(), built, "{option}");
     }
+    let responder = Cli::read(["twinpath", "responder", "--metrics", "[::1]:0"]);
+    assert_eq!(responder.is_ok(), cfg!(feature = "metrics"));
 }

@@ -15,8 +15,11 @@ use crate::args::{LogOptions, ServerArgs, doubt};
 use crate::cmd::key_file::{NamedChanges, RereadKeys, read_again};
 use crate::cmd::measure::POLL_EVERY;
 use crate::cmd::output_files::distinct_files;
-use crate::cmd::responder::{IGNORED, limits_files, log_ignored, plan_with, prefixes, so_far};
+use crate::cmd::responder::{
+    IGNORED, limits_files, log_ignored, plan_with, prefixes, so_far, tell_metrics,
+};
 use crate::cmd::{remark, unwritten};
+use crate::exporter::{self, Exporter};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
@@ -53,12 +56,14 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     let keys = key_file.map(|path| RereadKeys::new(path, insecure));
     let reload = ReloadSignal::listen()?;
     let modes = plan.modes;
+    let exporter = Exporter::start(args.metrics.address())?;
     let deriving = deriving(&plan).filter(|_| !args.log.quiet);
     let run = explained(deriving, || server::start(plan))?;
     // Not before: until clients can be served, a signal ends the program at once.
     let signals = Signals::listen()?.with_progress_requests()?;
     if !args.log.quiet {
         tell_where(&run, modes.and(Modes::SECURITY));
+        tell_metrics(&exporter);
     }
     remark(
         &args.log,
@@ -79,7 +84,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
         }
     };
     while !signals.stop_requested() && !run.is_finished() {
-        thread::sleep(POLL_EVERY);
+        exporter.attend(POLL_EVERY, || exporter::server(&run.so_far()));
         tell_no_hardware();
         if reload.requested() {
             files.reread(&run, &args.log);

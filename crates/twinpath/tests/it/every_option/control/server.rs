@@ -5,7 +5,7 @@ use super::every_option;
 every_option! { "server":
     mode keys insecure_key_file pbkdf2_count servwait refwait max_connections
     max_connections_per_client allow control_dscp strict test_ports allow_any_port max_sessions
-    max_open_sessions max_sessions_per_client max_rate allow_sender limits nat server_octets threads ttl
+    max_open_sessions max_sessions_per_client max_rate allow_sender limits metrics nat server_octets threads ttl
     do_not_fragment interface ipv4 ipv6 timestamps portable raw_t3 output json verbose quiet debug
     logfile
 }
@@ -144,6 +144,13 @@ mod rows {
         let file = key_file("allow 192.0.2.0/24\n");
         let server = Responder::server(&format!("--limits {}", file.path().display()));
         assert_ne!(Client::connect(server.at).set_up(UNAUTHENTICATED), 0);
+    }
+
+    pub(super) fn metrics() {
+        let silent = Responder::server("").stop("TERM");
+        assert!(!silent.stderr.contains("metrics"), "{}", silent.stderr);
+        let mut server = Responder::server("--metrics 127.0.0.1:0");
+        server.wait_for("metrics at http://127.0.0.1:");
     }
 
     pub(super) fn control_dscp() {

@@ -249,7 +249,7 @@ fn output() -> Vec<Row> {
 }
 
 /// Options whose effect another test holds, by its name in this binary.
-pub(super) const ELSEWHERE: [(&str, &str, &str); 10] = [
+pub(super) const ELSEWHERE: [(&str, &str, &str); 11] = [
     (
         "--raw-t3",
         "raw_t3_is_said_to_be_sent_as_it_was_read",
@@ -294,6 +294,11 @@ pub(super) const ELSEWHERE: [(&str, &str, &str); 10] = [
         "--limits",
         "limits_are_read_again_and_sessions_go_on",
         include_str!("../../limits.rs"),
+    ),
+    (
+        "--metrics",
+        "a_responder_counts_what_it_answers_and_what_it_does_not",
+        include_str!("../../metrics.rs"),
     ),
     (
         "--srv6-return",

@@ -1,0 +1,284 @@
+//! `--metrics`: what Prometheus reads of a running process, by an HTTP client of our own, by Prometheus'
+//! tool, and by Prometheus.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::program::{Responder, Running, free_port, run, taken_port};
+use crate::prometheus::complaints;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An answer: its first line, its header fields and what follows.
+struct Answer {
+    status: String,
+    headers: String,
+    body: String,
+}
+
+/// Sends this and reads to the end.
+fn exchange(at: SocketAddr, request: &str) -> Answer {
+    let mut stream = TcpStream::connect(at).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let (status, headers) = head.split_once("\r\n").unwrap_or((head, ""));
+    Answer {
+        status: status.to_owned(),
+        headers: headers.to_ascii_lowercase(),
+        body: body.to_owned(),
+    }
+}
+
+fn get(at: SocketAddr, path: &str, accept: &str) -> Answer {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept: {accept}\r\n\r\n"
+    );
+    exchange(at, &request)
+}
+
+/// Where it says that its metrics are.
+fn address(program: &mut Responder) -> SocketAddr {
+    let line = program.wait_for("metrics at ");
+    let at = line
+        .trim()
+        .strip_prefix("metrics at http://")
+        .and_then(|rest| rest.strip_suffix("/metrics"));
+    at.unwrap_or_else(|| panic!("{line}")).parse().unwrap()
+}
+
+/// Each series with its value.
+fn series(text: &str) -> BTreeMap<&str, &str> {
+    let samples = text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty());
+    samples.map(|line| line.rsplit_once(' ').unwrap()).collect()
+}
+
+/// The metrics once this series has this value; counts are published ten times a second.
+fn metrics_when(at: SocketAddr, name: &str, value: &str) -> String {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let answer = get(at, "/metrics", "*/*");
+        assert_eq!(answer.status, "HTTP/1.1 200 OK");
+        let found = series(&answer.body).get(name).copied();
+        if found == Some(value) {
+            return answer.body;
+        }
+        assert!(Instant::now() < until, "{name} is {found:?}, not {value}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn is_flawless(text: &str) {
+    match complaints(text) {
+        Some(complaints) => assert_eq!(complaints, "", "{text}"),
+        None => println!("skipped: promtool (Debian: prometheus) is not installed"),
+    }
+}
+
+#[test]
+fn a_responder_counts_what_it_answers_and_what_it_does_not() {
+    let mut responder = Responder::start("127.0.0.1:0 --metrics 127.0.0.1:0");
+    let at = address(&mut responder);
+    let line = format!("sender {} -c 7 -i 1 --stamp", responder.at);
+    assert_eq!(run(&line).status, 0);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..3 {
+        socket.send_to(&[0; 5], responder.at).unwrap();
+    }
+    let short = "twinpath_reflector_unanswered_packets_total{reason=\"too_short\"}";
+    let text = metrics_when(at, short, "3");
+    let series = series(&text);
+    assert_eq!(series["twinpath_reflector_replies_total"], "7");
+    assert_eq!(series["twinpath_reflector_sessions"], "1");
+    assert_eq!(
+        series["twinpath_reflector_received_packets_total{rung=\"kernel\"}"],
+        "10"
+    );
+    let build = format!(
+        "twinpath_build_info{{version=\"{}\"}}",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(series[&*build], "1");
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+    let started: f64 = series["twinpath_start_time_seconds"].parse().unwrap();
+    assert!((now - 600.0..=now).contains(&started), "{started} {now}");
+    is_flawless(&text);
+    assert_eq!(responder.stop("INT").status, 0);
+}
+
+#[cfg(feature = "control")]
+#[test]
+fn a_server_counts_its_connections_and_sessions() {
+    let mut server = Responder::server("--metrics [::1]:0");
+    let at = address(&mut server);
+    assert!(at.is_ipv6());
+    let line = format!(
+        "controller {} 127.0.0.1:0 -c 4 -i 1 --dscp be,ef",
+        server.at
+    );
+    assert_eq!(run(&line).status, 0);
+    let text = metrics_when(at, "twinpath_server_sessions", "0");
+    let series = series(&text);
+    for (name, count) in [
+        ("reflector_replies_total", "8"),
+        ("server_connections_served_total", "1"),
+        ("server_connections_refused_total{reason=\"full\"}", "0"),
+        ("server_sessions_accepted_total", "2"),
+        ("server_sessions_started_total", "2"),
+    ] {
+        assert_eq!(series[&*format!("twinpath_{name}")], count, "{name}");
+    }
+    is_flawless(&text);
+}
+
+#[test]
+fn each_client_gets_the_format_that_it_prefers() {
+    let mut responder = Responder::start("127.0.0.1:0 --metrics 127.0.0.1:0");
+    let at = address(&mut responder);
+    let plain = "content-type: text/plain; version=0.0.4; charset=utf-8";
+    let open = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8";
+    // The last is what Prometheus 2 sends.
+    for (accept, kind) in [
+        ("*/*", plain),
+        ("", plain),
+        ("text/html", plain),
+        ("application/openmetrics-text;version=0.0.1", plain),
+        ("application/openmetrics-text;q=0", plain),
+        ("application/openmetrics-text;q=0.2,text/plain;q=0.9", plain),
+        ("application/openmetrics-text", open),
+        (
+            "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
+             text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            open,
+        ),
+    ] {
+        let answer = get(at, "/metrics", accept);
+        assert!(
+            answer.headers.contains(kind),
+            "{accept}: {}",
+            answer.headers
+        );
+        assert_eq!(answer.body.ends_with("# EOF\n"), kind == open, "{accept}");
+        let counter = "# TYPE twinpath_reflector_replies";
+        let counter = format!(
+            "{counter}{} counter",
+            if kind == open { "" } else { "_total" }
+        );
+        assert!(answer.body.contains(&counter), "{}", answer.body);
+    }
+    assert_eq!(get(at, "/healthz", "*/*").body, "ok\n");
+    let other = get(at, "/", "*/*");
+    assert_eq!(other.status, "HTTP/1.1 404 Not Found");
+    let post = "POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    let refused = exchange(at, post);
+    assert_eq!(refused.status, "HTTP/1.1 405 Method Not Allowed");
+    assert!(refused.headers.contains("allow: get, head"));
+    let head = exchange(at, "HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!((&*head.status, &*head.body), ("HTTP/1.1 200 OK", ""));
+}
+
+#[test]
+fn clients_that_misbehave_delay_no_other_and_no_packet() {
+    let mut responder = Responder::start("127.0.0.1:0 --metrics 127.0.0.1:0");
+    let at = address(&mut responder);
+    // They say nothing, or begin and do not end.
+    let idle: Vec<TcpStream> = (0..40)
+        .map(|number| {
+            let mut stream = TcpStream::connect(at).unwrap();
+            let begun = if number % 2 == 0 {
+                ""
+            } else {
+                "GET /metrics HT"
+            };
+            stream.write_all(begun.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let endless = format!("GET /metrics HTTP/1.1\r\nX: {}", "x".repeat(9_000));
+    for request in ["\0\u{1}\u{2}\r\n\r\n", "GET\r\n\r\n", &endless] {
+        let status = exchange(at, request).status;
+        assert!(status.starts_with("HTTP/1.1 4"), "{request:.20}: {status}");
+    }
+    let line = format!("sender {} -c 10 -i 1", responder.at);
+    assert_eq!(run(&line).status, 0);
+    metrics_when(at, "twinpath_reflector_replies_total", "10");
+    drop(idle);
+    assert_eq!(responder.stop("TERM").status, 0);
+}
+
+#[test]
+fn an_address_that_cannot_be_had_is_told_and_nothing_starts() {
+    let (_udp, port) = taken_port();
+    let _tcp = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let done = run(&format!("responder 127.0.0.1:0 --metrics 127.0.0.1:{port}"));
+    assert_eq!((done.status, &*done.stdout), (1, ""));
+    let said = format!("twinpath: --metrics: cannot use 127.0.0.1:{port}: the port is in use; ");
+    assert!(done.stderr.starts_with(&said), "{}", done.stderr);
+    let done = run("responder 127.0.0.1:0 --metrics localhost:9862");
+    assert_eq!(done.status, 2);
+    assert!(
+        done.stderr.contains("as in 127.0.0.1:9862"),
+        "{}",
+        done.stderr
+    );
+}
+
+/// One result of a query of Prometheus' API.
+fn query(at: SocketAddr, expression: &str) -> Option<f64> {
+    let path = format!("/api/v1/query?query={expression}");
+    let answer = get(at, &path, "application/json");
+    let document: Value = serde_json::from_str(&answer.body).ok()?;
+    let value = document["data"]["result"][0]["value"][1].as_str()?;
+    value.parse().ok()
+}
+
+#[test]
+fn prometheus_scrapes_the_figures_of_the_report() {
+    let mut responder = Responder::start("127.0.0.1:0 --metrics 127.0.0.1:0 --json");
+    let at = address(&mut responder);
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let config = format!(
+        "global:\n  scrape_interval: 1s\nscrape_configs:\n- job_name: twinpath\n  static_configs:\n  - targets: ['{at}']\n"
+    );
+    let file = directory.path().join("prometheus.yml");
+    std::fs::write(&file, config).unwrap();
+    let mut command = Command::new("prometheus");
+    command
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!(
+            "--storage.tsdb.path={}",
+            directory.path().join("data").display()
+        ))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let Ok(child) = command.spawn() else {
+        println!("skipped: prometheus (Debian: prometheus) is not installed");
+        return;
+    };
+    let _prometheus = Running::of(child);
+    let line = format!("sender {} -c 23 -i 1", responder.at);
+    assert_eq!(run(&line).status, 0);
+    let api = SocketAddr::from(([127, 0, 0, 1], port));
+    let until = Instant::now() + Duration::from_mins(1);
+    while TcpStream::connect(api).is_err()
+        || query(api, "twinpath_reflector_replies_total") != Some(23.0)
+    {
+        assert!(Instant::now() < until, "Prometheus has no such count");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(query(api, "up"), Some(1.0));
+    let report: Value = serde_json::from_str(&responder.stop("INT").stdout).unwrap();
+    assert_eq!(report["reflected"], 23);
+}
