@@ -1,7 +1,7 @@
 //! Tasks of the repository: benchmarks (`cargo xtask bench NAME`), whether docs/conformance.md is
 //! true of the tree (`cargo xtask conformance`), whether the tests notice what is taken out of the
-//! code (`cargo xtask removals`), what fuzzing finds (`cargo xtask fuzz`), and whether another build
-//! prints the same documents (`cargo xtask contract`).
+//! code (`cargo xtask removals`), what fuzzing finds (`cargo xtask fuzz`), whether another build prints
+//! the same documents (`cargo xtask contract`); and man pages and completions (`cargo xtask dist`).
 //!
 //! Benchmarks run in network namespaces of their own. Each figure is shown beside a limit measured in
 //! the same run, by the smallest program that does the same with plain sockets
@@ -18,6 +18,7 @@ mod burst;
 mod conformance;
 #[cfg(target_os = "linux")]
 mod contract;
+mod dist;
 mod fuzz;
 #[cfg(target_os = "linux")]
 mod interrupt;
@@ -65,6 +66,8 @@ enum Task {
     /// Compare the documents of two builds over runs of every kind: JSON is a contract
     #[cfg(target_os = "linux")]
     Contract(contract::Arguments),
+    /// Make man pages and completions in target/dist
+    Dist(dist::Arguments),
     /// Run every fuzz target for a while and say what it found
     Fuzz(fuzz::Arguments),
     /// Take effects out of the code one by one and look for the test that fails
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Task::Role { json } => serde_json::from_str(&json)
             .map_err(Into::into)
             .and_then(role::Role::play),
+        Task::Dist(arguments) => dist::run(&root(), &arguments),
         Task::Fuzz(arguments) => fuzz::run(&root(), &arguments),
         Task::Conformance => conformance::run(&root()),
         #[cfg(target_os = "linux")]

@@ -1,5 +1,5 @@
-//! Doors to the inside for fuzzing. No other program is to go through them: they are no interface, and
-//! change as the inside does.
+//! Doors to the inside for fuzzing, and for man pages and completions. No other program is to go through
+//! them: they are no interface, and change as the inside does.
 
 use std::any::TypeId;
 use std::io::{self, Write};
@@ -12,6 +12,11 @@ use clap::CommandFactory as _;
 use crate::args::ControlCommand;
 use crate::args::{Cli, Command, usage};
 use crate::{cmd, plan};
+
+/// The command line, for man pages and completions.
+pub fn command_line() -> clap::Command {
+    Cli::command()
+}
 
 /// The options of a command that take a value, but for those that name files and keys: those are
 /// opened where a plan is made.

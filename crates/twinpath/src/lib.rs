@@ -1,6 +1,7 @@
 //! twinpath: two-way network measurement. TWAMP, TWAMP Light and STAMP, in every role.
 //!
-//! A program and no library for others: it is one so that fuzzing reaches what it reads.
+//! A program and no library for others: it is one so that fuzzing reaches what it reads, and man pages
+//! its arguments.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(all(
