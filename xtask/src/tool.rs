@@ -25,7 +25,7 @@ impl Tool {
             None => build()?,
         };
         let output = Command::new(&binary)
-            .arg("--version")
+            .arg("-V")
             .output()
             .with_context(|| format!("cannot run {}", binary.display()))?;
         let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();

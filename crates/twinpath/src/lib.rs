@@ -39,6 +39,7 @@ mod plan;
 #[cfg(feature = "report")]
 mod saved;
 mod signals;
+mod version;
 
 use std::io::Write as _;
 use std::process::ExitCode;

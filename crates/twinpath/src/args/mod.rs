@@ -97,7 +97,7 @@ impl Advice {
 
 /// Measure delay, delay variation, loss, duplication and reordering between two hosts
 #[derive(Debug, Parser)]
-#[command(name = "twinpath", version, max_term_width = 100)]
+#[command(name = "twinpath", version, long_version = crate::version::LONG, max_term_width = 100)]
 #[command(
     subcommand_value_name = "COMMAND",
     subcommand_help_heading = "Commands"

@@ -133,11 +133,32 @@ fn help_and_version_are_results() {
     }
     assert_eq!(run("help").stdout, run("--help").stdout);
     assert_eq!(run("help sender").stdout, run("sender --help").stdout);
-    for line in ["--version", "-V"] {
-        let done = run(line);
-        let version = format!("twinpath {}\n", env!("CARGO_PKG_VERSION"));
-        assert_eq!((done.status, done.stdout), (0, version), "{line}");
-    }
+}
+
+#[test]
+fn the_version_is_a_line_and_in_full_has_what_was_built_from_what() {
+    let version = format!("twinpath {}\n", env!("CARGO_PKG_VERSION"));
+    let done = run("-V");
+    assert_eq!((done.status, done.stdout), (0, version.clone()));
+    let done = run("--version");
+    assert_eq!(done.status, 0);
+    let rest = done.stdout.strip_prefix(&version).unwrap();
+    let lines: Vec<(&str, &str)> = rest
+        .lines()
+        .map(|line| line.split_once(": ").unwrap())
+        .collect();
+    let [
+        ("commit", commit),
+        ("features", features),
+        ("target", target),
+    ] = lines[..]
+    else {
+        panic!("{}", done.stdout);
+    };
+    assert!(!commit.is_empty() && !features.is_empty());
+    assert!(target.contains(std::env::consts::ARCH), "{target}");
+    // A path would tell two builds apart.
+    assert!(!rest.contains('/'), "{rest}");
 }
 
 #[cfg(target_os = "linux")]
