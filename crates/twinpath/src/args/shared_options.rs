@@ -345,6 +345,8 @@ pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) saving: super::SavingOptions,
     #[command(flatten)]
+    pub(crate) metrics: super::MetricsOptions,
+    #[command(flatten)]
     pub(crate) log: LogOptions,
 }
 
@@ -359,6 +361,7 @@ impl RunOptions {
             pictures: super::PictureOptions::default(),
             #[cfg(feature = "report")]
             saving: super::SavingOptions::default(),
+            metrics: super::MetricsOptions::default(),
             log,
         }
     }

@@ -118,6 +118,11 @@ impl Companions {
             super::saving::Saving::open(&options.saving),
             #[cfg(feature = "live")]
             Ok(super::live::Live::open(&options.live)),
+            super::metrics::Metrics::open(
+                &options.metrics,
+                &options.results.labels,
+                options.log.quiet,
+            ),
         ];
         Self::of(asked, options.log.quiet)
     }

@@ -13,6 +13,7 @@ mod limits_file;
 #[cfg(feature = "live")]
 mod live;
 mod measure;
+mod metrics;
 mod output_files;
 #[cfg(feature = "pictures")]
 mod pictures;

@@ -62,7 +62,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     }
     let in_use = keys_in_use(&stamp_keys, args);
     let mut fingerprints = stamp_keys.fingerprints();
-    let exporter = Exporter::start(args.metrics.address())?;
+    let mut exporter = Exporter::start(args.metrics.address())?;
     let mut run = responder::start(&plan, stamp_keys)?;
     if !args.log.quiet {
         tell_where(&run, args);

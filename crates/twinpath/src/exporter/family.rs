@@ -1,5 +1,11 @@
 //! Metrics as plain data, whatever format they are sent in.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use twinpath_metrics::RungCounts;
+use twinpath_wire::Rung;
+
 /// All metrics of a process at one time.
 pub(crate) type Families = Vec<Family>;
 
@@ -23,24 +29,42 @@ pub(crate) enum Kind {
     Gauge,
     /// Likewise, in seconds.
     Seconds,
+    /// How many times were how long, in seconds.
+    Times,
 }
+
+/// Labels that several samples have.
+pub(crate) type Labels = Arc<[(Cow<'static, str>, String)]>;
 
 /// One value of a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sample {
-    pub(crate) labels: Vec<(&'static str, String)>,
+    pub(crate) labels: Labels,
+    /// A label of this metric.
+    pub(crate) own: Option<(&'static str, &'static str)>,
     pub(crate) value: Value,
 }
 
 /// Counts are exact to the last packet.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Count(u64),
     Number(f64),
+    Times(Box<Times>),
+}
+
+/// Times in buckets.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Times {
+    pub(crate) count: u64,
+    pub(crate) sum_s: f64,
+    /// The upper bound of each bucket and how many are in it, not in those before; what is beyond the last one is
+    /// in none.
+    pub(crate) buckets: Vec<(f64, u64)>,
 }
 
 impl Family {
-    fn of(
+    pub(crate) fn of(
         kind: Kind,
         name: &'static str,
         help: &'static str,
@@ -68,7 +92,10 @@ impl Family {
         counts: impl IntoIterator<Item = (&'static str, u64)>,
     ) -> Self {
         let counts = counts.into_iter();
-        let samples = counts.map(|(value, count)| Sample::count(count).labelled(label, value));
+        let samples = counts.map(|(value, count)| Sample {
+            own: Some((label, value)),
+            ..Sample::count(count)
+        });
         Self::of(Kind::Counter, name, help, samples)
     }
 
@@ -83,9 +110,13 @@ impl Family {
         help: &'static str,
         labels: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Self {
-        let labels = labels.into_iter().collect();
-        let value = Value::Count(1);
-        Self::of(Kind::Gauge, name, help, [Sample { labels, value }])
+        let labels = labels.into_iter();
+        let labels = labels.map(|(name, value)| (name.into(), value)).collect();
+        let one = Sample {
+            labels,
+            ..Sample::count(1)
+        };
+        Self::of(Kind::Gauge, name, help, [one])
     }
 
     /// A time in seconds, as far as it is known.
@@ -94,25 +125,22 @@ impl Family {
         help: &'static str,
         seconds: impl IntoIterator<Item = f64>,
     ) -> Self {
-        let samples = seconds.into_iter().map(|seconds| Sample {
-            labels: Vec::new(),
-            value: Value::Number(seconds),
-        });
+        let samples = seconds.into_iter().map(Value::Number).map(Sample::of);
         Self::of(Kind::Seconds, name, help, samples)
     }
 }
 
 impl Sample {
-    fn count(count: u64) -> Self {
+    fn of(value: Value) -> Self {
         Self {
-            labels: Vec::new(),
-            value: Value::Count(count),
+            labels: Labels::default(),
+            own: None,
+            value,
         }
     }
 
-    fn labelled(mut self, label: &'static str, value: &str) -> Self {
-        self.labels.push((label, value.to_owned()));
-        self
+    fn count(count: u64) -> Self {
+        Self::of(Value::Count(count))
     }
 }
 
@@ -123,4 +151,11 @@ impl Sample {
 )]
 pub(crate) fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
+}
+
+/// Counts of timestamps by the name of their source.
+pub(crate) fn rungs(counts: &RungCounts) -> impl Iterator<Item = (&'static str, u64)> {
+    [Rung::Hardware, Rung::Kernel, Rung::Queue, Rung::User]
+        .into_iter()
+        .map(|rung| (rung.name(), counts.of(rung)))
 }

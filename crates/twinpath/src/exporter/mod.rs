@@ -5,7 +5,7 @@
 //! and sends them. A client can delay neither packets nor that thread.
 
 mod family;
-#[cfg(all(test, feature = "metrics"))]
+#[cfg(test)]
 mod fixtures;
 mod host;
 #[cfg(feature = "metrics")]
@@ -16,6 +16,7 @@ mod text;
 mod reflector;
 #[cfg(feature = "control")]
 mod server;
+mod session;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,9 +28,11 @@ use twinpath_runtime::{clock_state, wall};
 use twinpath_wire::Wall;
 
 use family::Families;
+pub(crate) use family::Labels;
 pub(crate) use reflector::responder;
 #[cfg(feature = "control")]
 pub(crate) use server::server;
+pub(crate) use session::{Counted, MOST_SESSIONS, SessionNow, sessions};
 
 use crate::failure::Failure;
 
@@ -39,6 +42,8 @@ type Answer = Box<dyn FnOnce(Arc<Families>) + Send>;
 /// The owner's end of the exporter; without `--metrics` it only waits.
 pub(crate) struct Exporter {
     scrapes: Option<Receiver<Answer>>,
+    /// Those that came and have no answer: as many as there may be connections.
+    waiting: Vec<Answer>,
     listening: Option<SocketAddr>,
     started: Wall,
 }
@@ -60,6 +65,7 @@ impl Exporter {
         let (scrapes, listening) = address.map(start).transpose()?.unzip();
         Ok(Self {
             scrapes,
+            waiting: Vec::new(),
             listening,
             started: wall(),
         })
@@ -70,28 +76,41 @@ impl Exporter {
         self.listening
     }
 
-    /// Waits this long, and meanwhile answers scrapes with these families and those that every process has.
-    /// Scrapes that came together get the same.
-    pub(crate) fn attend(&self, wait: Duration, mut families: impl FnMut() -> Families) {
+    /// Waits this long, and meanwhile answers scrapes with these families.
+    pub(crate) fn attend(&mut self, wait: Duration, mut families: impl FnMut() -> Families) {
         let until = Instant::now() + wait;
-        let Some(scrapes) = &self.scrapes else {
-            return thread::sleep(wait);
-        };
         loop {
             let left = until.saturating_duration_since(Instant::now());
+            let Some(scrapes) = &self.scrapes else {
+                return thread::sleep(left);
+            };
             match scrapes.recv_timeout(left) {
                 Ok(answer) => {
-                    let mut all = host::families(self.started, clock_state());
-                    all.extend(families());
-                    let families = Arc::new(all);
-                    answer(Arc::clone(&families));
-                    for answer in scrapes.try_iter() {
-                        answer(Arc::clone(&families));
-                    }
+                    self.waiting.push(answer);
+                    self.answer(families());
                 }
                 Err(RecvTimeoutError::Timeout) => return,
                 // Its thread has failed. The program goes on without it.
-                Err(RecvTimeoutError::Disconnected) => return thread::sleep(left),
+                Err(RecvTimeoutError::Disconnected) => self.scrapes = None,
+            }
+        }
+    }
+
+    /// Whether a scrape waits for an answer.
+    pub(crate) fn is_asked(&mut self) -> bool {
+        let scrapes = self.scrapes.iter().flat_map(Receiver::try_iter);
+        self.waiting.extend(scrapes);
+        !self.waiting.is_empty()
+    }
+
+    /// Answers all scrapes that wait with these families and those that every process has.
+    pub(crate) fn answer(&mut self, families: Families) {
+        let mut all = host::families(self.started, clock_state());
+        all.extend(families);
+        let all = Arc::new(all);
+        if self.is_asked() {
+            for answer in self.waiting.drain(..) {
+                answer(Arc::clone(&all));
             }
         }
     }

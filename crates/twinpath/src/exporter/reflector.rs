@@ -1,12 +1,10 @@
 //! What a Session-Reflector reports, that of a responder and that of a server.
 
-use twinpath_metrics::RungCounts;
 use twinpath_proto::reflector::{ControlCounters, ReflectorCounters};
 use twinpath_runtime::ReflectorReport;
 use twinpath_runtime::responder::ResponderReport;
-use twinpath_wire::Rung;
 
-use super::family::{Families, Family, seconds};
+use super::family::{Families, Family, rungs, seconds};
 
 /// Of a responder.
 pub(crate) fn responder(report: &ResponderReport) -> Families {
@@ -143,10 +141,4 @@ fn control(counters: &ControlCounters) -> Families {
             [seconds(counters.latest_copy_ns)],
         ),
     ]
-}
-
-fn rungs(counts: &RungCounts) -> impl Iterator<Item = (&'static str, u64)> {
-    [Rung::Hardware, Rung::Kernel, Rung::Queue, Rung::User]
-        .into_iter()
-        .map(|rung| (rung.name(), counts.of(rung)))
 }

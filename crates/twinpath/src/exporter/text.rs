@@ -10,7 +10,7 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::family::{Families, Kind, Sample, Value};
+use super::family::{Families, Kind, Value};
 
 /// A format of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,17 +106,16 @@ impl Collector for Collected {
                 Kind::Counter => (MetricType::Counter, None),
                 Kind::Gauge => (MetricType::Gauge, None),
                 Kind::Seconds => (MetricType::Gauge, Some(&Unit::Seconds)),
+                Kind::Times => (MetricType::Histogram, Some(&Unit::Seconds)),
             };
             let mut metric = encoder.encode_descriptor(family.name, family.help, unit, kind)?;
             for sample in &family.samples {
-                if sample.labels.is_empty() {
-                    write(&mut metric, family.kind, sample)?;
+                let labels = (&*sample.labels, sample.own.as_slice());
+                if labels.0.is_empty() && labels.1.is_empty() {
+                    write(&mut metric, family.kind, &sample.value)?;
                 } else {
-                    write(
-                        &mut metric.encode_family(&sample.labels)?,
-                        family.kind,
-                        sample,
-                    )?;
+                    let mut metric = metric.encode_family(&labels)?;
+                    write(&mut metric, family.kind, &sample.value)?;
                 }
             }
         }
@@ -124,16 +123,19 @@ impl Collector for Collected {
     }
 }
 
-fn write(metric: &mut MetricEncoder<'_>, kind: Kind, sample: &Sample) -> fmt::Result {
-    match (kind, sample.value) {
+fn write(metric: &mut MetricEncoder<'_>, kind: Kind, value: &Value) -> fmt::Result {
+    match (kind, value) {
         (Kind::Counter, Value::Count(count)) => {
-            metric.encode_counter::<NoLabelSet, _, f64>(&count, None)
+            metric.encode_counter::<NoLabelSet, _, f64>(count, None)
         }
         (Kind::Counter, Value::Number(number)) => {
-            metric.encode_counter::<NoLabelSet, _, f64>(&number, None)
+            metric.encode_counter::<NoLabelSet, _, f64>(number, None)
         }
-        (Kind::Gauge | Kind::Seconds, Value::Count(count)) => metric.encode_gauge(&count),
-        (Kind::Gauge | Kind::Seconds, Value::Number(number)) => metric.encode_gauge(&number),
+        (_, Value::Count(count)) => metric.encode_gauge(count),
+        (_, Value::Number(number)) => metric.encode_gauge(number),
+        (_, Value::Times(times)) => {
+            metric.encode_histogram::<NoLabelSet>(times.sum_s, times.count, &times.buckets, None)
+        }
     }
 }
 

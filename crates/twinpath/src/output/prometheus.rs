@@ -4,16 +4,18 @@
 //! Written without a crate for this format, because such crates expect metrics declared in the
 //! program, while these come from the table of figures.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use twinpath_metrics::{Unit, Value};
 use twinpath_report::document::{METRICS, Metric, SessionDocument};
-use twinpath_report::{FailedTarget, Finding};
+use twinpath_report::{FailedTarget, Finding, Identity};
 
 use super::labels::Labels;
 use super::names::{Differing, plain};
 use super::{Meta, Outcome, Sink, ends};
+use crate::args::Label;
 
 /// Values that are kept at once: a metric has its samples together, while sessions are walked one by one.
 const MOST_VALUES: usize = 200_000;
@@ -43,7 +45,7 @@ impl<W: Write> Sink for Prometheus<W> {
         for (place, report) in outcome.sessions.iter().enumerate() {
             let session = outcome.document(&self.meta, place, &report);
             let of_target = Labels::of_target(report.identity.target.as_ref(), &self.meta.labels);
-            let own = self::labels(&session, of_target, are_named);
+            let own = self::labels(&report.identity, &session, of_target, are_named);
             findings.extend(report.findings.iter().map(|one| finding(&own, one)));
             started.push(report.started);
             labels.push(own);
@@ -190,44 +192,78 @@ fn seconds(ns: i128) -> String {
 
 /// The labels that identify a session, and the `user`'s. `are_named`: there can be several targets, or
 /// several paths to one.
-fn labels(session: &SessionDocument<'_>, user: Labels<'_>, are_named: bool) -> String {
+fn labels(
+    identity: &Identity,
+    session: &SessionDocument<'_>,
+    user: Labels<'_>,
+    are_named: bool,
+) -> String {
+    let ends = (session.sender.as_str(), session.reflector.clone());
+    let own = own_labels(identity, ends, session.file, are_named);
+    let own = own.map(|(name, value)| label(name, &value));
+    own.chain(user_labels(user)).collect::<Vec<_>>().join(",")
+}
+
+/// The labels of a running session, by name: those of its report.
+pub(crate) fn session_labels(
+    identity: &Identity,
+    run: &[Label],
+    are_named: bool,
+) -> Vec<(Cow<'static, str>, String)> {
+    let sender = ends::named(identity.sender);
+    let ends = (sender.as_str(), ends::named(identity.reflector));
+    let own = own_labels(identity, ends, None, are_named);
+    let own = own.map(|(name, value)| (Cow::Borrowed(name), plain(&value)));
+    let user = user_pairs(Labels::of_target(identity.target.as_ref(), run));
+    let user = user.map(|(name, value)| (Cow::Owned(name), plain(value)));
+    own.chain(user).collect()
+}
+
+/// What identifies a session between `ends`.
+fn own_labels(
+    identity: &Identity,
+    (sender, reflector): (&str, String),
+    file: Option<&str>,
+    are_named: bool,
+) -> impl Iterator<Item = (&'static str, String)> {
     let own = [
-        ("session", session.number.to_string()),
-        ("protocol", session.protocol.to_owned()),
+        ("session", identity.number.to_string()),
+        ("protocol", identity.wire.format.name().to_owned()),
         // Without its port, which may differ in each run.
-        ("sender", without_port(&session.sender)),
-        ("reflector", session.reflector.clone()),
-        ("dscp", session.dscp.to_string()),
+        ("sender", without_port(sender)),
+        ("reflector", reflector),
+        ("dscp", identity.tos.dscp().value().to_string()),
     ];
-    let file = session.file.map(|file| ("file", file.to_owned()));
-    let target = session.target.as_ref().filter(|_| are_named);
-    let name = target.map(|target| ("target", target.name.to_owned()));
-    let path = session.path.map(|path| ("path", path.to_string()));
-    let member = session.micro_session;
+    let file = file.map(|file| ("file", file.to_owned()));
+    let target = identity.target.as_ref().filter(|_| are_named);
+    let name = target.map(|target| ("target", target.name.clone()));
+    let path = identity.path.map(|path| ("path", path.to_string()));
+    let member = identity.micro_session.as_ref();
     let member = member.map(|member| ("member", member.name()));
-    let own = own
-        .into_iter()
+    own.into_iter()
         .chain(file)
         .chain(name)
         .chain(path)
-        .chain(member);
-    let mut labels: Vec<String> = own.map(|(name, value)| label(name, &value)).collect();
-    labels.extend(user_labels(user));
-    labels.join(",")
+        .chain(member)
 }
 
 fn user_labels(user: Labels<'_>) -> Vec<String> {
-    let mut labels = Vec::new();
+    user_pairs(user)
+        .map(|(name, value)| label(&name, value))
+        .collect()
+}
+
+/// The user's labels by the names that metrics have for them.
+fn user_pairs(user: Labels<'_>) -> impl Iterator<Item = (String, &str)> {
     let mut names = BTreeSet::new();
-    for (key, value) in user.iter() {
+    user.iter().filter_map(move |(key, value)| {
         // The user's keys may contain dots and dashes; no two keys may become the same label.
         let fits = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
         let name: String = key.chars().map(fits).collect();
-        if names.insert(name.clone()) {
-            labels.push(label(&format!("label_{name}"), value));
-        }
-    }
-    labels
+        names
+            .insert(name.clone())
+            .then(|| (format!("label_{name}"), value))
+    })
 }
 
 fn without_port(endpoint: &str) -> String {

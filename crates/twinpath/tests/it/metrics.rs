@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::far_end::FarEnd;
 use crate::program::{Responder, Running, free_port, run, taken_port};
 use crate::prometheus::complaints;
 
@@ -230,6 +231,66 @@ fn an_address_that_cannot_be_had_is_told_and_nothing_starts() {
         "{}",
         done.stderr
     );
+}
+
+/// The value of the first series of this name with this part.
+fn value(text: &str, name: &str, part: &str) -> f64 {
+    let is = |series: &str| series.starts_with(&format!("{name}{{")) && series.contains(part);
+    let series = series(text);
+    let found = series.iter().find(|(series, _)| is(series));
+    let (_, value) = found.unwrap_or_else(|| panic!("{name} {part}: {text}"));
+    value.parse().unwrap()
+}
+
+#[test]
+fn a_sender_serves_the_figures_of_its_sessions_while_it_measures() {
+    let far = FarEnd::losing(4);
+    let line = format!(
+        "sender {} -c inf -i 5 --timeout 0.3 --dscp be,ef --label site=a.b --metrics 127.0.0.1:0 --json",
+        far.at
+    );
+    let mut sender = Running::start(&line);
+    let said = sender.wait_for_error("metrics at ");
+    let at = said.trim().strip_prefix("metrics at http://").unwrap();
+    let at: SocketAddr = at.strip_suffix("/metrics").unwrap().parse().unwrap();
+    let labels = format!("reflector=\"{}\",dscp=\"46\",label_site=\"a.b\"", far.at);
+    let until = Instant::now() + PATIENCE;
+    let text = loop {
+        let text = get(at, "/metrics", "*/*").body;
+        if text.contains(&labels) && value(&text, "twinpath_packets_lost_total", &labels) >= 20.0 {
+            break text;
+        }
+        assert!(Instant::now() < until, "{text}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    is_flawless(&text);
+    let of = |name: &str| value(&text, &format!("twinpath_{name}"), &labels);
+    let (sent, received) = (of("packets_sent_total"), of("packets_received_total"));
+    let lost = of("packets_lost_total");
+    assert!(sent >= received + lost, "{sent} {received} {lost}");
+    // Three of four are answered; losses are known later.
+    assert!(received >= 2.5 * lost, "{received} {lost}");
+    let delays = of("round_trip_delay_seconds_count");
+    let in_all_buckets = value(
+        &text,
+        "twinpath_round_trip_delay_seconds_bucket",
+        &format!("{labels},le=\"+Inf\""),
+    );
+    assert!(
+        (delays, in_all_buckets) == (received, received),
+        "{delays} {in_all_buckets}"
+    );
+    assert!(of("round_trip_delay_seconds_sum") > 0.0);
+    assert!(
+        series(&text)["twinpath_sessions"] == "2"
+            && series(&text)["twinpath_sessions_left_out"] == "0"
+    );
+    sender.signal(&["INT"]);
+    let report = sender.finish().document();
+    for (key, so_far) in [("sent", sent), ("received", received), ("lost", lost)] {
+        let counted = report["sessions"][1]["packets"][key].as_f64().unwrap();
+        assert!(counted >= so_far, "{key}: {counted} {so_far}");
+    }
 }
 
 /// One result of a query of Prometheus' API.

@@ -56,7 +56,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     let keys = key_file.map(|path| RereadKeys::new(path, insecure));
     let reload = ReloadSignal::listen()?;
     let modes = plan.modes;
-    let exporter = Exporter::start(args.metrics.address())?;
+    let mut exporter = Exporter::start(args.metrics.address())?;
     let deriving = deriving(&plan).filter(|_| !args.log.quiet);
     let run = explained(deriving, || server::start(plan))?;
     // Not before: until clients can be served, a signal ends the program at once.

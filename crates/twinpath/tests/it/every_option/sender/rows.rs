@@ -328,6 +328,10 @@ fn output() -> Vec<Row> {
         row("--live", TEXT, "--live", |seen| {
             seen.done.stderr.contains("no live view")
         }),
+        // What is scraped: see `a_sender_serves_the_figures_of_its_sessions_while_it_measures`.
+        row("--metrics", TEXT, "--metrics 127.0.0.1:0", |seen| {
+            seen.done.stderr.contains("metrics at http://127.0.0.1:")
+        }),
         row("--graph", TEXT, "--graph {dir}/a.svg", |seen| {
             seen.file("a.svg").contains("<svg")
         }),

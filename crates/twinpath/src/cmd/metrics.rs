@@ -1,0 +1,123 @@
+//! `--metrics` of a run: its sessions answer scrapes while they are measured.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use twinpath_metrics::Series;
+use twinpath_report::Identity;
+use twinpath_runtime::clock_state;
+use twinpath_runtime::measure::SessionHandle;
+
+use super::companions::{Companion, Opened};
+use super::responder::tell_metrics;
+use super::subject::Beginning;
+use crate::args::{Label, MetricsOptions};
+use crate::exporter::{self, Counted, Exporter, Labels, MOST_SESSIONS, SessionNow};
+use crate::failure::Failure;
+use crate::output::names::Differing;
+use crate::output::prometheus::session_labels;
+use crate::signals::Signals;
+
+/// How long a scrape waits for the figures of the last session.
+const SNAPSHOTS: Duration = Duration::from_secs(1);
+
+pub(super) struct Metrics {
+    exporter: Exporter,
+    run_labels: Vec<Label>,
+    sessions: Vec<Labels>,
+    scrape: Option<Scrape>,
+}
+
+/// A scrape that waits for figures.
+struct Scrape {
+    counted: Vec<Option<Counted>>,
+    /// Sessions that were asked and have not answered.
+    missing: usize,
+    by: Instant,
+}
+
+impl Metrics {
+    pub(super) fn open(options: &MetricsOptions, labels: &[Label], quiet: bool) -> Opened {
+        let Some(address) = options.address() else {
+            return Ok(None);
+        };
+        let exporter = Exporter::start(Some(address))?;
+        if !quiet {
+            tell_metrics(&exporter);
+        }
+        Ok(Some(Box::new(Self {
+            exporter,
+            run_labels: labels.to_vec(),
+            sessions: Vec::new(),
+            scrape: None,
+        })))
+    }
+
+    fn label(&mut self, run: &Beginning<'_>) {
+        let are_named = Differing::of(run.identities.iter()).are_named();
+        let first = run.identities.iter().take(MOST_SESSIONS);
+        let of = |identity: &Identity| session_labels(identity, &self.run_labels, are_named).into();
+        self.sessions = first.map(of).collect();
+    }
+
+    /// Asks the sessions for their figures. Those that are over have left them.
+    fn ask(&self, handles: &[SessionHandle]) -> Scrape {
+        let running = handles.iter().take(MOST_SESSIONS);
+        let running = running.filter(|handle| !handle.is_finished());
+        let asked = running.map(SessionHandle::request_snapshot);
+        Scrape {
+            missing: asked.count(),
+            counted: vec![None; self.sessions.len()],
+            by: Instant::now() + SNAPSHOTS,
+        }
+    }
+}
+
+impl Companion for Metrics {
+    fn begin(&mut self, run: &Beginning<'_>, _: &mut Signals) -> Result<(), Failure> {
+        self.label(run);
+        Ok(())
+    }
+
+    fn grow(&mut self, run: &Beginning<'_>) {
+        self.label(run);
+    }
+
+    fn snapshot(&mut self, session: usize, series: &Arc<Series>) {
+        let Some(scrape) = &mut self.scrape else {
+            return;
+        };
+        if let Some(counted) = scrape.counted.get_mut(session)
+            && counted.replace(Counted::of(&series.metrics())).is_none()
+        {
+            scrape.missing = scrape.missing.saturating_sub(1);
+        }
+    }
+
+    /// Shows it to whoever asks.
+    fn show(&mut self, series: &[Arc<Series>], handles: &mut [SessionHandle]) -> bool {
+        if self.scrape.is_none() && self.exporter.is_asked() {
+            self.scrape = Some(self.ask(handles));
+        }
+        let now = Instant::now();
+        let is_due = |scrape: &mut Scrape| scrape.missing == 0 || now >= scrape.by;
+        let Some(scrape) = self.scrape.take_if(is_due) else {
+            return false;
+        };
+        let all = self.sessions.iter().zip(handles.iter()).zip(series);
+        let sessions = all.zip(scrape.counted);
+        let sessions = sessions.map(|(((labels, handle), series), counted)| {
+            // What is left of one that is over comes once, and is kept there.
+            let last = || Counted::of(&series.metrics());
+            SessionNow {
+                labels: Labels::clone(labels),
+                progress: handle.progress(),
+                counted: counted.or_else(|| handle.is_finished().then(last)),
+            }
+        });
+        let sessions: Vec<SessionNow> = sessions.collect();
+        let families = exporter::sessions(&sessions, handles.len(), clock_state());
+        self.exporter.answer(families);
+        false
+    }
+}
