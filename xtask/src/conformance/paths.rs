@@ -52,6 +52,8 @@ fn is_path(name: &str, tree: &[String]) -> bool {
     let begins = |path: &String| path == first || path.strip_prefix("crates/") == Some(first);
     name.chars().all(fits)
         && !first.is_empty()
+        // What is built.
+        && first != "target"
         && (name.ends_with('/') || has_ending(name, "rs") || tree.iter().any(begins))
 }
 
@@ -98,6 +100,7 @@ mod tests {
             "bursts:10/1s",
             "50%/10",
             "application/json",
+            "target/dist/",
             "/",
         ] {
             assert_eq!(faults(&format!("so `{good}`."), &tree), [], "{good}");
