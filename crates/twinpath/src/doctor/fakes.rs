@@ -80,6 +80,8 @@ pub(super) struct FakeFar {
     pub(super) session_loads: usize,
     /// Sizes that pass.
     pub(super) link: Link,
+    /// What the way out makes of ToS octets.
+    pub(super) remark_out: fn(u8) -> u8,
     /// When the next train begins.
     pub(super) now: Wall,
 }
@@ -167,6 +169,7 @@ impl FakeFar {
             #[cfg(feature = "control")]
             session_loads: 0,
             link: Link::USUAL,
+            remark_out: |tos| tos,
             now: START,
         }
     }
@@ -213,6 +216,7 @@ impl FakeFar {
                 });
             if self.link.lets_out(size, is_whole, &mut seen) {
                 if self.ports.contains(&far.port()) {
+                    let tos = Tos((self.remark_out)(tos.0));
                     let replies = self.replies(far, &octets, tos, at + Delta::from_duration(WAY));
                     for reply in replies {
                         let arrival = at + Delta::from_duration(WAY * 2 + RESIDENCE + reply.late);

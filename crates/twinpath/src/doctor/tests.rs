@@ -100,6 +100,22 @@ fn nothing_is_wrong_with_a_far_end_that_does_all_as_it_must() {
 }
 
 #[test]
+fn a_reflector_that_supports_no_tlv_is_not_blamed_for_their_lengths() {
+    let (checks, _) = examined(errors::tlv_with(0, 0x80), None);
+    let status = |id| judged(&checks, id).status;
+    assert_eq!(status("stamp.tlv.unknown"), Status::Ok);
+    assert_eq!(status("stamp.tlv.malformed"), Status::Skipped);
+    // It knows the type of the malformed one.
+    let knows = FakeFar::changing(|_, reply| {
+        if reply.get(45) == Some(&4) && reply.get(47) == Some(&3) {
+            reply[44] = 0x80;
+        }
+    });
+    let (checks, _) = examined(knows, None);
+    assert_eq!(judged(&checks, "stamp.tlv.malformed").status, Status::Warn);
+}
+
+#[test]
 fn a_far_end_that_does_not_answer_is_described_by_what_came_back() {
     let deaf = |_: &Request<'_>, _: Vec<Sent>| Vec::new();
     for (closed, finding) in [

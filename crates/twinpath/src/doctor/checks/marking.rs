@@ -5,9 +5,14 @@ use std::time::Duration;
 use twinpath_runtime::PathOptions;
 use twinpath_wire::{Ecn, Tos};
 
-use super::of_train::OfTrain;
 use crate::doctor::train::TrainKind;
-use crate::doctor::{Exchange, Judged, Seen};
+use crate::doctor::{Ask, Check, Cost, Exchange, Judged, Seen};
+
+mod arrivals;
+mod ways;
+
+use arrivals::{Arrivals, CLASS_OF_SERVICE};
+use ways::{judge_dscp, judge_ecn};
 
 /// EF, AF41, CS1, each twice.
 const TOS: [u8; 3] = [0xb8, 0x88, 0x20];
@@ -30,6 +35,41 @@ static ECN_CAPABLE: TrainKind = TrainKind {
     packet: |writer, number, now| (writer.base(number, now), Tos(of(&ECT, place(number)))),
 };
 
+/// A check of what becomes of ToS octets.
+pub(super) struct Marking {
+    id: &'static str,
+    /// What is sent, besides [`CLASS_OF_SERVICE`].
+    kind: &'static TrainKind,
+    judge: fn(&Seen, &Exchange<'_>, &Arrivals) -> Judged,
+}
+
+impl Check for Marking {
+    fn id(&self) -> &'static str {
+        self.id
+    }
+
+    fn costs(&self) -> Vec<Cost> {
+        let cost = |kind: &TrainKind| (kind.name.to_owned(), kind.count);
+        vec![cost(self.kind), cost(&CLASS_OF_SERVICE)]
+    }
+
+    fn asks(&self, seen: &Seen) -> Vec<Ask> {
+        let mut asks = seen.ask_subject(self.kind);
+        if super::tlv::is_class_of_service_supported(seen) {
+            asks.extend(seen.ask_subject(&CLASS_OF_SERVICE));
+        }
+        asks
+    }
+
+    fn judge(&self, seen: &Seen) -> Judged {
+        let sent = seen.subject().and_then(|far| seen.train(far, self.kind));
+        match sent {
+            Some(exchange) => (self.judge)(seen, &exchange, &Arrivals::of(seen)),
+            None => Judged::skipped("no replies"),
+        }
+    }
+}
+
 fn place(number: u32) -> usize {
     usize::try_from(number).unwrap_or(0)
 }
@@ -39,19 +79,13 @@ fn of(all: &[u8], place: usize) -> u8 {
 }
 
 /// The class of replies.
-pub(super) static DSCP: OfTrain = OfTrain {
+pub(super) static DSCP: Marking = Marking {
     id: "path.dscp",
     kind: &MARKED,
-    judges_silence: true,
     judge: dscp,
 };
 
-fn dscp(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
-    let name = |tos: u8| {
-        let dscp = Tos(tos).dscp();
-        dscp.name()
-            .map_or_else(|| dscp.value().to_string(), str::to_owned)
-    };
+fn dscp(seen: &Seen, exchange: &Exchange<'_>, arrivals: &Arrivals) -> Judged {
     let mut came = Vec::new();
     let mut lost = Vec::new();
     for (place, tos) in TOS.into_iter().enumerate() {
@@ -59,18 +93,16 @@ fn dscp(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
         let reply = both.find_map(|place| exchange.replies_to(place).next());
         match reply {
             Some((reply, _)) => came.extend(reply.tos.map(|back| (tos, back.0))),
-            None => lost.push(name(tos)),
+            None => lost.push(class(tos)),
         }
     }
-    let changed: Vec<String> = came
-        .iter()
-        .filter(|(tos, back)| tos >> 2 != back >> 2)
-        .map(|(tos, back)| format!("{} comes back as {}", name(*tos), name(*back)))
-        .collect();
-    let pairs: serde_json::Map<_, _> = came
-        .iter()
-        .map(|(tos, back)| (name(*tos), name(*back).into()))
-        .collect();
+    let arrived = arrivals.of_classes();
+    let named = |pairs: &[(u8, u8)]| -> serde_json::Map<_, _> {
+        let named = pairs
+            .iter()
+            .map(|(tos, then)| (class(*tos), class(*then).into()));
+        named.collect()
+    };
     let judged = if !lost.is_empty() && seen.is_lossy() {
         Judged::unknown(format!(
             "no answer with DSCP {}, and other packets are lost too",
@@ -81,39 +113,30 @@ fn dscp(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
             .advise("look at policers and filters for these classes, and at the classes that the reflector admits")
     } else if came.is_empty() {
         return Judged::unknown("this system does not tell the DSCP of packets");
-    } else if changed.is_empty() {
-        Judged::ok("replies come back with the DSCP of their requests")
-    } else if let Some(back) = only_class(&came) {
-        let class = name(back);
-        // Which of the two it is, replies alone do not say.
-        let cause = if back >> 2 == 0 {
-            "the reflector does not copy the DSCP, or a device on the way back clears it"
-        } else {
-            "the reflector has a DSCP of its own for replies (as twinpath responder --dscp), or a device on the way back sets it"
-        };
-        Judged::warn(format!("replies come back with DSCP {class}, whatever the request has: {cause}"))
-            .advise("round trips of other classes are measured in them on the way out alone; --tlv cos tells with which DSCP requests arrive, where STAMP is spoken")
     } else {
-        Judged::warn(changed.join(", ")).advise(
-            "a device on the way remarks some classes, or the reflector chooses the DSCP of replies: look at both",
-        )
+        judge_dscp(&came, &arrived)
     };
-    judged.with("replies", pairs).with("unanswered", lost)
+    let judged = judged
+        .with("replies", named(&came))
+        .with("unanswered", lost);
+    if arrived.is_empty() {
+        judged
+    } else {
+        judged.with("arrived", named(&arrived))
+    }
 }
 
-/// The class of all replies, if requests of several came back in it.
-fn only_class(came: &[(u8, u8)]) -> Option<u8> {
-    let ((sent, back), others) = came.split_first()?;
-    let is_one = others.iter().all(|(_, other)| other >> 2 == back >> 2);
-    let are_several = others.iter().any(|(other, _)| other >> 2 != sent >> 2);
-    (is_one && are_several).then_some(*back)
+/// The name of a class, by its octet.
+fn class(tos: u8) -> String {
+    let dscp = Tos(tos).dscp();
+    dscp.name()
+        .map_or_else(|| dscp.value().to_string(), str::to_owned)
 }
 
 /// ECN-capable packets.
-pub(super) static ECN: OfTrain = OfTrain {
+pub(super) static ECN: Marking = Marking {
     id: "path.ecn",
     kind: &ECN_CAPABLE,
-    judges_silence: true,
     judge: ecn,
 };
 
@@ -122,10 +145,12 @@ struct OfCodepoint {
     sent: Ecn,
     /// Of the first reply; `None`: this system does not tell it.
     back: Option<Ecn>,
+    /// On arrival, as the reflector says; `None`: it does not.
+    arrived: Option<Ecn>,
     is_answered: bool,
 }
 
-fn ecn(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
+fn ecn(seen: &Seen, exchange: &Exchange<'_>, arrivals: &Arrivals) -> Judged {
     let each = ECT.map(|ect| {
         let places = (0..exchange.requests.len()).filter(|place| of(&ECT, *place) == ect);
         let replies: Vec<_> = places
@@ -137,6 +162,7 @@ fn ecn(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
         OfCodepoint {
             sent: Tos(ect).ecn(),
             back,
+            arrived: arrivals.ecn_of(ect),
             is_answered: !replies.is_empty(),
         }
     });
@@ -144,61 +170,15 @@ fn ecn(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
         .iter()
         .filter_map(|of| Some((name(of.sent).to_owned(), name(of.back?).into())))
         .collect();
-    judge_ecn(seen, &each).with("replies", backs)
-}
-
-fn judge_ecn(seen: &Seen, each: &[OfCodepoint]) -> Judged {
-    let silent: Vec<&str> = each
+    let arrived: serde_json::Map<_, _> = each
         .iter()
-        .filter(|of| !of.is_answered)
-        .map(|of| name(of.sent))
+        .filter_map(|of| Some((name(of.sent).to_owned(), name(of.arrived?).into())))
         .collect();
-    let is_none_answered = silent.len() == each.len();
-    let silent = silent.join(" and ");
-    if !silent.is_empty() && seen.is_lossy() {
-        return Judged::unknown(format!(
-            "no answer to packets with {silent}, and other packets are lost too"
-        ));
-    }
-    if is_none_answered {
-        return Judged::warn("packets with ECN bits are not answered, and others are")
-            .advise("a filter on the way drops ECN-capable packets: mend it, TCP suffers too");
-    }
-    if !silent.is_empty() {
-        return Judged::warn(format!(
-            "packets with {silent} are not answered, and others with ECN bits are"
-        ))
-        .advise("look for a filter on the way that drops them");
-    }
-    let known: Vec<(Ecn, Ecn)> = each
-        .iter()
-        .filter_map(|of| Some((of.sent, of.back?)))
-        .collect();
-    if known.is_empty() {
-        return Judged::unknown(
-            "ECN-capable packets are answered, and this system does not tell the ECN bits of replies",
-        );
-    }
-    let is_congested = known.iter().any(|(_, back)| *back == Ecn::Ce);
-    let changed: Vec<String> = known
-        .iter()
-        .filter(|(sent, back)| sent != back && *back != Ecn::Ce)
-        .map(|(sent, back)| format!("{} comes back as {}", name(*sent), name(*back)))
-        .collect();
-    if changed.is_empty() && is_congested {
-        Judged::ok(
-            "ECN-capable packets pass, and replies come back with CE: a queue on one of the ways is congested",
-        )
-    } else if changed.is_empty() {
-        Judged::ok("ECN-capable packets pass, and come back with their ECN bits")
-    } else if known.iter().all(|(_, back)| *back == Ecn::NotEct) {
-        Judged::ok(
-            "ECN-capable packets pass; replies come without ECN bits: the reflector does not copy them, or a device on the way clears them",
-        )
+    let judged = judge_ecn(seen, &each).with("replies", backs);
+    if arrived.is_empty() {
+        judged
     } else {
-        Judged::warn(changed.join(", ")).advise(
-            "a device on the way changes ECN bits, or the reflector chooses those of replies: look at both",
-        )
+        judged.with("arrived", arrived)
     }
 }
 
@@ -208,47 +188,5 @@ const fn name(ecn: Ecn) -> &'static str {
         Ecn::Ect0 => "ECT(0)",
         Ecn::Ect1 => "ECT(1)",
         Ecn::Ce => "CE",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::doctor::{FarEndPlan, Keys, Status};
-
-    #[test]
-    fn ecn_bits_of_replies_are_judged_as_far_as_they_show() {
-        let seen = Seen::new(FarEndPlan {
-            name: "r1".to_owned(),
-            host: "r1".to_owned(),
-            addresses: Vec::new(),
-            port: None,
-            keys: Keys::default(),
-        });
-        for (backs, status, said) in [
-            ([None, None], Status::Unknown, "does not tell the ECN bits"),
-            ([Some(2), Some(1)], Status::Ok, "come back with their"),
-            ([Some(0), Some(0)], Status::Ok, "come without ECN bits"),
-            ([Some(3), Some(1)], Status::Ok, "a queue on one of the ways"),
-            (
-                [Some(2), Some(0)],
-                Status::Warn,
-                "ECT(1) comes back as Not-ECT",
-            ),
-            (
-                [Some(1), Some(1)],
-                Status::Warn,
-                "ECT(0) comes back as ECT(1)",
-            ),
-        ] {
-            let of = |place: usize| OfCodepoint {
-                sent: Tos(ECT[place]).ecn(),
-                back: backs[place].map(|back| Tos(back).ecn()),
-                is_answered: true,
-            };
-            let judged = judge_ecn(&seen, &[of(0), of(1)]);
-            assert_eq!(judged.status, status, "{judged:?}");
-            assert!(judged.finding.contains(said), "{judged:?}");
-        }
     }
 }

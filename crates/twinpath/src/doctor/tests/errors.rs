@@ -9,10 +9,18 @@ use crate::doctor::train::FIRST;
 type Error = (&'static str, &'static str, FakeFar);
 
 pub(super) fn all() -> Vec<Error> {
-    [reach(), packets(), times(), clocks(), paths(), tlvs()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        reach(),
+        packets(),
+        times(),
+        clocks(),
+        paths(),
+        arrivals(),
+        tlvs(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn reach() -> Vec<Error> {
@@ -289,6 +297,45 @@ fn paths() -> Vec<Error> {
     ]
 }
 
+/// What the reflector says of the way out.
+fn arrivals() -> Vec<Error> {
+    vec![
+        (
+            "path.dscp",
+            "ef arrives as be, af41 arrives as be, cs1 arrives as be, as the reflector's Class of Service TLV says; replies come back with what arrived",
+            remarking_out(|tos| tos & 3),
+        ),
+        (
+            "path.dscp",
+            "af41 arrives as af11, as the reflector's Class of Service TLV says",
+            remarking_out(|tos| if tos == 0x88 { 0x28 } else { tos }),
+        ),
+        (
+            "path.dscp",
+            "as the reflector's Class of Service TLV says, and replies come back with the DSCP of their requests",
+            class_of_service_with(&[0, 0]),
+        ),
+        (
+            "path.dscp",
+            "the reflector does not copy the DSCP, or a device on the way out or back clears it",
+            FakeFar {
+                remark_out: |tos| tos & 3,
+                ..tlv_with(0, 0x80)
+            },
+        ),
+        (
+            "path.dscp",
+            "requests arrive with their DSCP, and replies come back with DSCP be",
+            remarking(|_| 0),
+        ),
+        (
+            "path.ecn",
+            "ECT(0) arrives as Not-ECT, ECT(1) arrives as Not-ECT, as the reflector's",
+            remarking_out(|tos| tos & !3),
+        ),
+    ]
+}
+
 fn tlvs() -> Vec<Error> {
     let no_access_report = FakeFar::erring(|request, replies| {
         let is_report = request.octets.get(45) == Some(&6);
@@ -402,6 +449,24 @@ fn times_changed(change: impl Fn(u64) -> u64 + 'static) -> FakeFar {
         for at in [4, 16] {
             let time = u64::from_be_bytes(*reply[at..].first_chunk().unwrap());
             reply[at..at + 8].copy_from_slice(&change(time).to_be_bytes());
+        }
+    })
+}
+
+/// Requests arrive in another class.
+fn remarking_out(remark_out: fn(u8) -> u8) -> FakeFar {
+    FakeFar {
+        remark_out,
+        ..FakeFar::honest()
+    }
+}
+
+/// Class of Service TLVs come back with this.
+fn class_of_service_with(value: &'static [u8]) -> FakeFar {
+    FakeFar::changing(move |_, reply| {
+        // Type 4.
+        if reply.get(45) == Some(&4) && reply[44] == 0 {
+            reply[48..48 + value.len()].copy_from_slice(value);
         }
     })
 }

@@ -100,3 +100,25 @@ fn a_path_mtu_black_hole_is_found_and_the_way_on_which_it_is() {
         json!([1444, "vanish", 1444, "not-found", "warn"])
     );
 }
+
+#[test]
+fn what_the_way_out_makes_of_dscp_and_ecn_is_told_by_the_reflector() {
+    let Some(hosts) = Routed::new() else { return };
+    let _responder = hosts.responder(":862");
+    let bleaches = "table ip bleach { chain pass { type filter hook forward priority 0; \
+                    ip daddr 10.97.2.2 ip dscp set cs0 ip ecn set not-ect; }; }";
+    if !filter(&hosts.router, bleaches) {
+        return;
+    }
+    let done = hosts.doctor("10.97.2.2:862");
+    let dscp = check(&done, "path.dscp");
+    assert_eq!(dscp["status"], "warn", "{dscp}");
+    let arrived = json!({"ef": "be", "af41": "be", "cs1": "be"});
+    assert_eq!(dscp["data"]["arrived"], arrived);
+    let advice = dscp["advice"].as_str().unwrap();
+    assert!(advice.contains("a device on the way out"), "{advice}");
+    let ecn = check(&done, "path.ecn");
+    assert_eq!(ecn["status"], "warn", "{ecn}");
+    let arrived = json!({"ECT(0)": "Not-ECT", "ECT(1)": "Not-ECT"});
+    assert_eq!(ecn["data"]["arrived"], arrived);
+}
