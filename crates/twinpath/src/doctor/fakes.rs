@@ -80,8 +80,8 @@ pub(super) struct FakeFar {
     pub(super) session_loads: usize,
     /// Sizes that pass.
     pub(super) link: Link,
-    /// What the way out makes of ToS octets.
-    pub(super) remark_out: fn(u8) -> u8,
+    /// What the way out makes of a packet's ToS octet; `None`: the packet is lost.
+    pub(super) way_out: fn(&[u8], u8) -> Option<u8>,
     /// When the next train begins.
     pub(super) now: Wall,
 }
@@ -169,7 +169,7 @@ impl FakeFar {
             #[cfg(feature = "control")]
             session_loads: 0,
             link: Link::USUAL,
-            remark_out: |tos| tos,
+            way_out: |_, tos| Some(tos),
             now: START,
         }
     }
@@ -216,8 +216,11 @@ impl FakeFar {
                 });
             if self.link.lets_out(size, is_whole, &mut seen) {
                 if self.ports.contains(&far.port()) {
-                    let tos = Tos((self.remark_out)(tos.0));
-                    let replies = self.replies(far, &octets, tos, at + Delta::from_duration(WAY));
+                    let arrival = at + Delta::from_duration(WAY);
+                    let replies = match (self.way_out)(&octets, tos.0) {
+                        Some(tos) => self.replies(far, &octets, Tos(tos), arrival),
+                        None => Vec::new(),
+                    };
                     for reply in replies {
                         let arrival = at + Delta::from_duration(WAY * 2 + RESIDENCE + reply.late);
                         seen.replies.extend(self.link.back(far, reply, arrival));

@@ -116,6 +116,25 @@ fn a_reflector_that_supports_no_tlv_is_not_blamed_for_their_lengths() {
 }
 
 #[test]
+fn a_far_end_that_stops_answering_is_said_to() {
+    let mut requests = 0;
+    let vanishes = FakeFar::erring(move |_, mut replies| {
+        requests += 1;
+        replies.retain(|_| requests <= 6);
+        replies
+    });
+    let (checks, verdict) = examined(vanishes, None);
+    let said = judged(&checks, "test.one-reply");
+    assert_eq!(said.status, Status::Fail, "{said:?}");
+    assert_eq!(verdict.exit, Exit::AllLost);
+    let sentence = &verdict.sentence;
+    assert!(
+        sentence.contains(", and stopped answering during the examination; "),
+        "{sentence}"
+    );
+}
+
+#[test]
 fn a_far_end_that_does_not_answer_is_described_by_what_came_back() {
     let deaf = |_: &Request<'_>, _: Vec<Sent>| Vec::new();
     for (closed, finding) in [

@@ -166,6 +166,12 @@ fn spoken(seen: &Seen, checks: &[Checked]) -> Spoken {
     }
 }
 
+/// The far end answered at first, and then nothing more.
+fn has_stopped(checks: &[Checked]) -> bool {
+    let mut all = checks.iter();
+    all.any(|checked| checked.judged.data.get("stopped") == Some(&true.into()))
+}
+
 pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
     let name = &seen.plan.name;
     let Spoken {
@@ -214,6 +220,10 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
         (0, warned) => (
             format!("with {}", count(warned, "warning", "warnings")),
             Exit::Done,
+        ),
+        _ if has_stopped(all) => (
+            "and stopped answering during the examination".to_owned(),
+            Exit::AllLost,
         ),
         (failed, _) => (format!("and {} failed", checks(failed)), Exit::AllLost),
     };

@@ -1,5 +1,6 @@
 //! Whether each request has one reply, and replies copy what they must (RFC 5357 section 4.2.1).
 
+use super::numbers;
 use super::of_train::OfTrain;
 use crate::doctor::train::PACED;
 use crate::doctor::{Exchange, Judged, Seen};
@@ -13,7 +14,7 @@ pub(super) static ONE_EACH: OfTrain = OfTrain {
     judge: one_each,
 };
 
-fn one_each(_: &Seen, exchange: &Exchange<'_>) -> Judged {
+fn one_each(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
     let sent = exchange.requests.len();
     let each: Vec<usize> = (0..sent)
         .map(|place| exchange.replies_to(place).count())
@@ -26,10 +27,14 @@ fn one_each(_: &Seen, exchange: &Exchange<'_>) -> Judged {
             each.iter().filter(|replies| **replies > 1).count()
         ))
         .advise("look for a loop, a mirror port or two reflectors with one address")
+    } else if answered == 0 && is_gone(seen, exchange) {
+        Judged::fail(format!(
+            "it answered at first, and nothing since the first of these {sent} packets"
+        ))
+        .advise("see whether the reflector still runs, and whether it or a firewall has blocked this host: some do after a few packets, or after packets that they do not expect")
+        .with("stopped", true)
     } else if answered < sent {
-        let were = if answered == 1 { "was" } else { "were" };
-        Judged::warn(format!("{answered} of {sent} packets {were} answered"))
-            .advise("the path or the reflector loses packets, or the reflector answers only so many a second (a rate limit): measure it with more of them")
+        lost(exchange, answered)
     } else {
         Judged::ok(format!(
             "{} were each answered once",
@@ -40,6 +45,49 @@ fn one_each(_: &Seen, exchange: &Exchange<'_>) -> Judged {
         .with("sent", sent)
         .with("answered", answered)
         .with("copies", extra)
+}
+
+/// No packet that left with the first of these or later was answered.
+fn is_gone(seen: &Seen, exchange: &Exchange<'_>) -> bool {
+    if seen.subject() != Some(exchange.far) {
+        return false;
+    }
+    let begun = exchange.left(0);
+    begun.is_some_and(|begun| seen.round_trips().iter().all(|trip| trip.t1 < begun))
+}
+
+/// Some packets have no reply: what the reflector's numbers say of them.
+fn lost(exchange: &Exchange<'_>, answered: usize) -> Judged {
+    let sent = exchange.requests.len();
+    let were = if answered == 1 { "was" } else { "were" };
+    let finding = format!("{answered} of {sent} packets {were} answered");
+    let many = "measure the loss with more packets (twinpath sender -c 1000)";
+    let Some(lost) = numbers::lost(exchange) else {
+        return Judged::warn(finding).advise(format!(
+            "the path or the reflector loses packets, or the reflector answers only so many a second (a rate limit): {many}"
+        ));
+    };
+    let (out, back) = (lost.out, lost.back);
+    let (ways, advice) = match (out, back) {
+        (0, _) => (
+            format!("{back} were lost on the way back"),
+            "look at the way back",
+        ),
+        (_, 0) => (
+            format!("{out} were lost on the way out, or the reflector left them unanswered"),
+            "look at the way out, and for a rate limit at the reflector",
+        ),
+        _ => (
+            format!(
+                "{out} were lost on the way out or left unanswered, {back} were lost on the way back"
+            ),
+            "look at both ways, and for a rate limit at the reflector",
+        ),
+    };
+    Judged::warn(format!("{finding}; by the reflector's numbers {ways}"))
+        .advise(format!("{advice}; {many}"))
+        .with("lost_out", out)
+        .with("lost_back", back)
 }
 
 /// Fields of the request in the reply.

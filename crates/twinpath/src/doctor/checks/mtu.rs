@@ -139,6 +139,10 @@ impl Check for Fragments {
             None if seen.is_lossy() => {
                 Judged::unknown("no answer to packets in fragments, and others are lost too")
             }
+            None if are_too_large(seen) => Judged::unknown(format!(
+                "packets of {octets} octets in fragments are not answered: a fragment may be larger than what passes"
+            ))
+            .advise("mend the path's MTU first (see above)"),
             None => Judged::warn(format!(
                 "packets of {octets} octets in fragments are not answered, and whole ones are"
             ))
@@ -150,6 +154,14 @@ impl Check for Fragments {
             .with("octets", octets)
             .with("answered", reply.is_some())
     }
+}
+
+/// What is larger than the path's MTU vanishes without a word: fragments, which have the interface's, may too.
+fn are_too_large(seen: &Seen) -> bool {
+    limits_of(seen).is_some_and(|limits| {
+        let out = matches!(limits.out_end(), OutEnd::Vanish | OutEnd::Unanswered);
+        out || limits.back_end() == BackEnd::Lost
+    })
 }
 
 fn limits_of(seen: &Seen) -> Option<Limits> {

@@ -14,11 +14,44 @@ pub(super) static NUMBERS: OfTrain = OfTrain {
     judge: numbers,
 };
 
-fn numbers(_: &Seen, exchange: &Exchange<'_>) -> Judged {
-    let numbers: Vec<(u32, u32)> = exchange
-        .round_trips()
+/// Packets that were lost between the first that was answered and the last.
+pub(super) struct Lost {
+    /// On the way out, or without an answer of the reflector.
+    pub(super) out: usize,
+    pub(super) back: usize,
+}
+
+/// What the reflector's numbers say of losses; `None`: it does not count, or nothing is between.
+pub(super) fn lost(exchange: &Exchange<'_>) -> Option<Lost> {
+    let numbers = own_and_copied(exchange);
+    let (first, last) = (numbers.first()?, numbers.last()?);
+    let is_stateless = numbers.iter().all(|(own, copied)| own == copied);
+    let most = exchange.requests.len();
+    if is_stateless || !matches!(growth(&numbers, most), Growth::ByOne) {
+        return None;
+    }
+    let span = |of: fn(&(u32, u32)) -> u32| {
+        let span = of(last).wrapping_sub(of(first)).checked_add(1)?;
+        usize::try_from(span).ok()
+    };
+    let (sent, replied) = (span(|of| of.1)?, span(|of| of.0)?);
+    let lost = Lost {
+        out: sent.checked_sub(replied)?,
+        back: replied.checked_sub(numbers.len())?,
+    };
+    (lost.out + lost.back > 0).then_some(lost)
+}
+
+/// The number of each first reply, and its request's.
+fn own_and_copied(exchange: &Exchange<'_>) -> Vec<(u32, u32)> {
+    let trips = exchange.round_trips();
+    trips
         .map(|trip| (trip.head.seq.get(), trip.head.sender_seq.get()))
-        .collect();
+        .collect()
+}
+
+fn numbers(_: &Seen, exchange: &Exchange<'_>) -> Judged {
+    let numbers = own_and_copied(exchange);
     if numbers.len() < 2 {
         return Judged::unknown("too few replies to tell how they are numbered");
     }

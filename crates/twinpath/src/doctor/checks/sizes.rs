@@ -78,11 +78,32 @@ fn replies(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
     } else if pairs.iter().all(|(request, reply)| *reply == request + 27) {
         Judged::warn("replies are 27 octets longer than their requests: padding is not truncated")
             .advise("leave room for 27 octets below the MTU; RFC 6038 section 4.2.1 has them of one size")
+    } else if let Some(most) = cut_at(&pairs) {
+        Judged::warn(format!(
+            "replies have {most} octets at most: those to longer requests are truncated"
+        ))
+        .advise("larger packets are tested on the way out only; see whether the reflector has an option for padding")
     } else {
-        Judged::warn("replies do not have the size of their requests")
-            .advise("compare sizes before both ways are compared")
+        let differ = pairs.iter().filter(|(request, reply)| request != reply);
+        let differ: Vec<String> = differ
+            .map(|(request, reply)| format!("{request} as {reply}"))
+            .collect();
+        Judged::warn(format!(
+            "replies do not have the size of their requests; those of these octets come back: {}",
+            differ.join(", ")
+        ))
+        .advise("delays of the two ways are those of different sizes: do not compare them")
     };
     judged.with("request_and_reply_octets", data)
+}
+
+/// The length of the longest replies, if those to shorter requests are as long as these; `None`: not so.
+fn cut_at(pairs: &[(usize, usize)]) -> Option<usize> {
+    let most = pairs.iter().map(|(_, reply)| *reply).max()?;
+    let mut pairs = pairs.iter();
+    pairs
+        .all(|(request, reply)| *reply == most.min(*request))
+        .then_some(most)
 }
 
 /// Octets of the reply to a request of this length.

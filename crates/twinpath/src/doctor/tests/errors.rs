@@ -91,8 +91,13 @@ fn packets() -> Vec<Error> {
         ("test.one-reply", "more than one reply", twice),
         (
             "test.one-reply",
-            "of 20 packets were answered",
+            "15 of 20 packets were answered; by the reflector's numbers 5 were lost on the way back",
             losing(|number| number % 4 == 1),
+        ),
+        (
+            "test.one-reply",
+            "15 of 20 packets were answered; by the reflector's numbers 5 were lost on the way out",
+            on_the_way_out(|octets, tos| (octets[3] % 4 != 1).then_some(tos)),
         ),
         (
             "test.copied",
@@ -108,7 +113,16 @@ fn packets() -> Vec<Error> {
         ("test.numbers", "other packets are counted too", shared),
         ("test.reply-size", "all replies have 44 octets", cut(44)),
         ("test.reply-size", "27 octets longer", longer),
-        ("test.reply-size", "do not have the size", padding),
+        (
+            "test.reply-size",
+            "do not have the size of their requests; those",
+            padding,
+        ),
+        (
+            "test.reply-size",
+            "octets at most: those to longer requests are truncated",
+            cut(142),
+        ),
         (
             "test.reply-size",
             "requests of 700, 1200 octets are not answered",
@@ -303,12 +317,12 @@ fn arrivals() -> Vec<Error> {
         (
             "path.dscp",
             "ef arrives as be, af41 arrives as be, cs1 arrives as be, as the reflector's Class of Service TLV says; replies come back with what arrived",
-            remarking_out(|tos| tos & 3),
+            on_the_way_out(|_, tos| Some(tos & 3)),
         ),
         (
             "path.dscp",
             "af41 arrives as af11, as the reflector's Class of Service TLV says",
-            remarking_out(|tos| if tos == 0x88 { 0x28 } else { tos }),
+            on_the_way_out(|_, tos| Some(if tos == 0x88 { 0x28 } else { tos })),
         ),
         (
             "path.dscp",
@@ -319,7 +333,7 @@ fn arrivals() -> Vec<Error> {
             "path.dscp",
             "the reflector does not copy the DSCP, or a device on the way out or back clears it",
             FakeFar {
-                remark_out: |tos| tos & 3,
+                way_out: |_, tos| Some(tos & 3),
                 ..tlv_with(0, 0x80)
             },
         ),
@@ -331,7 +345,7 @@ fn arrivals() -> Vec<Error> {
         (
             "path.ecn",
             "ECT(0) arrives as Not-ECT, ECT(1) arrives as Not-ECT, as the reflector's",
-            remarking_out(|tos| tos & !3),
+            on_the_way_out(|_, tos| Some(tos & !3)),
         ),
     ]
 }
@@ -453,10 +467,10 @@ fn times_changed(change: impl Fn(u64) -> u64 + 'static) -> FakeFar {
     })
 }
 
-/// Requests arrive in another class.
-fn remarking_out(remark_out: fn(u8) -> u8) -> FakeFar {
+/// The way out does so with packets.
+fn on_the_way_out(way_out: fn(&[u8], u8) -> Option<u8>) -> FakeFar {
     FakeFar {
-        remark_out,
+        way_out,
         ..FakeFar::honest()
     }
 }

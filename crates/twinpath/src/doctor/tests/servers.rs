@@ -22,6 +22,7 @@ mod errors;
 mod logins;
 mod quirks;
 mod quirky_server;
+mod refusals;
 mod silence;
 
 const STARTED: Wall = Wall::from_unix_ns(1_795_392_000_000_000_000);

@@ -178,6 +178,16 @@ fn packets_in_fragments_are_answered_or_filtered() {
             Status::Warn,
             "packets of 2100 octets in fragments are not answered",
         ),
+        // A fragment is as large as the interface allows.
+        (
+            Link {
+                out: 1_400,
+                is_reported: false,
+                ..filtered
+            },
+            Status::Unknown,
+            "a fragment may be larger than what passes",
+        ),
     ] {
         let judged = said(link, "path.fragments");
         assert_eq!(judged.status, status, "{judged:?}");

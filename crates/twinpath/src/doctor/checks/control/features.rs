@@ -6,7 +6,7 @@ use twinpath_wire::{ReflectorSecured, Reply, TimeFormat};
 
 use super::{
     Dialogue, OfDialogues, answered, broken, first_session, greeting, loses, not_had, refused,
-    silence_of_others,
+    refused_otherwise, silence_of_others,
 };
 use crate::doctor::dialogue::{self, DialogueKind};
 use crate::doctor::{Exchange, Judged, Seen, Status};
@@ -252,7 +252,8 @@ fn of_dialogue(
     let sessions = dialogue.seen.sessions.iter();
     let mut refusals = sessions.filter_map(|session| session.answer?.err());
     if let Some(refusal) = refusals.next() {
-        return refused(Status::Fail, &what, refusal);
+        return refused_otherwise(seen, refusal)
+            .unwrap_or_else(|| refused(Status::Fail, &what, refusal));
     }
     if answered(dialogue, 0).1 > 0 {
         return works(dialogue);

@@ -15,7 +15,7 @@ use twinpath_proto::Refusal;
 use twinpath_proto::control::ClientError;
 use twinpath_report::Advice;
 use twinpath_runtime::probe::{Connection, DialogueEnd, SessionSeen};
-use twinpath_wire::control::{Modes, SecurityMode};
+use twinpath_wire::control::{Accept, Modes, SecurityMode};
 
 pub(super) use features::{INDIVIDUAL, MONITORED, PTP, REFLECT_OCTETS, SYMMETRICAL};
 pub(super) use requests::{ANY_PORT, DSCP, PADDING, START_FUTURE, START_PAST, ZERO_ADDRESSES};
@@ -33,6 +33,9 @@ use crate::doctor::dialogue::{
 };
 use crate::doctor::{Ask, Check, Cost, FarEndPlan, Judged, Seen, Status};
 use crate::output::words::{error::Remedy as _, refusal};
+
+/// Dialogues that a server refuses alike for want of resources: it has none for any.
+const SEVERAL: usize = 3;
 
 /// The least that replies are waited for.
 const LEAST_PATIENCE: Duration = Duration::from_millis(250);
@@ -331,6 +334,35 @@ fn refused(status: Status, what: &str, refused: Refusal) -> Judged {
     .advise(refusal::advice(refused, Advice::AsRefused))
     .with("accept", refused.octet)
     .of_answers()
+}
+
+/// A refusal that is not about `what` was asked for; `None`: it may be.
+fn refused_otherwise(seen: &Seen, refusal: Refusal) -> Option<Judged> {
+    let first = seen.dialogue(&dialogue::SESSION)?;
+    let answer = first_session(first)?.answer?;
+    if let Err(of_first) = answer {
+        return (of_first.octet == refusal.octet)
+            .then(|| Judged::skipped("refused as the first session is"));
+    }
+    let is_alike = |session: &SessionSeen| {
+        let refused = session.answer.and_then(Result::err);
+        refused.is_some_and(|other| other.octet == refusal.octet)
+    };
+    let of_dialogue = |dialogue: &&Dialogue| first_session(dialogue).is_some_and(is_alike);
+    let is_full = match refusal.accept() {
+        Accept::TemporaryLimit => true,
+        // A limit of one request is another matter.
+        Accept::PermanentLimit => seen.dialogues().filter(of_dialogue).count() >= SEVERAL,
+        Accept::Ok | Accept::Failure | Accept::InternalError | Accept::NotSupported => false,
+    };
+    is_full.then(|| {
+        Judged::unknown(format!(
+            "the server takes no further session: Accept {refusal}"
+        ))
+        .advise("it takes few sessions at once, and ended ones may count until their timeout: see its limits, and try again in some seconds")
+        .with("accept", refusal.octet)
+        .of_answers()
+    })
 }
 
 /// Why a dialogue went no further than it did, apart from refusals of sessions; `None`: it went to its end.

@@ -6,7 +6,7 @@ use twinpath_wire::Dscp;
 
 use super::{
     Dialogue, OfDialogues, answered, broken, first_session, is_accepted, is_first_refused, not_had,
-    refused, silence_of_others,
+    refused, refused_otherwise, silence_of_others,
 };
 use crate::doctor::dialogue::{self, DialogueKind};
 use crate::doctor::{Judged, Seen, Status};
@@ -188,7 +188,7 @@ fn judged(
     };
     let answer = first_session(dialogue).and_then(|session| session.answer);
     if let Some(Err(refusal)) = answer {
-        return refused(status, what, refusal);
+        return refused_otherwise(seen, refusal).unwrap_or_else(|| refused(status, what, refusal));
     }
     let (sent, came) = answered(dialogue, 0);
     if came > 0 {

@@ -8,7 +8,7 @@ use twinpath_wire::control::{Accept, Modes, SecurityMode};
 
 use super::{
     Dialogue, OfDialogues, answered, broken, first_session, greeting, is_key_taken, refused,
-    session, silence_of_others,
+    refused_otherwise, session, silence_of_others,
 };
 use crate::doctor::dialogue::{
     AUTHENTICATED as IN_AUTHENTICATED, DialogueKind, ENCRYPTED as IN_ENCRYPTED, MIXED as IN_MIXED,
@@ -69,7 +69,8 @@ fn mode(seen: &Seen, kind: &'static DialogueKind, mode: SecurityMode) -> Judged 
     };
     let what = format!("a session in the {name} mode");
     if let Some(Err(refusal)) = first_session(dialogue).and_then(|session| session.answer) {
-        return data(refused(Status::Fail, &what, refusal));
+        let judged = refused_otherwise(seen, refusal);
+        return data(judged.unwrap_or_else(|| refused(Status::Fail, &what, refusal)));
     }
     let (sent, came) = answered(dialogue, 0);
     if came > 0 {
