@@ -28,11 +28,12 @@ use crate::failure::Failure;
 /// Connections at once. Others wait until one is over.
 const CONNECTIONS: usize = 64;
 /// The longest that a connection may take.
-const CONNECTION: Duration = Duration::from_secs(10);
+const CONNECTION: Duration = Duration::from_secs(15);
 /// How long its request may take to come.
 const REQUEST: Duration = Duration::from_secs(5);
-/// How long the owner may take to answer: it looks every 20 ms, unless it is stuck.
-const OWNER: Duration = Duration::from_secs(2);
+/// How long the owner may take to answer: it looks every 20 ms, and figures of a thousand sessions take a
+/// moment. Prometheus waits for 10 s.
+const OWNER: Duration = Duration::from_secs(8);
 /// Octets and number of a request's header fields; Prometheus sends 300 in 6.
 const MOST_HEADER_OCTETS: usize = 8_192;
 const MOST_HEADERS: usize = 64;
@@ -164,7 +165,7 @@ async fn families(scrapes: &Scrapes) -> Option<Arc<Families>> {
 }
 
 fn busy() -> Response<Full<Bytes>> {
-    short(StatusCode::SERVICE_UNAVAILABLE, "no answer within 2 s")
+    short(StatusCode::SERVICE_UNAVAILABLE, "no answer within 8 s")
 }
 
 fn short(status: StatusCode, line: &str) -> Response<Full<Bytes>> {

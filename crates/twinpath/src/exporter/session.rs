@@ -6,7 +6,7 @@ use twinpath_runtime::measure::Progress;
 
 use super::family::{Families, Family, Kind, Labels, Sample, Times, Value, rungs, seconds};
 
-/// Sessions that have series: each has about 75.
+/// Sessions that have series: each has 34, with one-way delays 76.
 pub(crate) const MOST_SESSIONS: usize = 1_000;
 
 /// Upper bounds of the buckets of delays, in nanoseconds.
