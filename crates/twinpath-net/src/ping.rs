@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use crate::connect::ConnectError;
+use crate::os;
+
 const REQUEST_V4: u8 = 8;
 const REPLY_V4: u8 = 0;
 const REQUEST_V6: u8 = 128;
@@ -15,16 +18,34 @@ const MARK: [u8; 16] = *b"twinpath echo...";
 /// Sends one Echo request and waits for its reply: how long it took. `None`: none came in time.
 ///
 /// # Errors
-/// The system's error: `PermissionDenied`, where the user may send none; or that it cannot be sent.
-pub fn ping(far: SocketAddr, timeout: Duration) -> io::Result<Option<Duration>> {
-    let (domain, protocol, request) = if far.is_ipv4() {
-        (Domain::IPV4, Protocol::ICMPV4, REQUEST_V4)
+/// [`ConnectError`]: `PermissionDenied`, where the user may send none; that it cannot be sent; or an ICMP error.
+pub fn ping(far: SocketAddr, timeout: Duration) -> Result<Option<Duration>, ConnectError> {
+    let plain = |source| ConnectError { source, icmp: None };
+    let socket = socket(far).map_err(plain)?;
+    os::stream::report_icmp(&socket, far.is_ipv6(), true);
+    echo(&socket, far, timeout).map_err(|source| ConnectError {
+        source,
+        icmp: os::stream::icmp_error(&socket),
+    })
+}
+
+fn socket(far: SocketAddr) -> io::Result<Socket> {
+    let (domain, protocol) = if far.is_ipv4() {
+        (Domain::IPV4, Protocol::ICMPV4)
     } else {
-        (Domain::IPV6, Protocol::ICMPV6, REQUEST_V6)
+        (Domain::IPV6, Protocol::ICMPV6)
     };
     // Either may be permitted without the other.
-    let socket = Socket::new(domain, Type::DGRAM, Some(protocol))
-        .or_else(|_| Socket::new(domain, Type::RAW, Some(protocol)))?;
+    Socket::new(domain, Type::DGRAM, Some(protocol))
+        .or_else(|_| Socket::new(domain, Type::RAW, Some(protocol)))
+}
+
+fn echo(socket: &Socket, far: SocketAddr, timeout: Duration) -> io::Result<Option<Duration>> {
+    let request = if far.is_ipv4() {
+        REQUEST_V4
+    } else {
+        REQUEST_V6
+    };
     let id = (std::process::id() & 0xffff).to_be_bytes();
     let [_, _, id @ ..] = id;
     let mut packet = [0; 8 + MARK.len()];
@@ -47,7 +68,8 @@ pub fn ping(far: SocketAddr, timeout: Duration) -> io::Result<Option<Duration>> 
         .filter(|left| !left.is_zero())
     {
         socket.set_read_timeout(Some(left))?;
-        let octets = match (&socket).read(&mut received) {
+        let mut socket = socket;
+        let octets = match socket.read(&mut received) {
             Ok(octets) => octets,
             Err(error)
                 if matches!(

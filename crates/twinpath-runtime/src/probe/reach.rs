@@ -64,6 +64,13 @@ pub enum PingSeen {
     Silent,
     /// This user may not ask.
     NotPermitted,
+    /// An ICMP error came.
+    Rejected {
+        /// Its kind.
+        kind: IcmpKind,
+        /// Who sent it.
+        from: Option<IpAddr>,
+    },
     /// The system's error.
     Failed(io::ErrorKind),
 }
@@ -78,8 +85,14 @@ pub fn ping_all(all: &[SocketAddr], timeout: Duration) -> Vec<PingSeen> {
     each(all, |far| match twinpath_net::ping(far, timeout) {
         Ok(Some(took)) => PingSeen::Answered(took),
         Ok(None) => PingSeen::Silent,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => PingSeen::NotPermitted,
-        Err(error) => PingSeen::Failed(error.kind()),
+        Err(ConnectError {
+            icmp: Some(IcmpError { kind, from, .. }),
+            ..
+        }) => PingSeen::Rejected { kind, from },
+        Err(ConnectError { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+            PingSeen::NotPermitted
+        }
+        Err(ConnectError { source, .. }) => PingSeen::Failed(source.kind()),
     })
 }
 

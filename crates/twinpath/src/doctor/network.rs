@@ -18,11 +18,8 @@ use twinpath_runtime::{BindError, wall};
 use super::dialogue::{Dialogue, DialogueAsk, Security};
 #[cfg(feature = "control")]
 use super::stress::target::CONNECTIONS_LONGEST;
-use super::train::SSID;
+use super::train::{PATIENCE, SSID};
 use super::{Answer, Ask, Keys, World, ladder};
-
-/// How long a far end has to answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long all dialogues may take together.
 #[cfg(feature = "control")]
@@ -277,7 +274,7 @@ fn list<T>(asks: &[Ask], of: impl Fn(&Ask) -> Option<T>) -> Vec<T> {
 fn train(ask: &Ask, keys: &StampKeys) -> Option<Train> {
     let (far, path, interval, patience) = match ask {
         Ask::Ladder(far, ladder, _) => (far, ladder.path(), ladder::INTERVAL, ladder.patience()),
-        Ask::Train(far, kind, _) => (far, (kind.path)(), kind.interval, PATIENCE),
+        Ask::Train(far, kind, _) => (far, (kind.path)(), kind.interval, kind.patience()),
         Ask::Ping(_) | Ask::Connect(_) | Ask::Load(..) | Ask::Host(_) => return None,
         #[cfg(feature = "control")]
         Ask::Dialogue(_) | Ask::SessionLoad(..) => return None,

@@ -257,12 +257,15 @@ impl Seen {
     }
 
     /// How long replies of the subject are worth waiting for once it is known, in milliseconds: several
-    /// round trips, and a second at most.
+    /// round trips, and a second at most, unless one takes longer.
     pub(crate) fn patience_ms(&self) -> u16 {
         let trips = self.round_trips();
         let longest = trips.iter().map(|trip| (trip.t4 - trip.t1).ns()).max();
-        let ms = longest.unwrap_or(i64::MAX) / 1_000_000;
-        u16::try_from(ms.saturating_mul(4).saturating_add(250).min(1_000)).unwrap_or(1_000)
+        let Some(ms) = longest.map(|longest| longest / 1_000_000) else {
+            return 1_000;
+        };
+        let several = ms.saturating_mul(4).saturating_add(250).min(1_000);
+        u16::try_from(several.max(ms.saturating_add(250))).unwrap_or(1_000)
     }
 
     /// Where something reflects test packets, of all places the best: what is examined further.

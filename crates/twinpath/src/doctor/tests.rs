@@ -142,7 +142,7 @@ fn a_far_end_that_does_not_answer_is_described_by_what_came_back() {
         (Some(IcmpKind::Prohibited), "a firewall rejects"),
         (
             Some(IcmpKind::HostUnreachable),
-            "203.0.113.7 cannot be reached",
+            "203.0.113.7 cannot be reached (says 203.0.113.7)",
         ),
         (None, "no reply and no error from"),
     ] {

@@ -20,6 +20,20 @@ pub(crate) struct TrainKind {
     pub(crate) packet: fn(PacketWriter<'_>, u32, Wall) -> (Vec<u8>, Tos),
 }
 
+/// How long a far end has to answer, where it may not be there.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+/// The same where nothing came at first, or something is known to answer: long ways, and routers that look for a
+/// host for some seconds before they report it.
+pub(crate) const LATE: Duration = Duration::from_millis(2_400);
+
+impl TrainKind {
+    /// How long replies are waited for after the last departure.
+    pub(super) fn patience(&self) -> Duration {
+        let is_first = [&LIGHT, &STAMP].into_iter().any(|first| self == first);
+        if is_first { PATIENCE } else { LATE }
+    }
+}
+
 impl PartialEq for TrainKind {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

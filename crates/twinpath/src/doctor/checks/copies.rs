@@ -29,7 +29,7 @@ fn one_each(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
         .advise("look for a loop, a mirror port or two reflectors with one address")
     } else if answered == 0 && is_gone(seen, exchange) {
         Judged::fail(format!(
-            "it answered at first, and nothing since the first of these {sent} packets"
+            "it answered at first, and none of the {sent} packets of this check, nor any since"
         ))
         .advise("see whether the reflector still runs, and whether it or a firewall has blocked this host: some do after a few packets, or after packets that they do not expect")
         .with("stopped", true)

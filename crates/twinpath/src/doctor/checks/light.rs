@@ -1,9 +1,12 @@
 //! Whether TWAMP Light is answered (RFC 5357 Appendix I).
 
+use std::time::Duration;
+
 use super::udp::at_places;
 use crate::doctor::packets::PacketSecurity;
-use crate::doctor::train::{AGAIN, LIGHT};
-use crate::doctor::{Ask, Check, Cost, Judged, Seen};
+use crate::doctor::train::{AGAIN, LIGHT, PATIENCE};
+use crate::doctor::{Ask, Check, Cost, Exchange, Judged, Seen};
+use crate::output::units;
 
 pub(super) struct Answers;
 
@@ -38,6 +41,13 @@ impl Check for Answers {
                 .filter(|place| train.replies_to(*place).next().is_some())
                 .count();
         }
+        if let Some(after) = late(&exchange) {
+            return Judged::ok(format!(
+                "{far} answers TWAMP Light: replies take {}",
+                units::took(after)
+            ))
+            .with("port", far.port());
+        }
         let finding = format!("{far} answers TWAMP Light: {answered} of {sent} packets");
         let judged = if answered == sent {
             Judged::ok(finding)
@@ -46,6 +56,14 @@ impl Check for Answers {
         };
         judged.with("port", far.port())
     }
+}
+
+/// How long a round trip takes whose reply is later than those of the first packets were waited for; `None`: it
+/// is not.
+fn late(exchange: &Exchange<'_>) -> Option<Duration> {
+    let trip = exchange.round_trips().next()?;
+    let took = Duration::from_nanos(u64::try_from((trip.t4 - trip.t1).ns()).ok()?);
+    (took > PATIENCE).then_some(took)
 }
 
 /// Nothing answers it. Something may answer longer packets.

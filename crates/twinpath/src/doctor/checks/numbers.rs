@@ -35,11 +35,11 @@ pub(super) fn lost(exchange: &Exchange<'_>) -> Option<Lost> {
         usize::try_from(span).ok()
     };
     let (sent, replied) = (span(|of| of.1)?, span(|of| of.0)?);
-    let lost = Lost {
+    let losses = Lost {
         out: sent.checked_sub(replied)?,
         back: replied.checked_sub(numbers.len())?,
     };
-    (lost.out + lost.back > 0).then_some(lost)
+    (losses.out + losses.back > 0).then_some(losses)
 }
 
 /// The number of each first reply, and its request's.

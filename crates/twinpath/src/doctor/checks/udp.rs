@@ -6,10 +6,9 @@ use twinpath_runtime::probe::{IcmpKind, PingSeen};
 
 use super::addresses::AtAddress;
 use crate::doctor::keyed::AUTHENTICATED;
-use crate::doctor::network::PATIENCE;
 use crate::doctor::packets::PacketSecurity;
 use crate::doctor::seen::at_port;
-use crate::doctor::train::{AGAIN, LIGHT, SSID, STAMP, TrainKind};
+use crate::doctor::train::{AGAIN, LATE, LIGHT, PATIENCE, SSID, STAMP, TrainKind};
 use crate::doctor::{Ask, Check, Cost, Exchange, Judged, MOST_PLACES, Seen, Status};
 use crate::output::ends::{named, named_host, ports_of};
 use crate::output::words::no_reply::{NoReply, hint};
@@ -31,7 +30,8 @@ enum Port {
     /// ICMP "port unreachable" from another host than the far end.
     Rejected(IpAddr),
     Closed,
-    Unreachable,
+    /// By an ICMP error of this host.
+    Unreachable(Option<IpAddr>),
     NotSent,
 }
 
@@ -95,14 +95,36 @@ fn rows(seen: &Seen, places: &[SocketAddr], ports: &[(SocketAddr, Port)]) -> Vec
     for far in places {
         let state = ports.iter().find(|(of, _)| of == far);
         let Some((_, state)) = state else { continue };
-        match rows.iter_mut().find(|(known, _)| known == state) {
+        let state = if *state == Port::Silent {
+            unreachable_host(seen, *far, ports).unwrap_or(Port::Silent)
+        } else {
+            *state
+        };
+        match rows.iter_mut().find(|(known, _)| *known == state) {
             Some((_, of)) => of.push(*far),
-            None => rows.push((*state, vec![*far])),
+            None => rows.push((state, vec![*far])),
         }
     }
     let each = rows.iter();
     each.map(|(state, of)| judged(seen, *state, of, ports))
         .collect()
+}
+
+/// Why a silent port is so, where an ICMP error about its address came for another packet: routers limit them.
+fn unreachable_host(seen: &Seen, far: SocketAddr, ports: &[(SocketAddr, Port)]) -> Option<Port> {
+    let of_host = |(at, port): &(SocketAddr, Port)| {
+        (at.ip() == far.ip() && matches!(port, Port::Unreachable(_))).then_some(*port)
+    };
+    ports.iter().find_map(of_host).or_else(|| {
+        let Some(PingSeen::Rejected {
+            kind: IcmpKind::HostUnreachable | IcmpKind::NetworkUnreachable,
+            from,
+        }) = seen.ping(at_port(far, 0))
+        else {
+            return None;
+        };
+        Some(Port::Unreachable(from))
+    })
 }
 
 /// What the UDP ports of an address do; `None`: that is not known.
@@ -122,7 +144,7 @@ pub(super) fn at_address(seen: &Seen, address: IpAddr) -> Option<AtAddress> {
         | Port::Prohibited(_)
         | Port::Rejected(_)
         | Port::Closed
-        | Port::Unreachable => AtAddress::Fails(rows(seen, &places, &ports)),
+        | Port::Unreachable(_) => AtAddress::Fails(rows(seen, &places, &ports)),
     })
 }
 
@@ -164,17 +186,23 @@ fn judged(seen: &Seen, state: Port, of: &[SocketAddr], ports: &[(SocketAddr, Por
             let says = from.map_or_else(String::new, |from| format!(" (says {from})"));
             hinted(NoReply::Prohibited, &format!("{all}{says}"))
         }
-        Port::Unreachable => {
+        Port::Unreachable(by) => {
             let mut hosts: Vec<String> = of.iter().copied().map(named_host).collect();
             hosts.dedup();
-            hinted(NoReply::Unreachable, &hosts.join(", "))
+            let mut judged = hinted(NoReply::Unreachable, &hosts.join(", "));
+            if let Some(by) = by {
+                judged.finding = format!("{} (says {by})", judged.finding);
+            }
+            judged
         }
         Port::NotSent => Judged::fail(format!("this host cannot send to {all}"))
             .advise("look at its addresses and routes"),
         Port::Silent => {
             let is_up = is_up(seen, far);
             let mut judged = hinted(NoReply::Silence { is_up }, &all);
-            let patience_s = PATIENCE.as_secs();
+            let is_asked_again = seen.train(far, &AGAIN).is_some();
+            let patience = if is_asked_again { LATE } else { PATIENCE };
+            let patience_s = patience.as_secs_f64();
             judged.finding = format!(
                 "{}, or replies take longer than {patience_s} s",
                 judged.finding
@@ -241,7 +269,7 @@ impl Port {
             | Self::Closed
             | Self::Rejected(_)
             | Self::Prohibited(_)
-            | Self::Unreachable
+            | Self::Unreachable(_)
             | Self::NotSent
             | Self::Silent => None,
         }
@@ -256,7 +284,7 @@ impl Port {
             Self::Closed => "closed",
             Self::Rejected(_) => "rejected",
             Self::Prohibited(_) => "prohibited",
-            Self::Unreachable => "unreachable",
+            Self::Unreachable(_) => "unreachable",
             Self::NotSent => "not-sent",
             Self::Silent => "silent",
         }
@@ -307,7 +335,7 @@ fn of_exchange(exchange: &Exchange<'_>) -> Port {
             | IcmpKind::NetworkUnreachable
             | IcmpKind::TooBig { .. }
             | IcmpKind::TtlExceeded
-            | IcmpKind::Other { .. } => Port::Unreachable,
+            | IcmpKind::Other { .. } => Port::Unreachable(refusal.from),
         };
     }
     let is_unsent =

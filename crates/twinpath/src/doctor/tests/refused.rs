@@ -90,7 +90,7 @@ fn each_state_of_ports_without_an_answer_has_its_row_862_first() {
         "{silent}"
     );
     assert!(
-        silent.ends_with(", or replies take longer than 1 s"),
+        silent.ends_with(", or replies take longer than 2.4 s"),
         "{silent}"
     );
     // Programs find both in one sentence.
@@ -114,4 +114,56 @@ fn a_refused_control_port_is_a_row_where_no_reflector_answers() {
         .iter()
         .find(|checked| checked.id == "control.connect");
     assert_eq!(tcp.unwrap().judged.status, Status::Skipped);
+}
+
+#[test]
+fn ports_of_a_host_that_cannot_be_reached_are_no_riddles() {
+    // Routers limit their ICMP errors: one for several packets is what comes.
+    let said_by_router = "203.0.113.7 cannot be reached (says 203.0.113.254)";
+    let [udp, _] = said(|port| (port == 862).then_some((IcmpKind::HostUnreachable, ROUTER)));
+    assert_eq!(udp.finding, said_by_router);
+    let kind = IcmpKind::HostUnreachable;
+    let deaf = FakeFar {
+        ports: Vec::new(),
+        closed: None,
+        ping: PingSeen::Rejected {
+            kind,
+            from: Some(ROUTER.parse().unwrap()),
+        },
+        ..FakeFar::honest()
+    };
+    let (checks, _) = examined(deaf, None);
+    assert_eq!(judged(&checks, "reach.udp").finding, said_by_router);
+    let icmp = &judged(&checks, "reach.icmp").finding;
+    assert_eq!(
+        icmp,
+        "ICMP Echo does not reach 203.0.113.7 (says 203.0.113.254)"
+    );
+}
+
+#[test]
+fn an_echo_that_was_not_sent_is_not_said_to_be_unanswered() {
+    let far = FakeFar {
+        ping: PingSeen::Failed(std::io::ErrorKind::NetworkUnreachable),
+        ..FakeFar::honest()
+    };
+    let (checks, _) = examined(far, None);
+    assert_eq!(
+        judged(&checks, "reach.icmp").finding,
+        "this host cannot send ICMP Echo: network unreachable"
+    );
+}
+
+#[test]
+fn replies_that_take_longer_than_a_second_are_no_losses() {
+    let late = FakeFar::erring(|_, mut replies| {
+        for reply in &mut replies {
+            reply.late = std::time::Duration::from_millis(1_200);
+        }
+        replies
+    });
+    let (checks, _) = examined(late, None);
+    let light = judged(&checks, "light.answers");
+    assert_eq!(light.status, Status::Ok, "{light:?}");
+    assert!(light.finding.ends_with("replies take 1.2 s"), "{light:?}");
 }
