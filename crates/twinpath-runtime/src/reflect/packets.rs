@@ -19,13 +19,15 @@ use super::one_way::{OneWayReport, OneWaySessions};
 use super::outbound::SameLink;
 use super::paths::PendingStamps;
 
-/// Datagrams taken at once.
+/// Datagrams taken at once, at most.
 const BATCH: usize = 64;
 /// Room for the largest datagram there is. Only pages that packets touch cost memory.
 const SLOT_OCTETS: usize = 1 << 16;
 /// This many datagrams at once are a flood: then replies leave a few by one system call, and the last
 /// of them some microseconds after its T3. Fewer leave one by one, each right after its T3.
 const FLOOD: usize = 16;
+/// While few come, room is made for few: so many that a flood is told by the first batch.
+const SMALL_BATCH: usize = FLOOD;
 const TOGETHER: usize = 4;
 
 /// State of one socket of a reflector thread.
@@ -163,6 +165,8 @@ impl SocketState {
 /// Room for packets, and counts: one for each thread.
 pub(super) struct Packets {
     batch: RecvBatch,
+    /// Datagrams that are taken next, at most.
+    room: usize,
     /// Room for a further reply to a request.
     copy: Box<[u8]>,
     pub(super) departures: Departures,
@@ -178,6 +182,7 @@ impl Packets {
     pub(super) fn new(raw_t3: bool) -> Self {
         Self {
             batch: RecvBatch::new(BATCH, SLOT_OCTETS),
+            room: BATCH,
             copy: vec![0; SLOT_OCTETS].into(),
             departures: Departures::new(raw_t3),
             rungs: RungCounts::default(),
@@ -208,7 +213,8 @@ impl Packets {
         engine: &mut SessionReflector,
         now: Mono,
     ) -> io::Result<usize> {
-        let count = socket.receive(&mut self.batch)?;
+        let count = socket.receive_up_to(self.room, &mut self.batch)?;
+        self.room = (2 * count).clamp(SMALL_BATCH, BATCH);
         // What a request may ask for comes before it is answered.
         if count > 0 && state.awaited.has_tokens() {
             self.departures.take_stamps(socket, state, engine, now);

@@ -31,7 +31,8 @@ pub(super) struct Shared {
 impl Shared {
     /// The handle wants to know what the thread did so far.
     pub(super) fn is_asked(&self) -> bool {
-        self.asked.swap(false, Ordering::AcqRel)
+        // A look costs less than a swap.
+        self.asked.load(Ordering::Acquire) && self.asked.swap(false, Ordering::AcqRel)
     }
 
     /// Answers it.

@@ -13,7 +13,7 @@ use super::threads::Shared;
 use super::{Packets, Snapshot, Sockets};
 use crate::error::RunError;
 
-/// Under load, sockets that were silent are looked for as often.
+/// Under load, sockets that were silent and other things to do are looked for as often.
 const LOOK_EVERY: Duration = Duration::from_micros(50);
 /// How long a stopped thread goes on answering what has arrived.
 const DRAIN: Duration = Duration::from_millis(100);
@@ -100,12 +100,14 @@ impl<D: Duties> Worker<D> {
             let taken = self.reflect_batches(now).map_err(RunError::Receive)?;
             self.unpublished |= taken > 0;
             self.send_copies(now);
-            let due = self.housekeeping(now);
-            let others = self.busy.len() < self.sockets.count() && now >= self.look_due;
-            if taken > 0 && !others {
+            if taken > 0 && now < self.look_due {
                 continue;
             }
             self.look_due = now + LOOK_EVERY;
+            let due = self.housekeeping(now);
+            if taken > 0 && self.busy.len() >= self.sockets.count() {
+                continue;
+            }
             let until = if taken > 0 || stopping { now } else { due };
             self.sockets.wait(until, &mut self.busy);
             if stopping && taken == 0 && self.busy.is_empty() {

@@ -37,7 +37,7 @@ pub(super) fn take(
     tell: &mut dyn FnMut(QueueEvent),
 ) -> usize {
     ROOM.with_borrow_mut(|(headers, octets)| {
-        let room = headers.prepare(octets, SLOT_OCTETS);
+        let room = headers.prepare(SLOTS, octets, SLOT_OCTETS);
         // SAFETY: `prepare` has just pointed every header into `headers` and `octets`, which
         // are borrowed for the whole call.
         let result = unsafe { system::receive_messages(fd, room, libc::MSG_ERRQUEUE) };

@@ -102,11 +102,17 @@ impl Headers {
         self.messages.get_mut(..count).unwrap_or_default()
     }
 
-    /// Points every header at its slot of `data` (in slots of `slot_octets`; 0: none), its name and
-    /// its control messages. The headers are valid until one of these moves.
-    pub(crate) fn prepare(&mut self, data: &mut [u8], slot_octets: usize) -> &mut [mmsghdr] {
+    /// Points each of the first `count` headers at its slot of `data` (in slots of `slot_octets`; 0: none), its
+    /// name and its control messages. They are valid until one of these moves.
+    pub(crate) fn prepare(
+        &mut self,
+        count: usize,
+        data: &mut [u8],
+        slot_octets: usize,
+    ) -> &mut [mmsghdr] {
+        let count = count.min(self.messages.len());
         let mut slots = data.chunks_exact_mut(slot_octets.max(1));
-        for (((message, vector), name), control) in self.each() {
+        for (((message, vector), name), control) in self.each().take(count) {
             if let Some(slot) = slots.next() {
                 vector.iov_base = slot.as_mut_ptr().cast();
                 vector.iov_len = slot.len();
@@ -120,7 +126,7 @@ impl Headers {
             header.msg_controllen = Control::OCTETS as _;
             header.msg_flags = 0;
         }
-        &mut self.messages
+        self.messages.get_mut(..count).unwrap_or_default()
     }
 
     /// The data that the kernel wrote for each of the first `count` messages.

@@ -449,8 +449,10 @@ mod tests {
             .collect();
         let packets: Vec<_> = ways.iter().zip(100..).map(|(out, n)| (n, *out)).collect();
         let sent = send_all(&near, &packets);
+        near.send(&[0; 99], &ways[0]).unwrap();
         let mut batch = RecvBatch::new(64, 2048);
-        assert_eq!(far.receive(&mut batch, to).unwrap(), 40);
+        // No more are taken than are asked for; the others stay.
+        assert_eq!(far.receive(&mut batch, 40, to).unwrap(), 40);
         let mut keys = 0..;
         for (index, out) in ways.iter().enumerate() {
             let (_, octets, arrival) = batch.packet(index).unwrap();
@@ -464,5 +466,7 @@ mod tests {
             assert_eq!(sent[index], Ok(key));
         }
         assert_eq!(told(&near), (0..20).collect::<Vec<_>>());
+        assert_eq!(far.receive(&mut batch, 64, to).unwrap(), 1);
+        assert_eq!(batch.packet(0).unwrap().1, 99);
     }
 }

@@ -234,9 +234,14 @@ impl Socket {
         )
     }
 
-    pub(crate) fn receive(&self, batch: &mut RecvBatch, local: SocketAddr) -> io::Result<usize> {
+    pub(crate) fn receive(
+        &self,
+        batch: &mut RecvBatch,
+        most: usize,
+        local: SocketAddr,
+    ) -> io::Result<usize> {
         batch.fragmented.clear();
-        let count = self.receive_messages(batch)?;
+        let count = self.receive_messages(batch, most)?;
         let mut read_at = None;
         let RecvBatch {
             headers,
@@ -287,13 +292,13 @@ impl Socket {
         Ok(count)
     }
 
-    fn receive_messages(&self, batch: &mut RecvBatch) -> io::Result<usize> {
+    fn receive_messages(&self, batch: &mut RecvBatch, most: usize) -> io::Result<usize> {
         // An ICMP error is returned by the next call, once each; packets may be queued behind it,
         // and the error queue has the details.
         for _ in 0..4 {
             let slots = &mut batch.slots;
-            let messages = batch.headers.prepare(&mut slots.data, slots.octets);
-            // SAFETY: `prepare` has just pointed every header into `batch`, which is borrowed whole.
+            let messages = batch.headers.prepare(most, &mut slots.data, slots.octets);
+            // SAFETY: `prepare` has just pointed each of these headers into `batch`, which is borrowed whole.
             match unsafe { system::receive_messages(self.fd(), messages, 0) } {
                 Ok(count) => return Ok(count),
                 Err(error) => match error.raw_os_error().unwrap_or(0) {

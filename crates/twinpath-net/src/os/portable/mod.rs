@@ -87,7 +87,12 @@ impl Socket {
         self.socket.local_addr()
     }
 
-    pub(crate) fn receive(&self, batch: &mut RecvBatch, local: SocketAddr) -> io::Result<usize> {
+    pub(crate) fn receive(
+        &self,
+        batch: &mut RecvBatch,
+        most: usize,
+        local: SocketAddr,
+    ) -> io::Result<usize> {
         let mut count = 0;
         let RecvBatch {
             slots,
@@ -95,7 +100,7 @@ impl Socket {
             arrivals,
             ..
         } = batch;
-        let slots = slots.data.chunks_exact_mut(slots.octets);
+        let slots = slots.data.chunks_exact_mut(slots.octets).take(most);
         for ((slot, octets), arrival) in slots.zip(received.iter_mut()).zip(arrivals.iter_mut()) {
             let (length, from) = match self.socket.recv_from(slot) {
                 Ok(datagram) => datagram,

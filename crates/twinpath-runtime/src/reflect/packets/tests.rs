@@ -81,6 +81,7 @@ impl Reflector {
             engine,
             now,
         } = self;
+        packets.room = BATCH;
         let taken = packets.reflect_batch(socket, state, engine, *now).unwrap();
         assert_eq!(taken, requests);
         sender
@@ -187,6 +188,25 @@ fn what_was_measured_on_one_path_is_not_used_on_another() {
         let measured = reflector.answer("127.0.0.1", requests);
         assert!(!measured.contains(&AS_READ), "{measured:?}");
     }
+}
+
+#[test]
+fn room_is_made_for_as_many_requests_as_come() {
+    let mut reflector = Reflector::at("127.0.0.1:0");
+    reflector.answer("127.0.0.1", 1);
+    let Reflector {
+        socket,
+        state,
+        packets,
+        engine,
+        now,
+    } = &mut reflector;
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..2 * BATCH {
+        sender.send_to(&[0; 60], socket.local()).unwrap();
+    }
+    let mut take = || packets.reflect_batch(socket, state, engine, *now).unwrap();
+    assert_eq!([(); 5].map(|()| take()), [16, 32, 64, 16, 0]);
 }
 
 #[test]
