@@ -1,6 +1,6 @@
 //! What a reflector knows of its host.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use ipnet::IpNet;
 use twinpath_wire::Arrival;
@@ -8,8 +8,11 @@ use twinpath_wire::Arrival;
 /// What is known of this host; by default nothing. Look-ups take logarithmic time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Host {
-    /// Sorted. A link-local address belongs to its zone: a neighbour may have the same in another.
-    addresses: Vec<(IpAddr, u32)>,
+    /// Sorted. All of loopback, which every host has, are one of it.
+    v4: Vec<Ipv4Addr>,
+    /// Sorted, but for loopback. A link-local address belongs to its zone: a neighbour may have the same in
+    /// another.
+    v6: Vec<(Ipv6Addr, u32)>,
     macs: Vec<[u8; 6]>,
     /// By interface, sorted.
     mtus: Vec<(u32, u16)>,
@@ -30,8 +33,6 @@ pub enum SyncSource {
     Local = 5,
 }
 
-/// All loopback addresses count as this one, which every host has.
-const LOOPBACK: (IpAddr, u32) = (IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// The least MTU of IPv6, where it is not known (row SL-52).
 const LEAST_MTU: u16 = 1_280;
 
@@ -44,10 +45,19 @@ impl Host {
         mtus: impl IntoIterator<Item = (u32, u32)>,
         sync: SyncSource,
     ) -> Self {
+        let (mut v4, mut v6) = (vec![Ipv4Addr::LOCALHOST], Vec::new());
+        let others = addresses.into_iter().filter(|own| !own.ip().is_loopback());
+        for own in others {
+            match own {
+                SocketAddr::V4(own) => v4.push(*own.ip()),
+                SocketAddr::V6(own) => v6.push(with_zone(own)),
+            }
+        }
         let mtus = mtus.into_iter();
         let as_ip = |(index, mtu)| (index, u16::try_from(mtu).unwrap_or(u16::MAX));
         Self {
-            addresses: sorted(addresses.into_iter().map(key_of).chain([LOOPBACK])),
+            v4: sorted(v4),
+            v6: sorted(v6),
             macs: sorted(macs),
             mtus: sorted(mtus.map(as_ip)),
             neighbours: Vec::new(),
@@ -76,16 +86,26 @@ impl Host {
 
     /// Whether a packet from there was sent by this host.
     pub fn has(&self, from: SocketAddr) -> bool {
-        self.addresses.binary_search(&key_of(from)).is_ok()
+        match from {
+            _ if from.ip().is_loopback() => self.v4.binary_search(&Ipv4Addr::LOCALHOST).is_ok(),
+            SocketAddr::V4(from) => self.v4.binary_search(from.ip()).is_ok(),
+            SocketAddr::V6(from) => self.v6.binary_search(&with_zone(from)).is_ok(),
+        }
     }
 
     /// Whether it has an address in this network.
     pub(super) fn has_any_in(&self, net: &IpNet) -> bool {
-        let first = self
-            .addresses
-            .partition_point(|(own, _)| *own < net.network());
-        let first = self.addresses.get(first);
-        first.is_some_and(|(own, _)| net.contains(own))
+        match net {
+            IpNet::V4(net) => {
+                let first = self.v4.partition_point(|own| *own < net.network());
+                self.v4.get(first).is_some_and(|own| net.contains(own))
+            }
+            IpNet::V6(net) => {
+                let first = self.v6.partition_point(|(own, _)| *own < net.network());
+                let first = self.v6.get(first);
+                first.is_some_and(|(own, _)| net.contains(own))
+            }
+        }
     }
 
     /// The EUI-48 addresses of its interfaces.
@@ -108,15 +128,11 @@ impl Host {
     }
 }
 
-fn key_of(address: SocketAddr) -> (IpAddr, u32) {
-    if address.ip().is_loopback() {
-        return LOOPBACK;
-    }
-    let zone = match address {
-        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => v6.scope_id(),
-        SocketAddr::V6(_) | SocketAddr::V4(_) => 0,
-    };
-    (address.ip(), zone)
+/// An address and the zone that it belongs to; 0: none.
+fn with_zone(address: SocketAddrV6) -> (Ipv6Addr, u32) {
+    let has_zone = address.ip().is_unicast_link_local();
+    let zone = if has_zone { address.scope_id() } else { 0 };
+    (*address.ip(), zone)
 }
 
 fn sorted<T: Ord>(all: impl IntoIterator<Item = T>) -> Vec<T> {
