@@ -28,6 +28,8 @@ pub(super) struct Lru<K, V> {
     oldest: u32,
     /// First of the empty slots, linked by `older`.
     empty: u32,
+    /// The entry that was used last: packets of one key come in runs, for which it is not hashed again.
+    last: u32,
 }
 
 /// Result of a lookup.
@@ -85,6 +87,7 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
             newest: NONE,
             oldest: NONE,
             empty: NONE,
+            last: NONE,
         }
     }
 
@@ -106,8 +109,12 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
     /// The entry of `key`, used at `now`; inserted if it is missing. A full table evicts its oldest
     /// entry for it if that was idle for `spare` or longer.
     pub(super) fn entry(&mut self, key: K, now: Mono, spare: Duration) -> Entry<'_, V> {
+        if self.slot(self.last).is_some_and(|slot| slot.key == key) {
+            return self.touch(self.last, key, now);
+        }
         let hash = self.hasher.hash_one(key);
         if let Some(at) = self.index.get(&hash).copied() {
+            self.last = at;
             return self.touch(at, key, now);
         }
         let mut evicted = None;
@@ -132,6 +139,7 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         };
         self.index.insert(hash, at);
         self.link_newest(at);
+        self.last = at;
         match self.slot_mut(at) {
             Some(slot) => Entry::Made {
                 entry: slot.occupied(at),
@@ -163,6 +171,9 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         let hash = self.hasher.hash_one(slot.key);
         self.index.remove(&hash);
         self.unlink(at);
+        if self.last == at {
+            self.last = NONE;
+        }
         let empty = self.empty;
         if let Some(slot) = self.slot_mut(at) {
             slot.older = empty;
@@ -304,6 +315,19 @@ impl Hasher for Hashed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_entry_that_was_used_last_is_not_found_once_it_is_removed() {
+        let mut table: Lru<u32, u8> = Lru::new(2);
+        let now = Mono::from_ns(0);
+        for _ in 0..2 {
+            let made = table.entry(7, now, Duration::MAX);
+            assert!(matches!(made, Entry::Made { .. }));
+            let known = table.entry(7, now, Duration::MAX);
+            assert!(matches!(known, Entry::Known(..)));
+            assert!(table.remove_oldest().is_some());
+        }
+    }
 
     #[test]
     fn emptied_slots_are_filled_again_before_new_ones_are_made() {

@@ -93,11 +93,15 @@ impl SessionKey {
 
 impl Hash for SessionKey {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        for word in self.from.into_iter().chain(self.to) {
-            hasher.write_u64(word);
-        }
         let ids = self.ports_and_ids.into_iter();
-        hasher.write_u64(ids.fold(0, |all, id| all << 16 | u64::from(id)));
+        let ids = ids.fold(0, |all, id| all << 16 | u64::from(id));
+        let mut octets = [[0; 8]; 5];
+        let words = self.from.into_iter().chain(self.to).chain([ids]);
+        for (octets, word) in octets.iter_mut().zip(words) {
+            *octets = word.to_ne_bytes();
+        }
+        // One write takes half the time of five.
+        hasher.write(octets.as_flattened());
     }
 }
 
