@@ -28,7 +28,7 @@ impl Copies {
     ) {
         let socket = self.firsts.len() as u64;
         reflector.add_copies(now, reflection, &reply, arrival, socket);
-        self.granted += u64::from(reflection.effects.copies());
+        self.granted += u64::from(reflection.effects().copies());
         self.firsts.push(reply);
     }
 

@@ -304,7 +304,7 @@ fn check(
             return None;
         }
     };
-    let is_larger = config.allow_larger_replies || reflection.effects.replies.is_some();
+    let is_larger = config.allow_larger_replies || reflection.effects().replies.is_some();
     let limit = if is_larger { 512 } else { 44 };
     assert!(
         reflection.octets <= payload.len().max(limit),

@@ -282,16 +282,14 @@ impl TestSocket {
 
     /// Sends datagrams from the slots of a received `batch`: slot, octets and destination of each. Then calls
     /// `failed` with the slot of each that did not leave.
-    pub fn send_from(
+    pub fn send_from<'a>(
         &self,
         batch: &mut RecvBatch,
-        packets: &[(usize, usize, Outbound)],
+        packets: impl Iterator<Item = (usize, usize, &'a Outbound)> + Clone,
         failed: &mut dyn FnMut(usize),
     ) {
         let slots = &batch.slots;
-        let datagrams = packets
-            .iter()
-            .map(|(slot, octets, out)| (*slot, slots.first(*slot, *octets), out));
+        let datagrams = packets.map(|(slot, octets, out)| (slot, slots.first(slot, octets), out));
         let mut sent = |slot, result: Result<_, _>| {
             if result.is_err() {
                 failed(slot);

@@ -177,6 +177,18 @@ pub(super) struct RequestShape {
 }
 
 impl Effects {
+    /// Of an ordinary reply.
+    pub const NONE: Self = Self {
+        dscp: None,
+        source: None,
+        destination: None,
+        same_link: false,
+        over_segments: false,
+        wants_sent_time: false,
+        replies: None,
+        control: None,
+    };
+
     /// Replies that follow the first.
     pub fn copies(&self) -> u16 {
         self.replies.map_or(0, |all| all.count.saturating_sub(1))

@@ -11,7 +11,7 @@ use super::engine::SessionReflector;
 use super::reply::Reflection;
 
 /// A further reply to a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ReplyCopy {
     /// To be sealed and sent as the first.
     pub reflection: Reflection,
@@ -30,8 +30,8 @@ impl SessionReflector {
         arrival: &Arrival,
         socket: u64,
     ) {
-        let (left, Some(replies)) = (reflection.effects.copies(), reflection.effects.replies)
-        else {
+        let effects = reflection.effects();
+        let (left, Some(replies)) = (effects.copies(), effects.replies) else {
             return;
         };
         let Some(sessions) = self.unnegotiated.as_mut().filter(|_| left > 0) else {
@@ -40,7 +40,7 @@ impl SessionReflector {
         let interval = Duration::from_nanos(replies.interval_ns.into());
         let burst = Burst {
             reply: reply.into(),
-            reflection: *reflection,
+            reflection: reflection.clone(),
             arrival: *arrival,
             socket,
             interval,
@@ -76,7 +76,7 @@ impl SessionReflector {
         let late = now.since(due);
         counters.latest_copy_ns = counters.latest_copy_ns.max(nanoseconds::of(late));
         let copy = ReplyCopy {
-            reflection: burst.reflection,
+            reflection: burst.reflection.clone(),
             arrival: burst.arrival,
         };
         burst.left -= 1;

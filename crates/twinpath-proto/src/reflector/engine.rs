@@ -17,7 +17,7 @@ use super::unnegotiated::{Unnegotiated, Verified};
 use super::{
     Ignored, NegotiatedConfig, ReflectorConfig, ReflectorCounters, ReflectorPolicy, addresses,
 };
-use crate::extension::{Effects, Host};
+use crate::extension::Host;
 use crate::stamp::StampKeys;
 
 /// A Session-Reflector for one port or several.
@@ -168,7 +168,9 @@ impl SessionReflector {
         if let Some(sessions) = &self.unnegotiated {
             sessions.withdraw_way(reflection.seal, reply, peer);
         }
-        reflection.effects = reflection.effects.without_way();
+        if let Some(effects) = &mut reflection.effects {
+            **effects = effects.without_way();
+        }
         self.counters.ways_refused += 1;
     }
 
@@ -336,7 +338,7 @@ impl SessionReflector {
             tos: dscp.unwrap_or_else(asked).tos(),
             format,
             seal: Seal::Open,
-            effects: Effects::default(),
+            effects: None,
             has_tlvs: false,
             token: None,
             session: slot,
@@ -347,7 +349,7 @@ impl SessionReflector {
             self.one_way = OneWayRequest::new(arrival, form, &sender, slot, tai_offset_s);
         }
         written?;
-        if let Some(answer) = reflection.effects.control {
+        if let Some(answer) = reflection.effects().control {
             self.counters.control.count(answer);
         }
         reflection.seal = session.prepare(buffer);

@@ -44,7 +44,7 @@ pub(super) struct Request<'a> {
     pub(super) arrival: &'a Arrival,
     pub(super) form: Form,
     /// Its chain of TLVs, if it was judged.
-    pub(super) chain: Option<JudgedChain>,
+    pub(super) chain: Option<&'a JudgedChain>,
     pub(super) sender: SenderOpen,
     pub(super) received: usize,
     /// The Sequence Number of the reply.
@@ -127,7 +127,7 @@ impl Extended {
             form.reply_base()..request.received,
             form.is_authenticated(),
             key,
-            request.chain,
+            request.chain.copied(),
             &mut exchange,
         );
         let effects = exchange.effects;
@@ -223,7 +223,7 @@ impl Extended {
         if let Some(state) = session.and_then(|id| self.state(id)) {
             state.replied = state.replied.wrapping_add(1);
         }
-        burst.reflection.token = Self::token(session, number, &burst.reflection.effects);
+        burst.reflection.token = Self::token(session, number, burst.reflection.effects());
     }
 
     /// Counts a request without TLVs and its reply, if the session has state.

@@ -176,7 +176,7 @@ impl PacketSession<'_> {
                     now,
                     arrival: fields.arrival,
                     form,
-                    chain: packet.verified.chain,
+                    chain: packet.verified.chain.as_deref(),
                     sender: fields.sender,
                     received,
                     number: fields.number,

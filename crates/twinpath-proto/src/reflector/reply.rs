@@ -21,7 +21,7 @@ const Z: u16 = 0x4000;
 const UNKNOWN_ERROR: u16 = 0x3fff;
 
 /// A reply that is ready except for T3 and its Error Estimate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reflection {
     /// Its length; it starts at the beginning of the buffer.
     pub octets: usize,
@@ -30,14 +30,21 @@ pub struct Reflection {
     /// The format of T2, and so of T3.
     pub(super) format: TimeFormat,
     pub(super) seal: Seal,
-    /// How it differs from an ordinary one.
-    pub effects: Effects,
+    /// How it differs from an ordinary one, if it does: most do not, and are copied for less.
+    pub(super) effects: Option<Box<Effects>>,
     /// TLVs were processed: what they ask for may depend on the interface that the request came by.
     pub has_tlvs: bool,
     /// By which its departure is to be told of, if that matters.
     pub token: Option<ReplyToken>,
     /// Where an unnegotiated session's state is.
     pub(super) session: Option<SlotId>,
+}
+
+impl Reflection {
+    /// How it differs from an ordinary one.
+    pub fn effects(&self) -> &Effects {
+        self.effects.as_deref().unwrap_or(&Effects::NONE)
+    }
 }
 
 /// Where T3 is in a reply, and what protects it.

@@ -18,7 +18,7 @@ use super::reply::{Reflection, Seal};
 use super::reply_guard::{self, Ports};
 use super::table::{SessionKey, Sessions};
 use super::{Class, Ignored, ReflectorConfig, ReflectorCounters, ReflectorProtocols};
-use crate::extension::{ExtensionPolicy, JudgedChain, withdraw_way};
+use crate::extension::{Effects, ExtensionPolicy, JudgedChain, withdraw_way};
 use crate::stamp::{KeyAt, StampKey, StampKeys};
 
 /// How their packets are answered, and the sessions of a stateful reflector.
@@ -38,16 +38,15 @@ pub(super) struct Unnegotiated {
 
 /// What was verified of a request before it is answered, so that it is verified once. It is of that request
 /// alone, and by default nothing.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Verified {
     /// Whether the HMAC of its base packet is right.
     base: Option<bool>,
-    /// Its chain of TLVs.
-    pub(super) chain: Option<JudgedChain>,
+    /// Its chain of TLVs: few have one that is judged before, and all are passed on for less.
+    pub(super) chain: Option<Box<JudgedChain>>,
 }
 
 /// What a packet shows of its session.
-#[derive(Clone, Copy)]
 pub(super) struct Packet {
     pub(super) form: Form,
     /// Of a packet with an HMAC.
@@ -210,11 +209,11 @@ impl Unnegotiated {
         let chain = &mut packet.verified.chain;
         if chain.is_none() {
             let peer = arrival.from.ip();
-            *chain = (self.extended).judge(request, packet.form, &self.keys, peer);
+            let judged = (self.extended).judge(request, packet.form, &self.keys, peer);
+            *chain = judged.map(Box::new);
         }
-        chain
-            .is_some_and(|chain| chain.is_used())
-            .then_some(claimed)
+        let is_used = chain.as_ref().is_some_and(|chain| chain.is_used());
+        is_used.then_some(claimed)
     }
 
     /// Whether a packet that came by a member link, if its IDs are proved, or by none, is for a socket that is
@@ -296,6 +295,7 @@ impl Unnegotiated {
     }
 
     /// The reply to a request with TLVs: `write` writes its base packet, with what follows that long.
+    #[inline(never)] // Out of the way of requests without TLVs.
     pub(super) fn extend(
         &mut self,
         buffer: &mut [u8],
@@ -320,7 +320,7 @@ impl Unnegotiated {
         reflection.octets = answer.octets;
         reflection.tos = effects.dscp.map_or(reflection.tos, Dscp::tos);
         reflection.token = Extended::token(request.session, request.number, &effects);
-        reflection.effects = effects;
+        reflection.effects = (effects != Effects::NONE).then(|| Box::new(effects));
         reflection.has_tlvs = answer.is_processed;
         Ok(())
     }

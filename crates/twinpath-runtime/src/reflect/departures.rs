@@ -44,10 +44,15 @@ impl Leaving {
         &self.reflection
     }
 
+    /// Octets of the reply.
+    pub(super) fn octets(&self) -> usize {
+        self.reflection.octets
+    }
+
     /// It must not leave together with others.
     pub(super) fn is_alone(&self) -> bool {
         let reflection = &self.reflection;
-        let effects = &reflection.effects;
+        let effects = reflection.effects();
         let is_followed = reflection.token.is_some() || effects.copies() > 0;
         self.timed.is_some() || is_followed || effects.has_way()
     }
@@ -109,11 +114,16 @@ impl Departures {
         if advance > Delta::ZERO {
             self.t3_advance_ns = Some(advance.abs_ns());
         }
+        let wants_stamp = stamp || reflection.token.is_some();
+        let effects = reflection.effects();
         Leaving {
-            out: Outbound {
-                stamp: stamp || reflection.token.is_some(),
-                ..outbound(arrival, reflection.tos, &reflection.effects, state.wildcard)
-            },
+            out: outbound(
+                arrival,
+                reflection.tos,
+                effects,
+                state.wildcard,
+                wants_stamp,
+            ),
             reflection,
             advance,
             timed,
@@ -148,23 +158,22 @@ impl Departures {
                 let t3 = self.seal(engine, leaving, reply);
                 socket.send(reply, &out).ok().map(|key| (t3, key))
             };
-        let effects = leaving.reflection.effects;
-        let mut way = state.way(&effects, leaving.out, now);
-        if effects.over_segments && socket.set_segments(engine.segments()).is_err() {
+        let effects = leaving.reflection.effects();
+        let (over_segments, has_way) = (effects.over_segments, effects.has_way());
+        let mut way = state.way(effects, leaving.out, now);
+        if over_segments && socket.set_segments(engine.segments()).is_err() {
             way = None;
         }
         let mut sent = way.and_then(|out| seal_and_send(engine, &leaving, reply, out));
-        if effects.over_segments {
+        if over_segments {
             // It cannot fail: nothing is asked for.
             let _cleared = socket.set_segments(&[]);
         }
-        if sent.is_none() && effects.has_way() {
+        if sent.is_none() && has_way {
             engine.withdraw_way(&mut leaving.reflection, reply, arrival.from.ip());
-            let Reflection { tos, effects, .. } = leaving.reflection;
-            let ordinary = Outbound {
-                stamp: leaving.out.stamp,
-                ..outbound(arrival, tos, &effects, state.wildcard)
-            };
+            let tos = leaving.reflection.tos;
+            let effects = leaving.reflection.effects();
+            let ordinary = outbound(arrival, tos, effects, state.wildcard, leaving.out.stamp);
             sent = seal_and_send(engine, &leaving, reply, ordinary);
         }
         let Leaving {

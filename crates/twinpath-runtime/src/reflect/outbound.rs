@@ -11,12 +11,14 @@ use twinpath_wire::{Arrival, Mono, Tos};
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// The way of a reply to a request: the ordinary one, but for what extensions ask.
-/// `names_source`: the socket has many addresses, and the reply must come from the one that was asked.
+/// `names_source`: the socket has many addresses, and the reply must come from the one that was asked. `stamp`: it
+/// is told when the reply left.
 pub(super) fn outbound(
     arrival: &Arrival,
     tos: Tos,
     effects: &Effects,
     names_source: bool,
+    stamp: bool,
 ) -> Outbound {
     // A reply to what was sent to a group comes from the address that the kernel chooses.
     let own = (arrival.to).filter(|to| names_source && !to.is_multicast());
@@ -35,7 +37,7 @@ pub(super) fn outbound(
         },
         // Back to where the request itself came from: what other frames say of that address does not count.
         mac: arrival.mac.filter(|_| to.ip() == arrival.from.ip()),
-        stamp: false,
+        stamp,
     }
 }
 
@@ -102,8 +104,9 @@ mod tests {
 
     /// Destination, source and interface of a reply with these effects.
     fn way(arrival: &Arrival, effects: &Effects, names_source: bool) -> String {
-        let out = outbound(arrival, TOS, effects, names_source);
-        assert!(!out.stamp);
+        let [out, stamped] =
+            [false, true].map(|stamp| outbound(arrival, TOS, effects, names_source, stamp));
+        assert!(!out.stamp && stamped.stamp);
         let from = out
             .from
             .map_or_else(|| "-".to_owned(), |from| from.to_string());
@@ -136,7 +139,10 @@ mod tests {
             let arrival = arrival(from, to);
             assert_eq!(way(&arrival, &ordinary, true), many);
             assert_eq!(way(&arrival, &ordinary, false), one);
-            assert_eq!(outbound(&arrival, TOS, &ordinary, true).tos, Some(TOS));
+            assert_eq!(
+                outbound(&arrival, TOS, &ordinary, true, false).tos,
+                Some(TOS)
+            );
         }
     }
 

@@ -172,9 +172,8 @@ pub(super) struct Packets {
     pub(super) departures: Departures,
     rungs: RungCounts,
     one_way: Box<OneWaySessions>,
-    /// Replies that wait to be sent together: slot, octets and destination of each, and how it leaves.
-    ready: Vec<(usize, usize, Outbound)>,
-    unsealed: Vec<Leaving>,
+    /// Replies that wait to be sent together: slot of each, and how it leaves.
+    ready: Vec<(usize, Leaving)>,
 }
 
 impl Packets {
@@ -188,7 +187,6 @@ impl Packets {
             rungs: RungCounts::default(),
             one_way: Box::default(),
             ready: Vec::with_capacity(TOGETHER),
-            unsealed: Vec::with_capacity(TOGETHER),
         }
     }
 
@@ -259,9 +257,8 @@ impl Packets {
             let leaving = self
                 .departures
                 .plan(state, arrival, reflection, (is_warm, is_last), now);
-            self.ready.push((slot, reflection.octets, leaving.out));
             let is_alone = leaving.is_alone();
-            self.unsealed.push(leaving);
+            self.ready.push((slot, leaving));
             if is_alone {
                 self.send_alone(socket, state, engine, now);
             } else if self.ready.len() >= together {
@@ -282,19 +279,17 @@ impl Packets {
         engine: &mut SessionReflector,
         now: Mono,
     ) {
-        let (last, leaving) = (self.ready.pop(), self.unsealed.pop());
+        let last = self.ready.pop();
         self.send_ready(socket, engine);
-        let (Some((slot, octets, _)), Some(leaving)) = (last, leaving) else {
-            return;
-        };
-        if let Some((packet, _, arrival)) = self.batch.packet(slot)
-            && let Some(reply) = packet.get_mut(..octets)
+        if let Some((slot, leaving)) = last
+            && let Some((packet, _, arrival)) = self.batch.packet(slot)
+            && let Some(reply) = packet.get_mut(..leaving.octets())
         {
             let by = (socket, &mut *state);
             let (sent, _) = self
                 .departures
                 .send(by, engine, reply, arrival, leaving, now);
-            if sent.effects.copies() > 0 {
+            if sent.effects().copies() > 0 {
                 engine.add_copies(clock::mono(), &sent, reply, arrival, state.id);
             }
         }
@@ -322,7 +317,7 @@ impl Packets {
         let leaving = self
             .departures
             .plan(state, &arrival, reflection, (is_warm, true), now);
-        let has_left = self.copy.get_mut(..reflection.octets).is_some_and(|reply| {
+        let has_left = self.copy.get_mut(..leaving.octets()).is_some_and(|reply| {
             let by = (socket, state);
             let (_, has_left) = (self.departures).send(by, engine, reply, &arrival, leaving, now);
             has_left
@@ -332,23 +327,22 @@ impl Packets {
 
     /// Reads T3 for each reply that is ready, and lets them go together.
     fn send_ready(&mut self, socket: &TestSocket, engine: &mut SessionReflector) {
-        for ((slot, octets, _), leaving) in self.ready.iter().zip(&self.unsealed) {
+        for (slot, leaving) in &self.ready {
             if let Some((packet, ..)) = self.batch.packet(*slot)
-                && let Some(reply) = packet.get_mut(..*octets)
+                && let Some(reply) = packet.get_mut(..leaving.octets())
             {
                 self.departures.seal(engine, leaving, reply);
             }
         }
-        let all = self.ready.iter().zip(&self.unsealed);
-        socket.send_from(&mut self.batch, &self.ready, &mut |failed| {
+        let ready = self.ready.iter();
+        let replies = ready.map(|(slot, leaving)| (*slot, leaving.octets(), &leaving.out));
+        socket.send_from(&mut self.batch, replies, &mut |failed| {
             self.departures.send_errors += 1;
-            let mut all = all.clone();
-            if let Some((_, leaving)) = all.find(|((slot, ..), _)| *slot == failed) {
+            if let Some((_, leaving)) = self.ready.iter().find(|(slot, _)| *slot == failed) {
                 engine.handle_reply_not_sent(leaving.reflection());
             }
         });
         self.ready.clear();
-        self.unsealed.clear();
     }
 }
 

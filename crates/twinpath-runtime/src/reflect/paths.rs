@@ -79,6 +79,7 @@ impl Paths {
     }
 
     /// A place for a path; `None` while all are in use: those that are known stay so.
+    #[cold]
     fn take(&mut self, path: Path, now: Mono) -> Option<&mut PathLatency> {
         let new = PathLatency {
             path,

@@ -106,6 +106,7 @@ impl Table {
 
     /// The session of a packet (row TT-24): by its sender, or else a session that allows for NAT
     /// and has no sender yet, if the packet comes from its client's address or one of `others`.
+    #[inline(never)] // Out of the way of requests to a reflector without such sessions.
     pub(super) fn find(&self, request: &[u8], arrival: &Arrival, others: &Access) -> Option<u32> {
         let key = SenderKey::new(arrival.from, arrival.to_port);
         if let Some(at) = self.by_sender.get(&key).copied() {

@@ -353,7 +353,7 @@ fn tlvs_of_another_program_are_answered_as_its_reflector_did_but_for_named_diffe
             sent = reflection.token;
             let tos = first.arrival.tos.unwrap();
             assert_eq!(reflection.tos, tos, "{context}");
-            assert_eq!(usize::from(reflection.effects.copies()), others.len());
+            assert_eq!(usize::from(reflection.effects().copies()), others.len());
             reflector.add_copies(now, &reflection, &answer, &arrival, 5);
             for other in others {
                 now += Duration::from_millis(1);

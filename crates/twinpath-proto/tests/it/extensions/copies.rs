@@ -452,8 +452,8 @@ fn several_replies_go_to_another_address_where_both_permissions_cover_it() {
         } else {
             vec![reply[56], reply[44]]
         };
-        let to = reflection.effects.destination.map(|to| to.to_string());
-        (flags, reflection.effects.copies(), to)
+        let to = reflection.effects().destination.map(|to| to.to_string());
+        (flags, reflection.effects().copies(), to)
     };
     let elsewhere = Some("198.51.100.9".to_owned());
     let both = ["192.0.2.0/24", "198.51.100.9/32"];
@@ -473,7 +473,7 @@ fn replies_that_cannot_go_their_way_all_go_the_ordinary_one() {
     let mut far = Far::new(|_| ());
     let request = open(1, &[&THREE[..], &same_link].concat());
     let (mut reply, mut reflection) = far.first(START, &request);
-    assert!(reflection.effects.same_link);
+    assert!(reflection.effects().same_link);
     let peer = far.arrival.from.ip();
     far.reflector
         .withdraw_way(&mut reflection, &mut reply, peer);

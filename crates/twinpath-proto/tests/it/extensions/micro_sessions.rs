@@ -64,7 +64,7 @@ fn a_packet_that_is_discarded_does_not_move_the_mark_of_its_session() {
         buffer.resize(512, 0);
         let now = Mono::from_ns(1_000_000_000);
         let reflection = reflector.reflect(now, &mut buffer, octets, &arrival)?;
-        Ok(reflection.effects.replies.map(|replies| replies.count))
+        Ok(reflection.effects().replies.map(|replies| replies.count))
     };
     for (seq, id, copies) in [
         (4, 6, Err(Ignored::MicroSession)),
