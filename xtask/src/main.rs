@@ -1,7 +1,7 @@
 //! Tasks of the repository: benchmarks (`cargo xtask bench NAME`), whether docs/conformance.md is
 //! true of the tree (`cargo xtask conformance`), whether the tests notice what is taken out of the
 //! code (`cargo xtask removals`), what fuzzing finds (`cargo xtask fuzz`), whether another build prints
-//! the same documents (`cargo xtask contract`); and man pages and completions (`cargo xtask dist`).
+//! the same documents (`cargo xtask contract`); and man pages, completions and packages (`cargo xtask dist`).
 //!
 //! Benchmarks run in network namespaces of their own. Each figure is shown beside a limit measured in
 //! the same run, by the smallest program that does the same with plain sockets
@@ -66,7 +66,7 @@ enum Task {
     /// Compare the documents of two builds over runs of every kind: JSON is a contract
     #[cfg(target_os = "linux")]
     Contract(contract::Arguments),
-    /// Make man pages and completions in target/dist
+    /// Make man pages, completions and packages in target/dist
     Dist(dist::Arguments),
     /// Run every fuzz target for a while and say what it found
     Fuzz(fuzz::Arguments),

@@ -266,3 +266,18 @@ fn a_limit_that_cannot_be_meant_is_one_line_at_the_start() {
         );
     }
 }
+
+#[test]
+fn the_file_of_packages_is_read_and_its_examples_are_lines_of_it() {
+    let packaged = include_str!("../../../../packaging/etc/responder.limits");
+    let (_, lines) = packaged.split_once("#\n").unwrap();
+    let lines: Vec<&str> = lines.lines().collect();
+    let examples = lines.iter().filter_map(|line| line.strip_prefix("# "));
+    let examples: Vec<&str> = examples.collect();
+    assert!(examples.len() > 2, "{packaged}");
+    for text in [packaged, &examples.join("\n")] {
+        let limits = Limits::of(text);
+        let responder = Responder::start(&format!("{ANY} {}", limits.option()));
+        assert_eq!(responder.stop("TERM").status, 0, "{text}");
+    }
+}
