@@ -327,7 +327,9 @@ mod servers {
     #[test]
     fn what_doctor_says_to_type_measures_the_server() {
         let file = keys("noc a secret\n");
-        let server = secured_server(&file, "");
+        // One port: which of several a server gives depends on who else uses them.
+        let port = free_port();
+        let server = secured_server(&file, &format!("--test-ports {port}-{port}"));
         let line = format!(
             "doctor {} --json --keys {}",
             server.at,

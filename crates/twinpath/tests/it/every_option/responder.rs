@@ -151,11 +151,20 @@ fn observe(row: &Row, given: &str) -> Option<Seen> {
 
 /// Waits until a process has a UDP socket of this port, or has ended; whether it has one.
 fn wait_for_socket(running: &mut Running, port: u16) -> bool {
-    let wanted = format!(":{port:04X} ");
+    let wanted = format!(":{port:04X}");
+    let process = running.0.id();
+    let is_own = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let has_port = fields.get(1).is_some_and(|local| local.ends_with(&wanted));
+        has_port
+            && fields
+                .get(9)
+                .is_some_and(|inode| has_socket(process, inode))
+    };
     let until = Instant::now() + Duration::from_secs(30);
     while running.0.try_wait().unwrap().is_none() {
         for table in ["/proc/net/udp", "/proc/net/udp6"] {
-            if fs::read_to_string(table).is_ok_and(|table| table.contains(&wanted)) {
+            if fs::read_to_string(table).is_ok_and(|table| table.lines().any(is_own)) {
                 return true;
             }
         }
@@ -163,6 +172,15 @@ fn wait_for_socket(running: &mut Running, port: u16) -> bool {
         std::thread::sleep(Duration::from_millis(2));
     }
     false
+}
+
+/// Whether a process has the socket of this inode: another one may use the port on another address.
+fn has_socket(process: u32, inode: &str) -> bool {
+    let wanted = format!("socket:[{inode}]");
+    let open = fs::read_dir(format!("/proc/{process}/fd"));
+    let open = open.into_iter().flatten().flatten();
+    open.filter_map(|descriptor| fs::read_link(descriptor.path()).ok())
+        .any(|link| link.as_os_str() == &*wanted)
 }
 
 /// Threads of a process that reflect.
