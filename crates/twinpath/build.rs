@@ -46,7 +46,7 @@ fn published() -> Option<String> {
     Some(shortened(hash))
 }
 
-/// Only release builds ask git: a debug build would be made anew after each commit.
+/// Only release builds ask git: a debug build would be compiled again after each commit.
 fn in_git() -> Option<String> {
     if std::env::var("PROFILE").is_ok_and(|profile| profile == "debug") {
         return Some("not recorded in a debug build".to_owned());

@@ -11,8 +11,8 @@ use twinpath_wire::{Arrival, Mono, Tos};
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// The way of a reply to a request: the ordinary one, but for what extensions ask.
-/// `names_source`: the socket has many addresses, and the reply must come from the one that was asked. `stamp`: it
-/// is told when the reply left.
+/// `names_source`: the socket has many addresses, and the reply must come from the one that was asked. `stamp`:
+/// the kernel is to report when the reply left.
 pub(super) fn outbound(
     arrival: &Arrival,
     tos: Tos,

@@ -26,7 +26,7 @@ const SLOT_OCTETS: usize = 1 << 16;
 /// This many datagrams at once are a flood: then replies leave a few by one system call, and the last
 /// of them some microseconds after its T3. Fewer leave one by one, each right after its T3.
 const FLOOD: usize = 16;
-/// While few come, room is made for few: so many that a flood is told by the first batch.
+/// While few come, room is made for few: enough for the first batch of a flood to be one.
 const SMALL_BATCH: usize = FLOOD;
 const TOGETHER: usize = 4;
 

@@ -94,7 +94,7 @@ impl Companion for Metrics {
         }
     }
 
-    /// Shows it to whoever asks.
+    /// Answers a scrape, if one waits.
     fn show(&mut self, series: &[Arc<Series>], handles: &mut [SessionHandle]) -> bool {
         if self.scrape.is_none() && self.exporter.is_asked() {
             self.scrape = Some(self.ask(handles));

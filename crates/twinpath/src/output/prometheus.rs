@@ -1,8 +1,8 @@
 //! `--output prometheus`: the report as Prometheus text, for the textfile collector of
 //! node_exporter. All are gauges, because they belong to one run and the next run starts again.
 //!
-//! Written without a crate for this format, because such crates expect metrics declared in the
-//! program, while these come from the table of figures.
+//! Written without the crate that serves `--metrics`: a program built without that feature has this
+//! output too, and a metric's samples are written as sessions are walked, not collected first.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

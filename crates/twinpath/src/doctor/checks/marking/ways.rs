@@ -8,7 +8,7 @@ use crate::doctor::{Judged, Seen};
 /// Who tells what requests arrive with.
 const SAYS: &str = "as the reflector's Class of Service TLV says";
 
-/// Of classes: those sent, with which replies `came` back, and with which requests `arrived`, where that is told.
+/// Of classes: those sent, with which replies `came` back, and with which requests `arrived`, if the replies say.
 pub(super) fn judge_dscp(came: &[(u8, u8)], arrived: &[(u8, u8)]) -> Judged {
     if came.is_empty() {
         return Judged::unknown("this system does not tell the DSCP of packets");

@@ -227,7 +227,7 @@ fn output() -> Vec<Row> {
             seen.json["schema"] == "twinpath-responder-1"
         }),
         Row {
-            // Longer than the second after which it is told.
+            // Longer than a second, the time between two log lines of a kind.
             asked: (&[(5, 60, 0), (6, 60, 1_500)], &[]),
             ..row(
                 "--verbose",
