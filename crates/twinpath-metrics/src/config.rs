@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 use twinpath_wire::Tos;
 
-use crate::{AvailabilityRule, BinEdges, LossPeriods, ReflectorKind};
+use crate::{Answering, AvailabilityRule, BinEdges, LossPeriods, ReflectorKind};
 
 /// Options of [`SessionMetrics`](crate::SessionMetrics).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct MetricsConfig {
     pub availability: AvailabilityRule,
     /// Losses at most this many packets apart are noticeable (RFC 3357 section 6.1).
     pub noticeable_distance: u64,
+    /// A session has failed after so many losses in a row, until a reply comes (row SL-87); at least 1.
+    #[serde(default = "usual_failed_after")]
+    pub failed_after: u64,
     /// User-defined bins in which delays are counted exactly, round trip and one-way; `None`: no
     /// bins.
     #[serde(rename = "bins_ns", default, deserialize_with = "usable_bins")]
@@ -30,6 +33,10 @@ pub struct MetricsConfig {
     /// equal.
     #[serde(default)]
     pub sizes_in_turn: Vec<u32>,
+}
+
+fn usual_failed_after() -> u64 {
+    Answering::FAILED_AFTER
 }
 
 /// Unusable edges count as none.
@@ -57,6 +64,7 @@ impl Default for MetricsConfig {
             tos_backward: None,
             availability: AvailabilityRule::for_interval(Duration::ZERO),
             noticeable_distance: LossPeriods::DELTA,
+            failed_after: Answering::FAILED_AFTER,
             bins: None,
             sizes_in_turn: Vec::new(),
         }

@@ -1,9 +1,11 @@
 //! The figures of a session: plain numbers for the reports. Delays are in nanoseconds.
 
 use serde::Serialize;
-use twinpath_wire::{Dscp, Wall};
+use twinpath_wire::Dscp;
 
-use crate::{BinCounts, DelayFigures, FarTimes, FirstDepartures, RungCounts, SizeCounts, figures};
+use crate::{
+    Answering, BinCounts, DelayFigures, FarTimes, FirstDepartures, RungCounts, SizeCounts, figures,
+};
 
 mod counts;
 
@@ -63,10 +65,8 @@ pub struct Figures {
     /// Lost packets followed by an answered one: those whose direction a reflector's counter shows,
     /// if it keeps one.
     pub lost_before_a_reply: u64,
-    /// T1 of the last packet that was answered, in time or late; `None` without one.
-    pub answered_until: Option<Wall>,
-    /// Losses after that packet.
-    pub lost_at_end: u64,
+    /// Whether the far end answered at the end.
+    pub answering: Answering,
     /// Whether the split by direction may be wrong: outbound copies were lost inbound, or the
     /// reflector's numbers contradict each other.
     pub direction_uncertain: bool,

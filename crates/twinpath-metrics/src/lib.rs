@@ -40,6 +40,7 @@ pub use figures::{
     AvailabilityFigures, BinFigures, DuplicationFigures, EcnCounts, Figures, LossPeriods,
     PercentilesWithLoss, RemarkCounts, ReorderingFigures, TtlFigures,
 };
+pub use loss::answering::{Answering, SessionState};
 pub use loss::availability::AvailabilityRule;
 pub use loss::coverage::Coverage;
 pub use loss::direction::ReflectorKind;

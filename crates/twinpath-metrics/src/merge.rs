@@ -78,13 +78,7 @@ impl Figures {
             // No loss has a direction if one run gives none.
             (None, _) | (_, None) => Some(self.lost),
         };
-        // The end of both is that of the later one, if each has an answered packet.
-        (self.answered_until, self.lost_at_end) = match (self.answered_until, other.answered_until)
-        {
-            (Some(ours), Some(theirs)) if theirs > ours => (Some(theirs), other.lost_at_end),
-            (Some(ours), Some(_)) => (Some(ours), self.lost_at_end),
-            (None, _) | (_, None) => (None, 0),
-        };
+        self.answering = self.answering.merge(other.answering);
         self.direction_uncertain |= other.direction_uncertain;
         self.loss_periods.merge(&other.loss_periods);
         self.by_size = sizes::merged(&self.by_size, &other.by_size);

@@ -6,12 +6,12 @@ use crate::clocks::far_times::{FarClockTest, FarTimes};
 use crate::clocks::resolution::Resolution;
 use crate::delay::delays::{Delays, Histograms};
 use crate::delay::first_departures::Leading;
+use crate::loss::answering::SinceReply;
 use crate::loss::availability::Availability;
 use crate::loss::direction::{Attribution, Directions, LossDirection};
 use crate::loss::duplication::Duplication;
 use crate::loss::periods::Periods;
 use crate::loss::sizes::BySize;
-use crate::loss::trailing::Trailing;
 use crate::order::backward::Backward;
 use crate::order::reordering::Reordering;
 use crate::order::resequence::Resequenced;
@@ -70,7 +70,7 @@ pub struct SessionMetrics {
     /// `None` before the first packet that was lost or never sent.
     periods: Option<Box<Periods>>,
     noticeable_distance: u64,
-    trailing: Trailing,
+    since_reply: SinceReply,
     availability: Availability,
     delays: Delays,
     leading: Leading,
@@ -116,7 +116,7 @@ impl SessionMetrics {
             loss: LossDirection::new(config.reflector),
             periods: None,
             noticeable_distance: config.noticeable_distance,
-            trailing: Trailing::default(),
+            since_reply: SinceReply::new(config.failed_after),
             availability: Availability::new(config.availability),
             delays: Delays::new(config.bins.as_ref()),
             leading: Leading::default(),
@@ -157,7 +157,7 @@ impl SessionMetrics {
             Fate::Duplicate => self.duplicates += 1,
             Fate::Unawaited => self.unawaited += 1,
         }
-        self.trailing.record(sample);
+        self.since_reply.record(sample);
         if let Some(by_size) = &mut self.by_size {
             by_size.record(sample);
         }
@@ -238,8 +238,8 @@ impl SessionMetrics {
     }
 
     /// The end of the session so far.
-    pub(crate) fn trailing(&self) -> &Trailing {
-        &self.trailing
+    pub(crate) fn since_reply(&self) -> &SinceReply {
+        &self.since_reply
     }
 
     /// The figures so far. Walks the histograms: for reports and displays, not for every packet.
@@ -285,8 +285,7 @@ impl SessionMetrics {
             lost_backward: direction.backward,
             lost_unattributed: Some(direction.unattributed),
             lost_before_a_reply: direction.before_a_reply,
-            answered_until: self.trailing.answered_until(),
-            lost_at_end: self.trailing.lost(),
+            answering: self.since_reply.answering(),
             direction_uncertain: direction.uncertain,
             excluded_clock_step: self.excluded_clock_step,
             // If T2 and T3 are not used, every reply has a delay.

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::Serialize;
-use twinpath_metrics::{DelayFigures, DuplicationFigures, LossPeriods};
+use twinpath_metrics::{DelayFigures, DuplicationFigures, LossPeriods, SessionState};
 use twinpath_proto::extension::{FactValue, Learnt};
 use twinpath_proto::sender::PayloadSize;
 use twinpath_wire::nanoseconds;
@@ -72,6 +72,7 @@ pub struct SessionDocument<'a> {
     numbers_equal: bool,
     residence_measured: Option<bool>,
     clock_steps: Option<u64>,
+    state: SessionState,
     reflector_restarts: u64,
     odd_replies: Option<OddReplies<'a>>,
     icmp: Option<&'a [IcmpCount]>,
@@ -195,6 +196,7 @@ impl<'a> SessionDocument<'a> {
             numbers_equal: figures.numbers_equal,
             residence_measured: residence_measured(figures),
             clock_steps: Some(report.counters.clock_steps).filter(|steps| has_sender || *steps > 0),
+            state: figures.answering.state,
             reflector_restarts: figures.reflector_restarts,
             odd_replies: odd_replies(report),
             icmp: has_end.then_some(&*report.icmp),
@@ -211,9 +213,7 @@ impl<'a> SessionDocument<'a> {
             duplication: figures.duplication,
             reordering: Reordering::from(figures),
             marking: Marking::from(report),
-            availability: figures
-                .availability
-                .map(|availability| Availability::new(availability, report)),
+            availability: Availability::of(report),
             far_resolution_ns: figures.far_resolution_ns,
             one_way: OneWay::of(report),
             voice: Voice::new(&report.voice(requested), requested.voice),

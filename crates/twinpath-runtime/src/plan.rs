@@ -98,6 +98,8 @@ pub struct FigureOptions {
     pub bins: Option<BinEdges>,
     /// Losses at most this many packets apart are noticeable (`--loss-noticeable`; row M-36).
     pub noticeable_distance: Option<u64>,
+    /// Losses in a row after which a session has failed (`--failed-after`; row SL-87).
+    pub failed_after: Option<u64>,
     /// Whether the reflector counts its replies (`--reflector`; row M-30).
     pub reflector: Option<ReflectorKind>,
     /// When the path is unavailable (`--unavailable`; row M-63).
@@ -123,6 +125,9 @@ impl FigureOptions {
         }
         if let Some(distance) = self.noticeable_distance {
             config.noticeable_distance = distance;
+        }
+        if let Some(losses) = self.failed_after {
+            config.failed_after = losses;
         }
         if let Some(reflector) = self.reflector {
             config.reflector = reflector;

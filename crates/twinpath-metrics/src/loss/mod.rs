@@ -1,5 +1,6 @@
 //! What was lost, in which direction and in what patterns; duplicates; availability.
 
+pub(crate) mod answering;
 pub(crate) mod availability;
 pub(crate) mod coverage;
 pub(crate) mod direction;
@@ -8,4 +9,3 @@ pub(crate) mod epoch;
 pub(crate) mod periods;
 pub(crate) mod seen;
 pub(crate) mod sizes;
-pub(crate) mod trailing;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use twinpath_wire::{Delta, Sample, Wall};
 
 use super::packed::PackedRecords;
-use crate::loss::trailing::Trailing;
+use crate::loss::answering::{Answering, SinceReply};
 use crate::{
     ClockEstimate, ClockModel, IntervalFigures, Intervals, Marks, MetricsConfig, SessionMetrics,
     Timeline, Waits,
@@ -142,7 +142,7 @@ struct KeptRecords {
     metrics: MetricsConfig,
     begun: Option<Wall>,
     records: PackedRecords,
-    trailing: Trailing,
+    since_reply: SinceReply,
     /// Beyond so many octets they are counted.
     most_octets: usize,
 }
@@ -183,10 +183,10 @@ impl Series {
             return Self::new(config);
         }
         Self(State::Kept(Box::new(KeptRecords {
+            since_reply: SinceReply::new(config.metrics.failed_after),
             metrics: config.metrics,
             begun: None,
             records: PackedRecords::default(),
-            trailing: Trailing::default(),
             most_octets: octets,
         })))
     }
@@ -265,13 +265,13 @@ impl Series {
         }
     }
 
-    /// When the last answered packet was sent, and how many after it are lost: what figures have of the end.
-    pub fn end(&self) -> (Option<Wall>, u64) {
-        let trailing = match &self.0 {
-            State::Kept(kept) => &kept.trailing,
-            State::Counted(counted) => counted.metrics().trailing(),
+    /// Whether the far end answers, as the figures have it.
+    pub fn answering(&self) -> Answering {
+        let since_reply = match &self.0 {
+            State::Kept(kept) => &kept.since_reply,
+            State::Counted(counted) => counted.metrics().since_reply(),
         };
-        (trailing.answered_until(), trailing.lost())
+        since_reply.answering()
     }
 
     /// The estimate of the two clocks from the packets so far; `None` without a packet, or if T2
@@ -308,7 +308,7 @@ impl KeptRecords {
     fn record(&mut self, record: &Record) {
         self.begun = self.begun.or(Some(begins(record)));
         if let Record::Sample(sample) = record {
-            self.trailing.record(sample);
+            self.since_reply.record(sample);
         }
         if !matches!(record, Record::Begun { .. }) {
             self.records.push(record);

@@ -89,16 +89,18 @@ figures! { Availability:
 }
 
 impl Availability {
-    pub(super) fn new(figures: AvailabilityFigures, report: &SessionReport) -> Self {
+    /// `None` without a packet.
+    pub(super) fn of(report: &SessionReport) -> Option<Self> {
+        let figures = report.figures.availability?;
         let known = report.coverage().is_complete();
-        Self {
+        Some(Self {
             ratio: figures.ratio().filter(|_| known),
             rule: AvailabilityRule {
                 block_ns: figures.block_ns,
                 ..report.config.availability
             },
             figures,
-        }
+        })
     }
 }
 

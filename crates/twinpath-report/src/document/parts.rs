@@ -63,6 +63,7 @@ pub(super) struct Packets {
     pub(super) loss_ratio_backward: Option<f64>,
     pub(super) unsent: u64,
     pub(super) unawaited: u64,
+    pub(super) lost_since_reply: u64,
 }
 
 figures! { Packets:
@@ -86,6 +87,7 @@ figures! { Packets:
     loss_ratio_backward, Ratio, Derived, "RFC 6673 section 7", "packets lost on the way back of those that reached the reflector";
     unsent, Packets, Derived, "", "packets that were due and not sent";
     unawaited, Packets, Sum, "RFC 9503 section 4.1.1", "packets without a reply, to which none was to come here: neither received nor lost";
+    lost_since_reply, Packets, Derived, "", "packets lost after the last one that was answered";
 }
 
 impl Packets {
@@ -124,6 +126,7 @@ impl Packets {
             loss_ratio_backward: by_direction(figures.lost_backward, reached),
             unsent: coverage.unsent,
             unawaited: counters.unawaited,
+            lost_since_reply: figures.answering.lost_since,
         }
     }
 }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::Coverage;
+use twinpath_metrics::{Answering, Coverage};
 use twinpath_report::ClockState;
-use twinpath_wire::Wall;
 
 /// Groups of packets that are kept.
 const GROUPS: usize = 16;
@@ -49,10 +48,8 @@ pub struct Progress {
     pub last_round_trip_ns: Option<i64>,
     /// What the last reply's Error Estimate claims of the reflector's clock.
     pub far_clock: Option<ClockState>,
-    /// When the last answered packet was sent.
-    pub answered_until: Option<Wall>,
-    /// Packets lost after it.
-    pub lost_at_end: u64,
+    /// Whether the far end answers.
+    pub answering: Answering,
     /// What became of the latest packets.
     pub recent: RecentPackets,
 }

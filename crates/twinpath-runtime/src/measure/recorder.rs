@@ -3,8 +3,8 @@
 use std::iter;
 use std::time::Duration;
 
-use twinpath_metrics::{ClosedInterval, Intervals, Record, Series, SeriesConfig};
-use twinpath_wire::{Sample, Wall};
+use twinpath_metrics::{Answering, ClosedInterval, Intervals, Record, Series, SeriesConfig};
+use twinpath_wire::Sample;
 
 /// How long the records of a session wait to be counted together.
 const TOGETHER: Duration = Duration::from_millis(200);
@@ -91,9 +91,9 @@ impl Recorder {
         self.series.rows()
     }
 
-    /// When the last answered packet was sent, and how many after it are lost, of the records counted so far.
-    pub(super) fn end(&self) -> (Option<Wall>, u64) {
-        self.series.end()
+    /// Whether the far end answers, by the records counted so far.
+    pub(super) fn answering(&self) -> Answering {
+        self.series.answering()
     }
 
     /// The figures so far, of all records.

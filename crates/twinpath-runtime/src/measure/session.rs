@@ -455,7 +455,6 @@ impl Session {
 
     fn progress(&self) -> Progress {
         let counters = self.engine.counters();
-        let (answered_until, lost_at_end) = self.recorder.end();
         Progress {
             asked: counters.asked,
             sent: counters.sent,
@@ -466,8 +465,7 @@ impl Session {
             missed: counters.slots_skipped,
             last_round_trip_ns: self.last_round_trip_ns,
             far_clock: counters.far_error.map(ClockState::of_estimate),
-            answered_until,
-            lost_at_end,
+            answering: self.recorder.answering(),
             recent: self.recent,
         }
     }

@@ -45,6 +45,10 @@ pub(crate) struct FigureTerms {
     #[arg(long, value_name = "N", value_parser = at_least_one::<u64>)]
     pub(crate) loss_noticeable: Option<u64>,
 
+    /// Call a session failed after N losses in a row, until a reply comes [default: 5]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u64>)]
+    pub(crate) failed_after: Option<u64>,
+
     /// Call the path unavailable after N consecutive blocks of length T with more loss than this,
     /// until N with less; T is one second, or ten intervals if longer [default: 50%/10]
     #[arg(long, value_name = "LOSS%/N[/T]")]

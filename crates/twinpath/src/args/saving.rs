@@ -56,7 +56,7 @@ pub(crate) struct ReportArgs {
     /// Compare two files: what changed, and whether chance explains it
     #[arg(long, conflicts_with_all = [
         "report_interval", "verbose", "debug", "labels", "bins", "voice", "jitter_buffer",
-        "percentiles_with_loss", "loss_noticeable",
+        "percentiles_with_loss", "loss_noticeable", "failed_after",
     ])]
     #[cfg_attr(feature = "pictures", arg(conflicts_with_all = ["graph", "html", "theme"]))]
     pub(crate) compare: bool,

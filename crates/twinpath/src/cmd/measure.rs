@@ -20,6 +20,7 @@ use super::output_files::distinct_files;
 use super::run_observers::RunObservers;
 use super::run_output::RunOutput;
 use super::run_targets::{NOT_MEASURED, NOT_MEASURED_YET, Targets};
+use super::session_states::SessionStates;
 use super::subject::{Known, Subject};
 use super::{remark, unwritten};
 use crate::args::RunOptions;
@@ -87,20 +88,37 @@ pub(super) enum After {
     All,
 }
 
-/// What happened on a control connection.
+/// What happened in a run.
 pub(super) struct Event {
     pub(super) line: String,
     pub(super) after: After,
+    pub(super) notice: Notice,
+}
+
+/// Whether stderr has an event too, and as what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Notice {
+    None,
+    /// Something is as it should be again.
+    Note,
     /// Measuring goes on without what it ended.
-    pub(super) warns: bool,
+    Warning,
 }
 
 impl Event {
     pub(super) fn warning(line: String) -> Self {
+        Self::noticed(line, Notice::Warning)
+    }
+
+    pub(super) fn note(line: String) -> Self {
+        Self::noticed(line, Notice::Note)
+    }
+
+    fn noticed(line: String, notice: Notice) -> Self {
         Self {
             line,
             after: After::Nothing,
-            warns: true,
+            notice,
         }
     }
 }
@@ -286,11 +304,12 @@ fn watch<R: Run>(
     (mut progress, length): (ProgressLine<Stderr>, Option<Duration>),
 ) -> io::Result<Result<Measured, Failure>> {
     // With -v it is printed anyway.
-    let alarms = !options.log.quiet && !options.results.verbose;
+    let notices = !options.log.quiet && !options.results.verbose;
     let mut next_progress = Instant::now();
     // Since when packets have been sent.
     let mut sending: Option<Instant> = None;
     let poll_every = poll_every(run.sessions().len());
+    let mut states = SessionStates::of_run(length);
     loop {
         // Asked before the draining: what was written before the end is drained after it.
         let finished = run.is_finished();
@@ -308,15 +327,14 @@ fn watch<R: Run>(
                     observers.drain(run.sessions_mut(), output)?;
                 }
             }
-            let line = event.line;
-            if alarms && event.warns {
-                progress.erase();
-                print_to_stderr(&format!("warning: {line}"));
-            }
-            observers.companions.each(|it| it.event(&line));
-            output.event(&line)?;
+            tell(&event, notices.then_some(&mut progress), observers, output)?;
         }
         let all = observers.drain(run.sessions_mut(), output)?;
+        if !finished {
+            for event in states.look(known, run.sessions()) {
+                tell(&event, notices.then_some(&mut progress), observers, output)?;
+            }
+        }
         observers.companions.look();
         if signals.progress_requested() {
             progress.erase();
@@ -356,6 +374,27 @@ fn watch<R: Run>(
             thread::sleep(poll_every);
         }
     }
+}
+
+/// `progress`: it makes room for notices; `None`: stderr has none.
+fn tell(
+    event: &Event,
+    progress: Option<&mut ProgressLine<Stderr>>,
+    observers: &mut RunObservers,
+    output: &mut RunOutput,
+) -> io::Result<()> {
+    let line = &event.line;
+    let kind = match event.notice {
+        Notice::None => None,
+        Notice::Note => Some("note"),
+        Notice::Warning => Some("warning"),
+    };
+    if let Some((progress, kind)) = progress.zip(kind) {
+        progress.erase();
+        print_to_stderr(&format!("{kind}: {line}"));
+    }
+    observers.companions.each(|it| it.event(line));
+    output.event(line)
 }
 
 /// The run is over: its files, its report and the exit status.

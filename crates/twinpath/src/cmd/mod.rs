@@ -29,6 +29,7 @@ mod run_targets;
 mod saving;
 mod selftest;
 mod sender;
+mod session_states;
 mod subject;
 
 use std::io::{self, ErrorKind};

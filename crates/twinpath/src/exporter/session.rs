@@ -1,12 +1,12 @@
 //! What the sessions of a sender or controller report while they are measured.
 
-use twinpath_metrics::{Distribution, Figures, RungCounts, SessionMetrics};
+use twinpath_metrics::{Distribution, Figures, RungCounts, SessionMetrics, SessionState};
 use twinpath_report::ClockState;
 use twinpath_runtime::measure::Progress;
 
 use super::family::{Families, Family, Kind, Labels, Sample, Times, Value, rungs, seconds};
 
-/// Sessions that have series: each has 34, with one-way delays 76.
+/// Sessions that have series: each has 37, with one-way delays 79.
 pub(crate) const MOST_SESSIONS: usize = 1_000;
 
 /// Upper bounds of the buckets of delays, in nanoseconds.
@@ -191,9 +191,9 @@ fn lost_by_direction(sessions: &[SessionNow]) -> Family {
     )
 }
 
-fn gauges(sessions: &[SessionNow]) -> [Family; 3] {
+fn gauges(sessions: &[SessionNow]) -> [Family; 4] {
     let since_reply = |session: &SessionNow| {
-        let lost = Value::Count(session.progress.lost_at_end);
+        let lost = Value::Count(session.progress.answering.lost_since);
         sample(session, None, lost)
     };
     let synchronized = |session: &SessionNow| {
@@ -204,7 +204,20 @@ fn gauges(sessions: &[SessionNow]) -> [Family; 3] {
         let error = session.progress.far_clock?.error_ns?;
         Some(sample(session, None, Value::Number(seconds(error))))
     };
+    let states = sessions.iter().flat_map(|session| {
+        SessionState::ALL.map(|state| {
+            let is_so = u64::from(session.progress.answering.state == state);
+            let own = Some(("state", state.name()));
+            sample(session, own, Value::Count(is_so))
+        })
+    });
     [
+        Family::of(
+            Kind::Gauge,
+            "session_state",
+            "1 for the state that the session is in: idle, active or failed",
+            states,
+        ),
         Family::of(
             Kind::Gauge,
             "losses_since_reply",

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use twinpath_metrics::{
-    BinEdges, ClockModel, DelayFigures, Figures, MetricsConfig, ReflectorKind, RungCounts,
-    SessionMetrics, TtlFigures,
+    Answering, BinEdges, ClockModel, DelayFigures, Figures, MetricsConfig, ReflectorKind,
+    RungCounts, SessionMetrics, SessionState, TtlFigures,
 };
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::{ReplyAnomalies, Schedule, SenderCounters, Wire};
@@ -176,7 +176,11 @@ pub(crate) fn quiet_path() -> SessionReport {
             lost_backward: Some(0),
             lost_unattributed: Some(0),
             lost_before_a_reply: 0,
-            answered_until: Some(Wall::from_unix_ns(STARTED + 9_900_000_000)),
+            answering: Answering {
+                until: Some(Wall::from_unix_ns(STARTED + 9_900_000_000)),
+                lost_since: 0,
+                state: SessionState::Active,
+            },
             direction_uncertain: false,
             excluded_clock_step: 0,
             excluded_implausible: 0,
@@ -408,7 +412,11 @@ pub(crate) fn nothing_came_back() -> SessionReport {
     figures.lost_forward = None;
     figures.lost_backward = None;
     figures.lost_unattributed = None;
-    (figures.answered_until, figures.lost_at_end) = (None, 100);
+    figures.answering = Answering {
+        until: None,
+        lost_since: 100,
+        state: SessionState::Failed,
+    };
     figures.round_trip = None;
     figures.forward = None;
     figures.backward = None;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::{DelayFigures, Figures};
+use twinpath_metrics::{Answering, DelayFigures, Figures, SessionState};
 use twinpath_report::words::instant;
 use twinpath_report::{Finding, SessionReport};
 use twinpath_runtime::measure::Progress;
@@ -15,8 +15,6 @@ use super::table::enough;
 use super::units::{self, Unit};
 use super::{counts, words};
 
-/// Fewer losses than this at the end of a run are not reported as silence.
-const SILENT_FROM: u64 = 5;
 const SECOND: i64 = 1_000_000_000;
 
 /// The fate of the packets.
@@ -122,24 +120,27 @@ fn bursts(report: &SessionReport) -> Option<Bursts> {
     })
 }
 
-/// When the last answered packet was sent, if several after it got no reply; and that in words.
+/// When the last answered packet was sent, if the far end answered and no longer does; and that in words.
 pub(super) fn silent_since(report: &SessionReport) -> Option<(Wall, String)> {
-    let figures = &report.figures;
     let is_fine = report.duration < Duration::from_mins(1);
-    let until = figures
-        .answered_until
-        .filter(|_| report.counters.received > 0);
-    silence(until, figures.lost_at_end, report.started, is_fine)
+    let silence = silence(report.figures.answering, report.started, is_fine);
+    silence.filter(|_| report.counters.received > 0)
 }
 
 /// The same of a session that goes on.
 pub(crate) fn silent_so_far(progress: &Progress, now: Wall) -> Option<(Wall, String)> {
-    let until = progress.answered_until.filter(|_| progress.received > 0);
-    silence(until, progress.lost_at_end, now, false)
+    silent_from(progress.answering, now).filter(|_| progress.received > 0)
 }
 
-fn silence(until: Option<Wall>, lost: u64, beside: Wall, is_fine: bool) -> Option<(Wall, String)> {
-    let at = until.filter(|_| lost >= SILENT_FROM)?;
+/// The same of its state.
+pub(crate) fn silent_from(answering: Answering, now: Wall) -> Option<(Wall, String)> {
+    silence(answering, now, false)
+}
+
+fn silence(answering: Answering, beside: Wall, is_fine: bool) -> Option<(Wall, String)> {
+    let at = answering
+        .until
+        .filter(|_| answering.state == SessionState::Failed)?;
     Some((at, clock(at, beside, is_fine)))
 }
 

@@ -171,6 +171,7 @@ pub(crate) fn figures(args: &FigureArgs) -> FigureOptions {
     FigureOptions {
         bins: args.edges(),
         noticeable_distance: args.terms.loss_noticeable,
+        failed_after: args.terms.failed_after,
         reflector: args.terms.reflector.map(Into::into),
         unavailable: args.terms.unavailable.map(Into::into),
     }

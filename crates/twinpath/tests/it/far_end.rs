@@ -78,7 +78,7 @@ impl Drop for FarEnd {
 }
 
 /// The reply to a request (RFC 5357 section 4.2.1), Error Estimate 0x8001: S set, Z not.
-fn reply(request: &[u8], times: impl Fn(u32) -> [u64; 2]) -> Vec<u8> {
+pub(crate) fn reply(request: &[u8], times: impl Fn(u32) -> [u64; 2]) -> Vec<u8> {
     let seq = u32::from_be_bytes(request[..4].try_into().unwrap());
     let [t2, t3] = times(seq);
     let mut reply = request[..4].to_vec();

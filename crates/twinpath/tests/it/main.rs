@@ -93,6 +93,7 @@ mod routed;
 mod saved;
 mod schedules;
 mod secured;
+mod session_states;
 #[cfg(feature = "report")]
 mod several_files;
 mod stamp_layers;

@@ -49,6 +49,7 @@ const SHARED: &[&str] = &[
     "--voice g729a",
     "--voice g729a --jitter-buffer 60",
     "--loss-noticeable 5",
+    "--failed-after 3",
     "--unavailable 5%/3",
     "--reflector stateless",
 ];

@@ -14,7 +14,7 @@ use twinpath_runtime::{SenderPlan, StartError};
 
 use super::reaching::reached;
 use crate::args::{ControllerArgs, doubt};
-use crate::cmd::measure::{self, After, Event, Measured, Measurement, Run, Started};
+use crate::cmd::measure::{self, After, Event, Measured, Measurement, Notice, Run, Started};
 use crate::cmd::subject::Subject;
 use crate::cmd::{remark, warn};
 use crate::failure::{Exit, Failure};
@@ -158,7 +158,18 @@ impl Run for ControlledRun {
                 | ControlEvent::Running { .. }
                 | ControlEvent::LeftOut { .. } => After::Nothing,
             },
-            warns: matches!(event, ControlEvent::ServerGone(_)),
+            notice: match event {
+                ControlEvent::ServerGone(_) => Notice::Warning,
+                ControlEvent::Connecting { .. }
+                | ControlEvent::Connected { .. }
+                | ControlEvent::Message(_)
+                | ControlEvent::IrregularCount { .. }
+                | ControlEvent::UnexpectedAck { .. }
+                | ControlEvent::Running { .. }
+                | ControlEvent::Finished { .. }
+                | ControlEvent::LeftOut { .. }
+                | ControlEvent::Closed => Notice::None,
+            },
         })
     }
 

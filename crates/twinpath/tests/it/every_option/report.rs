@@ -135,6 +135,12 @@ fn rows() -> Vec<Row> {
         row("--loss-noticeable", JSON, "--loss-noticeable 5", |seen| {
             seen.session()["loss_periods"]["delta"] == 5
         }),
+        row(
+            "--failed-after",
+            "report {lossy} --json",
+            "--failed-after 31",
+            |seen| seen.session()["state"] == "idle",
+        ),
         row("--unavailable", JSON, "--unavailable 20%/3", |seen| {
             let availability = &seen.session()["availability"];
             (&availability["bad_above"], &availability["in_a_row"]) == (&0.2.into(), &3.into())

@@ -387,6 +387,12 @@ fn figures() -> Vec<Row> {
         row("--loss-noticeable", THREE, "--loss-noticeable 5", |seen| {
             seen.session()["loss_periods"]["delta"] == 5
         }),
+        Row {
+            far: Answers::Nothing,
+            ..row("--failed-after", LOSING, "--failed-after 3", |seen| {
+                seen.session()["state"] == "failed"
+            })
+        },
         row("--unavailable", THREE, "--unavailable 20%/3", |seen| {
             let availability = &seen.session()["availability"];
             (&availability["bad_above"], &availability["in_a_row"]) == (&0.2.into(), &3.into())
