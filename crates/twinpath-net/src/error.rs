@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::passed::{PassedFault, PassedName};
+
 /// Why a socket could not be opened and bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -96,6 +98,14 @@ pub enum BindError {
         interface: Option<String>,
         /// The system's error.
         source: io::Error,
+    },
+    /// A socket that the service manager passed is of no use.
+    #[error("cannot use {name} of the service manager: {fault}")]
+    Passed {
+        /// Which.
+        name: PassedName,
+        /// Why.
+        fault: PassedFault,
     },
     /// Anything else.
     #[error("cannot open a socket for {addr}: {source}")]

@@ -24,6 +24,7 @@ mod next_hop;
 mod options;
 mod os;
 mod packet;
+pub mod passed;
 mod ping;
 mod set;
 mod socket;

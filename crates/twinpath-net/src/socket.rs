@@ -12,6 +12,7 @@ use crate::next_hop::NextHops;
 use crate::options::{SocketOptions, StampChoice};
 use crate::os::Source;
 use crate::packet::{Outbound, QueueEvent};
+use crate::passed::{PassedFault, PassedSocket};
 use crate::{interface, os};
 
 /// The most events that [`TestSocket::take_events`] takes.
@@ -97,6 +98,33 @@ impl TestSocket {
             },
             is_over_member: false,
         })
+    }
+
+    /// Takes over a socket that a service manager has bound. Its address is in the place of that of `options`. Datagrams
+    /// that it received before are answered only if it has told their time of arrival and destination since.
+    ///
+    /// # Errors
+    /// [`BindError`]: it is no UDP socket, or an option was refused.
+    pub fn adopt(passed: PassedSocket, options: &SocketOptions) -> Result<Self, BindError> {
+        #[cfg(linux_sockets)]
+        if !options.path.portable {
+            let (socket, near) = passed.udp()?;
+            let options = SocketOptions {
+                near,
+                ..options.clone()
+            };
+            check_address(&options)?;
+            let socket = os::linux::socket::Socket::adopt(socket, &options)?;
+            return Ok(Self {
+                inner: Inner::Stamped(socket),
+                local: near,
+                device: Device::of(near, options.path.interface.as_deref()),
+                options,
+                is_over_member: false,
+            });
+        }
+        let _ = options;
+        Err(passed.fault(PassedFault::Plain))
     }
 
     /// Another socket with the same options and the port of this one, over one member of a link alone (a

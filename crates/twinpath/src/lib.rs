@@ -38,6 +38,7 @@ mod picture;
 mod plan;
 #[cfg(feature = "report")]
 mod saved;
+mod service;
 mod signals;
 mod version;
 

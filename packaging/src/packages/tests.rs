@@ -11,6 +11,9 @@ use crate::{About, Format, deb, rpm};
 /// A program of the system, stripped and linked to its C library alone.
 const PROGRAM: &str = "/bin/true";
 const EPOCH: u32 = 1_700_000_000;
+/// Files that an operator edits.
+const CONFIGURED: &str = "/etc/twinpath/responder.conf\n/etc/twinpath/responder.limits\n\
+     /etc/twinpath/server.conf\n/etc/twinpath/server.limits\n";
 
 /// A directory with what the packages want of `cargo xtask dist`, and the packages.
 struct Made {
@@ -124,6 +127,8 @@ fn dpkg_reads_the_package_and_finds_each_file_as_it_was() {
         "./usr/share/zsh/vendor-completions/_twinpath\n",
         "./usr/share/fish/vendor_completions.d/twinpath.fish\n",
         "./etc/twinpath/responder.limits\n",
+        "./usr/lib/systemd/system/twinpath-responder.service\n",
+        "./usr/lib/systemd/system/twinpath-server.socket\n",
         "./usr/share/doc/twinpath/copyright\n",
         "./usr/share/doc/twinpath/changelog.gz\n",
         "./usr/share/doc/twinpath/changelog.Debian.gz\n",
@@ -151,7 +156,7 @@ fn dpkg_reads_the_package_and_finds_each_file_as_it_was() {
     output(made.at(), "dpkg-deb", &["-R", &made.deb, "unpacked"]).unwrap();
     let unpacked = made.at().join("unpacked");
     let conffiles = std::fs::read_to_string(unpacked.join("DEBIAN/conffiles")).unwrap();
-    assert_eq!(conffiles, "/etc/twinpath/responder.limits\n");
+    assert_eq!(conffiles, CONFIGURED);
     let sums = output(&unpacked, "md5sum", &["-c", "--quiet", "DEBIAN/md5sums"]);
     assert_eq!(sums.unwrap(), "");
     let program = std::fs::read(unpacked.join("usr/bin/twinpath")).unwrap();
@@ -194,6 +199,10 @@ fn rpm_reads_the_package_and_verifies_it() {
         ("-rwxr-xr-x", "/usr/bin/twinpath"),
         ("drwxr-xr-x", "/etc/twinpath"),
         ("-rw-r--r--", "/etc/twinpath/responder.limits"),
+        (
+            "-rw-r--r--",
+            "/usr/lib/systemd/system/twinpath-server.service",
+        ),
         ("-rw-r--r--", "/usr/share/licenses/twinpath/LICENSE"),
         ("-rw-r--r--", "/usr/share/man/man1/twinpath.1.gz"),
         ("-rw-r--r--", "/usr/share/zsh/site-functions/_twinpath"),
@@ -207,7 +216,7 @@ fn rpm_reads_the_package_and_verifies_it() {
         );
     }
     let configured = query(&["-qpc", &made.rpm]).unwrap();
-    assert_eq!(configured, "/etc/twinpath/responder.limits\n");
+    assert_eq!(configured, CONFIGURED);
     let needs = query(&["-qp", "--requires", &made.rpm]).unwrap();
     assert!(
         needs

@@ -13,6 +13,8 @@ pub(crate) mod addresses;
 pub(crate) mod fragments;
 #[cfg(linux_sockets)]
 pub(crate) mod linux;
+#[cfg(target_os = "linux")]
+pub(crate) mod passed;
 pub(crate) mod portable;
 
 #[cfg(linux_sockets)]
@@ -28,5 +30,7 @@ pub(crate) use portable::host::addresses;
 pub(crate) use portable::interfaces::neighbour;
 #[cfg(not(linux_sockets))]
 pub use portable::interfaces::{link_of, members_of, neighbours};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use portable::passed;
 #[cfg(not(linux_sockets))]
 pub(crate) use portable::{host, host::interface_mtu, interfaces, stream, time as clock, wait};

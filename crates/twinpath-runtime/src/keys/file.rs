@@ -18,14 +18,17 @@ const LEAST_ROOM: usize = 1 << 12;
 const PIPE_WAIT: Duration = Duration::from_secs(5);
 const PIPE_POLL_EVERY: Duration = Duration::from_millis(10);
 /// Read and write, for group and others.
-#[cfg(unix)]
 const OTHERS: u32 = 0o066;
+const GROUP_READ: u32 = 0o040;
 
 /// Who may read or change a file of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Its owner alone, who is the user of this process or root, or the file is refused.
     OwnerOnly,
+    /// Its owner, who is the user of this process or root, and a group: a service manager has put it into a directory
+    /// that only the service can enter, with an access control list whose mask is what a mode shows of it.
+    Service,
     /// Any user may: the operator said so.
     Anybody,
 }
@@ -132,8 +135,11 @@ pub fn read<K: KeyFile>(path: &Path, access: Access) -> Result<K, KeysError<K::F
     if let Some(kind) = kind.filter(|kind| *kind != file::PIPE) {
         return Err(no_file(kind));
     }
-    if access == Access::OwnerOnly {
-        closed(path, &metadata, twinpath_net::host::effective_user())?;
+    let user = twinpath_net::host::effective_user();
+    match access {
+        Access::OwnerOnly => closed(path, &metadata, user, OTHERS)?,
+        Access::Service => closed(path, &metadata, user, OTHERS & !GROUP_READ)?,
+        Access::Anybody => {}
     }
     let expected = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     let octets = match whole(&mut file, expected, K::MOST_OCTETS) {
@@ -177,9 +183,14 @@ fn not_open<F>(path: &Path, source: io::Error) -> KeysError<F> {
     }
 }
 
-/// It is `user`'s own or root's, and closed to all others.
+/// It is `user`'s own or root's, and has none of these permissions.
 #[cfg(unix)]
-fn closed<F>(path: &Path, metadata: &Metadata, user: Option<u32>) -> Result<(), KeysError<F>> {
+fn closed<F>(
+    path: &Path,
+    metadata: &Metadata,
+    user: Option<u32>,
+    refused: u32,
+) -> Result<(), KeysError<F>> {
     use std::os::unix::fs::MetadataExt as _;
     let path = || path.to_owned();
     let owner = metadata.uid();
@@ -188,7 +199,7 @@ fn closed<F>(path: &Path, metadata: &Metadata, user: Option<u32>) -> Result<(), 
         return Err(KeysError::Foreign { path, owner });
     }
     let mode = metadata.mode() & 0o7777;
-    if mode & OTHERS != 0 {
+    if mode & refused != 0 {
         let path = path();
         return Err(KeysError::Exposed { path, mode });
     }
@@ -197,7 +208,7 @@ fn closed<F>(path: &Path, metadata: &Metadata, user: Option<u32>) -> Result<(), 
 
 /// Permissions that cannot be told are the operator's own affair.
 #[cfg(not(unix))]
-fn closed<F>(_: &Path, _: &Metadata, _: Option<u32>) -> Result<(), KeysError<F>> {
+fn closed<F>(_: &Path, _: &Metadata, _: Option<u32>, _: u32) -> Result<(), KeysError<F>> {
     Ok(())
 }
 

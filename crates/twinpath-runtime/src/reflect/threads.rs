@@ -24,6 +24,8 @@ pub(super) struct Shared {
     asked: AtomicBool,
     so_far: Mutex<Option<OneWayReport>>,
     answered: Condvar,
+    /// Its loop has gone round since its handle looked the last time.
+    pub(super) turned: AtomicBool,
     /// Left at the thread's end.
     pub(super) one_way: Mutex<OneWayReport>,
 }
@@ -101,6 +103,19 @@ impl ReflectorThread {
     pub(crate) fn is_finished(&self) -> bool {
         let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
         handle.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Whether the loop of each of these threads has gone round since this was true the last time. A loop that is idle
+    /// takes a second for it at most.
+    pub(crate) fn have_turned<'a>(threads: impl IntoIterator<Item = &'a Self>) -> bool {
+        let turned: Vec<&AtomicBool> = threads.into_iter().map(|it| &it.shared.turned).collect();
+        let have_turned = turned.iter().all(|turned| turned.load(Ordering::Relaxed));
+        if have_turned {
+            for turned in turned {
+                turned.store(false, Ordering::Relaxed);
+            }
+        }
+        have_turned
     }
 
     /// The counts of these threads, summed, at most about 100 ms old.

@@ -153,6 +153,7 @@ impl<D: Duties> Worker<D> {
 
     /// All that is due but packets. When there is more of it.
     fn housekeeping(&mut self, now: Mono) -> Mono {
+        self.shared.turned.store(true, Ordering::Relaxed);
         let follow_due = self.sockets.follow(now);
         self.engine.handle_timeout(now);
         self.packets.departures.housekeeping(&mut self.engine);

@@ -1,8 +1,9 @@
 //! Opening the sockets: one group a thread, all before the first is read.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use twinpath_net::passed::{PassedFault, PassedSocket};
 use twinpath_net::{
     ArrivalInterface, BindError, Role, SocketOptions, TestSocket, host, interface,
     reports_destination,
@@ -11,6 +12,9 @@ use twinpath_proto::extension::MemberLink;
 
 use crate::ResponderPlan;
 use crate::error::StartError;
+
+/// The address of a socket that has none. It is refused for its kind.
+const UNNAMED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// The sockets of each thread, one for each address.
 ///
@@ -30,6 +34,32 @@ pub(super) fn open(plan: &ResponderPlan) -> Result<Vec<Vec<TestSocket>>, StartEr
             .iter()
             .map(|near| TestSocket::open(&options(plan, *near, threads)));
         groups.push(more.collect::<Result<_, _>>()?);
+    }
+    join(plan, &groups)?;
+    Ok(groups)
+}
+
+/// Takes over passed sockets, those of one address one for each thread.
+pub(super) fn adopt(
+    plan: &ResponderPlan,
+    passed: Vec<PassedSocket>,
+) -> Result<Vec<Vec<TestSocket>>, StartError> {
+    let near: Vec<_> = passed.iter().filter_map(PassedSocket::local).collect();
+    let most = |near: &SocketAddr, all: &[SocketAddr]| all.iter().filter(|it| *it == near).count();
+    let threads = near.iter().map(|one| most(one, &near)).max().unwrap_or(0);
+    let is_even = near.iter().all(|one| most(one, &near) == threads);
+    let mut groups: Vec<Vec<TestSocket>> = Vec::new();
+    groups.resize_with(threads.max(1), Vec::new);
+    for passed in passed {
+        if !is_even || (plan.threads > 1 && plan.threads != threads) {
+            return Err(passed.fault(PassedFault::Uneven).into());
+        }
+        let near = passed.local().unwrap_or(UNNAMED);
+        let socket = TestSocket::adopt(passed, &options(plan, near, threads))?;
+        let has_none = |group: &&mut Vec<TestSocket>| group.iter().all(|it| it.local() != near);
+        if let Some(group) = groups.iter_mut().find(has_none) {
+            group.push(socket);
+        }
     }
     join(plan, &groups)?;
     Ok(groups)

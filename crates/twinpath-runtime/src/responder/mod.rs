@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 
+use twinpath_net::passed::PassedSocket;
 use twinpath_net::{NoHardware, TestSocket, clock};
 use twinpath_proto::reflector::{ReflectorConfig, ReflectorCounters, SessionReflector};
 use twinpath_proto::stamp::StampKeys;
@@ -44,7 +45,24 @@ pub struct ResponderRun {
 /// # Errors
 /// [`StartError`]: which address could not be had.
 pub fn start(plan: &ResponderPlan, keys: StampKeys) -> Result<ResponderRun, StartError> {
-    let mut groups = listen::open(plan)?;
+    start_on(plan, Vec::new(), keys)
+}
+
+/// The same by sockets that a service manager passes, if it does, instead of those on the plan's addresses. Each address
+/// has one for each thread.
+///
+/// # Errors
+/// [`StartError`]: which socket is of no use.
+pub fn start_on(
+    plan: &ResponderPlan,
+    passed: Vec<PassedSocket>,
+    keys: StampKeys,
+) -> Result<ResponderRun, StartError> {
+    let mut groups = if passed.is_empty() {
+        listen::open(plan)?
+    } else {
+        listen::adopt(plan, passed)?
+    };
     let listening = groups
         .first()
         .map(|sockets| sockets.iter().map(TestSocket::local).collect());
@@ -131,6 +149,12 @@ impl ResponderRun {
             let _ = sender.send(change());
             thread.wake();
         }
+    }
+
+    /// Whether each thread has gone on since this was true the last time: a second is enough for one that has nothing
+    /// to do.
+    pub fn has_turned(&self) -> bool {
+        ReflectorThread::have_turned(&self.threads)
     }
 
     /// Asks the threads to answer what has arrived and end.

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::warn;
+use twinpath_net::passed::PassedSocket;
 use twinpath_net::{BindError, Device, clock, stream};
 use twinpath_proto::control::{Admission, Nonces, Server};
 use twinpath_wire::{Dscp, Mono};
@@ -45,6 +46,17 @@ pub(super) fn open(plan: &ServerPlan) -> Result<Vec<TcpListener>, StartError> {
         bind(plan, *near)?;
     }
     Ok(listeners)
+}
+
+/// Takes over passed sockets.
+pub(super) fn adopt(
+    plan: &ServerPlan,
+    passed: Vec<PassedSocket>,
+) -> Result<Vec<TcpListener>, StartError> {
+    let tos = plan.control_dscp.map(Dscp::tos);
+    let interface = plan.path.interface.as_deref();
+    let listeners = passed.into_iter().map(|it| it.listener(interface, tos));
+    Ok(listeners.collect::<Result<_, _>>()?)
 }
 
 /// Where any port will do, the addresses share one.

@@ -16,4 +16,4 @@ pub use keys::KeyChanges;
 pub use plan::{ServerLimits, ServerPlan};
 pub use report::{ServerCounters, ServerReport};
 use run::ServerState;
-pub use run::{ServerRun, start};
+pub use run::{ServerRun, start, start_on};

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU16, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
+use twinpath_net::passed::PassedSocket;
 use twinpath_net::{NoHardware, clock};
 use twinpath_proto::control::ServerConfig;
 use twinpath_proto::reflector::Ended;
@@ -57,6 +58,8 @@ pub(super) struct ServerState {
     /// This host's address for Session Identifiers; `None`: that of the connection.
     pub(super) host: Option<IpAddr>,
     next_octets: AtomicU16,
+    /// The control plane has gone on since the last look at it.
+    turned: AtomicBool,
 }
 
 impl ServerState {
@@ -70,6 +73,7 @@ impl ServerState {
     async fn watch(&self) {
         loop {
             sleep(SAID_EVERY).await;
+            self.turned.store(true, Relaxed);
             self.failed_logins.log();
             self.log_limit.log_left_out(clock::mono());
         }
@@ -111,7 +115,15 @@ pub struct ServerRun {
 ///
 /// # Errors
 /// [`StartError`]: which address could not be had.
-pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
+pub fn start(plan: ServerPlan) -> Result<ServerRun, StartError> {
+    start_on(plan, Vec::new())
+}
+
+/// The same by listening sockets that a service manager passes, if it does, instead of those on the plan's addresses.
+///
+/// # Errors
+/// [`StartError`]: which socket is of no use.
+pub fn start_on(mut plan: ServerPlan, passed: Vec<PassedSocket>) -> Result<ServerRun, StartError> {
     let descriptors = twinpath_net::host::raise_descriptor_limit();
     if let Some(most) = descriptors {
         tracing::debug!(most, "files and sockets that may be open at once");
@@ -120,7 +132,11 @@ pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
     let keys = keys::derive_at_once(&secrets, plan.pbkdf2_count);
     let keys = Keys::new(keys.map_err(StartError::system("random octets"))?);
     let plan = Arc::new(plan);
-    let listeners = listen::open(&plan)?;
+    let listeners = if passed.is_empty() {
+        listen::open(&plan)?
+    } else {
+        listen::adopt(&plan, passed)?
+    };
     let listening = listeners
         .iter()
         .filter_map(|listener| listener.local_addr().ok())
@@ -160,6 +176,7 @@ pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
             .ok()
             .filter(|host| !host.is_loopback()),
         next_octets: AtomicU16::new(1),
+        turned: AtomicBool::new(false),
         plan,
     });
     let (stop, stopping) = Stop::new();
@@ -301,6 +318,15 @@ impl ServerRun {
             in_force.config = Arc::new(limited(&in_force.config, &limits));
             in_force.limits = limits;
         });
+    }
+
+    /// Whether each reflector thread and the control plane have gone on since this was true the last time: a second is
+    /// enough where there is nothing to do.
+    pub fn has_turned(&self) -> bool {
+        self.state.turned.load(Relaxed) && self.state.reflectors.have_turned() && {
+            self.state.turned.store(false, Relaxed);
+            true
+        }
     }
 
     /// Begins the end: no new connections; existing ones are closed, their sessions

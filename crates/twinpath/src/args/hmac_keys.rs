@@ -8,6 +8,7 @@ use std::str::FromStr;
 use clap::{ArgGroup, Args};
 
 use super::SESSIONS;
+use super::value::key_file;
 
 /// The options that name files of keys. A command may have several, and take several of them together.
 pub(super) const KEY_FILES: &str = "key-files";
@@ -22,8 +23,9 @@ pub(crate) struct HmacKeyOptions {
     pub(crate) hmac_key: Option<HexDigits>,
 
     /// File of keys of authenticated STAMP, one per line: "HEX", "ssid N HEX" or "prefix CIDR HEX",
-    /// # for comments; must not be accessible to others (chmod 600)
-    #[arg(long, value_name = "FILE", group = KEY_FILES)]
+    /// # for comments; must not be accessible to others (chmod 600); credential:NAME is that of a systemd
+    /// service
+    #[arg(long, value_name = "FILE", value_parser = key_file(), group = KEY_FILES)]
     pub(crate) hmac_key_file: Option<PathBuf>,
 
     /// Accept a key file that others can read or change

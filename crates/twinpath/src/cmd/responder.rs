@@ -9,12 +9,12 @@ use tracing::{Level, info, warn};
 use twinpath_proto::reflector::{Ignored, ReflectorCounters};
 use twinpath_proto::stamp::{KeyScope, StampKeys};
 use twinpath_runtime::keys::scope_name;
-use twinpath_runtime::responder::{self, ResponderRun};
+use twinpath_runtime::responder::{self, ResponderReport, ResponderRun};
 
 use super::key_file::{NamedChanges, RereadKeys, read_again};
 use super::output_files::distinct_files;
 use super::{remark, unwritten};
-use crate::args::{Answers, ExtensionOptions, Limited, Prefix, ResponderArgs, doubt};
+use crate::args::{Answers, ExtensionOptions, Limited, LogOptions, Prefix, ResponderArgs, doubt};
 use crate::exporter::{self, Exporter};
 use crate::failure::{Exit, Failure};
 use crate::logs;
@@ -23,6 +23,7 @@ use crate::output::units::count;
 use crate::output::words;
 use crate::output::{self, print_to_stderr};
 use crate::plan::{self, LimitsFile};
+use crate::service::{self, Service};
 use crate::signals::{ReloadSignal, Signals};
 
 const POLL_EVERY: Duration = Duration::from_millis(20);
@@ -32,6 +33,7 @@ pub(super) const IGNORED: Duration = Duration::from_secs(1);
 const MOST_SHOWN: usize = 4;
 
 pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
+    let passed = service::passed_sockets()?;
     let usual = if args.verbose {
         Level::INFO
     } else {
@@ -55,15 +57,18 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     let insecure = args.keys.insecure_key_file;
     let reread = key_file.map(|path| RereadKeys::new(path, insecure));
     let mut signals = Signals::listen()?.with_progress_requests()?;
-    let has_files = reread.is_some() || limits.is_some();
-    let reload = has_files.then(ReloadSignal::listen).transpose()?;
+    let mut service = Service::of_environment();
+    // Whoever manages it sends SIGHUP for a reload.
+    let rereads = reread.is_some() || limits.is_some() || service.is_managed();
+    let reload = rereads.then(ReloadSignal::listen).transpose()?;
     if reload.is_none() {
         signals = signals.with_hangups()?;
     }
     let in_use = keys_in_use(&stamp_keys, args);
     let mut fingerprints = stamp_keys.fingerprints();
     let mut exporter = Exporter::start(args.metrics.address())?;
-    let mut run = responder::start(&plan, stamp_keys)?;
+    service::check_addresses(&passed, near.map(|_| &*plan.near))?;
+    let mut run = responder::start_on(&plan, passed, stamp_keys)?;
     if !args.log.quiet {
         tell_where(&run, args);
         tell_metrics(&exporter);
@@ -76,19 +81,24 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         &args.log,
         bounds(limits.as_ref().map_or(args, |file| &file.args)),
     );
+    service.ready();
     let mut before = ReflectorCounters::default();
     let mut has_repeated = false;
     let mut next_look = Instant::now() + IGNORED;
     while !signals.stop_requested() && !run.is_finished() {
         exporter.attend(POLL_EVERY, || exporter::responder(&run.counted()));
+        service.attend(|| run.has_turned(), || status(&run.counted()));
         if reload.as_ref().is_some_and(ReloadSignal::requested) {
+            service.reloading();
             let keys = reread.as_ref();
-            let brought = keys.and_then(|keys| keys_again(&run, keys, &mut fingerprints));
-            remark(&args.log, brought);
-            let brought = limits
-                .as_mut()
-                .and_then(|limits| limits_again(&mut run, limits));
-            remark(&args.log, brought);
+            reread_files(
+                &mut run,
+                keys,
+                &mut fingerprints,
+                limits.as_mut(),
+                &args.log,
+            );
+            service.ready();
         }
         if signals.progress_requested() {
             so_far(|out| output::responder::text(&run.so_far(), out));
@@ -100,9 +110,20 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
             next_look += IGNORED;
         }
     }
+    service.stopping();
+    end(run, args, &before, &mut has_repeated)
+}
+
+/// Waits for its end, and writes what it did.
+fn end(
+    run: ResponderRun,
+    args: &ResponderArgs,
+    before: &ReflectorCounters,
+    has_repeated: &mut bool,
+) -> Result<Exit, Failure> {
     let report = run.join()?;
     info!(reflected = report.counters.reflected, "stopped");
-    log_changes(&before, &report.counters, &mut has_repeated);
+    log_changes(before, &report.counters, has_repeated);
     let json = args.summary.is_json();
     let mut out = output::stdout();
     let written = if json {
@@ -111,6 +132,23 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         output::responder::text(&report, &mut out)
     };
     written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
+}
+
+/// Puts in force what its files have now.
+fn reread_files(
+    run: &mut ResponderRun,
+    keys: Option<&RereadKeys<'_>>,
+    fingerprints: &mut BTreeMap<KeyScope, [u8; 16]>,
+    limits: Option<&mut LimitsFile<ResponderArgs>>,
+    log: &LogOptions,
+) {
+    if keys.is_none() && limits.is_none() {
+        warn!("SIGHUP: no key file to reread, and no file of limits");
+    }
+    let brought = keys.and_then(|keys| keys_again(run, keys, fingerprints));
+    remark(log, brought);
+    let brought = limits.and_then(|limits| limits_again(run, limits));
+    remark(log, brought);
 }
 
 /// What `plan` makes of a command line, with the limits of its file where it names one.
@@ -166,6 +204,13 @@ fn changes(
     let gone = before.keys().filter(|scope| !now.contains_key(scope));
     changes.removed = gone.map(|scope| scope_name(*scope)).collect();
     changes
+}
+
+/// What a service manager shows of it, in a line.
+fn status(report: &ResponderReport) -> String {
+    let replies = count(report.counters.reflected, "reply", "replies");
+    let sessions = count(report.counters.sessions, "session", "sessions");
+    format!("{replies}, {sessions}")
 }
 
 /// Where it listens, and what it answers.

@@ -10,6 +10,7 @@ use twinpath_runtime::keys::{self, Access, KeyFile};
 use crate::args::HmacKeyOptions;
 use crate::failure::Failure;
 use crate::output::words::error::KeyLine;
+use crate::service;
 
 /// Reads a file of keys. `insecure`: others may read or change it.
 ///
@@ -21,6 +22,8 @@ pub(crate) fn key_file<K: KeyFile<Fault: KeyLine>>(
 ) -> Result<K, Failure> {
     let access = if insecure {
         Access::Anybody
+    } else if service::is_credential(path) {
+        Access::Service
     } else {
         Access::OwnerOnly
     };

@@ -93,12 +93,16 @@ mod routed;
 mod saved;
 mod schedules;
 mod secured;
+#[cfg(target_os = "linux")]
+mod service;
 mod session_states;
 #[cfg(feature = "report")]
 mod several_files;
 mod stamp_layers;
 mod strict;
 mod tlvs;
+#[cfg(target_os = "linux")]
+mod units;
 mod unsent;
 mod usage;
 #[cfg(target_os = "linux")]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use libc::c_int;
+use socket2::{Domain, Type};
 
 use super::system;
 use crate::options::SocketOptions;
@@ -17,8 +18,16 @@ pub(super) fn bound(near: IpAddr) -> Option<IpAddr> {
     (!near.is_unspecified() && !near.is_multicast() && !link_local).then_some(near)
 }
 
+/// Octets of send buffer to request.
+const SEND_BUFFER: usize = 1 << 20;
+
 /// As much buffer as the system grants: beyond its limit only with a privilege.
 pub(super) fn buffers(socket: &socket2::Socket, receive_octets: usize) {
+    receive_buffer(socket, receive_octets);
+    let _granted = socket.set_send_buffer_size(SEND_BUFFER);
+}
+
+fn receive_buffer(socket: &socket2::Socket, receive_octets: usize) {
     let octets = c_int::try_from(receive_octets).unwrap_or(c_int::MAX);
     if system::set_int(
         socket.as_fd(),
@@ -31,7 +40,19 @@ pub(super) fn buffers(socket: &socket2::Socket, receive_octets: usize) {
         // A refusal is not fatal: reports give the granted size, and drops are counted.
         let _granted = socket.set_recv_buffer_size(receive_octets);
     }
-    let _granted = socket.set_send_buffer_size(1 << 20);
+}
+
+/// The same of a socket whose buffers a process with more privileges may have made larger than is granted here.
+pub(super) fn larger_buffers(socket: &socket2::Socket, receive_octets: usize) -> io::Result<()> {
+    let granted = socket2::Socket::new(Domain::IPV4, Type::DGRAM, None)?;
+    buffers(&granted, receive_octets);
+    if socket.recv_buffer_size()? < granted.recv_buffer_size()? {
+        receive_buffer(socket, receive_octets);
+    }
+    if socket.send_buffer_size()? < granted.send_buffer_size()? {
+        let _granted = socket.set_send_buffer_size(SEND_BUFFER);
+    }
+    Ok(())
 }
 
 /// Has each packet's destination address and interface told.

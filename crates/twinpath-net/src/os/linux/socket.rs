@@ -10,7 +10,7 @@ use twinpath_wire::{Arrival, Rung, Stamp, Tos, Wall};
 
 use super::control::messages;
 use super::member::Member;
-use super::options::{bound, buffers, ip_options, say_where};
+use super::options::{bound, buffers, ip_options, larger_buffers, say_where};
 use super::phc::Phc;
 use super::system::NAME_KEY;
 use super::{clock, error_queue, segments, system};
@@ -64,6 +64,27 @@ pub(crate) struct Socket {
     pub(super) names_keys: AtomicBool,
 }
 
+/// More datagrams than wait in any receive buffer.
+const MOST_WAITING: usize = 1 << 18;
+
+/// Whether what arrived so far has its time of arrival and its destination with it.
+fn tells_arrivals(socket: &socket2::Socket, near: SocketAddr) -> bool {
+    let is_set =
+        |level, name| system::int_option(socket.as_fd(), level, name).is_ok_and(|it| it != 0);
+    // The last is what a process that had the socket before has set.
+    let tells_time = [
+        libc::SO_TIMESTAMPNS,
+        libc::SO_TIMESTAMP,
+        libc::SO_TIMESTAMPING,
+    ];
+    // IPv6 always has it.
+    let has_destination = near.is_ipv6() || bound(near.ip()).is_some();
+    tells_time
+        .iter()
+        .any(|name| is_set(libc::SOL_SOCKET, *name))
+        && (has_destination || is_set(libc::SOL_IP, libc::IP_PKTINFO))
+}
+
 /// The clock of the interface that timestamps packets.
 fn stamping_clock(options: &SocketOptions) -> Result<Phc, NoHardware> {
     let interface = options.stamping_interface().ok_or(NoHardware::Interface)?;
@@ -100,6 +121,56 @@ impl Socket {
             .bind(&addr.into())
             .map_err(|source| BindError::of_bind(addr, source))?;
         Ok(this)
+    }
+
+    /// Around a socket that another process has bound.
+    pub(crate) fn adopt(
+        socket: socket2::Socket,
+        options: &SocketOptions,
+    ) -> Result<Self, BindError> {
+        let addr = options.near;
+        let v6 = addr.is_ipv6();
+        let is_told = tells_arrivals(&socket, addr);
+        socket
+            .set_nonblocking(true)
+            .map_err(BindError::of_option(addr, "non-blocking"))?;
+        if let Some(name) = &options.path.interface {
+            socket
+                .bind_device(Some(name.as_bytes()))
+                .map_err(BindError::of_interface(name))?;
+        }
+        larger_buffers(&socket, options.receive_buffer_octets())
+            .map_err(BindError::of_option(addr, "the buffers"))?;
+        ip_options(socket.as_fd(), v6, options)
+            .map_err(BindError::of_option(addr, "an IP option"))?;
+        let stamps = |name, value| {
+            system::set_int(socket.as_fd(), libc::SOL_SOCKET, name, value)
+                .map_err(BindError::of_option(addr, "timestamps"))
+        };
+        // Off and on again, so that a process that had the socket before leaves no count of its departures. Arrivals
+        // are timestamped all the while.
+        stamps(libc::SO_TIMESTAMPNS, 1)?;
+        stamps(libc::SO_TIMESTAMPING, 0)?;
+        let this = Self::around(socket, options)?;
+        // Each packet would have it beside its other timestamps.
+        system::set_int(this.fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0)
+            .map_err(BindError::of_option(addr, "timestamps"))?;
+        this.discard_waiting(is_told);
+        Ok(this)
+    }
+
+    /// Drops what waits: events of a process that had the socket before and, unless `is_told`, datagrams.
+    fn discard_waiting(&self, is_told: bool) {
+        let mut most = MOST_WAITING;
+        while most > 0 && self.take_events(&mut |_| {}) > 0 {
+            most -= 1;
+        }
+        while !is_told && most > 0 {
+            match self.inner.recv(&mut []) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Ok(_) | Err(_) => most -= 1,
+            }
+        }
     }
 
     /// Around a socket with its own options, and with those of timestamps from now on.

@@ -20,6 +20,8 @@ use crate::packet::{Outbound, QueueEvent};
 pub(crate) mod host;
 #[cfg(not(linux_sockets))]
 pub(crate) mod interfaces;
+#[cfg(not(target_os = "linux"))]
+pub(crate) mod passed;
 #[cfg(not(linux_sockets))]
 pub(crate) mod stream;
 #[cfg(not(linux_sockets))]

@@ -108,9 +108,9 @@ fn a_file_of_another_user_is_refused() {
     let file = file(b"alice secret");
     let metadata = file.as_file().metadata().unwrap();
     let owner = std::os::unix::fs::MetadataExt::uid(&metadata);
-    assert!(closed::<LineFault>(file.path(), &metadata, Some(owner)).is_ok());
+    assert!(closed::<LineFault>(file.path(), &metadata, Some(owner), OTHERS).is_ok());
     // The system does not tell who we are.
-    assert!(closed::<LineFault>(file.path(), &metadata, None).is_ok());
+    assert!(closed::<LineFault>(file.path(), &metadata, None, OTHERS).is_ok());
     if std::os::unix::fs::chown(file.path(), Some(65_534), None).is_err() {
         println!("skipped in part: only root gives files away");
         return;
@@ -125,11 +125,11 @@ fn a_file_of_another_user_is_refused() {
     assert!(said.contains("(uid 65534)"), "{said}");
     assert!(read(file.path(), Access::Anybody).is_ok());
     let metadata = file.as_file().metadata().unwrap();
-    assert!(closed::<LineFault>(file.path(), &metadata, Some(65_534)).is_ok());
+    assert!(closed::<LineFault>(file.path(), &metadata, Some(65_534), OTHERS).is_ok());
     // Root may change any file anyway.
     std::os::unix::fs::chown(file.path(), Some(0), None).unwrap();
     let metadata = file.as_file().metadata().unwrap();
-    assert!(closed::<LineFault>(file.path(), &metadata, Some(65_534)).is_ok());
+    assert!(closed::<LineFault>(file.path(), &metadata, Some(65_534), OTHERS).is_ok());
 }
 
 #[test]
@@ -164,6 +164,9 @@ fn a_file_that_others_may_read_or_change_is_refused() {
             let said = error.to_string();
             assert!(said.contains(&format!("(mode 0{mode:o})")), "{said}");
         }
+        // The mask of an access control list is where the permissions of a group are.
+        let of_service = closed || mode == 0o640;
+        assert_eq!(read(file.path(), Access::Service).is_ok(), of_service);
         assert!(read(file.path(), Access::Anybody).is_ok());
     }
 }

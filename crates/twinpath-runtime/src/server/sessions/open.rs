@@ -212,7 +212,8 @@ fn refusal(error: &BindError) -> Option<OpenError> {
         BindError::Indistinct { .. }
         | BindError::Member { .. }
         | BindError::NotMember { .. }
-        | BindError::Join { .. } => Some(OpenError::System),
+        | BindError::Join { .. }
+        | BindError::Passed { .. } => Some(OpenError::System),
     }
 }
 

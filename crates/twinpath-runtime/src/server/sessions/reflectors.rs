@@ -229,6 +229,11 @@ impl Reflectors {
         self.inner.reflectors().any(ReflectorThread::is_finished)
     }
 
+    /// See [`ReflectorThread::have_turned`].
+    pub(crate) fn have_turned(&self) -> bool {
+        ReflectorThread::have_turned(self.inner.reflectors())
+    }
+
     /// Lets the threads answer what has arrived, and waits for their end. From a thread that may
     /// wait.
     ///

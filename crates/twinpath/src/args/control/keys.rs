@@ -7,6 +7,7 @@ use clap::Args;
 use twinpath_proto::security::KeyId;
 use twinpath_wire::control::SecurityMode;
 
+use crate::args::value::key_file;
 use crate::args::value::quantity::{listed, number};
 use crate::args::{Advice, CONTROL, CUSTOMARY_PBKDF2_COUNT, MOST_PBKDF2_COUNT};
 
@@ -18,8 +19,8 @@ const LEAST_COUNT: u32 = 1_024;
 #[command(next_help_heading = CONTROL)]
 pub(crate) struct KeyFileOptions {
     /// File of keys for the secured modes, one "KEY-ID passphrase" per line, # for comments; must
-    /// not be accessible to others (chmod 600)
-    #[arg(long, value_name = "FILE")]
+    /// not be accessible to others (chmod 600); credential:NAME is that of a systemd service
+    #[arg(long, value_name = "FILE", value_parser = key_file())]
     pub(crate) keys: Option<PathBuf>,
 
     /// Accept a key file that others can read or change

@@ -3,6 +3,7 @@
 mod address;
 mod alert;
 mod header;
+mod key_file;
 mod micro_session;
 pub(super) mod quantity;
 #[cfg(feature = "report")]
@@ -13,6 +14,7 @@ pub(crate) use address::{FarEnd, Group, Host, NearEnd, Prefix, doubt};
 pub(crate) use alert::{Alert, AlertRange, Beyond, NamedFigure, TimeUnit};
 pub(crate) use header::{Label, Ssid, Ssids, TosOctet, Ttl, dscp_for_host};
 pub(super) use header::{dscp, listed_dscp};
+pub(super) use key_file::key_file;
 pub(crate) use micro_session::{Member, MicroSession};
 pub(crate) use quantity::{Count, Interval, OrEndless, PaddingSize, Ports, ReplyPadding, Time};
 #[cfg(feature = "report")]

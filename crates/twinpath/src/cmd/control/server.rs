@@ -5,9 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{Level, info, warn};
+use twinpath_proto::reflector::ReflectorCounters;
 use twinpath_proto::security::KeyId;
 use twinpath_runtime::keys::KeyRing;
-use twinpath_runtime::server::{self, KeyChanges, ServerPlan, ServerRun};
+use twinpath_runtime::server::{self, KeyChanges, ServerCounters, ServerPlan, ServerRun};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
@@ -23,8 +24,9 @@ use crate::exporter::{self, Exporter};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
-use crate::output::{print_to_stderr, server as output, stdout, words};
+use crate::output::{print_to_stderr, server as output, stdout, units, words};
 use crate::plan::{self, LimitsFile};
+use crate::service::{self, Service};
 use crate::signals::{ReloadSignal, Signals};
 
 /// A start that takes longer than this is explained.
@@ -32,6 +34,7 @@ const A_WHILE: Duration = Duration::from_millis(500);
 
 /// `unused`: the remark on a passphrase that a server does not use.
 pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Failure> {
+    let passed = service::passed_sockets()?;
     let usual = if args.verbose {
         Level::INFO
     } else {
@@ -55,10 +58,12 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     let key_file = args.keys.keys.as_deref();
     let keys = key_file.map(|path| RereadKeys::new(path, insecure));
     let reload = ReloadSignal::listen()?;
+    let mut service = Service::of_environment();
+    service::check_addresses(&passed, near.map(|_| &*plan.near))?;
     let modes = plan.modes;
     let mut exporter = Exporter::start(args.metrics.address())?;
     let deriving = deriving(&plan).filter(|_| !args.log.quiet);
-    let run = explained(deriving, || server::start(plan))?;
+    let run = explained(deriving, || server::start_on(plan, passed))?;
     // Not before: until clients can be served, a signal ends the program at once.
     let signals = Signals::listen()?.with_progress_requests()?;
     if !args.log.quiet {
@@ -74,6 +79,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
         limits,
         modes,
     };
+    service.ready();
     let mut before = run.counters().packets;
     let mut next_look = Instant::now() + IGNORED;
     let mut told = false;
@@ -86,8 +92,11 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     while !signals.stop_requested() && !run.is_finished() {
         exporter.attend(POLL_EVERY, || exporter::server(&run.so_far()));
         tell_no_hardware();
+        service.attend(|| run.has_turned(), || status(&run.counters()));
         if reload.requested() {
+            service.reloading();
             files.reread(&run, &args.log);
+            service.ready();
         }
         if signals.progress_requested() {
             so_far(|out| output::text(&run.so_far(), out));
@@ -99,11 +108,17 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
             next_look += IGNORED;
         }
     }
+    service.stopping();
     run.stop();
     tell_no_hardware();
+    end(run, args, &before)
+}
+
+/// Waits for its end, and writes what it did.
+fn end(run: ServerRun, args: &ServerArgs, before: &ReflectorCounters) -> Result<Exit, Failure> {
     let report = run.join()?;
     info!(reflected = report.counters.packets.reflected, "stopped");
-    log_ignored(&before, &report.counters.packets);
+    log_ignored(before, &report.counters.packets);
     let json = args.summary.is_json();
     let mut out = stdout();
     let written = if json {
@@ -153,6 +168,17 @@ impl Files<'_> {
         let limits = self.limits.as_mut();
         remark(log, limits.and_then(|limits| limits.reread(put_in_force)));
     }
+}
+
+/// What a service manager shows of it, in a line.
+fn status(counters: &ServerCounters) -> String {
+    let of = |number, one, many| units::count(number, one, many);
+    format!(
+        "{}, {}, {}",
+        of(counters.connections, "connection", "connections"),
+        of(counters.sessions, "session", "sessions"),
+        of(counters.packets.reflected, "reply", "replies")
+    )
 }
 
 fn tell_where(run: &ServerRun, modes: Modes) {

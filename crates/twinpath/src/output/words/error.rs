@@ -10,6 +10,7 @@ use std::error::Error;
 use std::io;
 
 pub(crate) use keys::KeyLine;
+use twinpath_runtime::passed::PassedFault;
 use twinpath_runtime::{BindError, NoHardware, RunError, SendError, StartError, is_out_of_files};
 
 /// An error that a user can do something about.
@@ -64,6 +65,15 @@ impl Remedy for BindError {
             Self::Join { interface, .. } => match interface {
                 Some(_) => "name an interface that is up and has an address of that family",
                 None => "name the interface, as in --join 239.1.1.1%eth0",
+            },
+            Self::Passed { fault, .. } => match fault {
+                PassedFault::NotUdp => "a responder takes UDP: ListenDatagram= in the socket unit",
+                PassedFault::NotTcp => "a server takes TCP: ListenStream= in the socket unit",
+                PassedFault::BothFamilies => "set BindIPv6Only=ipv6-only in the socket unit",
+                PassedFault::Uneven => {
+                    "give each address one socket for each thread: ListenDatagram= as often, with ReusePort=yes"
+                }
+                PassedFault::Plain => "leave out --portable, or stop the socket unit",
             },
             Self::Option { .. } | Self::Other { .. } | Self::Member { .. } => return None,
         };
