@@ -6,12 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::iterator::Signals as Heard;
+#[cfg(unix)]
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGQUIT};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::{exit, unregister};
 use signal_hook::{SigId, flag};
 
+use self::heard::Heard;
 use crate::failure::Failure;
+
+#[cfg_attr(unix, path = "signals/heard_unix.rs")]
+#[cfg_attr(not(unix), path = "signals/heard_anywhere.rs")]
+mod heard;
 
 /// Whether the program was asked to read its files again.
 pub(crate) struct ReloadSignal {
@@ -96,6 +102,7 @@ impl Signals {
     /// # Errors
     /// The system's, if it has no room for a handler.
     pub(crate) fn with_progress_requests(self) -> Result<Self, Failure> {
+        #[cfg(unix)]
         flag::register(SIGQUIT, Arc::clone(&self.progress)).map_err(no_handler)?;
         Ok(self)
     }
@@ -106,7 +113,7 @@ impl Signals {
     /// # Errors
     /// The system's, if it has no room for a handler or a thread.
     pub(crate) fn with_cleanup(&mut self, cleanup: fn()) -> Result<(), Failure> {
-        let mut heard = Heard::new([SIGINT, SIGTERM]).map_err(no_handler)?;
+        let mut heard = Heard::new(&[SIGINT, SIGTERM]).map_err(no_handler)?;
         let requested = Arc::clone(&self.requested);
         let mut second = requested.load(Ordering::Acquire);
         thread::Builder::new()
@@ -145,15 +152,10 @@ impl Signals {
 /// # Errors
 /// The system's, if it has no room for a handler or a thread.
 pub(crate) fn take_ends(ended_by: impl Fn(&'static str) + Send + 'static) -> Result<(), Failure> {
-    let mut signals = vec![
-        (SIGINT, "SIGINT"),
-        (SIGTERM, "SIGTERM"),
-        (SIGALRM, "SIGALRM"),
-    ];
-    if !twinpath_runtime::host::ignores_hangup() {
-        signals.push((SIGHUP, "SIGHUP"));
-    }
-    let mut heard = Heard::new(signals.iter().map(|(signal, _)| signal)).map_err(no_handler)?;
+    let usual = [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM")];
+    let signals: Vec<(i32, &'static str)> = usual.into_iter().chain(unix_ends()).collect();
+    let numbers: Vec<i32> = signals.iter().map(|(signal, _)| *signal).collect();
+    let mut heard = Heard::new(&numbers).map_err(no_handler)?;
     let take = move || {
         for heard in heard.forever() {
             let name = signals.iter().find(|(signal, _)| *signal == heard);
@@ -162,6 +164,19 @@ pub(crate) fn take_ends(ended_by: impl Fn(&'static str) + Send + 'static) -> Res
     };
     let thread = thread::Builder::new().name("signals".to_owned());
     thread.spawn(take).map(drop).map_err(no_handler)
+}
+
+/// Those that ask a program to end on Unix only.
+fn unix_ends() -> impl Iterator<Item = (i32, &'static str)> {
+    #[cfg(unix)]
+    let ends = {
+        let hangup = (SIGHUP, "SIGHUP");
+        let hangup = (!twinpath_runtime::host::ignores_hangup()).then_some(hangup);
+        [Some((SIGALRM, "SIGALRM")), hangup]
+    };
+    #[cfg(not(unix))]
+    let ends: [Option<(i32, &'static str)>; 0] = [];
+    ends.into_iter().flatten()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as errors are mapped")]

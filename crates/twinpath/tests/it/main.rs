@@ -74,6 +74,7 @@ mod namespaces;
 mod observed;
 mod one_way;
 mod options;
+mod other_tools;
 mod outputs;
 #[cfg(feature = "pictures")]
 mod pictures;
