@@ -10,7 +10,7 @@ use twinpath_wire::Rung;
 use crate::{StartError, clock_state};
 
 pub use twinpath_net::host::{
-    Capability, raise_descriptor_limit, stdout_was_closed, take_variable,
+    Capability, effective_user, raise_descriptor_limit, stdout_was_closed, take_variable,
 };
 
 /// Packets sent over loopback to see which stamps come.

@@ -33,7 +33,7 @@ use twinpath_wire::{ErrorEstimate, TimeFormat};
 
 pub use error::{RunError, StartError, is_out_of_files};
 pub use plan::{FigureOptions, PortChoice, ResponderPlan, SenderPlan, Unavailable};
-pub use reflect::{OneWayReport, OneWaySession, ReflectorReport};
+pub use reflect::{OneWayReport, OneWaySession, ReflectorReport, ReflectorStatus};
 pub use twinpath_net::clock::wall;
 pub use twinpath_net::{BindError, NoHardware, PathOptions, SendError, StampChoice};
 pub use twinpath_net::{file, passed, stream};

@@ -9,7 +9,8 @@
         feature = "live",
         feature = "metrics",
         feature = "pictures",
-        feature = "report"
+        feature = "report",
+        feature = "status"
     )),
     allow(
         dead_code,
@@ -40,6 +41,8 @@ mod plan;
 mod saved;
 mod service;
 mod signals;
+#[cfg_attr(not(all(feature = "status", unix)), path = "status/absent.rs")]
+mod status;
 mod version;
 
 use std::io::Write as _;

@@ -27,6 +27,7 @@ mod tests {
             ("metrics", cfg!(feature = "metrics")),
             ("pictures", cfg!(feature = "pictures")),
             ("report", cfg!(feature = "report")),
+            ("status", cfg!(feature = "status")),
             ("default", false),
         ] {
             assert_eq!(features.contains(&name), is_built, "{name}: {features:?}");

@@ -151,6 +151,19 @@ pub(crate) const PAGES: &[Page] = &[
         guides: &["doctor.md", "strict.md"],
     },
     Page {
+        command: "status",
+        description: &[
+            "Asks the responders and servers that run on this host what they do: packets answered and not answered by \
+             reason, the clock, the source of timestamps, control connections, and the sessions heard last with their \
+             senders. With one program it shows all of it, with several a line each.",
+            "Each program has a Unix socket that its own user and root can read. It is in /run/twinpath for root, \
+             in $RUNTIME_DIRECTORY where systemd sets that, else in $XDG_RUNTIME_DIR/twinpath.",
+        ],
+        exit: &[],
+        see: &["responder", "server"],
+        guides: &["status.md", "metrics.md"],
+    },
+    Page {
         command: "dscptable",
         description: &[
             "Lists the names of Differentiated Services Code Points that options take, with their values and the \

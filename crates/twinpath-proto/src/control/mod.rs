@@ -31,6 +31,6 @@ pub use client::{
     ClientError, ClientEvent, ClientPlan, ControlClient, ExpectedAnswer, Message, SessionPlan,
 };
 pub use server::{
-    Admission, CloseReason, Nonces, Opened, PeerDeviation, RequestFault, Server, ServerConfig,
-    ServerEvent, SessionRequest, make_sid,
+    Admission, CloseReason, ConnectionStage, Nonces, Opened, PeerDeviation, RequestFault, Server,
+    ServerConfig, ServerEvent, SessionRequest, make_sid,
 };

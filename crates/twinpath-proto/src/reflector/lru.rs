@@ -106,6 +106,12 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         self.slot(self.oldest).map(|slot| slot.last_use)
     }
 
+    /// Entries with their last use, from the newest on.
+    pub(super) fn newest(&self) -> impl Iterator<Item = (K, &V, Mono)> {
+        let slots = std::iter::successors(self.slot(self.newest), |slot| self.slot(slot.older));
+        slots.map(|slot| (slot.key, &slot.value, slot.last_use))
+    }
+
     /// The entry of `key`, used at `now`; inserted if it is missing. A full table evicts its oldest
     /// entry for it if that was idle for `spare` or longer.
     pub(super) fn entry(&mut self, key: K, now: Mono, spare: Duration) -> Entry<'_, V> {

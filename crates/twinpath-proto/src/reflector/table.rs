@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use twinpath_wire::{Arrival, Mono};
 
-use super::ReflectorCounters;
 use super::form::Form;
+use super::listed::address;
 use super::lru::{Entry, Lru, SlotId};
+use super::{ListedSession, ReflectorCounters, SessionOrigin};
 
 /// A session used more recently than this is never evicted for a new one.
 const SPARE: Duration = Duration::from_secs(30);
@@ -87,6 +88,29 @@ impl SessionKey {
                 form.ssid(),
                 micro_session,
             ],
+        }
+    }
+}
+
+impl SessionKey {
+    fn listed(self, session: &Session, idle: Duration) -> ListedSession {
+        let ([mut upper, lower], mut scope) = (self.from, 0);
+        if upper >> 54 == 0xfe80 >> 6 {
+            // As it was put in.
+            #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+            let zone = upper as u32;
+            (upper, scope) = (upper ^ u64::from(zone), zone);
+        }
+        let [from_port, port, ssid, micro_session] = self.ports_and_ids;
+        ListedSession {
+            sender: address([upper, lower], from_port, scope),
+            port,
+            idle,
+            origin: SessionOrigin::Packet {
+                ssid,
+                micro_session,
+                next: session.next,
+            },
         }
     }
 }
@@ -166,6 +190,12 @@ impl Sessions {
         Some((number, id, begin))
     }
 
+    /// All of them, those heard last first.
+    pub(super) fn list(&self, now: Mono) -> impl Iterator<Item = ListedSession> {
+        let newest = self.table.newest();
+        newest.map(move |(key, session, heard)| key.listed(session, now.since(heard)))
+    }
+
     /// Where a session is, if it is known.
     pub(super) fn find(&self, key: SessionKey) -> Option<SlotId> {
         self.table.find(key)
@@ -237,7 +267,7 @@ mod tests {
 
     use twinpath_wire::{Rung, Stamp, Wall};
 
-    use super::super::Class;
+    use super::super::{Class, Tail};
     use super::*;
 
     fn key(port: u16) -> SessionKey {
@@ -280,5 +310,51 @@ mod tests {
         let (number, later, begin) = number(1, 7, 60).unwrap();
         assert_eq!((number, begin), (0, Begin::Made));
         assert!(![first.1, second.1, begun_again, evicted].contains(&later));
+    }
+
+    #[test]
+    fn sessions_are_listed_with_their_senders_those_heard_last_first() {
+        let mut sessions = Sessions::new(9, Duration::from_secs(900));
+        let mut counters = ReflectorCounters::default();
+        let at = |second: u64| Mono::from_ns(second * 2_000_000_000);
+        let senders = [
+            "192.0.2.1:1001",
+            "[2001:db8::1]:1002",
+            "[fe80::1%7]:1003",
+            "[fe80::1%8]:1003",
+        ];
+        for (second, sender) in (0..).zip(senders) {
+            let stamp = Stamp {
+                at: Wall::from_unix_ns(0),
+                rung: Rung::User,
+            };
+            let arrival = Arrival {
+                to_port: 862,
+                ..Arrival::new(stamp, sender.parse().unwrap())
+            };
+            let form = Class::Stamp {
+                ssid: 9,
+                tail: Tail::None,
+            }
+            .into();
+            for seq in 0..=second {
+                let key = SessionKey::new(&arrival, form, 3);
+                sessions.number(key, seq, at(u64::from(second)), &mut counters);
+            }
+        }
+        let listed: Vec<ListedSession> = sessions.list(at(4)).collect();
+        let heard: Vec<SocketAddr> = listed.iter().map(|session| session.sender).collect();
+        let newest_first = senders.iter().rev().map(|sender| sender.parse().unwrap());
+        assert_eq!(heard, newest_first.collect::<Vec<_>>());
+        for (seconds, session) in (1..).zip(listed) {
+            assert_eq!(session.port, 862);
+            assert_eq!(session.idle, Duration::from_secs(2 * u64::from(seconds)));
+            let origin = SessionOrigin::Packet {
+                ssid: 9,
+                micro_session: 3,
+                next: 5 - seconds,
+            };
+            assert_eq!(session.origin, origin);
+        }
     }
 }

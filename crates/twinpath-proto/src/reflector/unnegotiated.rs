@@ -17,7 +17,9 @@ use super::lru::SlotId;
 use super::reply::{Reflection, Seal};
 use super::reply_guard::{self, Ports};
 use super::table::{SessionKey, Sessions};
-use super::{Class, Ignored, ReflectorConfig, ReflectorCounters, ReflectorProtocols};
+use super::{
+    Class, Ignored, ListedSession, ReflectorConfig, ReflectorCounters, ReflectorProtocols,
+};
 use crate::extension::{Effects, ExtensionPolicy, JudgedChain, withdraw_way};
 use crate::stamp::{KeyAt, StampKey, StampKeys};
 
@@ -357,6 +359,12 @@ impl Unnegotiated {
             let extended = &mut self.extended;
             sessions.expire(now, counters, |slot| extended.forget(slot));
         }
+    }
+
+    /// Its sessions, those heard last first.
+    pub(super) fn list(&self, now: Mono) -> impl Iterator<Item = ListedSession> {
+        let sessions = self.sessions.iter();
+        sessions.flat_map(move |sessions| sessions.list(now))
     }
 
     /// When the next session's time comes.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use twinpath_metrics::RungCounts;
 use twinpath_net::clock;
+use twinpath_proto::reflector::ListedSession;
 use twinpath_wire::Mono;
 
 use super::{OneWayReport, Snapshot};
@@ -31,6 +32,15 @@ pub struct ReflectorReport<C> {
     pub receive_rungs: RungCounts,
     /// By how many nanoseconds T3 was advanced last; `None`: it was not.
     pub t3_advance_ns: Option<u64>,
+}
+
+/// A Session-Reflector as it is now.
+#[derive(Clone, Debug)]
+pub struct ReflectorStatus<C> {
+    /// What it did so far.
+    pub report: ReflectorReport<C>,
+    /// Its sessions, the 256 of them that were heard last.
+    pub sessions: Vec<ListedSession>,
 }
 
 impl Snapshot {

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use twinpath_net::Waker;
-use twinpath_proto::reflector::SessionReflector;
+use twinpath_proto::reflector::{ListedSession, SessionReflector};
 
 use super::worker::{Duties, Worker};
 use super::{OneWayReport, Snapshot, Sockets};
@@ -14,6 +14,17 @@ use crate::error::{RunError, StartError, spawn};
 
 /// How long threads are waited for that are asked what they did so far.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+/// Sessions that are listed: a few microseconds of a thread's time, and tens of kilobytes.
+pub(super) const MOST_LISTED: usize = 256;
+
+/// What only a thread itself can tell, as it takes longer than a look at counts.
+#[derive(Debug, Default)]
+pub(crate) struct SoFar {
+    /// Sessions measured one way.
+    pub(crate) one_way: OneWayReport,
+    /// Sessions that it has, [`MOST_LISTED`] of them at most.
+    pub(crate) sessions: Vec<ListedSession>,
+}
 
 /// What a thread and its handle share.
 #[derive(Debug, Default)]
@@ -22,7 +33,7 @@ pub(super) struct Shared {
     pub(super) snapshot: Mutex<Snapshot>,
     /// The handle wants `so_far`.
     asked: AtomicBool,
-    so_far: Mutex<Option<OneWayReport>>,
+    so_far: Mutex<Option<SoFar>>,
     answered: Condvar,
     /// Its loop has gone round since its handle looked the last time.
     pub(super) turned: AtomicBool,
@@ -38,13 +49,13 @@ impl Shared {
     }
 
     /// Answers it.
-    pub(super) fn answer(&self, so_far: OneWayReport) {
+    pub(super) fn answer(&self, so_far: SoFar) {
         *self.so_far.lock().unwrap_or_else(PoisonError::into_inner) = Some(so_far);
         self.answered.notify_all();
     }
 
     /// The answer, if it comes in time.
-    fn answer_by(&self, deadline: Instant) -> Option<OneWayReport> {
+    fn answer_by(&self, deadline: Instant) -> Option<SoFar> {
         let left = deadline.saturating_duration_since(Instant::now());
         let so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = self
@@ -135,23 +146,26 @@ impl ReflectorThread {
         all
     }
 
-    /// Sessions that these threads measured one way so far; without those of a thread that does not answer
-    /// soon.
-    pub(crate) fn one_way_so_far(threads: &[Self]) -> OneWayReport {
-        for Self { shared, waker, .. } in threads {
+    /// What these threads tell of themselves now; without that of a thread that does not answer soon. Of their
+    /// sessions those heard last.
+    pub(crate) fn so_far<'a>(threads: impl IntoIterator<Item = &'a Self> + Clone) -> SoFar {
+        for Self { shared, waker, .. } in threads.clone() {
             // An answer that came too late.
             shared.answer_by(Instant::now());
             shared.asked.store(true, Ordering::Release);
             waker.wake();
         }
         let deadline = Instant::now() + ANSWER_WITHIN;
-        let answers = threads
-            .iter()
-            .filter_map(|thread| thread.shared.answer_by(deadline));
-        answers.fold(OneWayReport::default(), |mut all, one| {
-            all.merge(one);
-            all
-        })
+        let mut all = SoFar::default();
+        for thread in threads {
+            if let Some(mut one) = thread.shared.answer_by(deadline) {
+                all.one_way.merge(one.one_way);
+                all.sessions.append(&mut one.sessions);
+            }
+        }
+        all.sessions.sort_by_key(|session| session.idle);
+        all.sessions.truncate(MOST_LISTED);
+        all
     }
 
     /// Stops these threads, and waits for their end.

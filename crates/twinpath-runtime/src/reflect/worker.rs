@@ -9,7 +9,7 @@ use twinpath_net::clock;
 use twinpath_proto::reflector::SessionReflector;
 use twinpath_wire::Mono;
 
-use super::threads::Shared;
+use super::threads::{MOST_LISTED, Shared, SoFar};
 use super::{Packets, Snapshot, Sockets};
 use crate::error::RunError;
 
@@ -167,7 +167,10 @@ impl<D: Duties> Worker<D> {
             self.publish();
         }
         if is_asked {
-            self.shared.answer(self.packets.one_way());
+            self.shared.answer(SoFar {
+                one_way: self.packets.one_way(),
+                sessions: self.engine.list(now, MOST_LISTED),
+            });
         }
         let duties_due = self.duties.attend(&mut self.sockets, &mut self.engine, now);
         let snapshot_due = self.unpublished.then_some(self.snapshot_due);

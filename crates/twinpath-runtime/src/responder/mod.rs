@@ -23,7 +23,9 @@ use members::FollowMembers;
 
 use crate::ResponderPlan;
 use crate::error::{RunError, StartError};
-use crate::reflect::{MemberLinks, OneWayReport, ReflectorReport, ReflectorThread};
+use crate::reflect::{
+    MemberLinks, OneWayReport, ReflectorReport, ReflectorStatus, ReflectorThread, SoFar,
+};
 
 /// What a responder did.
 pub type ResponderReport = ReflectorReport<ReflectorCounters>;
@@ -169,7 +171,16 @@ impl ResponderRun {
 
     /// What the threads did so far, all of it. Waits half a second for them at most.
     pub fn so_far(&self) -> ResponderReport {
-        self.report(ReflectorThread::one_way_so_far(&self.threads))
+        self.status().report
+    }
+
+    /// What the threads did so far and their sessions. Waits half a second for them at most.
+    pub fn status(&self) -> ReflectorStatus<ReflectorCounters> {
+        let SoFar { one_way, sessions } = ReflectorThread::so_far(&self.threads);
+        ReflectorStatus {
+            report: self.report(one_way),
+            sessions,
+        }
     }
 
     fn report(&self, one_way: OneWayReport) -> ResponderReport {

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use twinpath_proto::ClientPrefix;
-use twinpath_proto::control::Admission;
+use twinpath_proto::control::{Admission, ConnectionStage};
 use twinpath_wire::Mono;
-use twinpath_wire::control::Accept;
+use twinpath_wire::control::{Accept, Modes};
 
-use super::ServerLimits;
+use super::{ConnectionCounts, ServerLimits};
 
 /// One in this many connections more gets the reason why it is refused, and as many again that there is no
 /// room for that.
@@ -34,6 +34,7 @@ struct State {
     turned_away: usize,
     clients: HashMap<ClientPrefix, usize>,
     made_room: u64,
+    counts: ConnectionCounts,
 }
 
 /// A connection that is served.
@@ -83,6 +84,8 @@ pub(super) struct ConnectionPermit {
     pub(super) admission: Admission,
     /// Number and bell of a place among those served.
     place: Option<(u64, Arc<Notify>)>,
+    /// What it is counted as.
+    counted: (ConnectionStage, Modes),
 }
 
 impl ConnectionLimit {
@@ -101,10 +104,9 @@ impl ConnectionLimit {
         state.most_per_client = limits.max_connections_per_client;
     }
 
-    /// Open connections.
-    pub(super) fn open(&self) -> usize {
-        let state = self.state();
-        state.places.len() + state.refused + state.turned_away
+    /// Open connections, those too whose place another client has.
+    pub(super) fn counts(&self) -> ConnectionCounts {
+        self.state().counts
     }
 
     /// Connections closed to make room for others, so far.
@@ -137,10 +139,19 @@ impl ConnectionLimit {
             None => Some((Admission::Served, Some(state.place(client, now)))),
             Some(refusal) => state.refuse(refusal).map(|how| (how, None)),
         };
-        let permit = permit.map(|(admission, place)| ConnectionPermit {
-            connections: Arc::clone(self),
-            admission,
-            place,
+        let permit = permit.map(|(admission, place)| {
+            let does = match admission {
+                Admission::Served => ConnectionStage::SettingUp,
+                Admission::Refused(_) | Admission::TurnedAway => ConnectionStage::Refused,
+            };
+            let counted = (does, Modes::default());
+            state.counts.add(counted);
+            ConnectionPermit {
+                connections: Arc::clone(self),
+                admission,
+                place,
+                counted,
+            }
         });
         AdmissionResult { refusal, permit }
     }
@@ -219,6 +230,16 @@ impl ConnectionPermit {
         self.set_idle(Some(now));
     }
 
+    /// Has the connection counted by what it does now.
+    pub(super) fn count_as(&mut self, does: ConnectionStage, modes: Modes) {
+        let before = std::mem::replace(&mut self.counted, (does, modes));
+        if before != self.counted {
+            let mut state = self.connections.state();
+            state.counts.remove(before);
+            state.counts.add(self.counted);
+        }
+    }
+
     fn set_idle(&self, since: Option<Mono>) -> bool {
         let Some((number, _)) = &self.place else {
             return true;
@@ -246,6 +267,7 @@ impl ConnectionPermit {
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut state = self.connections.state();
+        state.counts.remove(self.counted);
         match (self.admission, &self.place) {
             (Admission::Refused(_), _) => state.refused -= 1,
             (Admission::TurnedAway, _) => state.turned_away -= 1,
@@ -350,9 +372,10 @@ mod tests {
         assert_eq!(admissions[20..22], [refused; 2]);
         assert_eq!(admissions[22..], [Admission::TurnedAway; 2]);
         assert!(admit(&connections, client(1)).permit.is_none());
-        assert_eq!(connections.open(), 24);
+        assert_eq!(connections.counts().total(), 24);
         drop(held);
-        assert_eq!((connections.open(), connections.made_room()), (0, 0));
+        assert_eq!(connections.counts(), ConnectionCounts::default());
+        assert_eq!(connections.made_room(), 0);
         assert!(connections.state().clients.is_empty());
     }
 

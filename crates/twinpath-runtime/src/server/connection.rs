@@ -82,7 +82,8 @@ pub(super) async fn serve(
         ended,
         owner,
     };
-    let (link, permit) = connection.run(&mut stopping).await;
+    let (link, mut permit) = connection.run(&mut stopping).await;
+    permit.count_as(link.engine.stage(), link.engine.modes());
     shared.rebinds.fetch_add(link.rebinds, Relaxed);
     tokio::select! {
         biased;
@@ -110,6 +111,8 @@ impl Connection {
     async fn run(mut self, stopping: &mut Stop) -> (Link<Server>, ConnectionPermit) {
         let (mut stopped, mut displaced) = (false, false);
         loop {
+            let engine = &self.link.engine;
+            self.permit.count_as(engine.stage(), engine.modes());
             if !self.engine().has_sessions() {
                 self.permit.release(clock::mono());
             }

@@ -3,6 +3,7 @@
 
 mod admission;
 mod connection;
+mod connection_counts;
 mod failed_logins;
 mod keys;
 mod listen;
@@ -12,6 +13,7 @@ mod report;
 mod run;
 mod sessions;
 
+pub use connection_counts::ConnectionCounts;
 pub use keys::KeyChanges;
 pub use plan::{ServerLimits, ServerPlan};
 pub use report::{ServerCounters, ServerReport};

@@ -2,13 +2,16 @@
 
 use twinpath_proto::reflector::ReflectorCounters;
 
+use super::ConnectionCounts;
 use crate::reflect::ReflectorReport;
 
 /// Counts of a Server so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerCounters {
-    /// Control connections that are open now, those that are being refused among them.
+    /// Control connections that are open now, those that are being refused or closed among them.
     pub connections: u64,
+    /// The same by what they do and by mode.
+    pub connection_counts: ConnectionCounts,
     /// Control connections that were served.
     pub connections_served: u64,
     /// Control connections refused because their client had all that it may have.

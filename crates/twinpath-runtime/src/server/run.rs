@@ -24,6 +24,7 @@ use super::sessions::{Fact, Reflectors};
 use super::{ServerCounters, ServerLimits, ServerPlan, ServerReport, listen};
 use crate::error::{RunError, StartError, spawn};
 use crate::keys::KeyRing;
+use crate::reflect::ReflectorStatus;
 use crate::stop::Stop;
 
 /// Threads of the control plane, and those that bind test ports for it.
@@ -82,8 +83,10 @@ impl ServerState {
     fn counters(&self) -> ServerCounters {
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let (sessions, ports) = self.reflectors.open_counts();
+        let connections = self.connections.counts();
         ServerCounters {
-            connections: number(self.connections.open()),
+            connections: connections.total(),
+            connection_counts: connections,
             connections_made_room: self.connections.made_room(),
             keys_refused: self.failed_logins.count(),
             sessions: number(sessions),
@@ -359,6 +362,16 @@ impl ServerRun {
         let mut sum = self.state.reflectors.snapshot();
         sum.rebinds += self.state.rebinds.load(Relaxed);
         sum.report(&self.listening, self.started, self.state.counters())
+    }
+}
+
+impl ServerRun {
+    /// What it did so far and its sessions. Waits half a second for its threads at most.
+    pub fn status(&self) -> ReflectorStatus<ServerCounters> {
+        ReflectorStatus {
+            sessions: self.state.reflectors.listed(),
+            report: self.so_far(),
+        }
     }
 }
 

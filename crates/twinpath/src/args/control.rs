@@ -11,10 +11,10 @@ use twinpath_wire::control::SecurityMode;
 use super::targets::paths;
 use super::value::quantity::{above_zero, at_least_one, number};
 use super::{
-    Advice, CONTROL, FarEnd, IP, IpOptions, LogOptions, MetricsOptions, NearEnd, OUTPUT, PACKETS,
-    PacketOptions, PaddingSize, Ports, Prefix, RunOptions, SCHEDULE, SESSIONS, STAMPS,
-    ScheduleOptions, StampOptions, SummaryOptions, Time, TosOctet, TypedLine, WireFormat, dscp,
-    listed_dscp, threads,
+    Advice, CONTROL, ControlSocketOptions, FarEnd, IP, IpOptions, LogOptions, MetricsOptions,
+    NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, Ports, Prefix, RunOptions, SCHEDULE,
+    SESSIONS, STAMPS, ScheduleOptions, StampOptions, SummaryOptions, Time, TosOctet, TypedLine,
+    WireFormat, dscp, listed_dscp, threads,
 };
 
 use keys::{Iterations, listed_mode};
@@ -326,6 +326,9 @@ pub(crate) struct ServerArgs {
 
     #[command(flatten)]
     pub(crate) metrics: MetricsOptions,
+
+    #[command(flatten)]
+    pub(crate) control_socket: ControlSocketOptions,
 
     /// Log events and ignored packets
     #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]

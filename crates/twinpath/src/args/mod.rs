@@ -19,6 +19,7 @@ mod pictures;
 #[cfg(feature = "report")]
 mod saving;
 mod shared_options;
+mod status;
 mod targets;
 pub(crate) mod usage;
 mod value;
@@ -52,6 +53,9 @@ pub(crate) use shared_options::{
     RunOptions, ScheduleOptions, SenderMarking, StampOptions, StampPackets, SummaryOptions,
     WireFormat,
 };
+pub(crate) use status::ControlSocketOptions;
+#[cfg(all(feature = "status", unix))]
+pub(crate) use status::{ControlSocketChoice, StatusArgs};
 pub(crate) use targets::{
     GivenOptions, MOST_SESSIONS, SessionOptions, TargetOptions, UsualSchedule,
 };
@@ -183,6 +187,9 @@ pub(crate) enum Command {
     Report(Box<ReportArgs>),
     /// Find out what a far end speaks and does, and what is wrong with it
     Doctor(Box<DoctorArgs>),
+    /// Show what responders and servers on this host do now
+    #[cfg(all(feature = "status", unix))]
+    Status(StatusArgs),
     /// List DSCP names, values and ToS octets
     Dscptable(DscptableArgs),
     /// Check this host's capabilities and run a loopback measurement
@@ -341,6 +348,9 @@ pub(crate) struct ResponderArgs {
 
     #[command(flatten)]
     pub(crate) metrics: MetricsOptions,
+
+    #[command(flatten)]
+    pub(crate) control_socket: ControlSocketOptions,
 
     /// Log ignored packets, each kind at most once a second
     #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]

@@ -30,6 +30,8 @@ mod saving;
 mod selftest;
 mod sender;
 mod session_states;
+#[cfg(all(feature = "status", unix))]
+mod status;
 mod subject;
 
 use std::io::{self, ErrorKind};
@@ -68,6 +70,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
             #[cfg(feature = "control")]
             given,
         ),
+        #[cfg(all(feature = "status", unix))]
+        Command::Status(args) => status::run(&args),
         Command::Dscptable(args) => dscptable::run(args),
         Command::Selftest(args) => selftest::run(&args),
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,10 @@ use twinpath_runtime::responder::{self, ResponderReport, ResponderRun};
 use super::key_file::{NamedChanges, RereadKeys, read_again};
 use super::output_files::distinct_files;
 use super::{remark, unwritten};
-use crate::args::{Answers, ExtensionOptions, Limited, LogOptions, Prefix, ResponderArgs, doubt};
+use crate::args::{
+    Answers, ControlSocketOptions, ExtensionOptions, Limited, LogOptions, NearEnd, Prefix,
+    ResponderArgs, doubt,
+};
 use crate::exporter::{self, Exporter};
 use crate::failure::{Exit, Failure};
 use crate::logs;
@@ -25,6 +29,7 @@ use crate::output::{self, print_to_stderr};
 use crate::plan::{self, LimitsFile};
 use crate::service::{self, Service};
 use crate::signals::{ReloadSignal, Signals};
+use crate::status::{self, ControlSocket};
 
 const POLL_EVERY: Duration = Duration::from_millis(20);
 /// A kind of ignored packet is logged this often at most.
@@ -48,11 +53,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     })?;
     let stamp_keys = plan::stamp_keys(&args.keys)?;
     let near = args.near.as_ref();
-    let doubt = doubt(
-        near.and_then(|near| near.host.as_ref()),
-        near.and_then(|near| near.port),
-    );
-    remark(&args.log, doubt);
+    remark_doubt(near, &args.log);
     let key_file = args.keys.hmac_key_file.as_deref();
     let insecure = args.keys.insecure_key_file;
     let reread = key_file.map(|path| RereadKeys::new(path, insecure));
@@ -73,6 +74,12 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         tell_where(&run, args);
         tell_metrics(&exporter);
     }
+    let mut control = open_socket(
+        &args.control_socket,
+        "responder",
+        run.listening(),
+        &args.log,
+    )?;
     for reason in run.no_hardware() {
         warn!("{}", words::finding::no_hardware(reason));
     }
@@ -82,12 +89,12 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         bounds(limits.as_ref().map_or(args, |file| &file.args)),
     );
     service.ready();
-    let mut before = ReflectorCounters::default();
-    let mut has_repeated = false;
+    let (mut before, mut has_repeated) = (ReflectorCounters::default(), false);
     let mut next_look = Instant::now() + IGNORED;
     while !signals.stop_requested() && !run.is_finished() {
         exporter.attend(POLL_EVERY, || exporter::responder(&run.counted()));
         service.attend(|| run.has_turned(), || status(&run.counted()));
+        control.answer(|name| status::responder(name, &run.status()));
         if reload.as_ref().is_some_and(ReloadSignal::requested) {
             service.reloading();
             let keys = reread.as_ref();
@@ -124,12 +131,16 @@ fn end(
     let report = run.join()?;
     info!(reflected = report.counters.reflected, "stopped");
     log_changes(before, &report.counters, has_repeated);
-    let json = args.summary.is_json();
+    print(&report, args.summary.is_json())
+}
+
+/// The summary, on stdout.
+fn print(report: &ResponderReport, json: bool) -> Result<Exit, Failure> {
     let mut out = output::stdout();
     let written = if json {
-        output::responder::json(&report, &mut out)
+        output::responder::json(report, &mut out)
     } else {
-        output::responder::text(&report, &mut out)
+        output::responder::text(report, &mut out)
     };
     written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
 }
@@ -149,6 +160,24 @@ fn reread_files(
     remark(log, brought);
     let brought = limits.and_then(|limits| limits_again(run, limits));
     remark(log, brought);
+}
+
+/// What may be a mistake in its address and port.
+pub(super) fn remark_doubt(near: Option<&NearEnd>, log: &LogOptions) {
+    let host = near.and_then(|near| near.host.as_ref());
+    remark(log, doubt(host, near.and_then(|near| near.port)));
+}
+
+/// Opens the socket for `twinpath status`, and says why where it has none.
+pub(super) fn open_socket(
+    options: &ControlSocketOptions,
+    command: &'static str,
+    listening: &[SocketAddr],
+    log: &LogOptions,
+) -> Result<ControlSocket, Failure> {
+    let (control, without) = ControlSocket::open(options, command, listening)?;
+    remark(log, without);
+    Ok(control)
 }
 
 /// What `plan` makes of a command line, with the limits of its file where it names one.

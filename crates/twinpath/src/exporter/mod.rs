@@ -28,7 +28,7 @@ use twinpath_runtime::{clock_state, wall};
 use twinpath_wire::Wall;
 
 use family::Families;
-pub(crate) use family::Labels;
+pub(crate) use family::{Labels, rungs};
 pub(crate) use reflector::responder;
 #[cfg(feature = "control")]
 pub(crate) use server::server;

@@ -1,8 +1,9 @@
 //! What a Server reports: control connections and agreed sessions beside its Session-Reflector.
 
-use twinpath_runtime::server::ServerReport;
+use twinpath_runtime::server::{ConnectionCounts, ServerReport};
+use twinpath_wire::control::SecurityMode;
 
-use super::family::{Families, Family};
+use super::family::{Families, Family, Kind, Sample, Value};
 use super::reflector::reflector;
 
 /// Of a Server.
@@ -10,11 +11,7 @@ pub(crate) fn server(report: &ServerReport) -> Families {
     let counters = &report.counters;
     let mut families = reflector(report, &counters.packets);
     families.extend([
-        Family::gauge(
-            "server_connections",
-            "control connections that are open now",
-            counters.connections,
-        ),
+        connections(&counters.connection_counts),
         Family::counter(
             "server_connections_served",
             "control connections that were served",
@@ -78,4 +75,28 @@ pub(crate) fn server(report: &ServerReport) -> Families {
         ),
     ]);
     families
+}
+
+/// All of them in each state and mode, so that their number does not depend on clients.
+fn connections(counts: &ConnectionCounts) -> Family {
+    let samples = counts.iter().map(|(stage, mode, count)| {
+        let labels = [
+            ("state".into(), stage.name().to_owned()),
+            (
+                "mode".into(),
+                mode.map_or("none", SecurityMode::name).to_owned(),
+            ),
+        ];
+        Sample {
+            labels: labels.into(),
+            own: None,
+            value: Value::Count(count),
+        }
+    });
+    Family::of(
+        Kind::Gauge,
+        "server_connections",
+        "control connections that are open now, by state and security mode; none: not chosen yet",
+        samples,
+    )
 }

@@ -31,6 +31,8 @@ pub(crate) mod rows;
 pub(crate) mod schedule;
 #[cfg(feature = "control")]
 pub(crate) mod server;
+#[cfg(all(feature = "status", unix))]
+pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod summary;
 pub(crate) mod survey;

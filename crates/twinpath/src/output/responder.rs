@@ -185,8 +185,13 @@ pub(super) fn packets(count: u64) -> String {
 /// # Errors
 /// Errors of writing to `out`.
 pub(crate) fn json(report: &ResponderReport, out: &mut impl Write) -> io::Result<()> {
+    super::json::write(&document(report), out)
+}
+
+/// The document for machines.
+pub(crate) fn document(report: &ResponderReport) -> impl Serialize + '_ {
     let counters = &report.counters;
-    let document = Document {
+    Document {
         schema: "twinpath-responder-1",
         version: env!("CARGO_PKG_VERSION"),
         host: super::host_name(),
@@ -210,8 +215,7 @@ pub(crate) fn json(report: &ResponderReport, out: &mut impl Write) -> io::Result
         ignored: IgnoredByKind(counters),
         timestamps: TimeStamps::of(report),
         one_way: one_way::Document::from(&report.one_way),
-    };
-    super::json::write(&document, out)
+    }
 }
 
 #[derive(Serialize)]

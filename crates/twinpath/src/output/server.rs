@@ -90,8 +90,13 @@ fn some<const N: usize>(list: &mut Vec<String>, counts: [(u64, &str); N]) {
 /// # Errors
 /// Errors of writing to `out`.
 pub(crate) fn json(report: &ServerReport, out: &mut impl Write) -> io::Result<()> {
+    super::json::write(&document(report), out)
+}
+
+/// The document for machines.
+pub(crate) fn document(report: &ServerReport) -> impl Serialize + '_ {
     let counters = &report.counters;
-    let document = Document {
+    Document {
         schema: "twinpath-server-1",
         version: env!("CARGO_PKG_VERSION"),
         host: super::host_name(),
@@ -121,8 +126,7 @@ pub(crate) fn json(report: &ServerReport, out: &mut impl Write) -> io::Result<()
         ignored: IgnoredByKind(&counters.packets),
         timestamps: TimeStamps::of(report),
         replays: counters.packets.replays,
-    };
-    super::json::write(&document, out)
+    }
 }
 
 #[derive(Serialize)]

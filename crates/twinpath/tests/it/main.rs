@@ -100,6 +100,8 @@ mod session_states;
 #[cfg(feature = "report")]
 mod several_files;
 mod stamp_layers;
+#[cfg(feature = "status")]
+mod status;
 mod strict;
 mod tlvs;
 #[cfg(target_os = "linux")]

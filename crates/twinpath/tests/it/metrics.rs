@@ -46,7 +46,7 @@ fn get(at: SocketAddr, path: &str, accept: &str) -> Answer {
 }
 
 /// Where it says that its metrics are.
-fn address(program: &mut Responder) -> SocketAddr {
+pub(crate) fn address(program: &mut Responder) -> SocketAddr {
     let line = program.wait_for("metrics at ");
     let at = line
         .trim()
@@ -64,7 +64,7 @@ fn series(text: &str) -> BTreeMap<&str, &str> {
 }
 
 /// The metrics once this series has this value; counts are published ten times a second.
-fn metrics_when(at: SocketAddr, name: &str, value: &str) -> String {
+pub(crate) fn metrics_when(at: SocketAddr, name: &str, value: &str) -> String {
     let until = Instant::now() + PATIENCE;
     loop {
         let answer = get(at, "/metrics", "*/*");

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -14,7 +15,19 @@ pub(crate) fn twinpath(line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_twinpath"));
     command.args(line.split_whitespace()).stdin(Stdio::null());
     command.env_remove("NO_COLOR").env("TERM", "xterm");
+    command.env("RUNTIME_DIRECTORY", control_sockets());
     command
+}
+
+/// Where control sockets of tests are: not among those of this host, and where the address of a socket has room
+/// for a path.
+fn control_sockets() -> PathBuf {
+    let target = Path::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/control"));
+    if target.as_os_str().len() < 60 {
+        target.to_owned()
+    } else {
+        std::env::temp_dir().join("twinpath-tests")
+    }
 }
 
 /// What a command came to.

@@ -28,7 +28,7 @@ use crate::security::{KeyId, KeyTable, SessionKeys};
 #[derive(Debug)]
 pub struct Server {
     config: Arc<ServerConfig>,
-    admission: Admission,
+    pub(super) admission: Admission,
     nonces: Nonces,
     /// Until the client is set up.
     keys: Option<Arc<KeyTable>>,
@@ -37,10 +37,10 @@ pub struct Server {
     /// The key by which the client authenticated.
     key_id: Option<KeyId>,
     ends: Ends,
-    phase: Phase,
+    pub(super) phase: Phase,
     /// Between Start-Sessions and Stop-Sessions, without Individual Session Control.
     active: bool,
-    sessions: Sessions,
+    pub(super) sessions: Sessions,
     inbox: Inbox,
     opening: Opening,
     outbox: Outbox,
@@ -60,7 +60,7 @@ pub struct Server {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// The greeting is sent; the Set-Up-Response is awaited.
     SetUp,
     Commands,

@@ -8,6 +8,7 @@ mod fault;
 mod request;
 mod sessions;
 mod sid;
+mod stage;
 
 pub use config::{Admission, Nonces, ServerConfig};
 pub use engine::Server;
@@ -15,3 +16,4 @@ pub use event::{CloseReason, Opened, PeerDeviation, ServerEvent};
 pub use fault::RequestFault;
 pub use request::SessionRequest;
 pub use sid::make_sid;
+pub use stage::ConnectionStage;

@@ -13,8 +13,8 @@ use ipnet::IpNet;
 use twinpath_wire::control::Sid;
 use twinpath_wire::{Arrival, Mono, ReflectorSecured};
 
-use super::SessionReflector;
 use super::access::Access;
+use super::{ListedSession, SessionReflector};
 use crate::TestGuard;
 use session::State;
 use table::Table;
@@ -73,6 +73,11 @@ impl Negotiated {
         if let (Some(header), Some(secured)) = (header, secured) {
             secured.guard.finish(header);
         }
+    }
+
+    /// Its sessions, in any order.
+    pub(super) fn list(&self, now: Mono) -> impl Iterator<Item = ListedSession> {
+        self.table.all().map(move |session| session.listed(now))
     }
 
     /// When the next session ends if no more packets arrive.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use twinpath_wire::control::Sid;
 use twinpath_wire::{Dscp, Mono, ReflectorSecured, SenderOpen, SenderSecured, nanoseconds};
 
-use super::super::Ignored;
+use super::super::listed::address;
 use super::super::table::halves;
+use super::super::{Ignored, ListedSession, SessionOrigin, SessionStage};
 use super::replays::{Repeat, Replays};
 use super::{SessionCounters, SessionSpec};
 use crate::TestGuard;
@@ -31,6 +32,12 @@ impl SenderKey {
             address: halves(sender.ip()),
             ports: [sender.port(), local_port],
         }
+    }
+
+    /// Of a link-local sender without its zone.
+    fn sender(&self) -> SocketAddr {
+        let [port, _] = self.ports;
+        address(self.address, port, 0)
     }
 
     pub(super) fn local_port(&self) -> u16 {
@@ -184,6 +191,30 @@ impl Session {
         };
         secured.guard.prepare(header);
         true
+    }
+
+    pub(super) fn listed(&self, now: Mono) -> ListedSession {
+        let stage = match self.state {
+            State::Negotiated => SessionStage::Accepted,
+            State::Running => SessionStage::Running,
+            State::Stopping { .. } => SessionStage::Stopping,
+        };
+        let idle = match stage {
+            SessionStage::Accepted => Duration::ZERO,
+            SessionStage::Running | SessionStage::Stopping => now.since(self.last_packet),
+        };
+        ListedSession {
+            sender: self.counters.bound.unwrap_or_else(|| self.key.sender()),
+            port: self.key.local_port(),
+            idle,
+            origin: SessionOrigin::Negotiated {
+                sid: self.sid,
+                mode: self.features.modes.security(),
+                dscp: self.dscp,
+                stage,
+                counters: self.counters,
+            },
+        }
     }
 
     /// Reflects from now on.

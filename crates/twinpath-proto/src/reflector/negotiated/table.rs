@@ -66,6 +66,10 @@ impl Table {
         self.slots.get(at as usize)?.as_ref()
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = &Session> {
+        self.slots.iter().flatten()
+    }
+
     pub(super) fn remove(&mut self, at: u32) -> Option<Session> {
         let session = self.slots.get_mut(at as usize)?.take()?;
         self.by_sender.remove(&session.key);

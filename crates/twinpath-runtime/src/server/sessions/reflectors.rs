@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use twinpath_net::{NoHardware, clock};
 use twinpath_proto::reflector::{
-    ClientRates, Ended, NegotiatedConfig, ReflectorPolicy, SessionCounters, SessionReflector,
+    ClientRates, Ended, ListedSession, NegotiatedConfig, ReflectorPolicy, SessionCounters,
+    SessionReflector,
 };
 use twinpath_wire::control::Sid;
 
@@ -217,6 +218,11 @@ impl Reflectors {
     /// Counts so far, summed over the threads, at most about 100 ms old.
     pub(crate) fn snapshot(&self) -> Snapshot {
         ReflectorThread::sum(self.inner.reflectors())
+    }
+
+    /// Sessions that the threads have, those heard last. Waits half a second for them at most.
+    pub(crate) fn listed(&self) -> Vec<ListedSession> {
+        ReflectorThread::so_far(self.inner.reflectors()).sessions
     }
 
     /// Why the first test port has no hardware timestamps, if they were requested.

@@ -8,16 +8,19 @@ use tracing::{Level, info, warn};
 use twinpath_proto::reflector::ReflectorCounters;
 use twinpath_proto::security::KeyId;
 use twinpath_runtime::keys::KeyRing;
-use twinpath_runtime::server::{self, KeyChanges, ServerCounters, ServerPlan, ServerRun};
+use twinpath_runtime::server::{
+    self, KeyChanges, ServerCounters, ServerPlan, ServerReport, ServerRun,
+};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
-use crate::args::{LogOptions, ServerArgs, doubt};
+use crate::args::{LogOptions, ServerArgs};
 use crate::cmd::key_file::{NamedChanges, RereadKeys, read_again};
 use crate::cmd::measure::POLL_EVERY;
 use crate::cmd::output_files::distinct_files;
 use crate::cmd::responder::{
-    IGNORED, limits_files, log_ignored, plan_with, prefixes, so_far, tell_metrics,
+    IGNORED, limits_files, log_ignored, open_socket, plan_with, prefixes, remark_doubt, so_far,
+    tell_metrics,
 };
 use crate::cmd::{remark, unwritten};
 use crate::exporter::{self, Exporter};
@@ -28,6 +31,7 @@ use crate::output::{print_to_stderr, server as output, stdout, units, words};
 use crate::plan::{self, LimitsFile};
 use crate::service::{self, Service};
 use crate::signals::{ReloadSignal, Signals};
+use crate::status;
 
 /// A start that takes longer than this is explained.
 const A_WHILE: Duration = Duration::from_millis(500);
@@ -49,11 +53,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
         plan::server(args, &plan::system_lookup)
     })?;
     let near = args.near.as_ref();
-    let doubt = doubt(
-        near.and_then(|near| near.host.as_ref()),
-        near.and_then(|near| near.port),
-    );
-    remark(&args.log, doubt);
+    remark_doubt(near, &args.log);
     let insecure = args.keys.insecure_key_file;
     let key_file = args.keys.keys.as_deref();
     let keys = key_file.map(|path| RereadKeys::new(path, insecure));
@@ -70,6 +70,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
         tell_where(&run, modes.and(Modes::SECURITY));
         tell_metrics(&exporter);
     }
+    let mut control = open_socket(&args.control_socket, "server", run.listening(), &args.log)?;
     remark(
         &args.log,
         bounds(limits.as_ref().map_or(args, |file| &file.args)),
@@ -91,6 +92,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     };
     while !signals.stop_requested() && !run.is_finished() {
         exporter.attend(POLL_EVERY, || exporter::server(&run.so_far()));
+        control.answer(|name| status::server(name, &run.status()));
         tell_no_hardware();
         service.attend(|| run.has_turned(), || status(&run.counters()));
         if reload.requested() {
@@ -119,12 +121,16 @@ fn end(run: ServerRun, args: &ServerArgs, before: &ReflectorCounters) -> Result<
     let report = run.join()?;
     info!(reflected = report.counters.packets.reflected, "stopped");
     log_ignored(before, &report.counters.packets);
-    let json = args.summary.is_json();
+    print(&report, args.summary.is_json())
+}
+
+/// The summary, on stdout.
+fn print(report: &ServerReport, json: bool) -> Result<Exit, Failure> {
     let mut out = stdout();
     let written = if json {
-        output::json(&report, &mut out)
+        output::json(report, &mut out)
     } else {
-        output::text(&report, &mut out)
+        output::text(report, &mut out)
     };
     written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
 }

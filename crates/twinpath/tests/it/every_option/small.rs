@@ -1,7 +1,9 @@
-//! `twinpath selftest` and `twinpath dscptable`.
+//! `twinpath selftest`, `twinpath dscptable` and `twinpath status`.
 
 use super::sender::Seen;
 use super::{acts, complete, each_row, judged};
+#[cfg(feature = "status")]
+use crate::program::{Responder, Running};
 use crate::program::{run, shell};
 
 struct Row {
@@ -111,4 +113,32 @@ fn every_option_of_the_dscp_table_acts() {
     })];
     complete("dscptable", rows.iter().map(|row| row.option));
     each_acts(&rows);
+}
+
+#[cfg(feature = "status")]
+#[test]
+fn every_option_of_the_status_acts() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("s").display().to_string();
+    let mut responder = Responder::start(&format!("127.0.0.1:0 -d --control-socket {socket}"));
+    responder.wait_for("control socket");
+    complete("status", ["--watch", "--interval", "--json"].into_iter());
+    let plain = run(&format!("status {socket}")).stdout;
+    assert!(plain.starts_with("Program "), "{plain}");
+    let json = run(&format!("status {socket} --json"));
+    assert_eq!(json.document()["schema"], "twinpath-status-1");
+    // Each line has its time: two of them are as far apart as the option says.
+    let mut watch = Running::start(&format!("status {socket} --watch --interval 1.2"));
+    let mut time = || {
+        let line = watch.wait_for(" rate ");
+        let (at, _) = line.split_once(' ').unwrap();
+        let minutes = &at[14..at.len() - 1];
+        let (minutes, seconds) = minutes.split_once(':').unwrap();
+        minutes.parse::<f64>().unwrap() * 60.0 + seconds.parse::<f64>().unwrap()
+    };
+    let (first, second) = (time(), time());
+    let apart = (second - first).rem_euclid(3_600.0);
+    assert!(apart >= 1.2, "{apart}");
+    watch.signal(&["INT"]);
+    assert_eq!(watch.finish().status, 0);
 }

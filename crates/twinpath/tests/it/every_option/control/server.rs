@@ -5,12 +5,13 @@ use super::every_option;
 every_option! { "server":
     mode keys insecure_key_file pbkdf2_count servwait refwait max_connections
     max_connections_per_client allow control_dscp strict test_ports allow_any_port max_sessions
-    max_open_sessions max_sessions_per_client max_rate allow_sender limits metrics nat server_octets threads ttl
+    max_open_sessions max_sessions_per_client max_rate allow_sender limits metrics control_socket nat server_octets threads ttl
     do_not_fragment interface ipv4 ipv6 timestamps portable raw_t3 output json verbose quiet debug
     logfile
 }
 
 mod rows {
+    use std::io::Read as _;
     use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
     use std::os::unix::fs::PermissionsExt as _;
     use std::time::{Duration, Instant};
@@ -144,6 +145,24 @@ mod rows {
         let file = key_file("allow 192.0.2.0/24\n");
         let server = Responder::server(&format!("--limits {}", file.path().display()));
         assert_ne!(Client::connect(server.at).set_up(UNAUTHENTICATED), 0);
+    }
+
+    pub(super) fn control_socket() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let mut server = Responder::server(&format!("-d --control-socket {}", path.display()));
+        server.wait_for("control socket");
+        let mut told = String::new();
+        let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
+        stream.read_to_string(&mut told).unwrap();
+        assert!(told.contains("\"command\": \"server\""), "{told}");
+        drop(server);
+        let silent = Responder::server("-d --control-socket none").stop("TERM");
+        assert!(
+            !silent.stderr.contains("control socket"),
+            "{}",
+            silent.stderr
+        );
     }
 
     pub(super) fn metrics() {

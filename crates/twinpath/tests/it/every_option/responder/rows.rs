@@ -249,7 +249,7 @@ fn output() -> Vec<Row> {
 }
 
 /// Options whose effect another test holds, by its name in this binary.
-pub(super) const ELSEWHERE: [(&str, &str, &str); 11] = [
+pub(super) const ELSEWHERE: [(&str, &str, &str); 12] = [
     (
         "--raw-t3",
         "raw_t3_is_said_to_be_sent_as_it_was_read",
@@ -294,6 +294,11 @@ pub(super) const ELSEWHERE: [(&str, &str, &str); 11] = [
         "--limits",
         "limits_are_read_again_and_sessions_go_on",
         include_str!("../../limits.rs"),
+    ),
+    (
+        "--control-socket",
+        "a_control_socket_is_where_it_is_wanted_and_nowhere_on_request",
+        include_str!("../../status.rs"),
     ),
     (
         "--metrics",

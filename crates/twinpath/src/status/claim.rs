@@ -1,0 +1,202 @@
+//! A path for a socket of this process alone.
+
+use std::fs::{File, Metadata, Permissions, TryLockError};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{fs, io, thread};
+
+use tokio::net::UnixStream;
+
+/// Octets of a path that the address of a socket has room for (unix(7)).
+const MOST_OCTETS: usize = 107;
+/// Octets of the name under which the socket is made.
+const MADE_AS: usize = "/.twinpath-XXXXXX/s".len();
+/// How long another program may take to claim a path in the same directory.
+const LOCKED: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Why a path cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClaimError {
+    #[error("another program has it")]
+    InUse,
+    #[error("it exists and is not a socket")]
+    NotASocket,
+    #[error("the path is longer than a socket can have")]
+    TooLong,
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
+/// A socket that listens at a path, which goes with it.
+#[derive(Debug)]
+pub(super) struct Claimed {
+    pub(super) path: PathBuf,
+    /// Device and inode of what is there.
+    id: (u64, u64),
+}
+
+/// Listens at `path`, for the user of this process alone. A socket there at which nobody listens gives way. Within
+/// a runtime of tokio.
+///
+/// # Errors
+/// [`ClaimError`]; what was there is there as before.
+pub(super) async fn claim(path: &Path) -> Result<(UnixListener, Claimed), ClaimError> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    };
+    let longest = (parent.as_os_str().len() + MADE_AS).max(path.as_os_str().len());
+    if longest > MOST_OCTETS {
+        return Err(ClaimError::TooLong);
+    }
+    // Two programs that both find a socket that nobody listens at must not both replace it.
+    let _lock = lock(parent)?;
+    vacant(path).await?;
+    // Made where no other user can reach it, it is never open to them.
+    let own = tempfile::Builder::new()
+        .prefix(".twinpath-")
+        .tempdir_in(parent)?;
+    let made = own.path().join("s");
+    let listener = UnixListener::bind(&made)?;
+    fs::set_permissions(&made, Permissions::from_mode(0o600))?;
+    let id = id(&fs::symlink_metadata(&made)?);
+    fs::rename(&made, path)?;
+    let path = path.to_owned();
+    Ok((listener, Claimed { path, id }))
+}
+
+fn id(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+/// The directory, locked if that is possible: some file systems have no locks.
+fn lock(directory: &Path) -> Result<Option<File>, ClaimError> {
+    let file = match File::open(directory) {
+        Ok(file) => file,
+        // One in which files may be made and not listed.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let until = Instant::now() + LOCKED;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::Error(_)) => return Ok(None),
+            Err(TryLockError::WouldBlock) if Instant::now() >= until => {
+                return Err(ClaimError::InUse);
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK_AGAIN),
+        }
+    }
+}
+
+/// Makes sure that nothing is at this path but a socket that its program left behind.
+async fn vacant(path: &Path) -> Result<(), ClaimError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(there) if !there.file_type().is_socket() => Err(ClaimError::NotASocket),
+        Ok(_) => match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+            // Not for this user, or with too many clients: in any case there is a program.
+            Ok(_) | Err(_) => Err(ClaimError::InUse),
+        },
+    }
+}
+
+impl Drop for Claimed {
+    /// Removes the socket, unless another has taken its place.
+    fn drop(&mut self) {
+        let is_ours = fs::symlink_metadata(&self.path).is_ok_and(|there| id(&there) == self.id);
+        if is_ours {
+            // It may not be allowed any more; the next program to need the path will see that it is unused.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claimed(path: &Path) -> Result<(UnixListener, Claimed), ClaimError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(claim(path))
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = directory.read_dir().unwrap();
+        let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name();
+        entries
+            .map(|entry| name(entry).into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_socket_is_its_users_alone_and_goes_with_its_program() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.sock");
+        let (listener, ours) = claimed(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(names(directory.path()), ["a.sock"]);
+        assert!(std::os::unix::net::UnixStream::connect(&path).is_ok());
+        drop((listener, ours));
+        assert!(names(directory.path()).is_empty());
+    }
+
+    #[test]
+    fn one_that_somebody_listens_at_stays_and_one_left_behind_gives_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.sock");
+        let first = UnixListener::bind(&path).unwrap();
+        assert!(matches!(claimed(&path), Err(ClaimError::InUse)));
+        drop(first);
+        let (_listener, ours) = claimed(&path).unwrap();
+        // Another took the place by force: that one is not removed.
+        fs::remove_file(&path).unwrap();
+        let other = UnixListener::bind(&path).unwrap();
+        drop(ours);
+        assert_eq!(names(directory.path()), ["a.sock"]);
+        drop(other);
+    }
+
+    #[test]
+    fn what_is_not_a_socket_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a.sock");
+        fs::write(&file, "mine").unwrap();
+        assert!(matches!(claimed(&file), Err(ClaimError::NotASocket)));
+        let link = directory.path().join("b.sock");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(matches!(claimed(&link), Err(ClaimError::NotASocket)));
+        assert_eq!(fs::read(&file).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_and_a_directory_that_is_missing_are_errors() {
+        let directory = tempfile::tempdir().unwrap();
+        let long = directory.path().join("x".repeat(100));
+        assert!(matches!(claimed(&long), Err(ClaimError::TooLong)));
+        let missing = directory.path().join("none/a.sock");
+        assert!(matches!(claimed(&missing), Err(ClaimError::System(_))));
+    }
+
+    #[test]
+    fn of_several_programs_at_once_one_has_the_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = &directory.path().join("a.sock");
+        drop(UnixListener::bind(path).unwrap());
+        let had: Vec<_> = thread::scope(|scope| {
+            let tries: Vec<_> = (0..8).map(|_| scope.spawn(|| claimed(path))).collect();
+            tries.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(had.iter().filter(|one| one.is_ok()).count(), 1);
+        assert!(std::os::unix::net::UnixStream::connect(path).is_ok());
+    }
+}

@@ -1,0 +1,209 @@
+//! The socket: a thread that sends each client the document and closes.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+use std::{process, thread};
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::runtime::Runtime;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, error};
+
+use super::claim::{ClaimError, Claimed, claim};
+use super::directories::{self, Directories, SUFFIX};
+use crate::args::{ControlSocketChoice, ControlSocketOptions};
+use crate::failure::Failure;
+
+/// Clients at once. Others wait until one is served.
+const CLIENTS: usize = 8;
+/// The longest that serving one may take.
+const CLIENT: Duration = Duration::from_secs(5);
+/// After a failure to accept a client.
+const REST: Duration = Duration::from_millis(100);
+
+/// What waits for a document, as octets.
+type Ask = oneshot::Sender<Arc<[u8]>>;
+
+/// The owner's end of the socket, which is removed with it.
+pub(crate) struct ControlSocket {
+    asked: Option<Receiver<Ask>>,
+    /// Removes the socket at last.
+    _claimed: Option<Claimed>,
+    /// What the program is called.
+    name: String,
+}
+
+impl ControlSocket {
+    /// Opens the socket of a program that listens at these addresses, and serves it as long as the process lives. A
+    /// line, if it has none although nobody said so.
+    ///
+    /// # Errors
+    /// If a path was given that cannot be had.
+    pub(crate) fn open(
+        options: &ControlSocketOptions,
+        command: &'static str,
+        listening: &[SocketAddr],
+    ) -> Result<(Self, Option<String>), Failure> {
+        let name = name(command, listening);
+        let without = Self {
+            asked: None,
+            _claimed: None,
+            name: name.clone(),
+        };
+        match &options.control_socket {
+            Some(ControlSocketChoice::None) => Ok((without, None)),
+            Some(ControlSocketChoice::Path(path)) => match at(std::slice::from_ref(path)) {
+                Ok(socket) => Ok((socket, None)),
+                Err((path, error)) => Err(Failure::could_not(format!(
+                    "--control-socket {}: {error}",
+                    path.display()
+                ))),
+            },
+            None => Ok(match of_its_own(&name) {
+                Ok(socket) => (socket, None),
+                Err(why) => (without, Some(why)),
+            }),
+        }
+    }
+
+    /// Answers all clients that wait with this document.
+    pub(crate) fn answer(&mut self, document: impl FnOnce(&str) -> Vec<u8>) {
+        let waiting = self.asked.iter().flat_map(Receiver::try_iter);
+        let waiting: Vec<Ask> = waiting.filter(|ask| !ask.is_closed()).collect();
+        if waiting.is_empty() {
+            return;
+        }
+        let octets: Arc<[u8]> = document(&self.name).into();
+        for ask in waiting {
+            // A client that has gone needs no answer.
+            let _gone = ask.send(Arc::clone(&octets));
+        }
+    }
+}
+
+/// The command and its port; where it listens at one address only, that too.
+fn name(command: &str, listening: &[SocketAddr]) -> String {
+    let port = listening.first().map_or(0, SocketAddr::port);
+    match listening {
+        [only] if !only.ip().is_unspecified() => format!("{command}-{}-{port}", only.ip()),
+        _ => format!("{command}-{port}"),
+    }
+}
+
+/// In the directory of this process, by its name, or by its number too where another program has that name.
+fn of_its_own(name: &str) -> Result<ControlSocket, String> {
+    let advice = "twinpath status cannot ask it; use --control-socket PATH, or none";
+    let directories = Directories::of_this_process();
+    let Some(directory) = directories.own() else {
+        return Err(format!(
+            "no control socket, as XDG_RUNTIME_DIR is not set: {advice}"
+        ));
+    };
+    let failed = |path: &Path, error: &dyn std::fmt::Display| {
+        format!("no control socket {}: {error}; {advice}", path.display())
+    };
+    directories::make(directory).map_err(|error| failed(directory, &error))?;
+    let with_number = format!("{name}-{}", process::id());
+    let path = |name: &str| directory.join(format!("{name}.{SUFFIX}"));
+    at(&[path(name), path(&with_number)]).map_err(|(path, error)| failed(&path, &error))
+}
+
+/// At the first of these paths that no other program has.
+fn at(paths: &[PathBuf]) -> Result<ControlSocket, (PathBuf, ClaimError)> {
+    let mut failed = (PathBuf::new(), ClaimError::InUse);
+    for path in paths {
+        match open_at(path) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => failed = (path.clone(), error),
+        }
+        if !matches!(failed.1, ClaimError::InUse) {
+            break;
+        }
+    }
+    Err(failed)
+}
+
+fn open_at(path: &Path) -> Result<ControlSocket, ClaimError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (listener, claimed) = runtime.block_on(claim(path))?;
+    listener.set_nonblocking(true)?;
+    let (asks, asked) = sync_channel(CLIENTS);
+    thread::Builder::new()
+        .name("status".to_owned())
+        .spawn(move || run(&runtime, listener, asks))?;
+    debug!(path = %claimed.path.display(), "control socket");
+    let name = claimed.path.file_stem().unwrap_or_default();
+    Ok(ControlSocket {
+        asked: Some(asked),
+        name: name.to_string_lossy().into_owned(),
+        _claimed: Some(claimed),
+    })
+}
+
+fn run(runtime: &Runtime, listener: std::os::unix::net::UnixListener, asks: SyncSender<Ask>) {
+    runtime.block_on(async {
+        match UnixListener::from_std(listener) {
+            Ok(listener) => accept(listener, asks).await,
+            Err(error) => error!(%error, "the control socket is not served"),
+        }
+    });
+}
+
+async fn accept(listener: UnixListener, asks: SyncSender<Ask>) {
+    let free = Arc::new(Semaphore::new(CLIENTS));
+    loop {
+        let Ok(permit) = Arc::clone(&free).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let asks = asks.clone();
+                tokio::spawn(async move {
+                    let _in_time = timeout(CLIENT, serve(stream, asks)).await;
+                    drop(permit);
+                });
+            }
+            // No descriptors, for example: one may come free.
+            Err(error) => {
+                debug!(%error, "a client of the control socket could not be accepted");
+                sleep(REST).await;
+            }
+        }
+    }
+}
+
+async fn serve(mut stream: UnixStream, asks: SyncSender<Ask>) {
+    let (ask, answered) = oneshot::channel();
+    if asks.try_send(ask).is_err() {
+        return;
+    }
+    if let Ok(document) = answered.await
+        && let Err(error) = stream.write_all(&document).await
+    {
+        debug!(%error, "a client of the control socket");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_the_address_where_there_is_one_only() {
+        let name = |all: &[&str]| {
+            let all: Vec<SocketAddr> = all.iter().map(|at| at.parse().unwrap()).collect();
+            name("responder", &all)
+        };
+        assert_eq!(name(&["0.0.0.0:20001", "[::]:20001"]), "responder-20001");
+        assert_eq!(name(&["[::]:862"]), "responder-862");
+        assert_eq!(name(&["192.0.2.1:862"]), "responder-192.0.2.1-862");
+        assert_eq!(name(&["[2001:db8::1]:862"]), "responder-2001:db8::1-862");
+    }
+}
