@@ -142,15 +142,18 @@ impl Deadline {
             timeout = timeout.max(plan.timeout);
         }
         let length = self.0.length;
-        if needed + FOR_START + FOR_REPORT > length {
+        let beside = FOR_START + FOR_REPORT;
+        if needed + beside > length {
+            let least_s = (needed + beside).as_millis().div_ceil(1_000);
             return Err(Failure::usage(format!(
-                "the packets and their timeout take {}, for which --deadline {} is too short",
+                "the packets and their timeout take {}, and {} is left for start and report: --deadline {} is too short",
                 words::time(needed),
+                words::time(beside),
                 words::time(length),
             ))
-            .with_remedy(Some(
-                "use a smaller --count or --interval, or a longer --deadline",
-            )));
+            .with_remedy(Some(format!(
+                "use a smaller --count or --interval, or --deadline {least_s}s"
+            ))));
         }
         // A run that is told to end waits for replies.
         let ending = timeout.min(STOP_WAIT) + FOR_REPORT;

@@ -177,6 +177,10 @@ fn what_could_not_be_measured_is_unknown() {
             format!("{far} -c 1000 -i 1s"),
             "--deadline 50 s is too short; use a smaller --count",
         ),
+        (
+            format!("{far} -c 10 -i 100 --deadline 2s"),
+            "and 1 s is left for start and report: --deadline 2 s is too short; use a smaller --count or --interval, or --deadline 3s",
+        ),
         (format!("{far} -c inf"), "a check has to end: use --count N"),
         (format!("{far} --near 203.0.113.7"), "203.0.113.7"),
         (
