@@ -18,13 +18,11 @@ pub(super) fn text(
     out: &mut impl Write,
 ) -> io::Result<()> {
     for (part, trials) in strict.parts() {
-        let heading = format!("{part}: {}", counts(trials));
-        writeln!(out, "\n{}", style.heading(&wrapped_to(&heading, 0, WIDTH)))?;
-        let skipped = trials.iter().all(|tried| tried.status == Status::Skipped);
-        if skipped && let Some(tried) = trials.first() {
-            writeln!(out, "skipped  {}", tried.evidence)?;
+        if skipped(trials).is_some() {
             continue;
         }
+        let heading = format!("{part}: {}", counts(trials));
+        writeln!(out, "\n{}", style.heading(&wrapped_to(&heading, 0, WIDTH)))?;
         let shown = [
             (Status::Fail, true),
             (Status::Unclear, true),
@@ -36,6 +34,35 @@ pub(super) fn text(
                 trial(tried, style, out)?;
             }
         }
+    }
+    parts_skipped(strict, out)
+}
+
+/// Why no trial of a part was made; `None`: some were, or for several reasons.
+fn skipped(trials: &[Tried]) -> Option<&str> {
+    let (first, others) = trials.split_first()?;
+    let is_alike =
+        |tried: &Tried| tried.status == Status::Skipped && tried.evidence == first.evidence;
+    (first.status == Status::Skipped && others.iter().all(is_alike))
+        .then_some(first.evidence.as_str())
+}
+
+/// Parts without a trial, a line for each reason.
+fn parts_skipped(strict: &Conformance, out: &mut impl Write) -> io::Result<()> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (part, trials) in strict.parts() {
+        let Some(why) = skipped(trials) else { continue };
+        match reasons.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, parts)) => parts.push(part),
+            None => reasons.push((why, vec![part])),
+        }
+    }
+    if !reasons.is_empty() {
+        writeln!(out)?;
+    }
+    for (why, parts) in reasons {
+        let line = format!("{:INDENT$}{why}: {}", "skipped", parts.join("; "));
+        writeln!(out, "{}", wrapped_to(&line, INDENT, WIDTH))?;
     }
     Ok(())
 }

@@ -190,4 +190,13 @@ fn where_nothing_answers_all_trials_are_skipped() {
     for status in ["pass", "fail", "unclear"] {
         assert_eq!(with(&done, status), [], "{status}");
     }
+    // In text a row for each reason, not for each part.
+    let text = run(&format!("doctor 127.0.0.1:{port} --strict")).stdout;
+    let rows: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("skipped"))
+        .collect();
+    assert!((1..=4).contains(&rows.len()), "{text}");
+    assert!(text.contains("TWAMP Light"), "{text}");
+    assert!(!text.contains("pass 0, fail 0"), "{text}");
 }
