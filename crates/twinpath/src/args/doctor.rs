@@ -29,8 +29,8 @@ Examples:
   twinpath doctor r1 --stress 20000 and the rate that it answers, up to 20000 packets a second
   twinpath doctor ::1 --strict      how it treats malformed and hostile packets
 
-Exit status: 0 TWAMP or STAMP is answered and no check failed, 1 neither is answered, 2 bad usage (keys that
-cannot be read, too), 3 a check or a trial of --strict failed")]
+Exit status: 0 TWAMP or STAMP is answered and no check failed, 1 neither is answered, 2 bad usage
+(also keys that cannot be read), 3 a check or a trial of --strict failed")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches of the command line, each its own"

@@ -220,8 +220,14 @@ pub(crate) fn dry_run(
         writeln!(out)?;
     } else {
         writeln!(out, "Sends to {} at most:", far.name)?;
-        for (id, most) in each.filter(|(_, most)| *most > 0) {
-            writeln!(out, "  {id:32} {}", count(most as u64, "packet", "packets"))?;
+        let rows: Vec<_> = each.filter(|(_, most)| *most > 0).collect();
+        let width = rows.iter().map(|(id, _)| id.len()).max().unwrap_or(0);
+        for (id, most) in rows {
+            writeln!(
+                out,
+                "  {id:width$}  {}",
+                count(most as u64, "packet", "packets")
+            )?;
         }
         let line = format!(
             "All together at most {all} packets, ICMP Echos and TCP connections, in {} s: what several checks ask is sent once.",
