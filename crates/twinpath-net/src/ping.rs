@@ -14,16 +14,17 @@ const REPLY_V4: u8 = 0;
 const REQUEST_V6: u8 = 128;
 const REPLY_V6: u8 = 129;
 const MARK: [u8; 16] = *b"twinpath echo...";
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Sends one Echo request and waits for its reply: how long it took. `None`: none came in time.
+/// Sends one Echo request and waits for its reply until `is_over`: how long it took. `None`: none came.
 ///
 /// # Errors
 /// [`ConnectError`]: `PermissionDenied`, where the user may send none; that it cannot be sent; or an ICMP error.
-pub fn ping(far: SocketAddr, timeout: Duration) -> Result<Option<Duration>, ConnectError> {
+pub fn ping(far: SocketAddr, is_over: &dyn Fn() -> bool) -> Result<Option<Duration>, ConnectError> {
     let plain = |source| ConnectError { source, icmp: None };
     let socket = socket(far).map_err(plain)?;
     os::stream::report_icmp(&socket, far.is_ipv6(), true);
-    echo(&socket, far, timeout).map_err(|source| ConnectError {
+    echo(&socket, far, is_over).map_err(|source| ConnectError {
         source,
         icmp: os::stream::icmp_error(&socket),
     })
@@ -40,7 +41,11 @@ fn socket(far: SocketAddr) -> io::Result<Socket> {
         .or_else(|_| Socket::new(domain, Type::RAW, Some(protocol)))
 }
 
-fn echo(socket: &Socket, far: SocketAddr, timeout: Duration) -> io::Result<Option<Duration>> {
+fn echo(
+    socket: &Socket,
+    far: SocketAddr,
+    is_over: &dyn Fn() -> bool,
+) -> io::Result<Option<Duration>> {
     let request = if far.is_ipv4() {
         REQUEST_V4
     } else {
@@ -63,30 +68,27 @@ fn echo(socket: &Socket, far: SocketAddr, timeout: Duration) -> io::Result<Optio
     let sent = Instant::now();
     socket.send(&packet)?;
     let mut received = [0; 512];
-    while let Some(left) = timeout
-        .checked_sub(sent.elapsed())
-        .filter(|left| !left.is_zero())
-    {
-        socket.set_read_timeout(Some(left))?;
+    socket.set_read_timeout(Some(LOOK_EVERY))?;
+    while !is_over() {
         let mut socket = socket;
-        let octets = match socket.read(&mut received) {
-            Ok(octets) => octets,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-                ) =>
-            {
-                return Ok(None);
+        match socket.read(&mut received) {
+            Ok(octets) if received.get(..octets).is_some_and(is_reply) => {
+                return Ok(Some(sent.elapsed()));
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Ok(_) => {}
+            Err(error) if is_to_go_on(error.kind()) => {}
             Err(error) => return Err(error),
-        };
-        if received.get(..octets).is_some_and(is_reply) {
-            return Ok(Some(sent.elapsed()));
         }
     }
     Ok(None)
+}
+
+/// It is no error of the far end or the way there.
+fn is_to_go_on(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+    )
 }
 
 /// Whether it is the reply to [`ping`], with an IP header before it or without one.
@@ -116,10 +118,15 @@ fn checksum(packet: &[u8]) -> u16 {
 mod tests {
     use super::*;
 
+    fn after(time: Duration) -> impl Fn() -> bool {
+        let begun = Instant::now();
+        move || begun.elapsed() >= time
+    }
+
     #[test]
     fn loopback_answers_where_the_user_may_ask() {
         for far in ["127.0.0.1:0", "[::1]:0"] {
-            match ping(far.parse().unwrap(), Duration::from_secs(10)) {
+            match ping(far.parse().unwrap(), &after(Duration::from_secs(10))) {
                 Ok(took) => assert!(took.is_some(), "{far}"),
                 Err(error) => eprintln!("skipped: no ICMP to {far} here ({error})"),
             }
@@ -129,7 +136,8 @@ mod tests {
     #[test]
     fn an_address_without_a_host_is_silent() {
         // TEST-NET-1: a route to it may be there or not.
-        let silent = ping("192.0.2.254:0".parse().unwrap(), Duration::from_millis(50));
+        let far = "192.0.2.254:0".parse().unwrap();
+        let silent = ping(far, &after(Duration::from_millis(50)));
         assert!(!matches!(silent, Ok(Some(_))), "{silent:?}");
     }
 }

@@ -211,18 +211,17 @@ impl<E: Engine> Link<E> {
 
     /// Sends what is left to say, and closes. What still comes is read for a moment: a reset would
     /// take the last message away from the peer.
-    pub(crate) async fn close_politely(mut self) -> Parting {
+    pub(crate) async fn close_politely(self) -> Parting {
+        self.close_within(PARTING).await
+    }
+
+    /// The same, and waits so long.
+    pub(crate) async fn close_within(mut self, patience: Duration) -> Parting {
         if self.deaf {
             return Parting::Reset;
         }
         let parting = async {
-            while let Some(octets) = self.engine.poll_output() {
-                let Ok(count) = self.stream.write(octets).await else {
-                    return Parting::Reset;
-                };
-                self.engine.handle_written(clock::mono(), count);
-            }
-            if self.stream.shutdown().await.is_err() {
+            if self.say_last().await.is_err() {
                 return Parting::Reset;
             }
             let mut left = PARTING_OCTETS;
@@ -237,8 +236,22 @@ impl<E: Engine> Link<E> {
             }
             Parting::Open
         };
-        // Wait no longer than this.
-        timeout(PARTING, parting).await.unwrap_or(Parting::Open)
+        timeout(patience, parting).await.unwrap_or(Parting::Open)
+    }
+
+    /// Sends what is left to say, and closes: nothing more is expected of the peer.
+    pub(crate) async fn close(mut self) {
+        // A peer that takes it no more has closed before.
+        let _said = timeout(PARTING, self.say_last()).await;
+    }
+
+    /// Sends what is left to say, and that it was the last.
+    async fn say_last(&mut self) -> io::Result<()> {
+        while let Some(octets) = self.engine.poll_output() {
+            let count = self.stream.write(octets).await?;
+            self.engine.handle_written(clock::mono(), count);
+        }
+        self.stream.shutdown().await
     }
 
     /// Writes what the engine has to say, message by message.

@@ -15,6 +15,7 @@ mod load;
 mod raw;
 mod reach;
 mod train;
+mod waiting;
 
 #[cfg(feature = "control")]
 pub use dialogue::{
@@ -26,3 +27,4 @@ pub use load::{Load, LoadError, LoadSeen, load};
 pub use raw::{RawConnection, RawRead};
 pub use reach::{ConnectSeen, Connection, PingSeen, connect_all, ping_all};
 pub use train::{Departure, Refusal, Reply, Train, TrainPacket, TrainSeen, run_trains};
+pub use waiting::Waiting;

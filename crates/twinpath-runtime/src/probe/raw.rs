@@ -17,6 +17,8 @@ pub struct RawConnection {
     stream: TcpStream,
     ports: [UdpSocket; 2],
     port_numbers: [u16; 2],
+    /// Connections beside it that say nothing.
+    idle: Vec<TcpStream>,
 }
 
 /// What was read.
@@ -26,6 +28,16 @@ pub struct RawRead {
     pub octets: Vec<u8>,
     /// The far end has closed its side, or the connection failed.
     pub is_closed: bool,
+}
+
+impl RawRead {
+    /// Nothing came, and nothing will.
+    fn closed() -> Self {
+        Self {
+            is_closed: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl RawConnection {
@@ -45,7 +57,26 @@ impl RawConnection {
             stream,
             ports,
             port_numbers,
+            idle: Vec::new(),
         })
+    }
+
+    /// Makes so many further connections, one after the other, which say nothing and stay as long as this one, and
+    /// reads from the last as [`Self::read`] does.
+    pub fn crowd(&mut self, connections: usize, most: usize, patience: Duration) -> RawRead {
+        let Ok(far) = self.stream.peer_addr() else {
+            return RawRead::closed();
+        };
+        for _ in 0..connections {
+            match TcpStream::connect_timeout(&far, patience) {
+                Ok(stream) => self.idle.push(stream),
+                Err(_) => return RawRead::closed(),
+            }
+        }
+        match self.idle.last_mut() {
+            Some(last) => read(last, most, patience),
+            None => RawRead::default(),
+        }
     }
 
     /// The UDP ports.
@@ -60,34 +91,7 @@ impl RawConnection {
 
     /// Reads until there are so many octets, the far end closes, or `patience` is over.
     pub fn read(&mut self, most: usize, patience: Duration) -> RawRead {
-        let until = Instant::now() + patience;
-        let mut read = RawRead::default();
-        let mut buffer = [0; BUFFER];
-        while read.octets.len() < most {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero()
-                || self
-                    .stream
-                    .set_read_timeout(Some(left.max(SHORTEST_WAIT)))
-                    .is_err()
-            {
-                break;
-            }
-            let room = (most - read.octets.len()).min(BUFFER);
-            match self.stream.read(buffer.get_mut(..room).unwrap_or_default()) {
-                Ok(0) => {
-                    read.is_closed = true;
-                    break;
-                }
-                Ok(octets) => read.octets.extend(buffer.get(..octets).unwrap_or_default()),
-                Err(error) if is_passing(error.kind()) => {}
-                Err(_) => {
-                    read.is_closed = true;
-                    break;
-                }
-            }
-        }
-        read
+        read(&mut self.stream, most, patience)
     }
 
     /// Ends what this side says, and goes on listening.
@@ -141,6 +145,36 @@ impl RawConnection {
         far.set_port(far_port);
         Some((self.ports.get(port)?, far))
     }
+}
+
+fn read(stream: &mut TcpStream, most: usize, patience: Duration) -> RawRead {
+    let until = Instant::now() + patience;
+    let mut read = RawRead::default();
+    let mut buffer = [0; BUFFER];
+    while read.octets.len() < most {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero()
+            || stream
+                .set_read_timeout(Some(left.max(SHORTEST_WAIT)))
+                .is_err()
+        {
+            break;
+        }
+        let room = (most - read.octets.len()).min(BUFFER);
+        match stream.read(buffer.get_mut(..room).unwrap_or_default()) {
+            Ok(0) => {
+                read.is_closed = true;
+                break;
+            }
+            Ok(octets) => read.octets.extend(buffer.get(..octets).unwrap_or_default()),
+            Err(error) if is_passing(error.kind()) => {}
+            Err(_) => {
+                read.is_closed = true;
+                break;
+            }
+        }
+    }
+    read
 }
 
 /// The connection goes on.

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use twinpath_net::{ConnectError, IcmpError, IcmpKind};
 
+use super::waiting::Waiting;
+
 /// Octets kept of what a service says first: a TWAMP greeting has 64.
 const SAID_OCTETS: usize = 128;
 const READ_EVERY: Duration = Duration::from_millis(50);
@@ -75,15 +77,31 @@ pub enum PingSeen {
     Failed(io::ErrorKind),
 }
 
-/// Connects to each side by side, listens to what is said first, and closes without a word.
-pub fn connect_all(all: &[SocketAddr], timeout: Duration) -> Vec<ConnectSeen> {
-    each(all, |far| connect(far, timeout))
+/// Connects to each side by side, listens to what is said first, and closes without a word. `None`: it was
+/// stopped before it was over.
+pub fn connect_all(all: &[SocketAddr], waiting: &Waiting) -> Vec<Option<ConnectSeen>> {
+    each(all, |far| {
+        let seen = connect(far, waiting);
+        let is_known = seen.connection != Connection::Silent || !waiting.is_stopped();
+        is_known.then_some(seen)
+    })
 }
 
-/// Sends an Echo to each side by side.
-pub fn ping_all(all: &[SocketAddr], timeout: Duration) -> Vec<PingSeen> {
-    each(all, |far| match twinpath_net::ping(far, timeout) {
-        Ok(Some(took)) => PingSeen::Answered(took),
+/// Sends an Echo to each side by side. `None`: it was stopped before it was over.
+pub fn ping_all(all: &[SocketAddr], waiting: &Waiting) -> Vec<Option<PingSeen>> {
+    each(all, |far| {
+        let seen = ping(far, waiting);
+        let is_known = seen != PingSeen::Silent || !waiting.is_stopped();
+        is_known.then_some(seen)
+    })
+}
+
+fn ping(far: SocketAddr, waiting: &Waiting) -> PingSeen {
+    match twinpath_net::ping(far, &|| waiting.is_over()) {
+        Ok(Some(took)) => {
+            waiting.answered();
+            PingSeen::Answered(took)
+        }
         Ok(None) => PingSeen::Silent,
         Err(ConnectError {
             icmp: Some(IcmpError { kind, from, .. }),
@@ -93,7 +111,7 @@ pub fn ping_all(all: &[SocketAddr], timeout: Duration) -> Vec<PingSeen> {
             PingSeen::NotPermitted
         }
         Err(ConnectError { source, .. }) => PingSeen::Failed(source.kind()),
-    })
+    }
 }
 
 /// What `ask` says of each, by a thread for each.
@@ -107,13 +125,14 @@ fn each<T: Send>(all: &[SocketAddr], ask: impl Fn(SocketAddr) -> T + Sync) -> Ve
     })
 }
 
-fn connect(far: SocketAddr, timeout: Duration) -> ConnectSeen {
+fn connect(far: SocketAddr, waiting: &Waiting) -> ConnectSeen {
     let begun = Instant::now();
-    let made = twinpath_net::connect(far, timeout);
+    let made = twinpath_net::connect(far, &|| waiting.is_over());
     let took = begun.elapsed();
     let connection = match made {
         Ok(stream) => {
-            let said = said_first(&stream, timeout.saturating_sub(took));
+            waiting.answered();
+            let said = said_first(&stream, waiting, took);
             // It is closed in any case.
             let _closed = stream.shutdown(Shutdown::Both);
             Connection::Open(said)
@@ -124,14 +143,19 @@ fn connect(far: SocketAddr, timeout: Duration) -> ConnectSeen {
         }) => Connection::Rejected { kind, from },
         Err(error) => Connection::of(&error.source),
     };
+    if connection == Connection::Refused {
+        waiting.answered();
+    }
     ConnectSeen { took, connection }
 }
 
-fn said_first(mut stream: &TcpStream, patience: Duration) -> Vec<u8> {
+/// What a service says by itself: it comes a round trip later than the connection, which took one.
+fn said_first(mut stream: &TcpStream, waiting: &Waiting, round_trip: Duration) -> Vec<u8> {
     let mut said = Vec::new();
-    let mut until = Instant::now() + patience;
+    let patience = waiting.patience().saturating_sub(round_trip);
+    let mut until = Instant::now() + patience.max(round_trip * 2);
     let mut buffer = [0; SAID_OCTETS];
-    while Instant::now() < until && said.len() < SAID_OCTETS {
+    while Instant::now() < until && said.len() < SAID_OCTETS && !waiting.is_stopped() {
         if stream.set_read_timeout(Some(READ_EVERY)).is_err() {
             break;
         }

@@ -9,6 +9,7 @@ use twinpath_net::{
 };
 use twinpath_wire::{Mono, Rung, Stamp, Tos};
 
+use super::waiting::Waiting;
 use crate::error::StartError;
 
 /// Datagrams taken at once.
@@ -18,6 +19,8 @@ const SLOT_OCTETS: usize = 1 << 16;
 const REPLIES_EACH: usize = 4;
 /// Once each packet is answered, how long copies of replies are still waited for.
 const LINGER: Duration = Duration::from_millis(30);
+/// How long after an ICMP error that a port is closed the rest is waited for.
+const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
 /// Datagrams from one port of this host.
@@ -33,6 +36,12 @@ pub struct Train {
     pub interval: Duration,
     /// How long replies are waited for after the last departure.
     pub patience: Duration,
+    /// Where a reply has the first four octets of its request, the number; `None`: that does not show.
+    pub number_at: Option<usize>,
+    /// No more is sent once an ICMP error says that nothing listens there: hosts send few of them.
+    pub stops_where_closed: bool,
+    /// Nothing is known of the far end: while nothing comes back it is waited for longer, as a [`Waiting`] says.
+    pub is_first: bool,
 }
 
 /// A datagram of a train.
@@ -55,6 +64,8 @@ pub struct TrainSeen {
     pub more_replies: u64,
     /// ICMP errors, at most one for each packet.
     pub refusals: Vec<Refusal>,
+    /// How long replies were waited for after the last departure.
+    pub waited: Duration,
 }
 
 /// How a packet left.
@@ -93,13 +104,14 @@ pub struct Refusal {
     pub from: Option<IpAddr>,
 }
 
-/// Sends trains side by side and waits for what comes back, until `stopped`. What came of each; `Err`: it has
-/// no socket.
+/// Sends trains side by side and waits for what comes back, until `stopped`. `waiting`: for that of first trains.
+/// What came of each; `Err`: it has no socket.
 ///
 /// # Errors
 /// [`StartError`]: the system has no more descriptors.
 pub fn run_trains(
     trains: &[Train],
+    waiting: Option<&Waiting>,
     stopped: &dyn Fn() -> bool,
 ) -> Result<Vec<Result<TrainSeen, twinpath_net::BindError>>, StartError> {
     let (mut set, _waker) =
@@ -126,7 +138,7 @@ pub fn run_trains(
             Err(error) => running.failed = Some(error),
         }
     }
-    drive(trains, &mut running, &mut set, stopped);
+    drive(trains, &mut running, &mut set, waiting, stopped);
     Ok(running.into_iter().map(Running::end).collect())
 }
 
@@ -135,6 +147,8 @@ pub fn run_trains(
 pub(super) struct TrainSocket {
     set: SocketSet,
     pub(super) local: SocketAddr,
+    /// Packets so far whose replies may still come.
+    owed: usize,
 }
 
 #[cfg(feature = "control")]
@@ -150,7 +164,11 @@ impl TrainSocket {
         let local = socket.local();
         let (mut set, _waker) = SocketSet::new().map_err(|error| error.to_string())?;
         set.insert(0, socket).map_err(|error| error.to_string())?;
-        Ok(Self { set, local })
+        Ok(Self {
+            set,
+            local,
+            owed: 0,
+        })
     }
 
     /// Sends a train. `offsets`: its departures, in place of its interval, until a reply comes.
@@ -161,6 +179,7 @@ impl TrainSocket {
         stopped: &dyn Fn() -> bool,
     ) -> TrainSeen {
         let mut running = Running::new(train, clock::mono());
+        running.owed = self.owed;
         if let Some(offsets) = offsets {
             running.offsets = Some(offsets);
             let last = offsets.get(..train.packets.len()).and_then(<[_]>::last);
@@ -171,10 +190,13 @@ impl TrainSocket {
             std::slice::from_ref(train),
             &mut running,
             &mut self.set,
+            None,
             stopped,
         );
         let [running] = running;
-        running.seen
+        let seen = running.seen;
+        self.owed = (self.owed + seen.departures.len()).saturating_sub(seen.replies.len());
+        seen
     }
 }
 
@@ -183,6 +205,7 @@ fn drive(
     trains: &[Train],
     running: &mut [Running],
     set: &mut SocketSet,
+    waiting: Option<&Waiting>,
     stopped: &dyn Fn() -> bool,
 ) {
     let mut batch = RecvBatch::new(BATCH, SLOT_OCTETS);
@@ -193,15 +216,34 @@ fn drive(
             if let Some(socket) = set.get(place) {
                 running.depart(train, socket, now);
                 running.receive(train, socket, &mut batch);
+                if let Some(waiting) = waiting
+                    && running.is_answered_by(train.far.ip())
+                {
+                    waiting.answered();
+                }
             }
         }
         let now = clock::mono();
         let open = trains.iter().zip(&*running);
-        let open = open.filter(|(_, running)| !running.is_over(now));
-        let Some(due) = open.map(|(train, running)| running.due(train)).min() else {
+        let open = open.filter(|(train, running)| {
+            !running.is_over(now) || waiting.is_some_and(|waiting| running.goes_on(train, waiting))
+        });
+        let due = open.map(|(train, running)| {
+            // Of one that only goes on the time is over.
+            if running.is_over(now) {
+                now + LONGEST_WAIT
+            } else {
+                running.due(train)
+            }
+        });
+        let Some(due) = due.min() else {
             break;
         };
         set.wait(due.min(now + LONGEST_WAIT), &mut ready);
+    }
+    let now = clock::mono();
+    for running in running {
+        running.seen.waited = running.last.map_or(Duration::ZERO, |last| now.since(last));
     }
 }
 
@@ -213,12 +255,18 @@ struct Running {
     keys: Vec<Option<u32>>,
     start: Mono,
     next: Mono,
+    /// The last departure.
+    last: Option<Mono>,
     /// When packets are due after the start, in place of the train's interval; they end with the first
     /// reply.
     offsets: Option<&'static [Duration]>,
     /// When nothing more is waited for.
     end: Mono,
-    /// So much of it is known to be answered.
+    /// Whether each packet has a reply, where its number shows.
+    answered: Vec<bool>,
+    /// Replies that may come to packets before this train, where no number shows.
+    owed: usize,
+    /// All of it is known to be answered.
     is_answered: bool,
 }
 
@@ -231,15 +279,19 @@ impl Running {
             keys: Vec::new(),
             start,
             next: start,
+            last: None,
             offsets: None,
             end: start + train.interval * count.saturating_sub(1) + train.patience,
+            answered: vec![false; train.packets.len()],
+            owed: 0,
             is_answered: false,
         }
     }
 
     /// Sends what is due.
     fn depart(&mut self, train: &Train, socket: &TestSocket, now: Mono) {
-        while let Some(packet) = train.packets.get(self.keys.len())
+        while !self.is_sent(train)
+            && let Some(packet) = train.packets.get(self.keys.len())
             && now >= self.next
         {
             let out = Outbound {
@@ -264,6 +316,7 @@ impl Running {
                 }
             };
             self.end = self.end.max(now + train.patience);
+            self.last = Some(now);
         }
     }
 
@@ -275,6 +328,7 @@ impl Running {
                 if let Some((octets, received, arrival)) = batch.packet(slot)
                     && let Some(octets) = octets.get(..received)
                 {
+                    self.mark(train, octets);
                     if self.seen.replies.len() >= REPLIES_EACH * train.packets.len() {
                         self.seen.more_replies += 1;
                         continue;
@@ -309,22 +363,56 @@ impl Running {
             }
             QueueEvent::Icmp(_) => {}
         });
-        let came = self.seen.replies.len() + self.seen.refusals.len();
-        if !self.is_answered
-            && self.keys.len() == train.packets.len()
-            && came >= train.packets.len()
-        {
+        if !self.is_answered && self.is_sent(train) && self.came(train) >= train.packets.len() {
             self.is_answered = true;
             self.end = self.end.min(clock::mono() + LINGER);
         }
+        if !self.is_answered && train.stops_where_closed && self.is_closed() {
+            self.is_answered = true;
+            self.end = self.end.min(clock::mono() + AFTER_REFUSAL);
+        }
+    }
+
+    /// Nothing listens there: one ICMP error is about all packets.
+    fn is_closed(&self) -> bool {
+        let mut refusals = self.seen.refusals.iter();
+        refusals.any(|refusal| refusal.kind == IcmpKind::PortUnreachable)
+    }
+
+    /// No packet is left to send.
+    fn is_sent(&self, train: &Train) -> bool {
+        let is_stopped = train.stops_where_closed && self.is_closed();
+        is_stopped || self.keys.len() >= train.packets.len()
+    }
+
+    /// Notes which packet a reply answers.
+    fn mark(&mut self, train: &Train, reply: &[u8]) {
+        let number = train.number_at.and_then(|at| reply.get(at..at + 4));
+        let Some(number) = number else { return };
+        let each = train.packets.iter().zip(&mut self.answered);
+        let mut open = each.filter(|(_, answered)| !**answered);
+        // Of packets that are alike, one for each reply.
+        if let Some((_, answered)) = open.find(|(packet, _)| packet.octets.starts_with(number)) {
+            *answered = true;
+        }
+    }
+
+    /// Packets that are answered, by a reply or an ICMP error. Where no number shows, copies of replies count too.
+    fn came(&self, train: &Train) -> usize {
+        let answered = if train.number_at.is_some() {
+            self.answered.iter().filter(|answered| **answered).count()
+        } else {
+            self.seen.replies.len().saturating_sub(self.owed)
+        };
+        answered + self.seen.refusals.len()
     }
 
     /// When it is looked at next.
     fn due(&self, train: &Train) -> Mono {
-        if self.keys.len() < train.packets.len() {
-            self.next
-        } else {
+        if self.is_sent(train) {
             self.end
+        } else {
+            self.next
         }
     }
 
@@ -333,7 +421,27 @@ impl Running {
         self.failed.is_some() || now >= self.end || is_answered
     }
 
+    /// Its time is over, and it is waited for all the same: nothing came back to it, and maybe not of any other.
+    fn goes_on(&self, train: &Train, waiting: &Waiting) -> bool {
+        let is_silent = self.seen.replies.is_empty() && self.seen.refusals.is_empty();
+        train.is_first && self.failed.is_none() && is_silent && !waiting.is_over()
+    }
+
+    /// This host has answered: by a reply, or because nothing listens there.
+    fn is_answered_by(&self, far: IpAddr) -> bool {
+        let is_far = |address: IpAddr| address.to_canonical() == far.to_canonical();
+        let mut replies = self.seen.replies.iter();
+        let mut refusals = self.seen.refusals.iter();
+        replies.any(|reply| is_far(reply.from.ip()))
+            || refusals.any(|refusal| {
+                refusal.kind == IcmpKind::PortUnreachable && refusal.from.is_some_and(is_far)
+            })
+    }
+
     fn end(self) -> Result<TrainSeen, twinpath_net::BindError> {
         self.failed.map_or(Ok(self.seen), Err)
     }
 }
+
+#[cfg(test)]
+mod tests;

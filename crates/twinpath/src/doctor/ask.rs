@@ -52,6 +52,8 @@ pub(crate) enum Answer {
     Load(Result<LoadSeen, String>),
     /// To [`Ask::Train`] and [`Ask::Ladder`]: the requests, and what came of them; `Err`: no socket, and why.
     Train(Vec<Vec<u8>>, Result<TrainSeen, String>),
+    /// To [`Ask::Train`], where the examination ended before all replies came: what came until then.
+    Part(Vec<Vec<u8>>, TrainSeen),
     /// To any that the end of the examination cut short: it would look like silence.
     Cut {
         /// Packets that were sent.
@@ -66,12 +68,29 @@ impl Answer {
     /// The end of the examination did not cut it short.
     pub(crate) fn is_whole(&self) -> bool {
         match self {
-            Self::Cut { .. } => false,
+            Self::Cut { .. } | Self::Part(..) => false,
             #[cfg(feature = "control")]
             Self::Dialogue(dialogue) => !dialogue.is_interrupted,
             Self::Ping(_) | Self::Connect(_) | Self::Host(_) | Self::Load(_) | Self::Train(..) => {
                 true
             }
+        }
+    }
+}
+
+impl Answer {
+    /// Requests and what came of them.
+    pub(crate) fn exchanged(&self) -> Option<(&[Vec<u8>], &TrainSeen)> {
+        match self {
+            Self::Train(requests, Ok(seen)) | Self::Part(requests, seen) => Some((requests, seen)),
+            Self::Train(_, Err(_))
+            | Self::Ping(_)
+            | Self::Connect(_)
+            | Self::Host(_)
+            | Self::Load(_)
+            | Self::Cut { .. } => None,
+            #[cfg(feature = "control")]
+            Self::Dialogue(_) => None,
         }
     }
 }

@@ -22,8 +22,9 @@ use super::train::PADDING;
 
 /// How long a server has to answer: PBKDF2 is a second's work for some.
 const PATIENCE: Duration = Duration::from_secs(3);
-const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
-/// For replies.
+/// A lost SYN is sent again after a second.
+const CONNECT_PATIENCE: Duration = Duration::from_millis(3_500);
+/// For replies, at least.
 const REPLY_PATIENCE: Duration = Duration::from_secs(1);
 const INTERVAL: Duration = Duration::from_millis(10);
 /// Padding with which open requests and replies have one size, with all features too.
@@ -385,6 +386,10 @@ pub(crate) struct Dialogue {
     pub(crate) open: Vec<Option<OpenTrain>>,
     /// The examination ended before it did.
     pub(crate) is_interrupted: bool,
+    /// Other dialogues with the server when it began.
+    pub(crate) others: usize,
+    /// What came of it first, where it was had again, alone.
+    pub(crate) before: Option<Box<DialogueSeen>>,
 }
 
 /// Requests and what came of them, in the layout of open packets, as long as they were.
@@ -403,6 +408,8 @@ impl Dialogue {
             seen,
             open,
             is_interrupted: false,
+            others: 0,
+            before: None,
         }
     }
 
@@ -424,17 +431,19 @@ impl Dialogue {
         sessions.any(|session| session.answer.is_some())
     }
 
-    /// The connection and the packets that were sent.
+    /// The connections and the packets that were sent.
     pub(crate) fn sent(&self) -> usize {
-        let trains = self
-            .seen
-            .sessions
-            .iter()
-            .filter_map(|session| session.train.as_ref());
-        let each = trains.flat_map(|train| [&train.opening, &train.paced]);
-        let packets: usize = each.map(|(_, seen)| seen.departures.len()).sum();
-        usize::from(self.seen.near.is_some()) + packets
+        let repeated = usize::from(self.before.is_some());
+        usize::from(self.seen.near.is_some()) + packets_sent(&self.seen) + repeated
     }
+}
+
+/// Test packets that were sent in a dialogue.
+pub(crate) fn packets_sent(seen: &DialogueSeen) -> usize {
+    let sessions = seen.sessions.iter();
+    let trains = sessions.filter_map(|session| session.train.as_ref());
+    let each = trains.flat_map(|train| [&train.opening, &train.paced]);
+    each.map(|(_, seen)| seen.departures.len()).sum()
 }
 
 fn open_train(train: &SessionTrain) -> OpenTrain {

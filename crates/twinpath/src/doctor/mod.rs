@@ -7,6 +7,8 @@
 mod ask;
 mod checks;
 #[cfg(feature = "control")]
+mod concurrent;
+#[cfg(feature = "control")]
 mod dialogue;
 mod exchange;
 #[cfg(test)]

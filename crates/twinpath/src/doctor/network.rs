@@ -1,7 +1,5 @@
 //! Questions asked over the network.
 
-#[cfg(feature = "control")]
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::vec::IntoIter;
@@ -9,23 +7,42 @@ use std::vec::IntoIter;
 use tracing::debug;
 use twinpath_proto::TestGuard;
 use twinpath_proto::stamp::StampKeys;
-use twinpath_runtime::probe::{self, ConnectSeen, PingSeen, Train, TrainPacket, TrainSeen};
+use twinpath_runtime::probe::{
+    self, ConnectSeen, Departure, IcmpKind, PingSeen, Refusal, Train, TrainPacket, TrainSeen,
+    Waiting,
+};
 #[cfg(feature = "control")]
 use twinpath_runtime::probe::{DialogueEnd, Load, LoadSeen};
 use twinpath_runtime::{BindError, wall};
 
 #[cfg(feature = "control")]
-use super::dialogue::{Dialogue, DialogueAsk, Security};
+use super::concurrent::{Repeats, have_all};
+#[cfg(feature = "control")]
+use super::dialogue::{Dialogue, DialogueAsk};
 #[cfg(feature = "control")]
 use super::stress::target::CONNECTIONS_LONGEST;
-use super::train::{PATIENCE, SSID};
+use super::train::SSID;
 use super::{Answer, Ask, Keys, World, ladder};
 
 /// How long all dialogues may take together.
 #[cfg(feature = "control")]
-const DIALOGUES_LONGEST: Duration = Duration::from_secs(15);
-#[cfg(feature = "control")]
+const DIALOGUES_LONGEST: Duration = Duration::from_secs(22);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// How long first answers are waited for, once something answers: hosts that limit their ICMP errors to one a second
+/// send one when silent ports are tried again.
+const FIRST: Duration = Duration::from_millis(1_200);
+/// The same while nothing does: a router reports a host that it does not find after more than three seconds.
+const FIRST_LONGEST: Duration = Duration::from_millis(4_200);
+/// How long other replies are waited for at least, and at most.
+const MARGIN: Duration = Duration::from_millis(250);
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+const MOST_PATIENCE: Duration = Duration::from_secs(4);
+/// The same where no round trip is known.
+const BLIND_PATIENCE: Duration = Duration::from_millis(2_400);
+
+/// An Echo or a connection that was not waited for to its end.
+const CUT: Answer = Answer::Cut { sent: 1 };
 
 /// The network.
 pub(crate) struct Network<'a> {
@@ -34,9 +51,13 @@ pub(crate) struct Network<'a> {
     keys: &'a Keys,
     /// From then on only loads are asked for.
     until: Instant,
+    /// The longest round trip so far; `None`: nothing was answered.
+    round_trip: Option<Duration>,
     /// How long dialogues may still take.
     #[cfg(feature = "control")]
     dialogues_left: Duration,
+    #[cfg(feature = "control")]
+    repeats: Repeats,
     /// How long the control connections of loads may still take.
     #[cfg(feature = "control")]
     loads_left: Duration,
@@ -54,8 +75,11 @@ impl<'a> Network<'a> {
             stopped,
             keys,
             until: Instant::now() + LONGEST.saturating_sub(ROUND),
+            round_trip: None,
             #[cfg(feature = "control")]
             dialogues_left: DIALOGUES_LONGEST,
+            #[cfg(feature = "control")]
+            repeats: Repeats::new(),
             #[cfg(feature = "control")]
             loads_left: CONNECTIONS_LONGEST,
         }
@@ -106,15 +130,17 @@ fn as_far_as_known(ask: &Ask, answer: Answer) -> Answer {
     match answer {
         // These are waited for.
         Answer::Ping(_) | Answer::Connect(_) | Answer::Host(_) | Answer::Cut { .. } => answer,
-        Answer::Train(_, Err(_)) => answer,
-        Answer::Train(ref requests, Ok(ref seen)) => {
+        Answer::Part(..) | Answer::Train(_, Err(_)) => answer,
+        Answer::Train(mut requests, Ok(seen)) => {
             let sent = seen.departures.len();
+            let is_train = matches!(ask, Ask::Train(..));
             let is_answered = seen.replies.len() >= requests.len();
-            let is_refused = matches!(ask, Ask::Train(..))
-                && seen.replies.is_empty()
-                && !seen.refusals.is_empty();
+            let is_refused = is_train && seen.replies.is_empty() && !seen.refusals.is_empty();
             if sent == requests.len() && (is_answered || is_refused) {
-                answer
+                Answer::Train(requests, Ok(seen))
+            } else if is_train && !seen.replies.is_empty() {
+                requests.truncate(sent);
+                Answer::Part(requests, seen)
             } else {
                 Answer::Cut { sent }
             }
@@ -138,8 +164,8 @@ fn as_far_as_known(ask: &Ask, answer: Answer) -> Answer {
 
 /// What came of the questions of each kind, in their order.
 struct Seen {
-    pings: IntoIter<PingSeen>,
-    connects: IntoIter<ConnectSeen>,
+    pings: IntoIter<Option<PingSeen>>,
+    connects: IntoIter<Option<ConnectSeen>>,
     trains: IntoIter<(Train, Result<TrainSeen, BindError>)>,
     #[cfg(feature = "control")]
     dialogues: IntoIter<Dialogue>,
@@ -151,34 +177,55 @@ impl Network<'_> {
     fn side_by_side(&mut self, asks: &[Ask]) -> Option<Seen> {
         let pings = list(asks, Ask::ping);
         let connects = list(asks, Ask::connect);
-        let trains = list(asks, |ask| train(ask, &self.keys.stamp));
-        let stopped = self.stopped;
+        let patience = patience(self.round_trip);
+        let trains = list(asks, |ask| train(ask, &self.keys.stamp, patience));
+        let waiting = Waiting::new(FIRST, FIRST_LONGEST);
         #[cfg(feature = "control")]
-        let (over, mut dialogues) = (AtomicBool::new(false), Vec::new());
+        let mut dialogues = Vec::new();
         #[cfg(feature = "control")]
-        let (keys, left) = (self.keys, &mut self.dialogues_left);
+        let (keys, left, repeats) = (self.keys, &mut self.dialogues_left, &mut self.repeats);
         #[cfg(feature = "control")]
         {
             let end = self.until + ROUND;
             *left = (*left).min(end.saturating_duration_since(Instant::now()));
         }
+        let stopped = || {
+            let is_stopped = (self.stopped)();
+            if is_stopped {
+                waiting.stop();
+            }
+            is_stopped
+        };
         let (pings, connects, seen) = thread::scope(|scope| {
-            let pings = scope.spawn(|| probe::ping_all(&pings, PATIENCE));
-            let connects = scope.spawn(|| probe::connect_all(&connects, PATIENCE));
+            let pings = scope.spawn(|| probe::ping_all(&pings, &waiting));
+            let connects = scope.spawn(|| probe::connect_all(&connects, &waiting));
             #[cfg(feature = "control")]
             let talking = scope.spawn(|| {
-                dialogues = converse(asks, keys, left, &|| over.load(Ordering::Relaxed));
+                dialogues = converse(asks, keys, (left, repeats), &|| waiting.is_stopped());
             });
-            let seen = probe::run_trains(&trains, stopped);
-            #[cfg(feature = "control")]
-            while !talking.is_finished() {
-                over.store(stopped(), Ordering::Relaxed);
+            let seen = probe::run_trains(&trains, Some(&waiting), &stopped);
+            let is_going_on = || {
+                #[cfg(feature = "control")]
+                if !talking.is_finished() {
+                    return true;
+                }
+                !pings.is_finished() || !connects.is_finished()
+            };
+            while is_going_on() {
+                let _told = stopped();
                 thread::sleep(LOOK_EVERY);
             }
             let join = (pings.join(), connects.join());
             (join.0.unwrap_or_default(), join.1.unwrap_or_default(), seen)
         });
         let trains: Vec<_> = trains.into_iter().zip(seen.ok()?).collect();
+        let trips = trains
+            .iter()
+            .filter_map(|(_, seen)| round_trip(seen.as_ref().ok()?));
+        self.round_trip = trips
+            .chain(self.round_trip)
+            .chain(waiting.first_answer())
+            .max();
         Some(Seen {
             pings: pings.into_iter(),
             connects: connects.into_iter(),
@@ -190,8 +237,8 @@ impl Network<'_> {
 
     fn answer(&mut self, ask: &Ask, seen: &mut Seen) -> Option<Answer> {
         Some(match ask {
-            Ask::Ping(_) => Answer::Ping(seen.pings.next()?),
-            Ask::Connect(_) => Answer::Connect(seen.connects.next()?),
+            Ask::Ping(_) => seen.pings.next()?.map_or(CUT, Answer::Ping),
+            Ask::Connect(_) => seen.connects.next()?.map_or(CUT, Answer::Connect),
             Ask::Host(far) => Answer::Host(probe::host(*far)),
             Ask::Load(far, wire, load) => {
                 let key = self.keys.stamp.for_packet(far.ip(), SSID);
@@ -206,7 +253,9 @@ impl Network<'_> {
             Ask::Dialogue(_) => Answer::Dialogue(Box::new(seen.dialogues.next()?)),
             Ask::Train(..) | Ask::Ladder(..) => {
                 let (train, seen) = seen.trains.next()?;
+                let sent = sent(&train, seen.as_ref().ok());
                 let requests = train.packets.into_iter().map(|packet| packet.octets);
+                let requests = requests.take(sent);
                 Answer::Train(requests.collect(), seen.map_err(|error| error.to_string()))
             }
         })
@@ -222,7 +271,7 @@ impl Network<'_> {
         if let Some(train) = &mut plan.train {
             train.load = Some(load);
         }
-        let seen = probe::run_dialogue(&plan, self.stopped);
+        let seen = probe::run_dialogue(&plan, &|| true, self.stopped);
         let over = seen.took.saturating_sub(of_load);
         self.loads_left = self.loads_left.saturating_sub(over);
         let session = seen.sessions.first();
@@ -240,41 +289,43 @@ impl Network<'_> {
     }
 }
 
-/// Has all dialogues, one after the other: some servers take one connection of a client at a time. `left`: how
-/// long they may take.
+/// Has all dialogues. `left`: how long they may take together; `repeats`: what may be had again.
 #[cfg(feature = "control")]
 fn converse(
     asks: &[Ask],
     keys: &Keys,
-    left: &mut Duration,
-    stopped: &dyn Fn() -> bool,
+    (left, repeats): (&mut Duration, &mut Repeats),
+    stopped: &(dyn Fn() -> bool + Sync),
 ) -> Vec<Dialogue> {
-    let mut each: Vec<(usize, DialogueAsk)> =
-        asks.iter().filter_map(Ask::dialogue).enumerate().collect();
-    // A login has no session to wait for, and other dialogues depend on it.
-    each.sort_by_key(|(_, ask)| ask.kind.security == Security::Any);
-    let each = each.into_iter().map(|(place, ask)| {
-        let seen = probe::run_dialogue(&ask.plan(keys, *left), stopped);
-        *left = left.saturating_sub(seen.took);
+    let until = Instant::now() + *left;
+    let have = |ask: &DialogueAsk, awaits_close: &dyn Fn() -> bool| {
+        let longest = until.saturating_duration_since(Instant::now());
+        let seen = probe::run_dialogue(&ask.plan(keys, longest), awaits_close, stopped);
         debug!(
             took_ms = seen.took.as_millis(),
             "{}: {:?}", ask.kind.name, seen.end
         );
-        (place, Dialogue::new(seen))
-    });
-    let mut each: Vec<(usize, Dialogue)> = each.collect();
-    each.sort_by_key(|(place, _)| *place);
-    each.into_iter().map(|(_, dialogue)| dialogue).collect()
+        seen
+    };
+    let had = have_all(&list(asks, Ask::dialogue), repeats, &have);
+    *left = until.saturating_duration_since(Instant::now());
+    had
 }
 
 fn list<T>(asks: &[Ask], of: impl Fn(&Ask) -> Option<T>) -> Vec<T> {
     asks.iter().filter_map(of).collect()
 }
 
-fn train(ask: &Ask, keys: &StampKeys) -> Option<Train> {
-    let (far, path, interval, patience) = match ask {
-        Ask::Ladder(far, ladder, _) => (far, ladder.path(), ladder::INTERVAL, ladder.patience()),
-        Ask::Train(far, kind, _) => (far, (kind.path)(), kind.interval, kind.patience()),
+fn train(ask: &Ask, keys: &StampKeys, patience: Duration) -> Option<Train> {
+    let (far, path, interval, patience, security) = match ask {
+        Ask::Ladder(far, ladder, security) => {
+            let patience = ladder.patience();
+            (far, ladder.path(), ladder::INTERVAL, patience, security)
+        }
+        Ask::Train(far, kind, security) => {
+            let patience = if kind.is_first() { FIRST } else { patience };
+            (far, (kind.path)(), kind.interval, patience, security)
+        }
         Ask::Ping(_) | Ask::Connect(_) | Ask::Load(..) | Ask::Host(_) => return None,
         #[cfg(feature = "control")]
         Ask::Dialogue(_) | Ask::SessionLoad(..) => return None,
@@ -292,7 +343,35 @@ fn train(ask: &Ask, keys: &StampKeys) -> Option<Train> {
         packets,
         interval,
         patience,
+        number_at: Some(security.number_at()),
+        stops_where_closed: matches!(ask, Ask::Train(_, kind, _) if kind.is_of_reach()),
+        is_first: matches!(ask, Ask::Train(_, kind, _) if kind.is_first()),
     })
+}
+
+/// Packets of a train that were to be sent: where nothing listens, the rest is not.
+fn sent(train: &Train, seen: Option<&TrainSeen>) -> usize {
+    let is_closed = |refusal: &Refusal| refusal.kind == IcmpKind::PortUnreachable;
+    let closed =
+        seen.filter(|seen| train.stops_where_closed && seen.refusals.iter().any(is_closed));
+    closed.map_or(train.packets.len(), |seen| seen.departures.len())
+}
+
+/// How long replies are waited for that may take several such round trips.
+fn patience(round_trip: Option<Duration>) -> Duration {
+    round_trip.map_or(BLIND_PATIENCE, |took| {
+        (took * 3 + MARGIN).clamp(LEAST_PATIENCE, MOST_PATIENCE)
+    })
+}
+
+/// From the first departure to the first arrival.
+fn round_trip(seen: &TrainSeen) -> Option<Duration> {
+    let Departure::Left(left) = seen.departures.first()? else {
+        return None;
+    };
+    let came = seen.replies.first()?.at.at;
+    let took_ns = u64::try_from((came - left.at).ns()).ok()?;
+    Some(Duration::from_nanos(took_ns))
 }
 
 #[cfg(test)]

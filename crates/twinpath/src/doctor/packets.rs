@@ -38,6 +38,14 @@ impl PacketSecurity {
             Self::Authenticated => 16,
         }
     }
+
+    /// Where a reply has the number of its request.
+    pub(crate) const fn number_at(self) -> usize {
+        match self {
+            Self::Open => 24,
+            Self::Authenticated => 48,
+        }
+    }
 }
 
 /// Writes test packets of a security.

@@ -1,15 +1,15 @@
 //! What is known of a far end.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use twinpath_proto::stamp::StampKeys;
 use twinpath_runtime::probe::{ConnectSeen, HostSeen, PingSeen, TrainSeen};
-use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
+use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT, Wall};
 
 use super::ask::{Answer, Ask};
 #[cfg(feature = "control")]
-use super::dialogue::{Dialogue, DialogueKind};
+use super::dialogue::{Dialogue, DialogueAsk, DialogueKind};
 use super::exchange::{Exchange, RoundTrip};
 use super::ladder::Ladder;
 use super::packets::PacketSecurity;
@@ -94,6 +94,7 @@ impl Seen {
     pub(crate) fn packets(&self) -> usize {
         let of = |(ask, answer): &(Ask, Answer)| match answer {
             Answer::Cut { sent } => *sent,
+            Answer::Part(_, seen) => seen.departures.len(),
             Answer::Ping(_)
             | Answer::Connect(_)
             | Answer::Host(_)
@@ -102,7 +103,7 @@ impl Seen {
             #[cfg(feature = "control")]
             Answer::Dialogue(dialogue) if dialogue.is_interrupted => dialogue.sent(),
             #[cfg(feature = "control")]
-            Answer::Dialogue(_) => ask.packets(),
+            Answer::Dialogue(dialogue) => ask.packets() + usize::from(dialogue.before.is_some()),
         };
         self.answers.iter().map(of).sum()
     }
@@ -152,26 +153,25 @@ impl Seen {
     /// All dialogues.
     #[cfg(feature = "control")]
     pub(crate) fn dialogues(&self) -> impl Iterator<Item = &Dialogue> {
-        self.answers.iter().filter_map(|(_, answer)| {
-            if let Answer::Dialogue(dialogue) = answer {
-                Some(&**dialogue)
-            } else {
-                None
-            }
-        })
+        self.dialogue_asks().map(|(_, dialogue)| dialogue)
+    }
+
+    /// All dialogues, and what they ask.
+    #[cfg(feature = "control")]
+    pub(crate) fn dialogue_asks(&self) -> impl Iterator<Item = (&DialogueAsk, &Dialogue)> {
+        self.answers
+            .iter()
+            .filter_map(|(ask, answer)| match (ask, answer) {
+                (Ask::Dialogue(ask), Answer::Dialogue(dialogue)) => Some((ask, &**dialogue)),
+                _ => None,
+            })
     }
 
     /// What came of such a dialogue; `None`: there was none.
     #[cfg(feature = "control")]
     pub(crate) fn dialogue(&self, kind: &'static DialogueKind) -> Option<&Dialogue> {
-        self.answers
-            .iter()
-            .find_map(|(ask, answer)| match (ask, answer) {
-                (Ask::Dialogue(asked), Answer::Dialogue(seen)) if asked.kind.name == kind.name => {
-                    Some(&**seen)
-                }
-                _ => None,
-            })
+        let mut all = self.dialogue_asks();
+        all.find_map(|(ask, dialogue)| (ask.kind.name == kind.name).then_some(dialogue))
     }
 
     /// What came of such a train to `far`; `None`: it was not sent.
@@ -181,24 +181,20 @@ impl Seen {
 
     /// What came of such trains, wherever they went.
     pub(crate) fn trains(&self, kind: &'static TrainKind) -> impl Iterator<Item = Exchange<'_>> {
-        self.answers
-            .iter()
-            .filter_map(move |(ask, answer)| match (ask, answer) {
-                (Ask::Train(far, asked, security), Answer::Train(requests, Ok(seen)))
-                    if *asked == kind =>
-                {
-                    Some(self.exchange(*far, *security, requests, seen))
-                }
-                _ => None,
-            })
+        self.answers.iter().filter_map(move |(ask, answer)| {
+            let Ask::Train(far, asked, security) = ask else {
+                return None;
+            };
+            let exchanged = answer.exchanged().filter(|_| *asked == kind)?;
+            Some(self.exchange(*far, *security, exchanged))
+        })
     }
 
     fn exchange<'a>(
         &'a self,
         far: SocketAddr,
         security: PacketSecurity,
-        requests: &'a [Vec<u8>],
-        seen: &'a TrainSeen,
+        (requests, seen): (&'a [Vec<u8>], &'a TrainSeen),
     ) -> Exchange<'a> {
         let is_open = security == PacketSecurity::Open;
         Exchange {
@@ -224,16 +220,19 @@ impl Seen {
         &self,
         far: SocketAddr,
     ) -> impl Iterator<Item = (&Ladder, Exchange<'_>)> + '_ {
-        self.answers
-            .iter()
-            .filter_map(move |(ask, answer)| match (ask, answer) {
-                (Ask::Ladder(to, ladder, security), Answer::Train(requests, Ok(seen)))
-                    if *to == far =>
-                {
-                    Some((ladder, self.exchange(far, *security, requests, seen)))
-                }
-                _ => None,
-            })
+        self.answers.iter().filter_map(move |(ask, answer)| {
+            let Ask::Ladder(to, ladder, security) = ask else {
+                return None;
+            };
+            let exchanged = answer.exchanged().filter(|_| *to == far)?;
+            Some((ladder, self.exchange(far, *security, exchanged)))
+        })
+    }
+
+    /// The host of this address answers test packets.
+    pub(crate) fn is_reflected_at(&self, address: IpAddr) -> bool {
+        let subject = self.subject();
+        subject.is_some_and(|far| far.ip().to_canonical() == address.to_canonical())
     }
 
     /// All round trips with the subject, by their departures.
@@ -242,18 +241,32 @@ impl Seen {
             return Vec::new();
         };
         let all = self.answers.iter().filter_map(|(ask, answer)| {
-            let (
-                Ask::Train(far, _, security) | Ask::Ladder(far, _, security),
-                Answer::Train(requests, Ok(seen)),
-            ) = (ask, answer)
-            else {
+            let (Ask::Train(far, _, security) | Ask::Ladder(far, _, security)) = ask else {
                 return None;
             };
-            (*far == subject).then(|| self.exchange(*far, *security, requests, seen))
+            let exchanged = answer.exchanged().filter(|_| *far == subject)?;
+            Some(self.exchange(*far, *security, exchanged))
         });
         let mut trips: Vec<_> = all.flat_map(|exchange| exchange.round_trips()).collect();
         trips.sort_by_key(|trip| trip.t1);
         trips
+    }
+
+    /// When ordinary packets left to the subject: those in a row, and the small ones around large ones.
+    pub(crate) fn ordinary_departures(&self) -> impl Iterator<Item = Wall> + '_ {
+        let subject = self.subject();
+        let paced = subject.and_then(|far| self.train(far, &train::PACED));
+        let paced = paced.into_iter().flat_map(|exchange| {
+            (0..exchange.requests.len()).filter_map(move |place| exchange.left(place))
+        });
+        let ladders = subject.into_iter().flat_map(|far| self.ladders(far));
+        let ends = ladders.flat_map(|(_, exchange)| {
+            let last = exchange.requests.len().saturating_sub(1);
+            [0, last]
+                .into_iter()
+                .filter_map(move |place| exchange.left(place))
+        });
+        paced.chain(ends)
     }
 
     /// How long replies of the subject are worth waiting for once it is known, in milliseconds: several
@@ -326,7 +339,10 @@ impl Seen {
 
     /// Where STAMP is answered as such, or at least as TWAMP Light.
     pub(crate) fn stamp(&self) -> Option<Exchange<'_>> {
-        self.trains(&train::STAMP).find(Exchange::is_answered)
+        let mut all = [&train::STAMP, &train::STAMP_AGAIN]
+            .into_iter()
+            .flat_map(|kind| self.trains(kind));
+        all.find(Exchange::is_answered)
     }
 }
 

@@ -132,6 +132,57 @@ fn a_far_end_that_stops_answering_is_said_to() {
         sentence.contains(", and stopped answering during the examination; "),
         "{sentence}"
     );
+    // A sender would count losses alone.
+    assert_eq!((verdict.command, verdict.further), (None, vec![]));
+}
+
+#[test]
+fn one_that_stops_answering_in_the_middle_is_said_to_and_losses_are_not() {
+    for (last, has_stopped) in [(10, true), (16, true), (24, false)] {
+        let mut requests = 0;
+        // After the first six, the 20 in a row come first.
+        let vanishes = FakeFar::erring(move |_, mut replies| {
+            requests += 1;
+            replies.retain(|_| requests <= 6 + last || (!has_stopped && requests % 3 == 0));
+            replies
+        });
+        let (checks, verdict) = examined(vanishes, None);
+        let said = judged(&checks, "test.one-reply");
+        let status = if has_stopped {
+            Status::Fail
+        } else {
+            Status::Warn
+        };
+        assert_eq!(said.status, status, "{last}: {said:?}");
+        assert_eq!(
+            verdict.command.is_none(),
+            has_stopped,
+            "{last}: {verdict:?}"
+        );
+    }
+}
+
+#[test]
+fn an_echo_that_a_host_does_not_answer_is_filtered_or_lost_where_it_answers_otherwise() {
+    for (ports, said) in [
+        (vec![862], "no answer to ICMP Echo: filtered, or lost"),
+        (
+            Vec::new(),
+            "no answer to ICMP Echo: filtered, or no host has that address",
+        ),
+    ] {
+        let far = FakeFar {
+            ping: PingSeen::Silent,
+            tcp: vec![(862, Connection::Silent)],
+            closed: None,
+            ports: ports.clone(),
+            ..FakeFar::honest()
+        };
+        let (checks, _) = examined(far, None);
+        assert_eq!(judged(&checks, "reach.icmp").finding, said);
+        let tcp = &judged(&checks, "control.connect").finding;
+        assert_eq!(tcp.contains("the host is down"), ports.is_empty(), "{tcp}");
+    }
 }
 
 #[test]
@@ -345,9 +396,12 @@ fn a_far_end_that_answers_only_when_asked_again_is_not_said_to_be_silent() {
     let finding = &light.unwrap().judged.finding;
     assert_eq!(
         finding,
-        "203.0.113.7:862 answers TWAMP Light: 1 of 4 packets"
+        "203.0.113.7:862 answers TWAMP Light: 2 of 5 packets"
     );
-    assert_eq!(verdict.command.as_deref(), Some("twinpath sender r1:862"));
+    // STAMP is tried once more too.
+    let command = verdict.command.as_deref();
+    assert_eq!(command, Some("twinpath sender r1 --stamp"));
+    assert_eq!(verdict.further, ["twinpath sender r1:862"]);
     assert_eq!(with(&checks, Status::Fail), [""; 0]);
 }
 

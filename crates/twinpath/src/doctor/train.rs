@@ -5,6 +5,7 @@ use std::time::Duration;
 use twinpath_runtime::PathOptions;
 use twinpath_wire::{Tos, Wall};
 
+use super::keyed::AUTHENTICATED;
 use super::packets::{PacketWriter, light};
 
 /// Datagrams from one port: what several checks may learn from.
@@ -20,17 +21,17 @@ pub(crate) struct TrainKind {
     pub(crate) packet: fn(PacketWriter<'_>, u32, Wall) -> (Vec<u8>, Tos),
 }
 
-/// How long a far end has to answer, where it may not be there.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
-/// The same where nothing came at first, or something is known to answer: long ways, and routers that look for a
-/// host for some seconds before they report it.
-pub(crate) const LATE: Duration = Duration::from_millis(2_400);
-
 impl TrainKind {
-    /// How long replies are waited for after the last departure.
-    pub(super) fn patience(&self) -> Duration {
-        let is_first = [&LIGHT, &STAMP].into_iter().any(|first| self == first);
-        if is_first { PATIENCE } else { LATE }
+    /// It is sent before anything is known of the far end.
+    pub(super) fn is_first(&self) -> bool {
+        [&LIGHT, &STAMP, &AUTHENTICATED]
+            .into_iter()
+            .any(|first| self == first)
+    }
+
+    /// It shows whether anything listens.
+    pub(super) fn is_of_reach(&self) -> bool {
+        self.is_first() || [&AGAIN, &STAMP_AGAIN].contains(&self)
     }
 }
 
@@ -62,11 +63,19 @@ pub(crate) static LIGHT: TrainKind = TrainKind {
     packet: |_, number, now| (light(number, now, LIGHT_OCTETS, PADDING), Tos(0)),
 };
 
-/// One more, to a port that was silent: a host that limits its ICMP errors may send one now.
+/// To a port that was silent: a host that limits its ICMP errors to one a second may send one now. It sends one for
+/// one port, and then for the other.
 pub(crate) static AGAIN: TrainKind = TrainKind {
     name: "again",
-    count: 1,
+    count: 2,
+    interval: Duration::from_millis(1_100),
     ..LIGHT
+};
+/// STAMP to such a port.
+pub(crate) static STAMP_AGAIN: TrainKind = TrainKind {
+    name: "stamp-again",
+    count: 1,
+    ..STAMP
 };
 
 /// STAMP's base packet with an SSID.

@@ -100,8 +100,8 @@ struct Spoken {
 fn spoken(seen: &Seen, checks: &[Checked]) -> Spoken {
     let to = |far: SocketAddr, port: &str, protocol: &str| {
         let (host, option) = as_named(&seen.plan, far);
-        // Senders do not count replies from elsewhere.
-        let is_measurable = elsewhere(seen, far).is_none();
+        // Senders do not count replies from elsewhere, and one that answers no more counts losses alone.
+        let is_measurable = elsewhere(seen, far).is_none() && !has_stopped(checks);
         is_measurable.then(|| format!("twinpath sender {host}{port}{protocol}{option}"))
     };
     let is_ok = |id: &str| {
@@ -190,19 +190,7 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
     let is_cut = |checked: &&Checked| checked.judged.untold == Untold::Cut;
     let not_made = checks.iter().filter(is_cut).count() as u64;
     let Some((last, others)) = speaks.split_last() else {
-        return Verdict {
-            sentence: if not_made == 0 {
-                format!("{name} answers neither TWAMP nor STAMP")
-            } else {
-                format!(
-                    "it is not known whether {name} answers TWAMP or STAMP: the examination ended early"
-                )
-            },
-            command: None,
-            further: Vec::new(),
-            firewall,
-            exit: Exit::CouldNot,
-        };
+        return unanswered(name, not_made, firewall);
     };
     let speaks = if others.is_empty() {
         last.clone()
@@ -216,6 +204,10 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
         (0, 0) if unknown + not_made == 0 => {
             ("and nothing is wrong with it".to_owned(), Exit::Done)
         }
+        (0, 0) if wants_key(seen) => (
+            "whose sessions need a key (--keys FILE)".to_owned(),
+            Exit::Done,
+        ),
         (0, 0) => ("and nothing wrong was found".to_owned(), Exit::Done),
         (0, warned) => (
             format!("with {}", count(warned, "warning", "warnings")),
@@ -250,6 +242,35 @@ pub(crate) fn verdict(seen: &Seen, checks: &[Checked]) -> Verdict {
         firewall,
         exit,
     }
+}
+
+/// Of a far end that answers neither.
+fn unanswered(name: &str, not_made: u64, firewall: Firewall) -> Verdict {
+    let sentence = if not_made == 0 {
+        format!("{name} answers neither TWAMP nor STAMP")
+    } else {
+        format!(
+            "it is not known whether {name} answers TWAMP or STAMP: the examination ended early"
+        )
+    };
+    Verdict {
+        sentence,
+        command: None,
+        further: Vec::new(),
+        firewall,
+        exit: Exit::CouldNot,
+    }
+}
+
+/// The server has sessions with a key alone, and none was given.
+#[cfg(feature = "control")]
+fn wants_key(seen: &Seen) -> bool {
+    seen.plan.keys.control.is_none() && super::checks::control::needs_key(seen)
+}
+
+#[cfg(not(feature = "control"))]
+const fn wants_key(_: &Seen) -> bool {
+    false
 }
 
 /// The command that measures by TWAMP-Control, and whether it is the best: the user gave a key for it, and it

@@ -81,7 +81,7 @@ fn a_responder_of_authenticated_stamp_alone_is_examined_with_signed_packets() {
         for (id, (status, finding)) in &checks {
             // The loopback interface takes whole packets of any size.
             let is_of_packets = id.starts_with("test.") || id.starts_with("path.");
-            let is_of_packets = is_of_packets && id != "path.fragments";
+            let is_of_packets = is_of_packets && id != "path.fragments" && id != "test.padding";
             let is_of_tlvs = id.starts_with("stamp.tlv.");
             let is_wrong_length = id == "stamp.tlv.malformed";
             let wanted = match id.as_str() {
@@ -283,6 +283,31 @@ mod servers {
             let command = format!("twinpath controller {}{mode}{key}", server.at);
             assert_eq!(done.document()["command"], command);
             assert_eq!(done.document()["firewall"]["tcp"][0], server.at.port());
+        }
+    }
+
+    #[test]
+    fn a_server_that_takes_few_connections_of_a_client_is_examined_all_the_same() {
+        for (options, taken) in [
+            ("", "ok"),
+            ("--max-connections-per-client 1", "warn"),
+            ("--max-connections-per-client 2", "warn"),
+            ("--max-connections 2", "warn"),
+        ] {
+            let server = Responder::server(options);
+            let done = run(&format!("doctor {} --json", server.at));
+            assert_eq!(done.status, 0, "{options}: {}", done.stdout);
+            let checks = checks(&done);
+            let (status, finding) = &checks["control.connections"];
+            assert_eq!(status, taken, "{options}: {finding}");
+            for status in ["fail", "unknown"] {
+                assert_eq!(with(&checks, status), [], "{options}");
+            }
+            let works = |id: &str| checks[id].0 == "ok";
+            assert!(
+                works("control.feature.ptp-timestamps") && works("control.dscp"),
+                "{options}"
+            );
         }
     }
 

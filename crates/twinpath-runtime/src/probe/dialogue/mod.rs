@@ -24,6 +24,8 @@ use running::{OPENING, RunningDialogue};
 
 /// How often it is looked at whether it is to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long a server that had no session has to close.
+const PARTING: Duration = Duration::from_secs(1);
 
 /// What is said to a server.
 #[derive(Clone, Debug)]
@@ -172,14 +174,19 @@ pub enum DialogueEnd {
     Refused(Refusal),
     /// The server ended it before its time.
     Ended,
-    /// It went as planned, and the server took leave like this.
-    Done(Parting),
+    /// It went as planned, and the server took leave like this; `None`: that was not waited for.
+    Done(Option<Parting>),
     /// It was stopped, or took too long.
     CutShort,
 }
 
-/// Has it, until it is `stopped`.
-pub fn run_dialogue(plan: &DialoguePlan, stopped: &dyn Fn() -> bool) -> DialogueSeen {
+/// Has it, until it is `stopped`. `awaits_close`: whether it is waited for at the end that the server closes too, a
+/// round trip later.
+pub fn run_dialogue(
+    plan: &DialoguePlan,
+    awaits_close: &dyn Fn() -> bool,
+    stopped: &dyn Fn() -> bool,
+) -> DialogueSeen {
     let begun = Instant::now();
     let mut seen = DialogueSeen {
         server: plan.server,
@@ -199,7 +206,7 @@ pub fn run_dialogue(plan: &DialoguePlan, stopped: &dyn Fn() -> bool) -> Dialogue
             let until = tokio::time::Instant::from_std(begun + plan.longest);
             let is_over = || stopped() || Instant::now() >= begun + plan.longest;
             runtime.block_on(async {
-                let whole = timeout_at(until, dialogue(plan, &mut seen, &is_over));
+                let whole = timeout_at(until, dialogue(plan, &mut seen, awaits_close, &is_over));
                 tokio::select! {
                     end = whole => end.unwrap_or(DialogueEnd::CutShort),
                     () = until_stopped(stopped) => DialogueEnd::CutShort,
@@ -220,6 +227,7 @@ async fn until_stopped(stopped: &dyn Fn() -> bool) {
 async fn dialogue(
     plan: &DialoguePlan,
     seen: &mut DialogueSeen,
+    awaits_close: &dyn Fn() -> bool,
     is_over: &dyn Fn() -> bool,
 ) -> DialogueEnd {
     let stream = match timeout(plan.connect_patience, TcpStream::connect(plan.server)).await {
@@ -248,7 +256,15 @@ async fn dialogue(
         sockets: Vec::new(),
     };
     match running.whole(is_over).await {
-        Ok(()) => DialogueEnd::Done(running.link.close_politely().await),
+        Ok(()) if awaits_close() => {
+            // No shorter than a round trip.
+            let patience = plan.train.map_or(PARTING, |train| train.patience);
+            DialogueEnd::Done(Some(running.link.close_within(patience).await))
+        }
+        Ok(()) => {
+            running.link.close().await;
+            DialogueEnd::Done(None)
+        }
         Err(end) => end,
     }
 }

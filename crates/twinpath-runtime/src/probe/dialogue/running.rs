@@ -278,6 +278,9 @@ fn sender(far: SocketAddr, form: &PacketForm, guard: TestGuard, local: SocketAdd
 /// Numbers that are left out before the packets that are judged.
 const GAP: u32 = 3;
 
+/// Where the reply to an open packet has the number of its request (RFC 5357 section 4.2.1).
+const SENDER_NUMBER: usize = 24;
+
 /// Packets ready to be sent, and what they are before they are secured.
 struct Sending {
     train: Train,
@@ -311,6 +314,9 @@ impl Sending {
             packets,
             interval: train.interval,
             patience: train.patience,
+            number_at: (!form.features.is_secured()).then_some(SENDER_NUMBER),
+            stops_where_closed: false,
+            is_first: false,
         };
         Self { train, plain }
     }

@@ -27,9 +27,12 @@ fn one_each(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
             each.iter().filter(|replies| **replies > 1).count()
         ))
         .advise("look for a loop, a mirror port or two reflectors with one address")
-    } else if answered == 0 && is_gone(seen, exchange) {
+    } else if answered < sent
+        && seen.subject() == Some(exchange.far)
+        && let Some(unanswered) = unanswered_at_the_end(seen)
+    {
         Judged::fail(format!(
-            "it answered at first, and none of the {sent} packets of this check, nor any since"
+            "it answered at first, and none of the last {unanswered} packets"
         ))
         .advise("see whether the reflector still runs, and whether it or a firewall has blocked this host: some do after a few packets, or after packets that they do not expect")
         .with("stopped", true)
@@ -47,13 +50,17 @@ fn one_each(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
         .with("copies", extra)
 }
 
-/// No packet that left with the first of these or later was answered.
-fn is_gone(seen: &Seen, exchange: &Exchange<'_>) -> bool {
-    if seen.subject() != Some(exchange.far) {
-        return false;
-    }
-    let begun = exchange.left(0);
-    begun.is_some_and(|begun| seen.round_trips().iter().all(|trip| trip.t1 < begun))
+/// So many ordinary packets without a reply at the end are no chance.
+const MANY: usize = 8;
+
+/// Ordinary packets to the subject after the last that was answered, if they are many.
+fn unanswered_at_the_end(seen: &Seen) -> Option<usize> {
+    let last = seen.round_trips().last()?.t1;
+    let unanswered = seen
+        .ordinary_departures()
+        .filter(|left| *left > last)
+        .count();
+    (unanswered >= MANY).then_some(unanswered)
 }
 
 /// Some packets have no reply: what the reflector's numbers say of them.
@@ -70,24 +77,43 @@ fn lost(exchange: &Exchange<'_>, answered: usize) -> Judged {
     let (out, back) = (lost.out, lost.back);
     let (ways, advice) = match (out, back) {
         (0, _) => (
-            format!("{back} were lost on the way back"),
+            format!("{} on the way back", were_lost(back)),
             "look at the way back",
         ),
         (_, 0) => (
-            format!("{out} were lost on the way out, or the reflector left them unanswered"),
+            format!(
+                "{} on the way out, or the reflector left them unanswered",
+                were_lost(out)
+            ),
             "look at the way out, and for a rate limit at the reflector",
         ),
         _ => (
             format!(
-                "{out} were lost on the way out or left unanswered, {back} were lost on the way back"
+                "{} on the way out or left unanswered, {} on the way back",
+                were_lost(out),
+                were_lost(back)
             ),
             "look at both ways, and for a rate limit at the reflector",
         ),
     };
-    Judged::warn(format!("{finding}; by the reflector's numbers {ways}"))
-        .advise(format!("{advice}; {many}"))
-        .with("lost_out", out)
-        .with("lost_back", back)
+    // Before the first reply and after the last its numbers show nothing.
+    let untold = sent.saturating_sub(answered + out + back);
+    let untold = match untold {
+        0 => String::new(),
+        1 => "; on which way the other was lost is unknown".to_owned(),
+        more => format!("; on which way the other {more} were lost is unknown"),
+    };
+    Judged::warn(format!(
+        "{finding}; by the reflector's numbers {ways}{untold}"
+    ))
+    .advise(format!("{advice}; {many}"))
+    .with("lost_out", out)
+    .with("lost_back", back)
+}
+
+fn were_lost(packets: usize) -> String {
+    let were = if packets == 1 { "was" } else { "were" };
+    format!("{packets} {were} lost")
 }
 
 /// Fields of the request in the reply.

@@ -1,5 +1,7 @@
 //! Whether the far end answers ICMP Echo.
 
+use std::net::SocketAddr;
+
 use twinpath_runtime::probe::{IcmpKind, PingSeen};
 
 use crate::doctor::{Ask, Check, Cost, Judged, MOST_ADDRESSES, Seen};
@@ -64,8 +66,17 @@ impl Check for Icmp {
                 .advise("look at its addresses and routes");
         }
         // Many networks filter it, so it says little of the far end.
+        if seen.addresses().any(|far| shows_life(seen, far)) {
+            return Judged::unknown("no answer to ICMP Echo: filtered, or lost");
+        }
         Judged::unknown("no answer to ICMP Echo: filtered, or no host has that address")
     }
+}
+
+/// The host of this address answers otherwise.
+fn shows_life(seen: &Seen, far: SocketAddr) -> bool {
+    seen.is_reflected_at(far.ip())
+        || super::greeting::control_server(seen).is_some_and(|server| server.ip() == far.ip())
 }
 
 /// An ICMP error in place of the reply; `None`: there was none.

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use super::udp::at_places;
 use crate::doctor::packets::PacketSecurity;
-use crate::doctor::train::{AGAIN, LIGHT, PATIENCE};
+use crate::doctor::train::{AGAIN, LIGHT};
 use crate::doctor::{Ask, Check, Cost, Exchange, Judged, Seen};
 use crate::output::units;
 
 pub(super) struct Answers;
+
+/// Replies that take longer are late for most tools.
+const LATE: Duration = Duration::from_secs(1);
 
 impl Check for Answers {
     fn id(&self) -> &'static str {
@@ -41,14 +44,10 @@ impl Check for Answers {
                 .filter(|place| train.replies_to(*place).next().is_some())
                 .count();
         }
-        if let Some(after) = late(&exchange) {
-            return Judged::ok(format!(
-                "{far} answers TWAMP Light: replies take {}",
-                units::took(after)
-            ))
-            .with("port", far.port());
-        }
-        let finding = format!("{far} answers TWAMP Light: {answered} of {sent} packets");
+        let takes = late(&exchange).map_or_else(String::new, |after| {
+            format!("; replies take {}", units::took(after))
+        });
+        let finding = format!("{far} answers TWAMP Light: {answered} of {sent} packets{takes}");
         let judged = if answered == sent {
             Judged::ok(finding)
         } else {
@@ -58,12 +57,11 @@ impl Check for Answers {
     }
 }
 
-/// How long a round trip takes whose reply is later than those of the first packets were waited for; `None`: it
-/// is not.
+/// How long a round trip takes that is longer than most tools wait; `None`: it is not.
 fn late(exchange: &Exchange<'_>) -> Option<Duration> {
     let trip = exchange.round_trips().next()?;
     let took = Duration::from_nanos(u64::try_from((trip.t4 - trip.t1).ns()).ok()?);
-    (took > PATIENCE).then_some(took)
+    (took > LATE).then_some(took)
 }
 
 /// Nothing answers it. Something may answer longer packets.

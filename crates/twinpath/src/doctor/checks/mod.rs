@@ -14,6 +14,7 @@ mod marking;
 mod mtu;
 mod numbers;
 mod of_train;
+mod padding;
 mod sizes;
 mod stamp;
 mod tcp;
@@ -77,6 +78,8 @@ pub(crate) static CHECKS: &[&dyn Check] = &[
     #[cfg(feature = "control")]
     &control::UNKNOWN_KEY,
     #[cfg(feature = "control")]
+    &control::Connections,
+    #[cfg(feature = "control")]
     &control::ONE_REPLY,
     #[cfg(feature = "control")]
     &control::COPIED,
@@ -137,6 +140,7 @@ pub(crate) static CHECKS: &[&dyn Check] = &[
     &copies::COPIED,
     &numbers::NUMBERS,
     &sizes::REPLIES,
+    &padding::OfReplies,
     &times::FORMAT,
     &times::UNIT,
     &times::RESIDENCE,

@@ -30,7 +30,8 @@ impl Check for OfTrain {
     fn judge(&self, seen: &Seen) -> Judged {
         let sent = seen.subject().and_then(|far| seen.train(far, self.kind));
         match sent.filter(|exchange| self.judges_silence || exchange.is_answered()) {
-            Some(exchange) => (self.judge)(seen, &exchange),
+            Some(exchange) if self.judges_silence => (self.judge)(seen, &exchange),
+            Some(exchange) => (self.judge)(seen, &exchange).of_answers(),
             None => Judged::skipped("no replies"),
         }
     }

@@ -11,8 +11,8 @@ use crate::doctor::train::{FIRST, TrainKind};
 use crate::doctor::{Exchange, Judged, Seen};
 
 /// Octets of UDP payload, each twice; of authenticated packets.
-const PAYLOADS: [usize; 5] = [44, 60, 200, 700, 1_200];
-const AUTHENTICATED_PAYLOADS: [usize; 5] = [112, 128, 200, 700, 1_200];
+const PAYLOADS: [usize; 4] = [44, 200, 700, 1_200];
+const AUTHENTICATED_PAYLOADS: [usize; 4] = [112, 200, 700, 1_200];
 
 static SIZES: TrainKind = TrainKind {
     name: "sizes",

@@ -73,6 +73,8 @@ fn control(seen: &Seen) -> Judged {
             .advise("if there is a TWAMP server, start it, and allow that port in firewalls on the way"),
         Connection::Refused => Judged::skipped(format!("no TWAMP server: nothing listens on TCP port {TWAMP}")),
         Connection::Rejected { kind, from } => rejected(far, *kind, *from),
+        Connection::Silent if seen.is_reflected_at(far.ip()) => Judged::unknown(format!("no answer from {port}: a firewall drops TCP to it, or packets are lost"))
+            .advise(format!("if there is a TWAMP server, open TCP port {TWAMP} to this host")),
         Connection::Silent => Judged::unknown(format!("no answer from {port}: {TCP_SILENT}"))
             .advise(format!("if there is a TWAMP server, open TCP port {TWAMP} to this host")),
         Connection::Failed(kind) => Judged::unknown(format!("no connection to {port}: {kind}")),

@@ -1,6 +1,7 @@
 //! What happens to datagrams on the UDP ports that reflectors have.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use twinpath_runtime::probe::{IcmpKind, PingSeen};
 
@@ -8,12 +9,18 @@ use super::addresses::AtAddress;
 use crate::doctor::keyed::AUTHENTICATED;
 use crate::doctor::packets::PacketSecurity;
 use crate::doctor::seen::at_port;
-use crate::doctor::train::{AGAIN, LATE, LIGHT, PATIENCE, SSID, STAMP, TrainKind};
+use crate::doctor::train::{AGAIN, LIGHT, SSID, STAMP, STAMP_AGAIN, TrainKind};
 use crate::doctor::{Ask, Check, Cost, Exchange, Judged, MOST_PLACES, Seen, Status};
 use crate::output::ends::{named, named_host, ports_of};
 use crate::output::words::no_reply::{NoReply, hint};
 
 pub(super) struct Udp;
+
+/// Packets by which a place is known.
+const FIRST_KINDS: [&TrainKind; 2] = [&LIGHT, &STAMP];
+const AGAIN_KINDS: [&TrainKind; 2] = [&AGAIN, &STAMP_AGAIN];
+/// Silent places that are tried again at most.
+const MOST_AGAIN: usize = 4;
 
 /// What a port did, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,19 +48,23 @@ impl Check for Udp {
     }
 
     fn costs(&self) -> Vec<Cost> {
-        [at_places(&LIGHT), at_places(&STAMP), at_places(&AGAIN)].concat()
+        let again = AGAIN_KINDS.map(|kind| (kind.name.to_owned(), MOST_AGAIN * kind.count));
+        [at_places(&LIGHT), at_places(&STAMP), again.to_vec()].concat()
     }
 
     fn asks(&self, seen: &Seen) -> Vec<Ask> {
         let places = seen.places();
-        let of = |far: &SocketAddr| {
-            [&LIGHT, &STAMP].map(|kind| Ask::Train(*far, kind, PacketSecurity::Open))
-        };
+        let of =
+            |far: &SocketAddr| FIRST_KINDS.map(|kind| Ask::Train(*far, kind, PacketSecurity::Open));
         let mut asks: Vec<Ask> = places.iter().flat_map(of).collect();
-        if seen.subject().is_none() {
-            let is_silent = |far: &&SocketAddr| port(seen, **far) == Some(Port::Silent);
-            let silent = places.iter().filter(is_silent);
-            asks.extend(silent.map(|far| Ask::Train(*far, &AGAIN, PacketSecurity::Open)));
+        // A server greets: what its sessions are like tells more.
+        if seen.subject().is_none() && !super::greeting::greets(seen) {
+            let is_silent = |far: &&SocketAddr| first_port(seen, **far) == Some(Port::Silent);
+            let silent = places.iter().filter(is_silent).take(MOST_AGAIN);
+            let again = |far: &SocketAddr| {
+                AGAIN_KINDS.map(|kind| Ask::Train(*far, kind, PacketSecurity::Open))
+            };
+            asks.extend(silent.flat_map(again));
         }
         asks
     }
@@ -82,16 +93,30 @@ impl Check for Udp {
             .with("ports", listed);
         }
         if best < Port::Silent {
-            return judged(seen, best, &all, &ports).with("ports", listed);
+            let row = Row {
+                state: best,
+                of: all,
+                silent: Vec::new(),
+            };
+            return judged(seen, &row, &ports).with("ports", listed);
         }
         let rows = rows(seen, &places, &ports);
         Judged::of_rows(Status::Fail, rows).with("ports", listed)
     }
 }
 
+/// What places have in common.
+struct Row {
+    state: Port,
+    of: Vec<SocketAddr>,
+    /// Silent ports of these hosts, where a firewall rejects the others: it may limit its ICMP errors.
+    silent: Vec<SocketAddr>,
+}
+
 /// A row for each state of these places: where nothing answers, each has a cause of its own.
 fn rows(seen: &Seen, places: &[SocketAddr], ports: &[(SocketAddr, Port)]) -> Vec<Judged> {
-    let mut rows: Vec<(Port, Vec<SocketAddr>)> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
+    let mut silent = Vec::new();
     for far in places {
         let state = ports.iter().find(|(of, _)| of == far);
         let Some((_, state)) = state else { continue };
@@ -100,14 +125,33 @@ fn rows(seen: &Seen, places: &[SocketAddr], ports: &[(SocketAddr, Port)]) -> Vec
         } else {
             *state
         };
-        match rows.iter_mut().find(|(known, _)| *known == state) {
-            Some((_, of)) => of.push(*far),
-            None => rows.push((state, vec![*far])),
+        if state == Port::Silent && is_fenced(far.ip(), ports) {
+            silent.push(*far);
+            continue;
+        }
+        match rows.iter_mut().find(|row| row.state == state) {
+            Some(row) => row.of.push(*far),
+            None => rows.push(Row {
+                state,
+                of: vec![*far],
+                silent: Vec::new(),
+            }),
         }
     }
-    let each = rows.iter();
-    each.map(|(state, of)| judged(seen, *state, of, ports))
-        .collect()
+    for far in silent {
+        let is_same =
+            |row: &&mut Row| row.state.is_firewall() && row.of.iter().any(|of| of.ip() == far.ip());
+        if let Some(row) = rows.iter_mut().find(is_same) {
+            row.silent.push(far);
+        }
+    }
+    rows.iter().map(|row| judged(seen, row, ports)).collect()
+}
+
+/// A firewall rejects packets to some port of this host.
+fn is_fenced(address: IpAddr, ports: &[(SocketAddr, Port)]) -> bool {
+    let mut ports = ports.iter();
+    ports.any(|(far, port)| far.ip() == address && port.is_firewall())
 }
 
 /// Why a silent port is so, where an ICMP error about its address came for another packet: routers limit them.
@@ -148,13 +192,28 @@ pub(super) fn at_address(seen: &Seen, address: IpAddr) -> Option<AtAddress> {
     })
 }
 
-/// What the ports of this state say; `ports`: all.
-fn judged(seen: &Seen, state: Port, of: &[SocketAddr], ports: &[(SocketAddr, Port)]) -> Judged {
+/// What a row says; `ports`: all.
+fn judged(seen: &Seen, row: &Row, ports: &[(SocketAddr, Port)]) -> Judged {
+    let mut judged = of_state(seen, row, ports);
+    if !row.silent.is_empty() {
+        let verb = if row.silent.len() == 1 { "is" } else { "are" };
+        judged.finding = format!(
+            "{}; {} {verb} silent, as where a firewall limits its ICMP errors",
+            judged.finding,
+            ports_of("UDP", &row.silent)
+        );
+    }
+    judged
+}
+
+fn of_state(seen: &Seen, row: &Row, ports: &[(SocketAddr, Port)]) -> Judged {
+    let (state, of) = (row.state, &row.of[..]);
     let Some(far) = of.first().copied() else {
         return Judged::skipped("nothing was sent");
     };
     let all = ports_of("UDP", of);
-    let numbers: Vec<u16> = of.iter().map(SocketAddr::port).collect();
+    let numbers = of.iter().chain(&row.silent).map(SocketAddr::port);
+    let numbers: Vec<u16> = numbers.collect();
     let hinted = |what, far: &str| {
         let hint = hint(what, far, &numbers);
         Judged::fail(hint.fact).advise(hint.remedy)
@@ -170,13 +229,16 @@ fn judged(seen: &Seen, state: Port, of: &[SocketAddr], ports: &[(SocketAddr, Por
             "{all}: something answers, and not with TWAMP or STAMP"
         ))
         .advise("give the reflector's port: twinpath doctor FAR:PORT"),
-        Port::Closed => hinted(NoReply::Closed, &all),
+        Port::Closed => {
+            let mut judged = hinted(NoReply::Closed, &all);
+            if let (Some(_), Some(advice)) = (seen.plan.port, &mut judged.advice) {
+                advice.push_str("; without one, UDP ports 862 and 20001 are looked at");
+            }
+            judged
+        }
         Port::Rejected(by) => {
-            let (verb, it) = if of.len() == 1 {
-                ("is", "it")
-            } else {
-                ("are", "them")
-            };
+            let verb = if of.len() == 1 { "is" } else { "are" };
+            let it = if numbers.len() == 1 { "it" } else { "them" };
             Judged::fail(format!("{all} {verb} rejected by {by}")).advise(format!(
                 "allow {it} in the firewall of {by}, which answers in place of the far end (ICMP port unreachable)"
             ))
@@ -200,13 +262,13 @@ fn judged(seen: &Seen, state: Port, of: &[SocketAddr], ports: &[(SocketAddr, Por
         Port::Silent => {
             let is_up = is_up(seen, far);
             let mut judged = hinted(NoReply::Silence { is_up }, &all);
-            let is_asked_again = seen.train(far, &AGAIN).is_some();
-            let patience = if is_asked_again { LATE } else { PATIENCE };
-            let patience_s = patience.as_secs_f64();
-            judged.finding = format!(
-                "{}, or replies take longer than {patience_s} s",
-                judged.finding
-            );
+            if let Some(waited) = waited(seen, of) {
+                judged.finding = format!(
+                    "{}, or replies take longer than {:.1} s",
+                    judged.finding,
+                    waited.as_secs_f64()
+                );
+            }
             let keys = if seen.plan.keys.stamp.is_empty() {
                 "if it answers authenticated STAMP alone, give its key: --hmac-key-file FILE; if it answers some SSIDs alone, try a sender with --stamp --ssid N".to_owned()
             } else {
@@ -218,6 +280,18 @@ fn judged(seen: &Seen, state: Port, of: &[SocketAddr], ports: &[(SocketAddr, Por
             judged.advise(format!("{advice}; {keys}"))
         }
     }
+}
+
+/// How long replies of all these places were waited for at least, in whole tenths of seconds; `None`: not at all.
+fn waited(seen: &Seen, places: &[SocketAddr]) -> Option<Duration> {
+    let of = |far: &SocketAddr| {
+        let all = FIRST_KINDS.into_iter().chain(AGAIN_KINDS);
+        let all = all.filter_map(|kind| seen.train(*far, kind));
+        all.map(|exchange| exchange.seen.waited).max()
+    };
+    let least = places.iter().filter_map(of).min()?;
+    let tenths = u64::try_from(least.as_millis() / 100).ok()?;
+    (tenths > 0).then(|| Duration::from_millis(tenths * 100))
 }
 
 /// An address, with or without a port, is that of `far`.
@@ -275,6 +349,11 @@ impl Port {
         }
     }
 
+    /// A firewall rejects packets.
+    fn is_firewall(self) -> bool {
+        matches!(self, Self::Prohibited(_) | Self::Rejected(_))
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Reflects => "reflects",
@@ -297,13 +376,23 @@ pub(super) fn at_places(kind: &TrainKind) -> Vec<Cost> {
 }
 
 fn port(seen: &Seen, far: SocketAddr) -> Option<Port> {
+    port_by(seen, far, FIRST_KINDS.into_iter().chain(AGAIN_KINDS))
+}
+
+/// The same before it was tried again.
+fn first_port(seen: &Seen, far: SocketAddr) -> Option<Port> {
+    port_by(seen, far, FIRST_KINDS.into_iter())
+}
+
+fn port_by(
+    seen: &Seen,
+    far: SocketAddr,
+    kinds: impl Iterator<Item = &'static TrainKind>,
+) -> Option<Port> {
     // Where authenticated packets are not answered, why is said of them alone.
     let keyed = seen.train(far, &AUTHENTICATED);
     let keyed = keyed.filter(Exchange::is_answered);
-    let all = [&LIGHT, &STAMP, &AGAIN]
-        .into_iter()
-        .filter_map(|kind| seen.train(far, kind))
-        .chain(keyed);
+    let all = kinds.filter_map(|kind| seen.train(far, kind)).chain(keyed);
     // A host limits its ICMP errors: silence beside one says nothing.
     all.map(|exchange| of_exchange(&exchange))
         .min_by_key(|port| (*port == Port::Silent, *port))

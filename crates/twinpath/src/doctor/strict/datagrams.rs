@@ -179,6 +179,9 @@ impl Run<'_> {
             packets: packets.iter().map(packet).collect(),
             interval: INTERVAL,
             patience: PATIENCE,
+            number_at: Some(self.layout().sender_number),
+            stops_where_closed: false,
+            is_first: false,
         }
     }
 

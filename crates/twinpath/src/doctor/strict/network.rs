@@ -26,7 +26,7 @@ impl Link for NetworkLink<'_> {
     }
 
     fn trains(&mut self, trains: &[Train]) -> Option<Vec<Result<TrainSeen, String>>> {
-        let seen = probe::run_trains(trains, self.stopped).ok()?;
+        let seen = probe::run_trains(trains, None, self.stopped).ok()?;
         if (self.stopped)() {
             return None;
         }
@@ -68,6 +68,10 @@ impl Line for RawConnection {
 
     fn read(&mut self, octets: usize, patience: Duration) -> RawRead {
         Self::read(self, octets, patience)
+    }
+
+    fn crowd(&mut self, connections: usize, octets: usize, patience: Duration) -> RawRead {
+        Self::crowd(self, connections, octets, patience)
     }
 
     fn close_half(&mut self) {

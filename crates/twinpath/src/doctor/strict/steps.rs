@@ -5,7 +5,7 @@ use std::time::Duration;
 use twinpath_proto::TestGuard;
 use twinpath_runtime::probe::RawRead;
 use twinpath_wire::Wall;
-use twinpath_wire::control::{Accept, SecurityMode, ServerStart};
+use twinpath_wire::control::{Accept, SecurityMode, ServerGreeting, ServerStart};
 
 use super::exchange::{DUE, Exchanged, NOT_DUE, OPEN_PADDING, Packet};
 
@@ -30,6 +30,8 @@ pub(super) enum Step {
     Read(usize),
     /// Reads what must not come, for [`SILENCE`].
     Listen,
+    /// Makes so many further connections, which say nothing, and reads the greeting of the last.
+    Crowd(usize),
     /// Closes this side.
     CloseHalf,
     /// Sends a test packet.
@@ -75,10 +77,11 @@ impl Cipher for Open {
 }
 
 impl Step {
-    /// Datagrams at most.
+    /// Datagrams and further connections at most.
     pub(super) const fn packets(&self) -> usize {
         match self {
             Self::Packet(packet) => packet.sends().0,
+            Self::Crowd(connections) => *connections,
             Self::Write(_)
             | Self::Changed(..)
             | Self::Raw(_)
@@ -93,6 +96,7 @@ impl Step {
     pub(super) fn longest(&self) -> Duration {
         match self {
             Self::Write(_) | Self::Changed(..) | Self::Raw(_) | Self::Read(_) => PATIENCE,
+            Self::Crowd(_) => PATIENCE * 2,
             Self::Listen => SILENCE,
             Self::CloseHalf => Duration::ZERO,
             Self::Packet(packet) => {
@@ -142,6 +146,8 @@ pub(crate) trait Line {
     fn ports(&self) -> [u16; 2];
     fn write(&mut self, octets: &[u8]) -> bool;
     fn read(&mut self, octets: usize, patience: Duration) -> RawRead;
+    /// Makes further connections to the far end, which stay, and reads from the last.
+    fn crowd(&mut self, connections: usize, octets: usize, patience: Duration) -> RawRead;
     fn close_half(&mut self);
     /// Sends a datagram from one of the UDP ports to this port.
     fn send(&mut self, from: usize, to: u16, datagram: &[u8]);
@@ -241,6 +247,12 @@ pub(super) fn lead<'a>(
             Step::Raw(message) => write(message(seen), seen, line),
             Step::Read(octets) => read(*octets, PATIENCE, seen, line, cipher),
             Step::Listen => read(LISTENED, SILENCE, seen, line, cipher),
+            Step::Crowd(connections) => {
+                let read = line.crowd(*connections, ServerGreeting::OCTETS, PATIENCE);
+                // Greetings have no HMAC.
+                seen.hmacs.push(true);
+                seen.reads.push(read);
+            }
             Step::CloseHalf => line.close_half(),
             Step::Packet(packet) => packet.exchange(seen, line, cipher),
             Step::Pause(time) => line.pause(*time),

@@ -56,6 +56,72 @@ fn a_far_end_that_was_not_waited_for_is_not_said_to_answer_nothing() {
     assert_eq!(with(&checks, Status::Fail), [""; 0]);
 }
 
+/// The 20 packets in a row are interrupted, once so many of them are answered.
+struct PartOfPaced {
+    far: FakeFar,
+    answered: usize,
+}
+
+impl World for PartOfPaced {
+    fn ask(&mut self, asks: &[Ask]) -> Vec<Answer> {
+        let answers = asks.iter().zip(self.far.ask(asks));
+        let cut = answers.map(|(ask, answer)| match (ask, answer) {
+            (Ask::Train(_, kind, _), Answer::Train(mut requests, Ok(mut seen)))
+                if **kind == train::PACED =>
+            {
+                requests.truncate(self.answered + 1);
+                seen.departures.truncate(self.answered + 1);
+                seen.replies.truncate(self.answered);
+                Answer::Part(requests, seen)
+            }
+            (_, answer) => answer,
+        });
+        cut.collect()
+    }
+}
+
+#[test]
+fn packets_that_were_answered_before_the_end_are_judged() {
+    let of = |far: FakeFar| {
+        let mut seen = Seen::new(plan());
+        let checks = examine(CHECKS, &mut seen, &mut PartOfPaced { far, answered: 8 });
+        (checks, seen.packets())
+    };
+    let (checks, sent) = of(FakeFar::honest());
+    for id in [
+        "test.numbers",
+        "test.copied",
+        "test.residence",
+        "test.sender-ttl",
+    ] {
+        let said = judged(&checks, id);
+        assert_eq!(said.status, Status::Ok, "{id}: {said:?}");
+        assert!(said.finding.ends_with(" (interrupted)"), "{id}: {said:?}");
+    }
+    // The last had no time for its reply.
+    let lost = judged(&checks, "test.one-reply");
+    assert_eq!(lost.status, Status::Skipped, "{lost:?}");
+    assert_eq!(with(&checks, Status::Fail), [""; 0]);
+    assert_eq!(with(&checks, Status::Warn), [""; 0]);
+    let (whole, all) = {
+        let mut seen = Seen::new(plan());
+        let checks = examine(CHECKS, &mut seen, &mut FakeFar::honest());
+        (checks, seen.packets())
+    };
+    assert!(sent < all, "{sent} of {all}");
+    assert_eq!(judged(&whole, "test.numbers").status, Status::Ok);
+    // An error in replies that came stands.
+    let swapped = FakeFar::changing(|_, reply| {
+        let (t3, t2) = (reply[4..12].to_vec(), reply[16..24].to_vec());
+        reply[4..12].copy_from_slice(&t2);
+        reply[16..24].copy_from_slice(&t3);
+    });
+    let (checks, _) = of(swapped);
+    let said = judged(&checks, "test.residence");
+    assert_eq!(said.status, Status::Fail, "{said:?}");
+    assert!(said.finding.ends_with(" (interrupted)"), "{said:?}");
+}
+
 /// The first session is interrupted, once so many of its packets are answered.
 #[cfg(feature = "control")]
 struct Interrupted {

@@ -194,3 +194,48 @@ fn packets_in_fragments_are_answered_or_filtered() {
         assert!(judged.finding.contains(finding), "{judged:?}");
     }
 }
+
+#[test]
+fn padding_that_comes_back_is_told_from_zeros_and_from_the_reflectors_own() {
+    type Pads = fn(&[u8], &mut [u8]);
+    let cases: [(Pads, &str, &str); 4] = [
+        (
+            |request, padding| padding.copy_from_slice(&request[14..14 + padding.len()]),
+            "copied",
+            "the padding of their requests",
+        ),
+        // The buffer of the request with another header.
+        (
+            |request, padding| padding.copy_from_slice(&request[41..]),
+            "copied",
+            "the padding of their requests",
+        ),
+        (|_, padding| padding.fill(0), "zero", "padded with zeros"),
+        (
+            |_, padding| padding.fill(0xa7),
+            "own",
+            "padding of their own",
+        ),
+    ];
+    for (pads, name, said) in cases {
+        // TWAMP Light: it returns no Session Identifier.
+        let far = FakeFar::changing(move |request, reply| {
+            reply[14..16].fill(0);
+            if request.len() > 41 && reply.len() == request.len() {
+                pads(request, &mut reply[41..]);
+            }
+        });
+        let found = said_of(far, "test.padding");
+        assert_eq!(found.status, Status::Ok, "{found:?}");
+        assert_eq!(found.data["padding"], name, "{found:?}");
+        assert!(found.finding.contains(said), "{found:?}");
+    }
+    // What ends before it, and STAMP, whose padding is a TLV.
+    let short = FakeFar::changing(|_, reply| {
+        reply[14..16].fill(0);
+        reply.truncate(41);
+    });
+    for far in [short, FakeFar::honest()] {
+        assert_eq!(said_of(far, "test.padding").status, Status::Skipped);
+    }
+}

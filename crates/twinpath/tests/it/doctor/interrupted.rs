@@ -40,7 +40,7 @@ fn what_was_found_before_an_interrupt_is_kept() {
         "control.session",
         "session.numbers",
         "control.any-port",
-        "control.wrong-key",
+        "control.mode.encrypted",
     ] {
         assert_eq!(checks[id].0, "ok", "{id}: {}", checks[id].1);
     }

@@ -1,6 +1,7 @@
 //! Dialogues with a TWAMP server: what is asked after its greeting, and how it ends (RFC 4656 section 3,
 //! RFC 5357 section 3).
 
+mod connections;
 mod features;
 mod requests;
 mod secured;
@@ -17,6 +18,7 @@ use twinpath_report::Advice;
 use twinpath_runtime::probe::{Connection, DialogueEnd, SessionSeen};
 use twinpath_wire::control::{Accept, Modes, SecurityMode};
 
+pub(super) use connections::Connections;
 pub(super) use features::{INDIVIDUAL, MONITORED, PTP, REFLECT_OCTETS, SYMMETRICAL};
 pub(super) use requests::{ANY_PORT, DSCP, PADDING, START_FUTURE, START_PAST, ZERO_ADDRESSES};
 pub(crate) use secured::strongest;
@@ -84,7 +86,7 @@ fn ask(seen: &Seen, kind: &'static DialogueKind) -> Option<Ask> {
         return None;
     }
     let adapted = if kind.name == dialogue::SESSION.name {
-        Adapted::default()
+        first_adapted(seen)
     } else {
         adapted(seen, kind)?
     };
@@ -137,15 +139,15 @@ fn adapted(seen: &Seen, kind: &'static DialogueKind) -> Option<Adapted> {
     let first = seen.dialogue(&dialogue::SESSION)?;
     if kind.name == dialogue::AGAIN.name {
         let is_late = start::answered_after(first).is_some_and(|after| after.unanswered > 0);
-        return is_late.then(Adapted::default);
+        return is_late.then(|| first_adapted(seen));
     }
     // An answer, even a refusal.
     let session = first.seen.sessions.first();
     let Some(answer) = session.and_then(|session| session.answer) else {
         let is_about_key = kind.security != Security::Any && is_login_failed(&first.seen.end);
-        return is_about_key.then(Adapted::default);
+        return is_about_key.then(|| first_adapted(seen));
     };
-    let mut adapted = Adapted::default();
+    let mut adapted = first_adapted(seen);
     if answer.is_ok() && answered(first, 0).1 == 0 {
         adapted.patience = patience(seen);
     }
@@ -167,12 +169,26 @@ fn adapted(seen: &Seen, kind: &'static DialogueKind) -> Option<Adapted> {
     Some(adapted)
 }
 
+/// What the server's connection says of dialogues: on a long way replies take longer.
+fn first_adapted(seen: &Seen) -> Adapted {
+    let usual = Adapted::default();
+    let least = round_trip(seen).map(|took| took * 2 + LEAST_PATIENCE);
+    Adapted {
+        patience: usual.patience.max(least.unwrap_or_default()),
+        ..usual
+    }
+}
+
 /// How long replies are worth waiting for where the first session had none: several times what the server's
-/// connection took, and a second at most.
+/// connection took.
 fn patience(seen: &Seen) -> Duration {
-    let took = server(seen).and_then(|far| Some(seen.connection(far)?.took));
-    let most = Adapted::default().patience;
-    took.map_or(most, |took| most.min(took * 4 + LEAST_PATIENCE))
+    let most = first_adapted(seen).patience;
+    round_trip(seen).map_or(most, |took| most.min(took * 4 + LEAST_PATIENCE))
+}
+
+/// What the connection to the server took: one round trip.
+fn round_trip(seen: &Seen) -> Option<Duration> {
+    Some(seen.connection(server(seen)?)?.took)
 }
 
 /// The server did not let this host in: another mode or key may tell why.
@@ -192,7 +208,7 @@ pub(crate) fn server(seen: &Seen) -> Option<SocketAddr> {
 }
 
 /// It offers secured modes alone.
-fn needs_key(seen: &Seen) -> bool {
+pub(crate) fn needs_key(seen: &Seen) -> bool {
     greeting(seen).is_some_and(|(_, greeting)| {
         let offered = Modes::from_bits(greeting.modes.get());
         !offered.contains(Modes::UNAUTHENTICATED) && !offered.and(Modes::SECURED).is_empty()
@@ -398,9 +414,10 @@ fn broken(status: Status, what: &str, end: &DialogueEnd) -> Option<Judged> {
         DialogueEnd::Ended => {
             judged(format!("the server ends the connection during {what}")).advise("see its log")
         }
-        DialogueEnd::CutShort => Judged::unknown(format!(
-            "no time was left for {what}: dialogues with this server take long"
-        )),
+        // The same for all of them: one row.
+        DialogueEnd::CutShort => {
+            Judged::unknown("no time was left: dialogues with this server take long")
+        }
     })
 }
 

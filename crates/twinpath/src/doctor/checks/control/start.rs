@@ -127,7 +127,7 @@ fn stop(seen: &Seen) -> Judged {
         return Judged::skipped("no session was started");
     }
     let end = &first.seen.end;
-    if let DialogueEnd::Done(parting) = end {
+    if let DialogueEnd::Done(Some(parting)) = end {
         return match parting {
             Parting::Closed => Judged::ok(
                 "the server takes Stop-Sessions and closes the connection after this host",

@@ -2,6 +2,7 @@
 
 use super::{Cost, not_had};
 use crate::doctor::checks::of_train::OfTrain;
+use crate::doctor::checks::padding::Padding;
 use crate::doctor::checks::{copies, numbers, times, ttl};
 use crate::doctor::dialogue::SESSION;
 use crate::doctor::{Ask, Check, Exchange, Judged, Seen};
@@ -88,9 +89,22 @@ impl Check for OfSession {
 fn reply_size(exchange: &Exchange<'_>) -> Judged {
     let request = exchange.requests.first().map_or(0, Vec::len);
     let mut sizes = exchange.replies().map(|(reply, _)| reply.octets.len());
-    match sizes.find(|reply| *reply != request) {
-        None => Judged::ok("replies are as long as their requests"),
-        Some(reply) => Judged::warn(format!("replies to {request} octets have {reply}"))
+    let mut paddings = exchange
+        .replies()
+        .filter_map(|(reply, said)| Padding::of(exchange.request_of(&said)?, &reply.octets));
+    let padding = paddings.next();
+    let zeros = if padding == Some(Padding::Zero) {
+        ", and padded with zeros"
+    } else {
+        ""
+    };
+    let judged = match sizes.find(|reply| *reply != request) {
+        None => Judged::ok(format!("replies are as long as their requests{zeros}")),
+        Some(reply) => Judged::warn(format!("replies to {request} octets have {reply}{zeros}"))
             .advise("compare sizes before both ways are compared; see --symmetrical-size"),
+    };
+    match padding {
+        Some(padding) => judged.with("padding", padding.name()),
+        None => judged,
     }
 }

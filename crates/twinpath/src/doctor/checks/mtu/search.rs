@@ -9,7 +9,7 @@ use crate::doctor::Seen;
 use crate::doctor::ladder::{Ladder, MOST_SIZES};
 
 /// Packets of the search at most.
-pub(super) const MOST_PACKETS: usize = 120;
+pub(super) const MOST_PACKETS: usize = 116;
 /// Those with which fragments are tried.
 pub(super) const FRAGMENTED_PACKETS: usize = 4;
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use twinpath_wire::control::ServerGreeting;
+
 use super::{
     ACCEPT_SESSION, READ_SESSION, READ_START, REQUEST, START, STOP, messages, not_made, open,
 };
@@ -19,10 +21,53 @@ pub(crate) static PART: Part = Part {
     trials: Trials::Dialogues(TRIALS),
 };
 
+/// A server may limit connections: by Modes 0 in its greeting it says so. Those that it serves go on.
+fn beside_idle(seen: &Transcript) -> Outcome {
+    match seen.accept(1) {
+        Some(0) => {}
+        Some(accept) => {
+            return Outcome::unclear(format!(
+                "beside idle connections a request is refused with Accept {}",
+                named(accept)
+            ));
+        }
+        None => {
+            return Outcome::fail("beside idle connections a request is not answered").by_silence();
+        }
+    }
+    match ServerGreeting::view(seen.octets(0)) {
+        Ok(greeting) if greeting.modes.get() == 0 => {
+            Outcome::pass("the last is greeted with Modes 0: a limit, and it is said")
+        }
+        Ok(_) => Outcome::pass("each is greeted, and the request is accepted"),
+        Err(_) if seen.is_closed(0) => Outcome::unclear(
+            "the last is closed without a greeting: a limit, for which RFC 4656 has Modes 0",
+        ),
+        Err(_) => Outcome::unclear(
+            "the last gets no greeting: idle connections keep others out, and they are not told",
+        )
+        .by_silence(),
+    }
+}
+
 /// From the port that no session was requested for.
 const OTHER_PORT: Step = Step::Packet(Packet { from: 1, ..NOT_DUE });
 
+/// Connections that say nothing.
+const IDLE: usize = 20;
+
 static TRIALS: &[Trial<Dialogue>] = &[
+    Trial {
+        id: "strict.control.idle-connections",
+        rfc: 4656,
+        section: "3.1",
+        sends: "20 further connections that say nothing, then a request on the first",
+        how: Dialogue {
+            opening: open,
+            steps: &[Step::Crowd(IDLE), REQUEST, READ_SESSION],
+            judge: beside_idle,
+        },
+    },
     Trial {
         id: "strict.control.start-first",
         rfc: 4656,

@@ -196,3 +196,24 @@ fn a_server_that_greets_no_more_is_not_asked_again_and_again() {
         );
     }
 }
+
+#[test]
+fn a_limit_of_connections_is_told_from_one_that_is_said() {
+    let greeted_with_none = vec![0; 64];
+    for (octets, is_closed, status) in [
+        (greeted_with_none, false, Status::Pass),
+        (Vec::new(), true, Status::Unclear),
+        (Vec::new(), false, Status::Unclear),
+    ] {
+        let crowded = Some(twinpath_runtime::probe::RawRead { octets, is_closed });
+        let errs = Errs {
+            crowded,
+            ..Errs::default()
+        };
+        let tried = tried(errs);
+        let mut all = tried.iter();
+        let found = all.find(|tried| tried.id == "strict.control.idle-connections");
+        let found = found.unwrap();
+        assert_eq!(found.status, status, "{found:?}");
+    }
+}

@@ -60,7 +60,7 @@ fn replayed(file: &str, port: u16) -> DialogueSeen {
     let mut engine = ControlClient::new(engine_plan, now, at);
     let mut seen = DialogueSeen {
         server: at,
-        end: DialogueEnd::Done(Parting::Closed),
+        end: DialogueEnd::Done(Some(Parting::Closed)),
         near: None,
         offered: Modes::default(),
         modes: Modes::default(),

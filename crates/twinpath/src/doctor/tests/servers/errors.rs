@@ -41,10 +41,10 @@ pub(super) const ERRORS: &[Error] = &[
         },
     ),
     ("control.stop", "resets the connection", |_, seen| {
-        seen.end = DialogueEnd::Done(Parting::Reset);
+        seen.end = DialogueEnd::Done(Some(Parting::Reset));
     }),
     ("control.stop", "keeps the connection open", |_, seen| {
-        seen.end = DialogueEnd::Done(Parting::Open);
+        seen.end = DialogueEnd::Done(Some(Parting::Open));
     }),
     ("control.stop", "while a session runs", |_, seen| {
         let running = 1;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::found;
 use super::quirky_server::{HONEST, Half, Quirks, QuirkyServer};
+use crate::doctor::dialogue::Dialogue;
 use crate::doctor::{
     CHECKS, Checked, FarEndPlan, Keys, Network, Seen, Status, Verdict, costs, examine, verdict,
 };
@@ -22,7 +23,8 @@ fn examined(at: SocketAddr) -> (Vec<Checked>, Verdict, usize) {
     let keys = Keys::default();
     let checks = examine(CHECKS, &mut seen, &mut Network::new(&|| false, &keys));
     let verdict = verdict(&seen, &checks);
-    let sent = seen.dialogues().count();
+    let of = |dialogue: &Dialogue| 1 + usize::from(dialogue.before.is_some());
+    let sent = seen.dialogues().map(of).sum();
     (checks, verdict, sent)
 }
 

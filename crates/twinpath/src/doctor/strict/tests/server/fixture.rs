@@ -123,6 +123,8 @@ pub(super) struct Errs {
     pub(super) is_mute_at_the_end: bool,
     /// It closes each after a refusal.
     pub(super) closes_on_refusal: bool,
+    /// What comes of the last of many connections, if it is no greeting.
+    pub(super) crowded: Option<RawRead>,
     /// It has the client's key, and offers the secured modes.
     pub(super) has_key: bool,
     /// What becomes of the replies to a datagram of this number among all, and of this copied number.
@@ -326,6 +328,18 @@ impl Connection {
 impl Line for Connection {
     fn ports(&self) -> [u16; 2] {
         PORTS
+    }
+
+    fn crowd(&mut self, connections: usize, octets: usize, _: Duration) -> RawRead {
+        let known = self.counts.connections.get();
+        self.counts.connections.set(known + connections);
+        let mut greeting = vec![0; octets];
+        greeting[15] = 1;
+        let greeted = RawRead {
+            octets: greeting,
+            is_closed: false,
+        };
+        self.errs.crowded.clone().unwrap_or(greeted)
     }
 
     fn write(&mut self, octets: &[u8]) -> bool {

@@ -1,5 +1,7 @@
 //! Errors of sessions.
 
+use twinpath_runtime::probe::RawRead;
+
 use super::*;
 
 /// Octets of Start-Sessions and Stop-Sessions, and of Start-N-Sessions of one session.
@@ -9,7 +11,8 @@ const ABOUT_ONE: usize = 48;
 const MADE_UP: u8 = 0xee;
 
 pub(super) fn all() -> Vec<Error> {
-    let mut all = order();
+    let mut all = crowded();
+    all.extend(order());
     all.extend(packets());
     all.extend(individual());
     all.extend(again());
@@ -21,6 +24,20 @@ fn instead(written: &[u8], message: &mut [u8], after: usize, octets: usize, acce
     if written.len() == after && message.len() == octets {
         message[0] = accept;
     }
+}
+
+fn crowded() -> Vec<Error> {
+    vec![unclear(
+        "closes the last of many connections without a greeting",
+        &["strict.control.idle-connections"],
+        Errs {
+            crowded: Some(RawRead {
+                octets: Vec::new(),
+                is_closed: true,
+            }),
+            ..Errs::default()
+        },
+    )]
 }
 
 fn order() -> Vec<Error> {

@@ -1,0 +1,218 @@
+//! Dialogues with a server side by side: each takes several round trips, and on a long way one after the other takes
+//! too long. Those that fail beside others are had again alone, for some servers take few at
+//! once; so are those without an answer, for packets are lost.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use twinpath_proto::control::ClientError;
+use twinpath_runtime::probe::{Connection, DialogueEnd, DialogueSeen, SessionSeen};
+use twinpath_wire::control::{Accept, SecurityMode};
+
+use super::dialogue::{Dialogue, DialogueAsk, KeyUse, Security, packets_sent};
+
+/// Dialogues at a time.
+const SIDE_BY_SIDE: usize = 4;
+/// Dialogues that are had again at most.
+pub(super) const MOST_REPEATED: usize = SIDE_BY_SIDE;
+/// Dialogues that others keep from an answer: fewer may be lost packets.
+pub(super) const SEVERAL: usize = 2;
+
+/// Has a dialogue, and waits at its end for the server to close too, if it is so.
+type Having<'a> = &'a (dyn Fn(&DialogueAsk, &dyn Fn() -> bool) -> DialogueSeen + Sync);
+
+/// What may be had again.
+#[derive(Debug)]
+pub(super) struct Repeats {
+    left: usize,
+    /// One that had no answer had none the second time either.
+    is_silence_known: bool,
+}
+
+impl Repeats {
+    pub(super) const fn new() -> Self {
+        Self {
+            left: MOST_REPEATED,
+            is_silence_known: false,
+        }
+    }
+
+    /// Whether it is had again, and counts that.
+    fn take(&mut self, is_crowded_out: bool, is_silent: bool) -> bool {
+        let is_open = is_crowded_out || (is_silent && !self.is_silence_known);
+        let may_repeat = is_open && self.left > 0;
+        self.left -= usize::from(may_repeat);
+        may_repeat
+    }
+}
+
+/// Has all dialogues: what came of each, in their order.
+pub(super) fn have_all(
+    asks: &[DialogueAsk],
+    repeats: &mut Repeats,
+    have: Having<'_>,
+) -> Vec<Dialogue> {
+    let mut places: Vec<usize> = (0..asks.len()).collect();
+    // Other dialogues depend on logins; after them the longest first, so that all end at about the same time.
+    places.sort_by_key(|place| {
+        let ask = asks.get(*place)?;
+        let is_login = ask.kind.security != Security::Any;
+        Some(Reverse((is_login, ask.kind.sessions.len())))
+    });
+    let (own, wrong_keys): (Vec<usize>, Vec<usize>) = places
+        .into_iter()
+        .partition(|place| is_kind(asks, *place, |ask| ask.kind.key == KeyUse::Own));
+    let mut left = VecDeque::from(own);
+    let mut had = BTreeMap::new();
+    let mut width = SIDE_BY_SIDE;
+    let mut is_width_known = false;
+    while !left.is_empty() {
+        let is_trying = !is_width_known && width.min(left.len()) > 1;
+        let mut silent = 0;
+        for (place, mut dialogue) in side_by_side(asks, &mut left, (width, is_trying), have) {
+            let Some(ask) = asks.get(place) else { continue };
+            let first = &dialogue.seen;
+            let (crowded, is_silent) = (is_trying && is_crowded_out(ask, first), is_silent(first));
+            is_width_known |= crowded;
+            if repeats.take(crowded, is_silent) {
+                let alone = Dialogue::new(have(ask, &|| true));
+                let is_taken = !is_crowded_out(ask, &alone.seen);
+                silent += usize::from(is_taken && is_silent);
+                if is_taken && ((crowded && !is_silent) || silent >= SEVERAL) {
+                    width = 1;
+                }
+                repeats.is_silence_known |= is_silent && self::is_silent(&alone.seen);
+                dialogue = Dialogue {
+                    others: dialogue.others,
+                    before: Some(Box::new(dialogue.seen)),
+                    ..alone
+                };
+            }
+            had.insert(place, dialogue);
+        }
+    }
+    // They fail, and a server may lock out a host whose logins fail.
+    for place in wrong_keys {
+        if let Some(ask) = asks.get(place) {
+            had.insert(place, Dialogue::new(have(ask, &|| true)));
+        }
+    }
+    had.into_values().collect()
+}
+
+fn is_kind(asks: &[DialogueAsk], place: usize, is: impl Fn(&DialogueAsk) -> bool) -> bool {
+    asks.get(place).is_some_and(is)
+}
+
+/// Has those that are `left`, `width` at a time. `is_trying`: once one is crowded out, no more are begun.
+fn side_by_side(
+    asks: &[DialogueAsk],
+    left: &mut VecDeque<usize>,
+    (width, is_trying): (usize, bool),
+    have: Having<'_>,
+) -> Vec<(usize, Dialogue)> {
+    let threads = width.min(left.len());
+    let waiting = Mutex::new(mem::take(left));
+    let running = AtomicUsize::new(0);
+    let is_full = AtomicBool::new(false);
+    let is_last = || {
+        let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        width == 1 || waiting.is_empty() || is_full.load(Ordering::Relaxed)
+    };
+    let next = || {
+        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = if is_full.load(Ordering::Relaxed) {
+            None
+        } else {
+            waiting.pop_front()
+        };
+        Some((place?, asks.get(place?)?))
+    };
+    let work = || {
+        let mut ended = Vec::new();
+        while let Some((place, ask)) = next() {
+            let others = running.fetch_add(1, Ordering::Relaxed);
+            // The server has room before another one begins, unless it comes right behind.
+            let seen = have(ask, &is_last);
+            running.fetch_sub(1, Ordering::Relaxed);
+            if is_trying && is_crowded_out(ask, &seen) {
+                is_full.store(true, Ordering::Relaxed);
+            }
+            let dialogue = Dialogue::new(seen);
+            ended.push((place, Dialogue { others, ..dialogue }));
+        }
+        ended
+    };
+    let ended = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let ended = threads.into_iter();
+        ended
+            .flat_map(|thread| thread.join().unwrap_or_default())
+            .collect()
+    });
+    *left = waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
+    ended
+}
+
+/// It went no further than a server without room for it lets it go.
+pub(super) fn is_crowded_out(ask: &DialogueAsk, seen: &DialogueSeen) -> bool {
+    if packets_sent(seen) > 0 {
+        return false;
+    }
+    let mut answers = seen.sessions.iter().filter_map(|session| session.answer);
+    if answers.any(|answer| answer.is_err_and(|refusal| may_be_of_room(refusal.accept()))) {
+        return true;
+    }
+    // That a login fails is about the key, and it is not made twice.
+    let is_open = ask.mode == SecurityMode::Unauthenticated;
+    match &seen.end {
+        DialogueEnd::NotConnected(_) | DialogueEnd::Mute => true,
+        DialogueEnd::Refused(refusal) => {
+            let accept = refusal.accept();
+            let is_limit = [Accept::PermanentLimit, Accept::TemporaryLimit].contains(&accept);
+            is_limit || (is_open && may_be_of_room(accept))
+        }
+        DialogueEnd::Failed(_) | DialogueEnd::Ended => {
+            let is_accepted = |session: &SessionSeen| matches!(session.answer, Some(Ok(_)));
+            let is_agreed = seen.sessions.iter().any(is_accepted);
+            seen.offered.is_empty() || (is_open && !is_agreed)
+        }
+        DialogueEnd::NotTwamp(_)
+        | DialogueEnd::Here(_)
+        | DialogueEnd::Done(_)
+        | DialogueEnd::CutShort => false,
+    }
+}
+
+/// The server said nothing, as it may for want of room, and as lost packets have it.
+pub(super) fn is_silent(seen: &DialogueSeen) -> bool {
+    match &seen.end {
+        DialogueEnd::NotConnected(connection) => *connection == Connection::Silent,
+        DialogueEnd::Mute | DialogueEnd::Failed(ClientError::Silent(_)) => packets_sent(seen) == 0,
+        DialogueEnd::Failed(_)
+        | DialogueEnd::Refused(_)
+        | DialogueEnd::Ended
+        | DialogueEnd::NotTwamp(_)
+        | DialogueEnd::Here(_)
+        | DialogueEnd::Done(_)
+        | DialogueEnd::CutShort => false,
+    }
+}
+
+/// A server that lacks room may say this.
+fn may_be_of_room(accept: Accept) -> bool {
+    match accept {
+        Accept::Failure
+        | Accept::InternalError
+        | Accept::PermanentLimit
+        | Accept::TemporaryLimit => true,
+        Accept::Ok | Accept::NotSupported => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

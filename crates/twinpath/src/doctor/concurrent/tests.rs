@@ -1,0 +1,244 @@
+//! Dialogues with servers that take any number, or few, at once.
+
+use std::sync::Condvar;
+use std::time::Duration;
+
+use twinpath_proto::{Refusal, Step};
+use twinpath_wire::control::Modes;
+
+use super::*;
+use crate::doctor::dialogue::{self, Adapted, DialogueKind};
+use crate::doctor::tests::servers;
+
+static KINDS: [&DialogueKind; 8] = [
+    &dialogue::ANY_PORT,
+    &dialogue::ZERO_ADDRESSES,
+    &dialogue::OF_CLASS,
+    &dialogue::LARGE,
+    &dialogue::PAST,
+    &dialogue::SYMMETRICAL,
+    &dialogue::MONITORED,
+    &dialogue::PTP,
+];
+
+fn ask(kind: &'static DialogueKind) -> DialogueAsk {
+    DialogueAsk {
+        server: "203.0.113.7:862".parse().unwrap(),
+        kind,
+        mode: SecurityMode::Unauthenticated,
+        adapted: Adapted::default(),
+    }
+}
+
+/// What a server does with one more than it takes.
+type Refusing = fn(&mut DialogueSeen);
+
+/// A server that takes `most` dialogues at once.
+struct Server {
+    most: usize,
+    refuses: Refusing,
+    now: Mutex<Now>,
+    changed: Condvar,
+    /// The first dialogues wait until so many have begun.
+    together: usize,
+}
+
+#[derive(Default)]
+struct Now {
+    running: usize,
+    begun: Vec<&'static str>,
+    most_running: usize,
+}
+
+impl Server {
+    fn new(most: usize, refuses: Refusing) -> Self {
+        Self {
+            most,
+            refuses,
+            now: Mutex::default(),
+            changed: Condvar::new(),
+            together: SIDE_BY_SIDE,
+        }
+    }
+
+    fn have(&self, ask: &DialogueAsk) -> DialogueSeen {
+        let mut now = self.now.lock().unwrap();
+        now.running += 1;
+        now.begun.push(ask.kind.name);
+        now.most_running = now.most_running.max(now.running);
+        let is_taken = now.running <= self.most;
+        self.changed.notify_all();
+        let wait = Duration::from_secs(20);
+        let is_alone = |now: &mut Now| now.begun.len() < self.together;
+        let (mut now, _) = self
+            .changed
+            .wait_timeout_while(now, wait, is_alone)
+            .unwrap();
+        now.running -= 1;
+        drop(now);
+        let mut seen = servers::agreed(ask);
+        if !is_taken {
+            for session in &mut seen.sessions {
+                session.train = None;
+            }
+            (self.refuses)(&mut seen);
+        }
+        seen
+    }
+
+    /// All dialogues, and how often each was begun.
+    fn had(&self, asks: &[DialogueAsk]) -> (Vec<Dialogue>, Vec<usize>) {
+        let had = have_all(asks, &mut Repeats::new(), &|ask, _| self.have(ask));
+        let now = self.now.lock().unwrap();
+        let times = asks.iter().map(|ask| {
+            let begun = now.begun.iter();
+            begun.filter(|name| **name == ask.kind.name).count()
+        });
+        (had, times.collect())
+    }
+}
+
+fn refusal(step: Step, accept: Accept) -> Refusal {
+    let octet = accept.octet();
+    Refusal { step, octet }
+}
+
+fn without_greeting(seen: &mut DialogueSeen) {
+    seen.sessions.clear();
+    seen.end = DialogueEnd::Mute;
+}
+
+fn without_room(seen: &mut DialogueSeen) {
+    for session in &mut seen.sessions {
+        session.answer = Some(Err(refusal(Step::Request, Accept::TemporaryLimit)));
+    }
+}
+
+#[test]
+fn a_server_that_takes_many_has_each_dialogue_once_and_few_at_a_time() {
+    let server = Server::new(usize::MAX, without_greeting);
+    let asks = KINDS.map(ask);
+    let (had, times) = server.had(&asks);
+    assert_eq!(times, [1; 8]);
+    assert_eq!(had.len(), asks.len());
+    assert_eq!(server.now.lock().unwrap().most_running, SIDE_BY_SIDE);
+    assert!(had.iter().all(|dialogue| dialogue.before.is_none()));
+    let most = had.iter().map(|dialogue| dialogue.others).max();
+    assert_eq!(most, Some(SIDE_BY_SIDE - 1));
+}
+
+#[test]
+fn what_a_server_has_no_room_for_is_had_again_alone_and_then_one_at_a_time() {
+    let refusals: [Refusing; 2] = [without_greeting, without_room];
+    let each = (1..SIDE_BY_SIDE).flat_map(|most| refusals.map(|refuses| (most, refuses)));
+    for (most, refuses) in each {
+        let server = Server::new(most, refuses);
+        let asks = KINDS.map(ask);
+        let (had, times) = server.had(&asks);
+        let crowded = had.iter().filter(|dialogue| dialogue.before.is_some());
+        let repeated = crowded.count();
+        assert!(
+            (1..=MOST_REPEATED).contains(&repeated),
+            "{most}: {repeated}"
+        );
+        assert_eq!(times.iter().sum::<usize>(), asks.len() + repeated, "{most}");
+        for (ask, dialogue) in asks.iter().zip(&had) {
+            assert!(!is_crowded_out(ask, &dialogue.seen), "{most}: {dialogue:?}");
+        }
+    }
+}
+
+#[test]
+fn a_request_that_is_refused_alone_too_slows_nothing_down() {
+    let refuses_dscp = |ask: &DialogueAsk| {
+        let mut seen = servers::agreed(ask);
+        if ask.kind.name == dialogue::OF_CLASS.name {
+            seen.sessions[0].train = None;
+            without_room(&mut seen);
+        }
+        seen
+    };
+    let begun = Mutex::new(Vec::new());
+    let asks = KINDS.map(ask);
+    let had = have_all(&asks, &mut Repeats::new(), &|ask, _| {
+        begun.lock().unwrap().push(ask.kind.name);
+        refuses_dscp(ask)
+    });
+    let begun = begun.into_inner().unwrap();
+    assert_eq!(begun.len(), asks.len() + 1, "{begun:?}");
+    let refused: Vec<usize> = (0..asks.len())
+        .filter(|place| is_crowded_out(&asks[*place], &had[*place].seen))
+        .collect();
+    assert_eq!(refused, [2]);
+}
+
+#[test]
+fn logins_that_must_fail_come_last_and_none_is_made_twice() {
+    let in_mode = |kind: &'static DialogueKind| DialogueAsk {
+        mode: SecurityMode::Authenticated,
+        ..ask(kind)
+    };
+    let asks = [
+        in_mode(&dialogue::WRONG_PASSPHRASE),
+        in_mode(&dialogue::UNKNOWN_KEY),
+        in_mode(&dialogue::ANY_PORT),
+        in_mode(&dialogue::AUTHENTICATED),
+    ];
+    let begun = Mutex::new(Vec::new());
+    let had = have_all(&asks, &mut Repeats::new(), &|ask, _| {
+        begun.lock().unwrap().push(ask.kind.name);
+        let mut seen = servers::agreed(ask);
+        seen.sessions.clear();
+        seen.offered = Modes::from_bits(2);
+        seen.end = DialogueEnd::Refused(refusal(Step::SetUp, Accept::Failure));
+        seen
+    });
+    assert_eq!(had.len(), asks.len());
+    let begun = begun.into_inner().unwrap();
+    let last = [dialogue::WRONG_PASSPHRASE.name, dialogue::UNKNOWN_KEY.name];
+    assert_eq!(begun.len(), asks.len(), "{begun:?}");
+    assert_eq!(begun[2..], last);
+}
+
+#[test]
+fn one_without_an_answer_is_had_again_and_a_silent_server_only_once() {
+    let of = |silent_times: usize| {
+        let mut repeats = Repeats::new();
+        let times = Mutex::new(0);
+        let have = |ask: &DialogueAsk, _: &dyn Fn() -> bool| {
+            let mut times = times.lock().unwrap();
+            *times += 1;
+            let mut seen = servers::agreed(ask);
+            if *times <= silent_times {
+                seen.sessions.clear();
+                seen.end = DialogueEnd::Mute;
+            }
+            seen
+        };
+        let first = have_all(&[ask(&dialogue::SESSION)], &mut repeats, &have);
+        let next = have_all(&[ask(&dialogue::AGAIN)], &mut repeats, &have);
+        let silent = [first, next].map(|had| had.iter().any(|one| is_silent(&one.seen)));
+        (silent, *times.lock().unwrap())
+    };
+    assert_eq!(of(0), ([false, false], 2));
+    // A lost greeting.
+    assert_eq!(of(1), ([false, false], 3));
+    assert_eq!(of(9), ([true, true], 3));
+}
+
+#[test]
+fn one_lost_answer_beside_others_is_asked_for_again() {
+    let is_lost = AtomicBool::new(false);
+    let asks = KINDS.map(ask);
+    let had = have_all(&asks, &mut Repeats::new(), &|ask, _| {
+        let mut seen = servers::agreed(ask);
+        if ask.kind.name == dialogue::PAST.name && !is_lost.swap(true, Ordering::Relaxed) {
+            seen.sessions.clear();
+            seen.end = DialogueEnd::Mute;
+        }
+        seen
+    });
+    assert!(had.iter().all(|one| !is_silent(&one.seen)));
+    let repeated = had.iter().filter(|one| one.before.is_some()).count();
+    assert_eq!(repeated, 1);
+}
