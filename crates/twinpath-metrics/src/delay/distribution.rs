@@ -267,7 +267,7 @@ impl Distribution {
     }
 
     /// The middles of the bins, least first, each with its count.
-    pub(crate) fn binned(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
+    pub fn binned(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
         let (min, max) = (self.moments.min(), self.moments.max());
         let reference = self.reference_ns().unwrap_or(0);
         let bins = self.histogram.bins();

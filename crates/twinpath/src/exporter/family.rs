@@ -1,6 +1,7 @@
 //! Metrics as plain data, whatever format they are sent in.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use twinpath_metrics::RungCounts;
@@ -61,6 +62,50 @@ pub(crate) struct Times {
     /// The upper bound of each bucket and how many are in it, not in those before; what is beyond the last one is
     /// in none.
     pub(crate) buckets: Vec<(f64, u64)>,
+    pub(crate) native: Native,
+}
+
+/// The same times in the buckets of a native histogram: the upper bound of each is 2^(1/16) times that of the one
+/// before (4.4 % more), and that of number 0 is 1 s. Negative times have buckets of their own, by their absolute value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Native {
+    /// Times of 0.
+    pub(crate) zero: u64,
+    /// Numbers of buckets, ascending, each with how many are in it.
+    pub(crate) negative: Vec<(i32, u64)>,
+    pub(crate) positive: Vec<(i32, u64)>,
+}
+
+impl Native {
+    /// log2 of the buckets for each doubling.
+    pub(crate) const SCHEMA: i32 = 4;
+
+    /// Of times in nanoseconds, each with how many there are.
+    pub(crate) fn of(times_ns: impl Iterator<Item = (i64, u64)>) -> Self {
+        let mut native = Self::default();
+        let (mut negative, mut positive) = (BTreeMap::new(), BTreeMap::new());
+        for (ns, count) in times_ns {
+            let sum = match ns {
+                0 => &mut native.zero,
+                1.. => positive.entry(Self::number(ns)).or_default(),
+                _ => negative.entry(Self::number(ns)).or_default(),
+            };
+            *sum = u64::saturating_add(*sum, count);
+        }
+        native.negative = negative.into_iter().collect();
+        native.positive = positive.into_iter().collect();
+        native
+    }
+
+    /// The bucket of a time that is not 0.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "of 2^63 ns and less it is between -479 and 529"
+    )]
+    fn number(ns: i64) -> i32 {
+        let doublings = seconds(ns.unsigned_abs()).log2();
+        (doublings * f64::from(1 << Self::SCHEMA)).ceil() as i32
+    }
 }
 
 impl Family {
@@ -158,4 +203,33 @@ pub(crate) fn rungs(counts: &RungCounts) -> impl Iterator<Item = (&'static str, 
     [Rung::Hardware, Rung::Kernel, Rung::Queue, Rung::User]
         .into_iter()
         .map(|rung| (rung.name(), counts.of(rung)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_time_is_in_the_native_bucket_that_has_room_for_it() {
+        let times = [
+            (1, 1),
+            (20_000_000, 2),
+            (20_500_000, 3),
+            (1_000_000_000, 4),
+            (0, 5),
+        ];
+        let mirrored = times.map(|(ns, count)| (-ns, count));
+        let native = Native::of(times.into_iter().chain(mirrored));
+        assert_eq!(native.zero, 10);
+        assert_eq!(native.negative, native.positive);
+        let upper = |number: i32| (f64::from(number) / 16.0).exp2();
+        for ((number, count), bound_s) in native.positive.iter().zip([1e-9, 0.02, 0.0205, 1.0]) {
+            let (low, high) = (upper(number - 1), upper(*number));
+            assert!(
+                low < bound_s && bound_s <= high * 1.000_001,
+                "{number} {count}"
+            );
+        }
+        assert_eq!(native.positive.last(), Some(&(0, 4)));
+    }
 }

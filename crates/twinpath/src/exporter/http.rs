@@ -148,7 +148,7 @@ async fn metrics(format: Format, scrapes: &Scrapes) -> Response<Full<Bytes>> {
         return busy();
     };
     match format.encode(families) {
-        Ok(text) => response(StatusCode::OK, format.content_type(), text),
+        Ok(octets) => response(StatusCode::OK, format.content_type(), octets),
         Err(error) => short(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }
@@ -169,11 +169,16 @@ fn busy() -> Response<Full<Bytes>> {
 }
 
 fn short(status: StatusCode, line: &str) -> Response<Full<Bytes>> {
-    response(status, "text/plain; charset=utf-8", format!("{line}\n"))
+    let octets = format!("{line}\n").into_bytes();
+    response(status, "text/plain; charset=utf-8", octets)
 }
 
-fn response(status: StatusCode, content_type: &'static str, text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+fn response(
+    status: StatusCode,
+    content_type: &'static str,
+    octets: Vec<u8>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(octets)));
     *response.status_mut() = status;
     let content_type = HeaderValue::from_static(content_type);
     response.headers_mut().insert(CONTENT_TYPE, content_type);

@@ -11,6 +11,8 @@ mod host;
 #[cfg(feature = "metrics")]
 mod http;
 #[cfg(feature = "metrics")]
+mod protobuf;
+#[cfg(feature = "metrics")]
 mod text;
 
 mod reflector;

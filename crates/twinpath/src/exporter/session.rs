@@ -4,7 +4,7 @@ use twinpath_metrics::{Distribution, Figures, RungCounts, SessionMetrics, Sessio
 use twinpath_report::ClockState;
 use twinpath_runtime::measure::Progress;
 
-use super::family::{Families, Family, Kind, Labels, Sample, Times, Value, rungs, seconds};
+use super::family::{Families, Family, Kind, Labels, Native, Sample, Times, Value, rungs, seconds};
 
 /// Sessions that have series: each has 37, with one-way delays 79.
 pub(crate) const MOST_SESSIONS: usize = 1_000;
@@ -316,6 +316,7 @@ fn times(delays: &Distribution) -> Times {
         count,
         sum_s: sum_s(delays.mean_ns(), count),
         buckets: buckets.to_vec(),
+        native: Native::of(delays.binned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Families as text, of Prometheus and of OpenMetrics, and which of them a client wants.
+//! Families as text, of Prometheus and of OpenMetrics, and which format a client wants.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,33 +11,37 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::family::{Families, Kind, Value};
+use super::protobuf;
 
-/// A format of the text.
+/// A format of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// Version 0.0.4.
+    /// Prometheus' text, version 0.0.4.
     Prometheus,
-    /// Version 1.0.0.
+    /// OpenMetrics' text, version 1.0.0.
     OpenMetrics,
+    /// Prometheus' messages, with native histograms.
+    Protobuf,
 }
 
-const OPEN_METRICS: &str = "application/openmetrics-text";
+/// The name of Prometheus' messages.
+const MESSAGE: &str = "io.prometheus.client.MetricFamily";
 
 impl Format {
-    /// The one that an `Accept` header prefers; OpenMetrics only where it is named.
+    /// The one that an `Accept` header prefers; another than Prometheus' text only where it is named.
     pub(super) fn of(accept: &str) -> Self {
-        let weight = |of: &dyn Fn(&MediaRange<'_>) -> bool| {
+        let weight = |of: Self| {
             let ranges = accept.split(',').filter_map(MediaRange::parse);
-            let weights = ranges.filter(of).map(|range| range.weight);
+            let weights = ranges
+                .filter(|range| range.is(of))
+                .map(|range| range.weight);
             weights.fold(0.0, f64::max)
         };
-        let open = weight(&|range| {
-            range.kind == OPEN_METRICS && matches!(range.version, None | Some("1.0.0"))
-        });
-        let plain = weight(&|range| {
-            range.kind == "text/plain" && matches!(range.version, None | Some("0.0.4"))
-        });
-        if open > 0.0 && open >= plain {
+        let plain = weight(Self::Prometheus);
+        let (open, messages) = (weight(Self::OpenMetrics), weight(Self::Protobuf));
+        if messages > 0.0 && messages >= open && messages >= plain {
+            Self::Protobuf
+        } else if open > 0.0 && open >= plain {
             Self::OpenMetrics
         } else {
             Self::Prometheus
@@ -48,6 +52,9 @@ impl Format {
         match self {
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Protobuf => {
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+            }
         }
     }
 
@@ -55,15 +62,19 @@ impl Format {
     ///
     /// # Errors
     /// None that memory does not cause.
-    pub(super) fn encode(self, families: Arc<Families>) -> Result<String, fmt::Error> {
-        let mut registry = Registry::with_prefix("twinpath");
-        registry.register_collector(Box::new(Collected(families)));
+    pub(super) fn encode(self, families: Arc<Families>) -> Result<Vec<u8>, fmt::Error> {
+        let registered = |families| {
+            let mut registry = Registry::with_prefix("twinpath");
+            registry.register_collector(Box::new(Collected(families)));
+            registry
+        };
         let mut out = String::new();
         match self {
-            Self::Prometheus => prometheus_text::encode(&mut out, &registry)?,
-            Self::OpenMetrics => text::encode(&mut out, &registry)?,
+            Self::Prometheus => prometheus_text::encode(&mut out, &registered(families))?,
+            Self::OpenMetrics => text::encode(&mut out, &registered(families))?,
+            Self::Protobuf => return Ok(protobuf::encode(&families)),
         }
-        Ok(out)
+        Ok(out.into_bytes())
     }
 }
 
@@ -71,6 +82,10 @@ impl Format {
 struct MediaRange<'a> {
     kind: &'a str,
     version: Option<&'a str>,
+    /// Of messages: which.
+    proto: Option<&'a str>,
+    /// Of messages: how one is told from the next.
+    encoding: Option<&'a str>,
     weight: f64,
 }
 
@@ -79,19 +94,42 @@ impl<'a> MediaRange<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let kind = parts.next().filter(|kind| !kind.is_empty())?;
-        let (mut version, mut weight) = (None, 1.0);
+        let mut range = Self {
+            kind,
+            version: None,
+            proto: None,
+            encoding: None,
+            weight: 1.0,
+        };
         for (name, value) in parts.filter_map(|part| part.split_once('=')) {
+            let value = value.trim().trim_matches('"');
             match name.trim() {
-                "version" => version = Some(value.trim().trim_matches('"')),
-                "q" => weight = value.trim().parse().ok()?,
+                "version" => range.version = Some(value),
+                "proto" => range.proto = Some(value),
+                "encoding" => range.encoding = Some(value),
+                "q" => range.weight = value.parse().ok()?,
                 _ => {}
             }
         }
-        Some(Self {
-            kind,
-            version,
-            weight,
-        })
+        Some(range)
+    }
+
+    /// It names this format.
+    fn is(&self, format: Format) -> bool {
+        match format {
+            Format::Prometheus => {
+                self.kind == "text/plain" && matches!(self.version, None | Some("0.0.4"))
+            }
+            Format::OpenMetrics => {
+                let versions = matches!(self.version, None | Some("1.0.0"));
+                self.kind == "application/openmetrics-text" && versions
+            }
+            Format::Protobuf => {
+                self.kind == "application/vnd.google.protobuf"
+                    && self.proto == Some(MESSAGE)
+                    && self.encoding == Some("delimited")
+            }
+        }
     }
 }
 
@@ -146,7 +184,7 @@ mod tests {
     use crate::exporter::fixtures;
 
     fn text(format: Format, families: Families) -> String {
-        format.encode(Arc::new(families)).unwrap()
+        String::from_utf8(format.encode(Arc::new(families)).unwrap()).unwrap()
     }
 
     #[test]

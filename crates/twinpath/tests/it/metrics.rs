@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::far_end::FarEnd;
+use crate::far_end::{FarEnd, now, ntp, reply};
 use crate::program::{Responder, Running, free_port, run, taken_port};
 use crate::prometheus::complaints;
 
@@ -27,8 +27,10 @@ fn exchange(at: SocketAddr, request: &str) -> Answer {
     let mut stream = TcpStream::connect(at).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
+    let mut octets = Vec::new();
+    stream.read_to_end(&mut octets).unwrap();
+    // Of messages what is no text is replaced.
+    let text = String::from_utf8_lossy(&octets);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let (status, headers) = head.split_once("\r\n").unwrap_or((head, ""));
     Answer {
@@ -147,7 +149,8 @@ fn each_client_gets_the_format_that_it_prefers() {
     let at = address(&mut responder);
     let plain = "content-type: text/plain; version=0.0.4; charset=utf-8";
     let open = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8";
-    // The last is what Prometheus 2 sends.
+    let messages = "content-type: application/vnd.google.protobuf; proto=io.prometheus.client.metricfamily; encoding=delimited";
+    // The last three are what Prometheus 2 sends, that with native histograms too, and Prometheus 3.
     for (accept, kind) in [
         ("*/*", plain),
         ("", plain),
@@ -161,6 +164,26 @@ fn each_client_gets_the_format_that_it_prefers() {
              text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
             open,
         ),
+        (
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,\
+             application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
+             text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            messages,
+        ),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+             application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.4,\
+             text/plain;version=1.0.0;q=0.3,*/*;q=0.2",
+            open,
+        ),
+        (
+            "application/vnd.google.protobuf;proto=other;encoding=delimited",
+            plain,
+        ),
+        (
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text",
+            plain,
+        ),
     ] {
         let answer = get(at, "/metrics", accept);
         assert!(
@@ -169,6 +192,11 @@ fn each_client_gets_the_format_that_it_prefers() {
             answer.headers
         );
         assert_eq!(answer.body.ends_with("# EOF\n"), kind == open, "{accept}");
+        if kind == messages {
+            let name = "twinpath_reflector_replies_total";
+            assert!(answer.body.contains(name) && !answer.body.contains("# TYPE"));
+            continue;
+        }
         let counter = "# TYPE twinpath_reflector_replies";
         let counter = format!(
             "{counter}{} counter",
@@ -302,44 +330,109 @@ fn query(at: SocketAddr, expression: &str) -> Option<f64> {
     value.parse().ok()
 }
 
+/// Prometheus, which scrapes this address once a second.
+struct Prometheus {
+    api: SocketAddr,
+    _process: Running,
+    _directory: tempfile::TempDir,
+}
+
+impl Prometheus {
+    /// `None` where it is not installed; says so.
+    fn start(at: SocketAddr, options: &[&str]) -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let config = format!(
+            "global:\n  scrape_interval: 1s\nscrape_configs:\n- job_name: twinpath\n  static_configs:\n  - targets: ['{at}']\n"
+        );
+        let file = directory.path().join("prometheus.yml");
+        std::fs::write(&file, config).unwrap();
+        let mut command = Command::new("prometheus");
+        command
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                directory.path().join("data").display()
+            ))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .args(options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let Ok(child) = command.spawn() else {
+            println!("skipped: prometheus (Debian: prometheus) is not installed");
+            return None;
+        };
+        Some(Self {
+            api: SocketAddr::from(([127, 0, 0, 1], port)),
+            _process: Running::of(child),
+            _directory: directory,
+        })
+    }
+
+    /// Waits until a query has a result of which this holds.
+    fn query_until(&self, expression: &str, holds: impl Fn(f64) -> bool) -> f64 {
+        let until = Instant::now() + Duration::from_mins(1);
+        loop {
+            let result = TcpStream::connect(self.api)
+                .ok()
+                .and_then(|_| query(self.api, expression));
+            match result {
+                Some(result) if holds(result) => return result,
+                _ => assert!(Instant::now() < until, "{expression} is {result:?}"),
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
 #[test]
 fn prometheus_scrapes_the_figures_of_the_report() {
     let mut responder = Responder::start("127.0.0.1:0 --metrics 127.0.0.1:0 --json");
     let at = address(&mut responder);
-    let directory = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let config = format!(
-        "global:\n  scrape_interval: 1s\nscrape_configs:\n- job_name: twinpath\n  static_configs:\n  - targets: ['{at}']\n"
-    );
-    let file = directory.path().join("prometheus.yml");
-    std::fs::write(&file, config).unwrap();
-    let mut command = Command::new("prometheus");
-    command
-        .arg(format!("--config.file={}", file.display()))
-        .arg(format!(
-            "--storage.tsdb.path={}",
-            directory.path().join("data").display()
-        ))
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let Ok(child) = command.spawn() else {
-        println!("skipped: prometheus (Debian: prometheus) is not installed");
+    let Some(prometheus) = Prometheus::start(at, &[]) else {
         return;
     };
-    let _prometheus = Running::of(child);
     let line = format!("sender {} -c 23 -i 1", responder.at);
     assert_eq!(run(&line).status, 0);
-    let api = SocketAddr::from(([127, 0, 0, 1], port));
-    let until = Instant::now() + Duration::from_mins(1);
-    while TcpStream::connect(api).is_err()
-        || query(api, "twinpath_reflector_replies_total") != Some(23.0)
-    {
-        assert!(Instant::now() < until, "Prometheus has no such count");
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    assert_eq!(query(api, "up"), Some(1.0));
+    prometheus.query_until("twinpath_reflector_replies_total", |count| count == 23.0);
+    assert_eq!(query(prometheus.api, "up"), Some(1.0));
     let report: Value = serde_json::from_str(&responder.stop("INT").stdout).unwrap();
     assert_eq!(report["reflected"], 23);
+}
+
+/// Its buckets are 4.4 % wide, where those of a classic histogram are wide by half and more.
+#[test]
+fn a_percentile_of_a_native_histogram_is_that_of_the_report() {
+    // Replies after 24 ms, which is between 20 and 50 ms; the reflector does not say that it had them so long.
+    let far = FarEnd::answering(|request| {
+        let t2 = now();
+        std::thread::sleep(Duration::from_millis(24));
+        reply(request, |_| [t2, t2].map(ntp))
+    });
+    let line = format!(
+        "sender {} -c inf -i 50 --metrics 127.0.0.1:0 --json",
+        far.at
+    );
+    let mut sender = Running::start(&line);
+    let said = sender.wait_for_error("metrics at ");
+    let at = said.trim().strip_prefix("metrics at http://").unwrap();
+    let at: SocketAddr = at.strip_suffix("/metrics").unwrap().parse().unwrap();
+    let Some(prometheus) = Prometheus::start(at, &["--enable-feature=native-histograms"]) else {
+        return;
+    };
+    let histogram = "twinpath_round_trip_delay_seconds";
+    prometheus.query_until(&format!("histogram_count({histogram})"), |count| {
+        count > 60.0
+    });
+    let median = prometheus.query_until(&format!("histogram_quantile(0.5,{histogram})"), |_| true);
+    // No classic one is stored beside it.
+    let classic = format!("count({histogram}_bucket)");
+    assert_eq!(query(prometheus.api, &classic), None);
+    sender.signal(&["INT"]);
+    let session = sender.finish().session();
+    // A few packets came after the last scrape.
+    let reported = session["round_trip"]["median_ns"].as_f64().unwrap() / 1e9;
+    let ratio = median / reported;
+    assert!((0.94..1.06).contains(&ratio), "{median} {reported}");
 }
