@@ -14,6 +14,8 @@ use twinpath_wire::{Fate, Rung, Sample, Stamp, Wall};
 use super::family::Families;
 use super::host;
 use super::session::{Counted, SessionNow};
+use crate::output::fixtures::quiet_path;
+use crate::output::prometheus::session_labels;
 
 fn report<C>(counters: C) -> ReflectorReport<C> {
     ReflectorReport {
@@ -63,7 +65,7 @@ pub(super) fn session() -> SessionNow {
         error_ns: Some(1_000),
     };
     SessionNow {
-        labels: [("session".into(), "1".to_owned())].into(),
+        labels: session_labels(&quiet_path().identity, &[], false).into(),
         progress: Progress {
             far_clock: Some(clock),
             ..Progress::default()

@@ -4,6 +4,8 @@
 //! plain [`Family`] values while it waits ([`Exporter::attend`]), and a thread of the exporter encodes
 //! and sends them. A client can delay neither packets nor that thread.
 
+#[cfg(test)]
+mod consumers;
 mod family;
 #[cfg(test)]
 mod fixtures;

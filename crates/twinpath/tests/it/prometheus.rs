@@ -66,3 +66,78 @@ fn rows_of_intervals_are_refused_with_a_remedy() {
     assert_eq!(done.status, 2, "{}", done.stderr);
     assert!(done.stderr.contains("use one of them"), "{}", done.stderr);
 }
+
+/// What Prometheus' own tool makes of files of `packaging/`; `None` where it is not installed.
+fn promtool(arguments: &[&str]) -> Option<(bool, String)> {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/prometheus");
+    let done = Command::new("promtool")
+        .args(arguments)
+        .current_dir(directory)
+        .output();
+    let Ok(done) = done else {
+        println!("skipped: promtool (Debian: prometheus) is not installed");
+        return None;
+    };
+    let said = [done.stdout, done.stderr].concat();
+    Some((done.status.success(), String::from_utf8(said).unwrap()))
+}
+
+#[test]
+fn the_alerts_are_rules_of_prometheus_and_fire_when_they_should() {
+    let rules = "twinpath.rules.yml";
+    let Some((is_valid, said)) = promtool(&["check", "rules", rules]) else {
+        return;
+    };
+    assert!(is_valid && said.contains("12 rules found"), "{said}");
+    let (passed, said) = promtool(&["test", "rules", "twinpath.rules.test.yml"]).unwrap();
+    assert!(passed && said.contains("SUCCESS"), "{said}");
+    // Each alert has a test in which it fires.
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/prometheus/");
+    let read = |name: &str| std::fs::read_to_string(format!("{directory}{name}")).unwrap();
+    let (rules, tests) = (read(rules), read("twinpath.rules.test.yml"));
+    let names = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "));
+    for name in names {
+        let fires = tests.split("- eval_time: ").any(|test| {
+            test.contains(&format!("alertname: {name}\n")) && test.contains("exp_labels")
+        });
+        assert!(fires, "{name} is not tested");
+    }
+}
+
+#[test]
+fn the_queries_of_the_dashboard_are_promql() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../packaging/grafana/twinpath.json"
+    );
+    let text = std::fs::read_to_string(file).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+    let mut rules = Vec::new();
+    for target in targets {
+        // As Grafana fills them in.
+        let query = target["expr"].as_str().unwrap();
+        let query = query
+            .replace("$__rate_interval", "5m")
+            .replace("$__range", "1h");
+        assert!(!query.contains("$__"), "{query}");
+        let record = format!("dashboard:{}", rules.len());
+        rules.push(serde_json::json!({ "record": record, "expr": query }));
+    }
+    let count = rules.len();
+    let groups = serde_json::json!({ "groups": [{ "name": "dashboard", "rules": rules }] });
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rules.yml");
+    // JSON is YAML.
+    std::fs::write(&path, groups.to_string()).unwrap();
+    let path = path.display().to_string();
+    if let Some((is_valid, said)) = promtool(&["check", "rules", &path]) {
+        assert!(
+            is_valid && said.contains(&format!("{count} rules found")),
+            "{said}"
+        );
+    }
+}
