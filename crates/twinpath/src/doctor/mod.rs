@@ -293,7 +293,7 @@ fn as_far_as_known(check: &dyn Check, seen: &Seen, judged: Judged) -> Judged {
     if asks.iter().any(is_interrupted) {
         return judged.interrupted();
     }
-    if judged.status == Status::Skipped {
+    if judged.status == Status::Skipped && !(asks.is_empty() && seen.is_reach_known()) {
         // The reason may be no more than that an answer did not come.
         return Judged::not_made();
     }

@@ -379,6 +379,43 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_came_of_packets_before_the_end_is_a_part_and_silence_is_none() {
+        use crate::doctor::packets::PacketSecurity;
+        use crate::doctor::train::PACED;
+        use twinpath_runtime::probe::Reply;
+        use twinpath_wire::{Rung, Stamp};
+
+        let far = "127.0.0.1:9".parse().unwrap();
+        let ask = Ask::Train(far, &PACED, PacketSecurity::Open);
+        let at = Stamp {
+            at: wall(),
+            rung: Rung::User,
+        };
+        let reply = Reply {
+            at,
+            from: far,
+            octets: vec![0; 44],
+            ttl: None,
+            tos: None,
+            fragment_octets: None,
+        };
+        let known = |sent: usize, answered: usize| {
+            let seen = TrainSeen {
+                departures: vec![Departure::Left(at); sent],
+                replies: vec![reply.clone(); answered],
+                ..TrainSeen::default()
+            };
+            as_far_as_known(&ask, Answer::Train(vec![vec![0; 44]; 20], Ok(seen)))
+        };
+        assert!(matches!(known(20, 20), Answer::Train(..)));
+        assert!(matches!(known(20, 0), Answer::Cut { sent: 20 }));
+        let Answer::Part(requests, seen) = known(7, 5) else {
+            panic!("no part")
+        };
+        assert_eq!((requests.len(), seen.replies.len()), (7, 5));
+    }
+
+    #[test]
     fn an_examination_that_takes_too_long_asks_no_more() {
         let far = "127.0.0.1:9".parse().unwrap();
         let stopped = || false;

@@ -90,6 +90,23 @@ impl Seen {
         all.any(|(asked, answer)| asked == ask && is_part(answer))
     }
 
+    /// What was to show whether anything is there has whole answers: what is not there is known.
+    pub(crate) fn is_reach_known(&self) -> bool {
+        let is_of_reach = |ask: &Ask| match ask {
+            Ask::Ping(_) | Ask::Connect(_) => true,
+            Ask::Train(_, kind, _) => kind.is_of_reach(),
+            Ask::Ladder(..) | Ask::Load(..) | Ask::Host(_) => false,
+            #[cfg(feature = "control")]
+            Ask::Dialogue(_) | Ask::SessionLoad(..) => false,
+        };
+        let mut of_reach = self
+            .answers
+            .iter()
+            .filter(|(ask, _)| is_of_reach(ask))
+            .peekable();
+        of_reach.peek().is_some() && of_reach.all(|(_, answer)| answer.is_whole())
+    }
+
     /// Packets and connections that were asked for, of what was cut short those that were sent; without loads.
     pub(crate) fn packets(&self) -> usize {
         let of = |(ask, answer): &(Ask, Answer)| match answer {

@@ -146,25 +146,27 @@ fn pace(exchange: &Exchange<'_>) -> Pace {
         return Pace::Absent;
     };
     let (here_ns, there_ns) = ((last.t1 - first.t1).ns(), (last_t2 - first_t2).ns());
-    if here_ns <= 4 * longest_round_trip_ns(exchange) {
-        return Pace::TooFewReplies;
-    }
-    if there_ns == 0 {
+    // A way takes no longer than a round trip, and by no more does it differ from packet to packet.
+    let doubt_ns = longest_round_trip_ns(exchange);
+    let (least_ns, most_ns) = (there_ns - doubt_ns, there_ns + doubt_ns);
+    if least_ns >= here_ns / LEAST_PACE && most_ns <= here_ns * LEAST_PACE {
+        Pace::Right
+    } else if there_ns == 0 && most_ns < here_ns / LEAST_PACE {
         Pace::Wrong("all receive timestamps are the same".to_owned())
-    } else if there_ns.abs() < here_ns / LEAST_PACE {
+    } else if there_ns.abs() + doubt_ns < here_ns / LEAST_PACE {
         let of = |part: i64| units::span(part.unsigned_abs());
         Pace::Wrong(format!(
             "timestamps advance by {} in {}: the fraction has another unit than the standard's",
             of(there_ns),
             of(here_ns)
         ))
-    } else if there_ns > here_ns * LEAST_PACE || there_ns < 0 {
+    } else if least_ns > here_ns * LEAST_PACE || most_ns < 0 {
         Pace::Wrong(
             "timestamps jump: the clock was set, or the fraction has another unit than the standard's"
                 .to_owned(),
         )
     } else {
-        Pace::Right
+        Pace::TooFewReplies
     }
 }
 

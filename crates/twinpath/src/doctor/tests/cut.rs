@@ -98,6 +98,12 @@ fn packets_that_were_answered_before_the_end_are_judged() {
         assert_eq!(said.status, Status::Ok, "{id}: {said:?}");
         assert!(said.finding.ends_with(" (interrupted)"), "{id}: {said:?}");
     }
+    // That there is no server was known before.
+    #[cfg(feature = "control")]
+    {
+        let session = judged(&checks, "control.start-delay");
+        assert_eq!(session.finding, "no TWAMP server", "{session:?}");
+    }
     // The last had no time for its reply.
     let lost = judged(&checks, "test.one-reply");
     assert_eq!(lost.status, Status::Skipped, "{lost:?}");

@@ -2,7 +2,7 @@
 
 use twinpath_runtime::probe::{DialogueEnd, DialogueSeen};
 
-use super::{loses, not_had};
+use super::{is_accepted, loses, not_had};
 use crate::doctor::concurrent::{MOST_REPEATED, SEVERAL, is_crowded_out, is_silent};
 use crate::doctor::dialogue::Dialogue;
 use crate::doctor::{Ask, Check, Cost, Judged, Seen};
@@ -58,11 +58,8 @@ impl Check for Connections {
             ))
             .with("at_once", tried);
         }
-        let taken = seen
-            .dialogue_asks()
-            .filter(|(ask, dialogue)| !is_crowded_out(ask, &dialogue.seen))
-            .map(|(_, dialogue)| at_once(dialogue));
-        let taken = taken.max().unwrap_or(1);
+        let accepted = all.iter().copied().filter(|dialogue| is_accepted(dialogue));
+        let taken = accepted.map(at_once).max().unwrap_or(1);
         if taken == 1 {
             return Judged::skipped("no two sessions were taken at once");
         }
