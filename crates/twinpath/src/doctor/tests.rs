@@ -159,6 +159,10 @@ fn one_that_stops_answering_in_the_middle_is_said_to_and_losses_are_not() {
             has_stopped,
             "{last}: {verdict:?}"
         );
+        // What it left open is one row.
+        let early = "it stopped answering before this was known";
+        let sizes = &judged(&checks, "test.reply-size").finding;
+        assert_eq!(sizes == early, has_stopped, "{last}: {sizes}");
     }
 }
 

@@ -63,6 +63,15 @@ fn unanswered_at_the_end(seen: &Seen) -> Option<usize> {
     (unanswered >= MANY).then_some(unanswered)
 }
 
+/// What is said of packets without a reply where others have none either: `what`, in one clause.
+pub(super) fn lost_too(seen: &Seen, what: &str) -> Judged {
+    if unanswered_at_the_end(seen).is_some() {
+        // The same for all of them: one row.
+        return Judged::unknown("it stopped answering before this was known");
+    }
+    Judged::unknown(format!("{what}, and other packets are lost too"))
+}
+
 /// Some packets have no reply: what the reflector's numbers say of them.
 fn lost(exchange: &Exchange<'_>, answered: usize) -> Judged {
     let sent = exchange.requests.len();

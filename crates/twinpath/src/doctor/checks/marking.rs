@@ -5,6 +5,7 @@ use std::time::Duration;
 use twinpath_runtime::PathOptions;
 use twinpath_wire::{Ecn, Tos};
 
+use super::copies::lost_too;
 use crate::doctor::train::TrainKind;
 use crate::doctor::{Ask, Check, Cost, Exchange, Judged, Seen};
 
@@ -104,10 +105,7 @@ fn dscp(seen: &Seen, exchange: &Exchange<'_>, arrivals: &Arrivals) -> Judged {
         named.collect()
     };
     let judged = if !lost.is_empty() && seen.is_lossy() {
-        Judged::unknown(format!(
-            "no answer with DSCP {}, and other packets are lost too",
-            lost.join(", ")
-        ))
+        lost_too(seen, &format!("no answer with DSCP {}", lost.join(", ")))
     } else if !lost.is_empty() {
         Judged::warn(format!("packets with DSCP {} are not answered, and others are", lost.join(", ")))
             .advise("look at policers and filters for these classes, and at the classes that the reflector admits")

@@ -5,6 +5,7 @@ mod search;
 
 use serde_json::Value;
 
+use super::copies::lost_too;
 use crate::doctor::ladder::headers;
 use crate::doctor::{Ask, Check, Cost, Judged, Seen};
 use limits::{BackEnd, Limits, OutEnd};
@@ -47,7 +48,7 @@ impl Check for Unfragmented {
         };
         let Some(out) = limits.out.passes else {
             return if seen.is_lossy() {
-                Judged::unknown("packets are lost whatever their size")
+                lost_too(seen, "no larger packet with DF set is answered")
             } else {
                 Judged::fail("no larger packet with DF set is answered, and others are")
                     .advise("look for a filter that drops such packets")
@@ -137,7 +138,7 @@ impl Check for Fragments {
                 ))
             }
             None if seen.is_lossy() => {
-                Judged::unknown("no answer to packets in fragments, and others are lost too")
+                lost_too(seen, "no answer to packets in fragments")
             }
             None if are_too_large(seen) => Judged::unknown(format!(
                 "packets of {octets} octets in fragments are not answered: a fragment may be larger than what passes"

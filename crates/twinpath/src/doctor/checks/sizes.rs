@@ -5,6 +5,7 @@ use std::time::Duration;
 use twinpath_runtime::PathOptions;
 use twinpath_wire::Tos;
 
+use super::copies::lost_too;
 use super::of_train::OfTrain;
 use crate::doctor::packets::PacketSecurity;
 use crate::doctor::train::{FIRST, TrainKind};
@@ -60,10 +61,8 @@ fn replies(seen: &Seen, exchange: &Exchange<'_>) -> Judged {
         .collect();
     let sizes: Vec<usize> = pairs.iter().map(|(_, reply)| *reply).collect();
     let judged = if !silent.is_empty() && seen.is_lossy() {
-        Judged::unknown(format!(
-            "no answer to requests of {} octets, and other packets are lost too",
-            silent.join(", ")
-        ))
+        let octets = silent.join(", ");
+        lost_too(seen, &format!("no answer to requests of {octets} octets"))
     } else if !silent.is_empty() {
         Judged::fail(format!(
             "requests of {} octets are not answered, and others are",

@@ -118,6 +118,9 @@ pub(super) static UNIT: OfTrain = OfTrain {
 fn unit(_: &Seen, exchange: &Exchange<'_>) -> Judged {
     match pace(exchange) {
         Pace::Absent => Judged::skipped("replies have no receive timestamp"),
+        Pace::TooFewReplies if exchange.round_trips().count() < 2 => {
+            Judged::unknown("too few replies to tell the unit of timestamps")
+        }
         Pace::TooFewReplies => Judged::unknown(
             "the round trip is too long to tell the unit of timestamps from so few packets",
         ),

@@ -6,6 +6,7 @@ use twinpath_runtime::PathOptions;
 use twinpath_runtime::probe::Reply;
 use twinpath_wire::{self as wire, Tlv, TlvFlags, TlvType, Tlvs, Tos, Wall};
 
+use super::copies::lost_too;
 use crate::doctor::keyed::TlvsBack;
 use crate::doctor::packets::PacketWriter;
 use crate::doctor::train::TrainKind;
@@ -109,7 +110,7 @@ impl Check for OfType {
             name => format!("the TLV \"{name}\""),
         };
         if reply.is_none() && seen.is_lossy() {
-            return Judged::unknown(format!("no answer with {what}, and others are lost too"));
+            return lost_too(seen, &format!("no answer with {what}"));
         }
         let back = match reply {
             None => Back::NoReply,
@@ -161,7 +162,7 @@ impl Check for OfType {
 /// No packet with a TLV is answered: one row.
 fn silent(seen: &Seen) -> Judged {
     if seen.is_lossy() {
-        return Judged::unknown("no packet with a TLV is answered, and others are lost too");
+        return lost_too(seen, "no packet with a TLV is answered");
     }
     Judged::warn("packets with TLVs are not answered, and others are")
         .advise("measure without --tlv; RFC 8972 section 4 wants an answer to each")

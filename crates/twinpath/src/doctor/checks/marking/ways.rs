@@ -2,6 +2,7 @@
 
 use twinpath_wire::Ecn;
 
+use super::super::copies::lost_too;
 use super::{OfCodepoint, class, name};
 use crate::doctor::{Judged, Seen};
 
@@ -114,9 +115,7 @@ pub(super) fn judge_ecn(seen: &Seen, each: &[OfCodepoint]) -> Judged {
     let is_none_answered = silent.len() == each.len();
     let silent = silent.join(" and ");
     if !silent.is_empty() && seen.is_lossy() {
-        return Judged::unknown(format!(
-            "no answer to packets with {silent}, and other packets are lost too"
-        ));
+        return lost_too(seen, &format!("no answer to packets with {silent}"));
     }
     if is_none_answered {
         return Judged::warn("packets with ECN bits are not answered, and others are")
