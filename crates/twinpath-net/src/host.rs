@@ -36,6 +36,10 @@ pub struct Neighbour {
 /// A Linux capability that matters here, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
+    /// `CAP_DAC_OVERRIDE`.
+    DacOverride = 1,
+    /// `CAP_DAC_READ_SEARCH`.
+    DacReadSearch = 2,
     /// `CAP_NET_BIND_SERVICE`.
     NetBindService = 10,
     /// `CAP_NET_ADMIN`.
@@ -45,11 +49,14 @@ pub enum Capability {
 }
 
 impl Capability {
-    const ALL: [Self; 3] = [Self::NetBindService, Self::NetAdmin, Self::NetRaw];
+    /// Those that a measurement may be better with.
+    const OF_MEASUREMENT: [Self; 3] = [Self::NetBindService, Self::NetAdmin, Self::NetRaw];
 
     /// The system's name for it.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::DacOverride => "CAP_DAC_OVERRIDE",
+            Self::DacReadSearch => "CAP_DAC_READ_SEARCH",
             Self::NetBindService => "CAP_NET_BIND_SERVICE",
             Self::NetAdmin => "CAP_NET_ADMIN",
             Self::NetRaw => "CAP_NET_RAW",
@@ -62,7 +69,7 @@ pub fn privileges() -> Vec<(Capability, bool)> {
     let Some(held) = os::host::capabilities() else {
         return Vec::new();
     };
-    let each = Capability::ALL.into_iter();
+    let each = Capability::OF_MEASUREMENT.into_iter();
     each.map(|each| (each, held >> each as u32 & 1 == 1))
         .collect()
 }

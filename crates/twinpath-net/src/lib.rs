@@ -14,6 +14,7 @@
 
 mod batch;
 pub mod clock;
+pub mod confine;
 mod connect;
 mod error;
 pub mod file;

@@ -37,6 +37,7 @@ mod output;
 #[cfg(feature = "pictures")]
 mod picture;
 mod plan;
+mod sandbox;
 #[cfg(feature = "report")]
 mod saved;
 mod service;

@@ -47,11 +47,11 @@ pub struct ResponderRun {
 /// # Errors
 /// [`StartError`]: which address could not be had.
 pub fn start(plan: &ResponderPlan, keys: StampKeys) -> Result<ResponderRun, StartError> {
-    start_on(plan, Vec::new(), keys)
+    start_on(plan, Vec::new(), keys, || ())
 }
 
 /// The same by sockets that a service manager passes, if it does, instead of those on the plan's addresses. Each address
-/// has one for each thread.
+/// has one for each thread. `opened` is called when all sockets are open, before the first thread begins.
 ///
 /// # Errors
 /// [`StartError`]: which socket is of no use.
@@ -59,6 +59,7 @@ pub fn start_on(
     plan: &ResponderPlan,
     passed: Vec<PassedSocket>,
     keys: StampKeys,
+    opened: impl FnOnce(),
 ) -> Result<ResponderRun, StartError> {
     let mut groups = if passed.is_empty() {
         listen::open(plan)?
@@ -80,6 +81,7 @@ pub fn start_on(
         members = listen::members(plan, first)?;
         first.append(&mut members.sockets);
     }
+    opened();
     let with_ids = plan.members.iter().map(|(_, name)| name.clone()).collect();
     // The first thread has the sockets over members.
     let mut follow_members = FollowMembers::start(with_ids, members.names.clone())?;

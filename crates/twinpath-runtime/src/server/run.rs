@@ -119,14 +119,19 @@ pub struct ServerRun {
 /// # Errors
 /// [`StartError`]: which address could not be had.
 pub fn start(plan: ServerPlan) -> Result<ServerRun, StartError> {
-    start_on(plan, Vec::new())
+    start_on(plan, Vec::new(), || ())
 }
 
-/// The same by listening sockets that a service manager passes, if it does, instead of those on the plan's addresses.
+/// The same by listening sockets that a service manager passes, if it does, instead of those on the plan's addresses. `opened` is
+/// called when all of them are open, before the first thread begins.
 ///
 /// # Errors
 /// [`StartError`]: which socket is of no use.
-pub fn start_on(mut plan: ServerPlan, passed: Vec<PassedSocket>) -> Result<ServerRun, StartError> {
+pub fn start_on(
+    mut plan: ServerPlan,
+    passed: Vec<PassedSocket>,
+    opened: impl FnOnce(),
+) -> Result<ServerRun, StartError> {
     let descriptors = twinpath_net::host::raise_descriptor_limit();
     if let Some(most) = descriptors {
         tracing::debug!(most, "files and sockets that may be open at once");
@@ -140,6 +145,7 @@ pub fn start_on(mut plan: ServerPlan, passed: Vec<PassedSocket>) -> Result<Serve
     } else {
         listen::adopt(&plan, passed)?
     };
+    opened();
     let listening = listeners
         .iter()
         .filter_map(|listener| listener.local_addr().ok())

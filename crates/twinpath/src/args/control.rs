@@ -13,8 +13,8 @@ use super::value::quantity::{above_zero, at_least_one, number};
 use super::{
     Advice, CONTROL, ControlSocketOptions, FarEnd, IP, IpOptions, LogOptions, MetricsOptions,
     NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, Ports, Prefix, RunOptions, SCHEDULE,
-    SESSIONS, STAMPS, ScheduleOptions, StampOptions, SummaryOptions, Time, TosOctet, TypedLine,
-    WireFormat, dscp, listed_dscp, threads,
+    SESSIONS, STAMPS, SandboxOptions, ScheduleOptions, StampOptions, SummaryOptions, Time,
+    TosOctet, TypedLine, WireFormat, dscp, listed_dscp, threads,
 };
 
 use keys::{Iterations, listed_mode};
@@ -323,6 +323,9 @@ pub(crate) struct ServerArgs {
 
     #[command(flatten)]
     pub(crate) summary: SummaryOptions,
+
+    #[command(flatten)]
+    pub(crate) sandbox: SandboxOptions,
 
     #[command(flatten)]
     pub(crate) metrics: MetricsOptions,

@@ -16,6 +16,7 @@ mod negative_values;
 mod pages;
 #[cfg(feature = "pictures")]
 mod pictures;
+mod sandbox;
 #[cfg(feature = "report")]
 mod saving;
 mod shared_options;
@@ -46,6 +47,7 @@ pub(crate) use live::LiveOptions;
 pub(crate) use metrics::MetricsOptions;
 #[cfg(feature = "pictures")]
 pub(crate) use pictures::{GraphFile, GraphForm, PictureOptions, PictureTheme};
+pub(crate) use sandbox::{SandboxOptions, SandboxPart};
 #[cfg(feature = "report")]
 pub(crate) use saving::{ReportArgs, SavingOptions};
 pub(crate) use shared_options::{
@@ -345,6 +347,9 @@ pub(crate) struct ResponderArgs {
 
     #[command(flatten)]
     pub(crate) summary: SummaryOptions,
+
+    #[command(flatten)]
+    pub(crate) sandbox: SandboxOptions,
 
     #[command(flatten)]
     pub(crate) metrics: MetricsOptions,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tracing::{Level, info, warn};
 use twinpath_proto::reflector::{Ignored, ReflectorCounters};
 use twinpath_proto::stamp::{KeyScope, StampKeys};
+use twinpath_runtime::ResponderPlan;
 use twinpath_runtime::keys::scope_name;
 use twinpath_runtime::responder::{self, ResponderReport, ResponderRun};
 
@@ -27,6 +28,7 @@ use crate::output::units::count;
 use crate::output::words;
 use crate::output::{self, print_to_stderr};
 use crate::plan::{self, LimitsFile};
+use crate::sandbox::{self, Needs};
 use crate::service::{self, Service};
 use crate::signals::{ReloadSignal, Signals};
 use crate::status::{self, ControlSocket};
@@ -39,14 +41,8 @@ const MOST_SHOWN: usize = 4;
 
 pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     let passed = service::passed_sockets()?;
-    let usual = if args.verbose {
-        Level::INFO
-    } else {
-        Level::WARN
-    };
     let files = [args.keys.read_files(), limits_files(args)].concat();
-    distinct_files(&args.log.written_files(), &files)?;
-    logs::start(&args.log, usual)?;
+    start_logs(&args.log, args.verbose, &files)?;
     let mut limits = LimitsFile::of(args)?;
     let plan = plan_with(limits.as_ref(), args, |args| {
         plan::responder(args, &plan::system_lookup)
@@ -67,9 +63,13 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     }
     let in_use = keys_in_use(&stamp_keys, args);
     let mut fingerprints = stamp_keys.fingerprints();
-    let mut exporter = Exporter::start(args.metrics.address())?;
     service::check_addresses(&passed, near.map(|_| &*plan.near))?;
-    let mut run = responder::start_on(&plan, passed, stamp_keys)?;
+    args.sandbox.check()?;
+    let mut unconfined = None;
+    let mut run = responder::start_on(&plan, passed, stamp_keys, || {
+        unconfined = sandbox::confine(&args.sandbox, &needs(args, &plan, &files));
+    })?;
+    let mut exporter = Exporter::start(args.metrics.address())?;
     if !args.log.quiet {
         tell_where(&run, args);
         tell_metrics(&exporter);
@@ -83,6 +83,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     for reason in run.no_hardware() {
         warn!("{}", words::finding::no_hardware(reason));
     }
+    remark(&args.log, unconfined);
     remark(&args.log, in_use);
     remark(
         &args.log,
@@ -119,6 +120,22 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     }
     service.stopping();
     end(run, args, &before, &mut has_repeated)
+}
+
+/// What it does once its sockets are open.
+fn needs<'a>(
+    args: &'a ResponderArgs,
+    plan: &ResponderPlan,
+    reads: &[(&'static str, &'a Path)],
+) -> Needs<'a> {
+    let writes = args.log.written_files();
+    let needs = Needs::of(&plan.near, &plan.path, &args.metrics, reads, &writes);
+    Needs {
+        socket_in: ControlSocket::place(&args.control_socket),
+        // Members of links may come.
+        binds_interfaces: needs.binds_interfaces || !plan.members.is_empty(),
+        ..needs
+    }
 }
 
 /// Waits for its end, and writes what it did.
@@ -178,6 +195,19 @@ pub(super) fn open_socket(
     let (control, without) = ControlSocket::open(options, command, listening)?;
     remark(log, without);
     Ok(control)
+}
+
+/// Starts logging for a reflector that reads these files, by their options.
+///
+/// # Errors
+/// The log file is one of them, or cannot be opened.
+pub(super) fn start_logs(
+    log: &LogOptions,
+    verbose: bool,
+    files: &[(&'static str, &Path)],
+) -> Result<(), Failure> {
+    distinct_files(&log.written_files(), files)?;
+    logs::start(log, if verbose { Level::INFO } else { Level::WARN })
 }
 
 /// What `plan` makes of a command line, with the limits of its file where it names one.

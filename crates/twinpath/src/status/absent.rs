@@ -1,6 +1,7 @@
 //! A program without control sockets.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::args::ControlSocketOptions;
 use crate::failure::Failure;
@@ -19,6 +20,11 @@ impl ControlSocket {
         _: &[SocketAddr],
     ) -> Result<(Self, Option<String>), Failure> {
         Ok((Self, None))
+    }
+
+    /// It is nowhere.
+    pub(crate) fn place(_: &ControlSocketOptions) -> Option<PathBuf> {
+        None
     }
 
     /// Nobody asks.

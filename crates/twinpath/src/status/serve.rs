@@ -71,6 +71,23 @@ impl ControlSocket {
         }
     }
 
+    /// The directory that it will be in, which is made if it is the usual one; `None`: there will be no socket.
+    pub(crate) fn place(options: &ControlSocketOptions) -> Option<PathBuf> {
+        match &options.control_socket {
+            Some(ControlSocketChoice::None) => None,
+            Some(ControlSocketChoice::Path(path)) => match path.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => Some(parent.to_owned()),
+                Some(_) | None => Some(PathBuf::from(".")),
+            },
+            None => {
+                let directory = Directories::of_this_process().own()?.to_owned();
+                // Why it cannot be made is said where the socket is opened.
+                directories::make(&directory).ok()?;
+                Some(directory)
+            }
+        }
+    }
+
     /// Answers all clients that wait with this document.
     pub(crate) fn answer(&mut self, document: impl FnOnce(&str) -> Vec<u8>) {
         let waiting = self.asked.iter().flat_map(Receiver::try_iter);

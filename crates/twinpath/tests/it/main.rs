@@ -90,6 +90,8 @@ mod rotated;
 mod rough;
 #[cfg(target_os = "linux")]
 mod routed;
+#[cfg(target_os = "linux")]
+mod sandbox;
 #[cfg(feature = "report")]
 mod saved;
 mod schedules;

@@ -231,7 +231,7 @@ fn the_command_line_is_consistent() {
 }
 
 /// What the values of options are called that have no bounds.
-const WORDS: [&str; 24] = [
+const WORDS: [&str; 25] = [
     "ADDR:PORT",
     "CODEC",
     "EDGES",
@@ -256,6 +256,7 @@ const WORDS: [&str; 24] = [
     "RUNG",
     "NEAR[:PORT]",
     "PATH|none",
+    "PART,..",
 ];
 
 #[test]

@@ -1,10 +1,11 @@
 //! `twinpath server`.
 
+use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::{Level, info, warn};
+use tracing::{info, warn};
 use twinpath_proto::reflector::ReflectorCounters;
 use twinpath_proto::security::KeyId;
 use twinpath_runtime::keys::KeyRing;
@@ -17,10 +18,9 @@ use twinpath_wire::control::Modes;
 use crate::args::{LogOptions, ServerArgs};
 use crate::cmd::key_file::{NamedChanges, RereadKeys, read_again};
 use crate::cmd::measure::POLL_EVERY;
-use crate::cmd::output_files::distinct_files;
 use crate::cmd::responder::{
     IGNORED, limits_files, log_ignored, open_socket, plan_with, prefixes, remark_doubt, so_far,
-    tell_metrics,
+    start_logs, tell_metrics,
 };
 use crate::cmd::{remark, unwritten};
 use crate::exporter::{self, Exporter};
@@ -29,9 +29,10 @@ use crate::logs;
 use crate::output::ends::named;
 use crate::output::{print_to_stderr, server as output, stdout, units, words};
 use crate::plan::{self, LimitsFile};
+use crate::sandbox::{self, Needs};
 use crate::service::{self, Service};
 use crate::signals::{ReloadSignal, Signals};
-use crate::status;
+use crate::status::{self, ControlSocket};
 
 /// A start that takes longer than this is explained.
 const A_WHILE: Duration = Duration::from_millis(500);
@@ -39,14 +40,8 @@ const A_WHILE: Duration = Duration::from_millis(500);
 /// `unused`: the remark on a passphrase that a server does not use.
 pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Failure> {
     let passed = service::passed_sockets()?;
-    let usual = if args.verbose {
-        Level::INFO
-    } else {
-        Level::WARN
-    };
     let files = [args.keys.read_files(), limits_files(args)].concat();
-    distinct_files(&args.log.written_files(), &files)?;
-    logs::start(&args.log, usual)?;
+    start_logs(&args.log, args.verbose, &files)?;
     crate::cmd::warn(args.log.quiet, unused);
     let limits = LimitsFile::of(args)?;
     let plan = plan_with(limits.as_ref(), args, |args| {
@@ -61,9 +56,13 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     let mut service = Service::of_environment();
     service::check_addresses(&passed, near.map(|_| &*plan.near))?;
     let modes = plan.modes;
-    let mut exporter = Exporter::start(args.metrics.address())?;
+    args.sandbox.check()?;
+    let needs = needs(args, &plan, &files);
+    let mut unconfined = None;
+    let confine = || unconfined = sandbox::confine(&args.sandbox, &needs);
     let deriving = deriving(&plan).filter(|_| !args.log.quiet);
-    let run = explained(deriving, || server::start_on(plan, passed))?;
+    let run = explained(deriving, || server::start_on(plan, passed, confine))?;
+    let mut exporter = Exporter::start(args.metrics.address())?;
     // Not before: until clients can be served, a signal ends the program at once.
     let signals = Signals::listen()?.with_progress_requests()?;
     if !args.log.quiet {
@@ -71,6 +70,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
         tell_metrics(&exporter);
     }
     let mut control = open_socket(&args.control_socket, "server", run.listening(), &args.log)?;
+    remark(&args.log, unconfined);
     remark(
         &args.log,
         bounds(limits.as_ref().map_or(args, |file| &file.args)),
@@ -114,6 +114,20 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     run.stop();
     tell_no_hardware();
     end(run, args, &before)
+}
+
+/// What it does once its listening sockets are open.
+fn needs<'a>(
+    args: &'a ServerArgs,
+    plan: &ServerPlan,
+    reads: &[(&'static str, &'a Path)],
+) -> Needs<'a> {
+    let writes = args.log.written_files();
+    Needs {
+        opens_sockets: true,
+        socket_in: ControlSocket::place(&args.control_socket),
+        ..Needs::of(&plan.near, &plan.path, &args.metrics, reads, &writes)
+    }
 }
 
 /// Waits for its end, and writes what it did.
@@ -281,7 +295,7 @@ mod tests {
 
     #[test]
     fn keys_that_are_read_again_are_counted_and_their_changes_named() {
-        let path = std::path::Path::new("/etc/keys");
+        let path = Path::new("/etc/keys");
         let kept = KeyChanges {
             kept: 1,
             ..KeyChanges::default()

@@ -7,7 +7,7 @@ every_option! { "server":
     max_connections_per_client allow control_dscp strict test_ports allow_any_port max_sessions
     max_open_sessions max_sessions_per_client max_rate allow_sender limits metrics control_socket nat server_octets threads ttl
     do_not_fragment interface ipv4 ipv6 timestamps portable raw_t3 output json verbose quiet debug
-    logfile
+    logfile sandbox
 }
 
 mod rows {
@@ -170,6 +170,20 @@ mod rows {
         assert!(!silent.stderr.contains("metrics"), "{}", silent.stderr);
         let mut server = Responder::server("--metrics 127.0.0.1:0");
         server.wait_for("metrics at http://127.0.0.1:");
+    }
+
+    /// What each part does: [`crate::sandbox`].
+    pub(super) fn sandbox() {
+        let filters = |server: &Responder| {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", server.process()));
+            let status = status.unwrap();
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("Seccomp:"));
+            line.unwrap().trim().to_owned()
+        };
+        assert_eq!(filters(&Responder::server("")), "2");
+        assert_eq!(filters(&Responder::server("--sandbox none")), "0");
     }
 
     pub(super) fn control_dscp() {

@@ -249,7 +249,12 @@ fn output() -> Vec<Row> {
 }
 
 /// Options whose effect another test holds, by its name in this binary.
-pub(super) const ELSEWHERE: [(&str, &str, &str); 12] = [
+pub(super) const ELSEWHERE: [(&str, &str, &str); 13] = [
+    (
+        "--sandbox",
+        "what_is_not_in_the_list_does_not_confine",
+        include_str!("../../sandbox.rs"),
+    ),
     (
         "--raw-t3",
         "raw_t3_is_said_to_be_sent_as_it_was_read",
