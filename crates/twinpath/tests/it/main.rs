@@ -102,7 +102,7 @@ mod session_states;
 #[cfg(feature = "report")]
 mod several_files;
 mod stamp_layers;
-#[cfg(feature = "status")]
+#[cfg(all(feature = "status", unix))]
 mod status;
 mod strict;
 mod tlvs;

@@ -1,7 +1,7 @@
 //! `--metrics`: what Prometheus reads of a running process, by an HTTP client of our own, by Prometheus'
 //! tool, and by Prometheus.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
@@ -116,6 +116,36 @@ fn a_responder_counts_what_it_answers_and_what_it_does_not() {
     assert!((now - 600.0..=now).contains(&started), "{started} {now}");
     is_flawless(&text);
     assert_eq!(responder.stop("INT").status, 0);
+}
+
+#[test]
+fn the_series_of_a_responder_do_not_depend_on_its_clients() {
+    let mut responder = Responder::start("127.0.0.1:0 --metrics 127.0.0.1:0 --max-sessions 1000");
+    let at = address(&mut responder);
+    let names = |text: &str| {
+        let names: BTreeSet<String> = series(text).into_keys().map(str::to_owned).collect();
+        names
+    };
+    let before = names(&get(at, "/metrics", "*/*").body);
+    let request = [[0; 12].as_slice(), &[0x80, 1], &[0; 30]].concat();
+    // Each port is another client's; a receive buffer takes so many at once.
+    for _ in 0..50 {
+        let clients: Vec<UdpSocket> = (0..100)
+            .map(|_| UdpSocket::bind("127.0.0.1:0").unwrap())
+            .collect();
+        for client in &clients {
+            client.set_read_timeout(Some(PATIENCE)).unwrap();
+            client.send_to(&request, responder.at).unwrap();
+        }
+        for client in &clients {
+            client.recv(&mut [0; 100]).unwrap();
+        }
+    }
+    let text = metrics_when(at, "twinpath_reflector_replies_total", "5000");
+    assert_eq!(names(&text), before);
+    assert!(text.len() < 1_000_000, "{}", text.len());
+    let full = series(&text)["twinpath_reflector_stateless_replies_total"];
+    assert!(full.parse::<u32>().unwrap() > 1_000, "{full}");
 }
 
 #[cfg(feature = "control")]

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -424,4 +424,32 @@ fn a_watch_has_a_line_each_time_and_follows_the_next_program() {
     watch.wait_for(" answered 0 ");
     watch.signal(&["INT"]);
     assert_eq!(watch.finish().status, 0);
+}
+
+#[test]
+fn a_watch_on_a_terminal_is_drawn_in_place() {
+    let place = Place::new();
+    let responder = place.start("responder 127.0.0.1:0");
+    let socket = place.socket();
+    let program = env!("CARGO_BIN_EXE_twinpath");
+    let line = format!(
+        "{program} status {} --watch --interval 0.2",
+        socket.display()
+    );
+    let mut command = Command::new("script");
+    command
+        .args(["-qec", &line, "/dev/null"])
+        .stdin(Stdio::piped());
+    if Command::new("script").arg("--version").output().is_err() {
+        println!("skipped: script (Debian: bsdutils) is not installed");
+        return;
+    }
+    let mut watch = Running::spawn(command);
+    for _ in 0..2 {
+        let heading = watch.wait_for("every 0.2 s");
+        assert!(heading.contains("\u{1b}[H2"), "{heading:?}");
+        let drawn = watch.wait_for("Sessions ");
+        assert!(drawn.contains("Answered         0 packets"), "{drawn}");
+    }
+    assert_eq!(responder.stop("TERM").status, 0);
 }

@@ -2,7 +2,7 @@
 
 use super::sender::Seen;
 use super::{acts, complete, each_row, judged};
-#[cfg(feature = "status")]
+#[cfg(all(feature = "status", unix))]
 use crate::program::{Responder, Running};
 use crate::program::{run, shell};
 
@@ -115,7 +115,7 @@ fn every_option_of_the_dscp_table_acts() {
     each_acts(&rows);
 }
 
-#[cfg(feature = "status")]
+#[cfg(all(feature = "status", unix))]
 #[test]
 fn every_option_of_the_status_acts() {
     let directory = tempfile::tempdir().unwrap();
