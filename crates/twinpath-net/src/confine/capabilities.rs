@@ -12,6 +12,11 @@ pub(super) fn keep(keep: &[Capability]) -> Result<(), ConfineError> {
 }
 
 fn drop_others(keep: &[Capability]) -> Result<(), CapsError> {
+    let permitted = caps::read(None, CapSet::Permitted)?;
+    // Nothing to drop; a service manager may refuse the call.
+    if permitted.is_empty() {
+        return Ok(());
+    }
     let keep: CapsHashSet = keep.iter().map(|it| named(*it)).collect();
     caps::clear(None, CapSet::Inheritable)?;
     if caps::has_cap(None, CapSet::Effective, caps::Capability::CAP_SETPCAP)? {
@@ -19,7 +24,6 @@ fn drop_others(keep: &[Capability]) -> Result<(), CapsError> {
             caps::drop(None, CapSet::Bounding, *capability)?;
         }
     }
-    let permitted = caps::read(None, CapSet::Permitted)?;
     let left: CapsHashSet = permitted.intersection(&keep).copied().collect();
     let effective = caps::read(None, CapSet::Effective)?;
     let effective = effective.intersection(&left).copied().collect();

@@ -1,10 +1,12 @@
 //! The units of systemd that packages install, read by systemd's own `systemd-analyze`, and the options in the files that
 //! an operator edits.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use crate::program::{Done, Running, finish, twinpath};
+use crate::program::{Done, Responder, Running, finish, run, twinpath};
 
 /// The exposure of a service at most, in tenths.
 const MOST_EXPOSED: u32 = 15;
@@ -76,6 +78,93 @@ fn services_are_hardly_exposed() {
         };
         assert_eq!(done.status, 0, "{role}: {}{}", done.stdout, done.stderr);
         assert!(done.stdout.contains("Overall exposure level"), "{role}");
+    }
+}
+
+/// The system calls of a list as `SystemCallFilter=` has them.
+fn calls(directory: &Path, list: &str) -> BTreeSet<String> {
+    let mut calls = BTreeSet::new();
+    for name in list.split_whitespace() {
+        if !name.starts_with('@') {
+            calls.insert(name.to_owned());
+            continue;
+        }
+        let done = analyze(directory, &["syscall-filter", "--no-pager", name]).unwrap();
+        for line in done.stdout.lines().map(str::trim) {
+            if line != name && line.starts_with('@') {
+                calls.extend(self::calls(directory, line));
+            } else if line != name && !line.is_empty() && !line.starts_with('#') {
+                calls.insert(line.to_owned());
+            }
+        }
+    }
+    calls
+}
+
+/// Those that a unit allows.
+fn allowed(directory: &Path, role: &str) -> BTreeSet<String> {
+    let unit = packaging(&format!("systemd/twinpath-{role}.service"));
+    let mut allowed = BTreeSet::new();
+    for line in std::fs::read_to_string(unit).unwrap().lines() {
+        match line.strip_prefix("SystemCallFilter=") {
+            Some(list) if list.starts_with('~') => {
+                let refused = calls(directory, &list[1..]);
+                allowed.retain(|call| !refused.contains(call));
+            }
+            Some(list) => allowed.extend(calls(directory, list)),
+            None => {}
+        }
+    }
+    allowed
+}
+
+#[test]
+fn each_unit_allows_the_calls_that_its_program_makes() {
+    let directory = tempfile::tempdir().unwrap();
+    if !is_installed("strace") || !is_installed("systemd-analyze") {
+        println!("skipped: strace or systemd-analyze is not installed");
+        return;
+    }
+    for role in ["responder", "server"] {
+        if role == "server" && !cfg!(feature = "control") {
+            continue;
+        }
+        let limits = packaging(&format!("etc/{role}.limits"));
+        let counts = directory.path().join(role);
+        let mut strace = Command::new("strace");
+        strace
+            .args(["-D", "-f", "-qq", "-c", "-U", "name", "-o"])
+            .arg(&counts)
+            .args([env!("CARGO_BIN_EXE_twinpath"), role, "127.0.0.1:0"])
+            .arg("--limits")
+            .arg(limits);
+        let program = Responder::spawn(strace);
+        let probe = match role {
+            "server" => "controller",
+            _ => "sender",
+        };
+        let line = format!("{probe} {} 127.0.0.1:0 -c 5 -i 5", program.at);
+        assert_eq!(run(&line).status, 0, "{role}");
+        program.signal("HUP");
+        assert_eq!(program.stop("TERM").status, 0, "{role}");
+        let until = Instant::now() + Duration::from_mins(1);
+        let text = || std::fs::read_to_string(&counts).unwrap_or_default();
+        while !text().contains("clock_") && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let text = text();
+        let made = text.split_whitespace().filter(|it| {
+            it.chars().any(char::is_alphabetic) && !["syscall", "name", "total"].contains(it)
+        });
+        let made: Vec<&str> = made.filter(|it| !it.starts_with('-')).collect();
+        assert!(made.contains(&"recvmmsg"), "{text}");
+        let allowed = allowed(directory.path(), role);
+        // Made by a process that has capabilities.
+        let refused = made
+            .iter()
+            .filter(|it| **it != "capset" && !allowed.contains(**it));
+        let refused: Vec<_> = refused.collect();
+        assert!(refused.is_empty(), "{role}: {refused:?}");
     }
 }
 
