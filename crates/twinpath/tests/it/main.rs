@@ -102,7 +102,7 @@ mod session_states;
 #[cfg(feature = "report")]
 mod several_files;
 mod stamp_layers;
-#[cfg(all(feature = "status", unix))]
+#[cfg(all(feature = "metrics", feature = "status", target_os = "linux"))]
 mod status;
 mod strict;
 mod tlvs;
