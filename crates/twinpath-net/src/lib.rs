@@ -5,7 +5,7 @@
 //! protocol, metric or policy. [`TestSocket`] is the socket of Linux with kernel timestamps or, on
 //! other systems or on request, a plain one with user-space timestamps.
 #![cfg_attr(
-    unix,
+    any(unix, windows),
     expect(
         unsafe_code,
         reason = "system calls; one operation per block, each with its reason"

@@ -81,6 +81,10 @@ impl PassedSocket {
     }
 
     /// The UDP socket, and its address.
+    #[cfg_attr(
+        not(linux_sockets),
+        expect(dead_code, reason = "plain sockets are not taken over")
+    )]
     pub(crate) fn udp(self) -> Result<(Socket, SocketAddr), BindError> {
         let near = self.internet(Type::DGRAM, PassedFault::NotUdp)?;
         Ok((self.socket, near))
@@ -107,7 +111,7 @@ impl PassedSocket {
         tos: Option<Tos>,
     ) -> Result<TcpListener, BindError> {
         let near = self.internet(Type::STREAM, PassedFault::NotTcp)?;
-        if !self.socket.is_listener().unwrap_or(false) {
+        if !listens(&self.socket) {
             return Err(self.fault(PassedFault::NotTcp));
         }
         let option = |what| BindError::of_option(near, what);
@@ -126,6 +130,17 @@ impl PassedSocket {
         }
         Ok(socket.into())
     }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+fn listens(socket: &Socket) -> bool {
+    socket.is_listener().unwrap_or(false)
+}
+
+/// Those that do not listen have a peer, where the system does not tell.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+fn listens(socket: &Socket) -> bool {
+    socket.peer_addr().is_err()
 }
 
 #[cfg(test)]

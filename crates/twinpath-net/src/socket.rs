@@ -456,7 +456,7 @@ impl TestSocket {
 /// Whether a socket on the unspecified address reports the destination of each packet. If not, it
 /// cannot answer: see [`Role::Reflector`](crate::Role::Reflector).
 pub fn reports_destination(portable: bool) -> bool {
-    cfg!(linux_sockets) && !portable
+    (cfg!(linux_sockets) && !portable) || os::portable::REPORTS_DESTINATION
 }
 
 /// Refuses an address at which packets for several hosts would arrive undetected.

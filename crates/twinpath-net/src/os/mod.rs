@@ -9,6 +9,8 @@ pub(crate) type Source<'a> = std::os::windows::io::BorrowedSocket<'a>;
 
 #[cfg(unix)]
 pub(crate) mod addresses;
+#[cfg(any(linux_sockets, windows, target_vendor = "apple", target_os = "freebsd"))]
+pub(crate) mod control;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod fragments;
 #[cfg(linux_sockets)]

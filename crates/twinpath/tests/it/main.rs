@@ -106,6 +106,7 @@ mod stamp_layers;
 mod status;
 mod strict;
 mod tlvs;
+mod under_wine;
 #[cfg(target_os = "linux")]
 mod units;
 mod unsent;

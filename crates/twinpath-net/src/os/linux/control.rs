@@ -1,39 +1,13 @@
-//! Control messages: read and written as octets, so that neither needs unsafe code.
+//! What Linux says in control messages.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use libc::c_int;
+pub(crate) use crate::os::control::{Control, Message, Writer, messages};
 
-/// The kernel's word size: `size_t` of a control message's length, and the alignment of messages.
+/// The kernel's word size.
 const WORD: usize = size_of::<usize>();
-const HEADER: usize = WORD + 2 * size_of::<c_int>();
-
-/// Buffer for control messages, aligned as the kernel requires.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(8))]
-pub(crate) struct Control(pub(crate) [u8; Control::OCTETS]);
-
-impl Control {
-    pub(crate) const OCTETS: usize = 320;
-    pub(crate) const EMPTY: Self = Self([0; Self::OCTETS]);
-}
-
-/// One control message.
-pub(crate) struct Message<'a> {
-    pub(crate) level: c_int,
-    pub(crate) kind: c_int,
-    pub(crate) data: &'a [u8],
-}
 
 impl Message<'_> {
-    /// The value as an `int`; a single octet (`IP_TOS`) too.
-    pub(crate) fn int(&self) -> Option<c_int> {
-        match self.data.first_chunk() {
-            Some(word) => Some(c_int::from_ne_bytes(*word)),
-            None => self.data.first().map(|octet| c_int::from(*octet)),
-        }
-    }
-
     /// Destination and interface of `IP_PKTINFO` and `IPV6_PKTINFO`. A subnet's broadcast address
     /// is returned as the limited one, because the address alone does not show it.
     pub(crate) fn packet_info(&self) -> Option<(IpAddr, u32)> {
@@ -77,60 +51,7 @@ impl Message<'_> {
     }
 }
 
-/// The complete control messages in `octets`.
-pub(crate) fn messages(octets: &[u8]) -> impl Iterator<Item = Message<'_>> {
-    let mut rest = octets;
-    std::iter::from_fn(move || {
-        let length = usize::from_ne_bytes(*rest.first_chunk()?);
-        let level = c_int::from_ne_bytes(*rest.get(WORD..)?.first_chunk()?);
-        let kind = c_int::from_ne_bytes(*rest.get(WORD + size_of::<c_int>()..)?.first_chunk()?);
-        let data = rest.get(HEADER..length)?;
-        rest = rest
-            .get(length.next_multiple_of(WORD)..)
-            .unwrap_or_default();
-        Some(Message { level, kind, data })
-    })
-}
-
-/// Writes control messages one after the other.
-pub(crate) struct Writer<'a> {
-    octets: &'a mut [u8; Control::OCTETS],
-    used: usize,
-}
-
-impl<'a> Writer<'a> {
-    pub(crate) fn new(control: &'a mut Control) -> Self {
-        Self {
-            octets: &mut control.0,
-            used: 0,
-        }
-    }
-
-    /// Octets written so far.
-    pub(crate) fn used(&self) -> usize {
-        self.used
-    }
-
-    /// Appends a message. One that does not fit is left out, but the buffer is large enough for
-    /// all.
-    pub(crate) fn push(&mut self, level: c_int, kind: c_int, data: &[u8]) {
-        let length = HEADER + data.len();
-        let end = self.used + length.next_multiple_of(WORD);
-        let Some(room) = self.octets.get_mut(self.used..end) else {
-            return;
-        };
-        let (word, rest) = room.split_at_mut(WORD);
-        word.copy_from_slice(&length.to_ne_bytes());
-        let (word, rest) = rest.split_at_mut(size_of::<c_int>());
-        word.copy_from_slice(&level.to_ne_bytes());
-        let (word, rest) = rest.split_at_mut(size_of::<c_int>());
-        word.copy_from_slice(&kind.to_ne_bytes());
-        for (to, from) in rest.iter_mut().zip(data) {
-            *to = *from;
-        }
-        self.used = end;
-    }
-
+impl Writer<'_> {
     /// `IP_PKTINFO` or `IPV6_PKTINFO`: the address to send from, the interface to send by; for each,
     /// zero leaves it to the system.
     pub(crate) fn packet_info(&mut self, from: IpAddr, interface: u32) {
@@ -156,30 +77,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
-        let mut control = Control::EMPTY;
-        let mut writer = Writer::new(&mut control);
-        writer.packet_info("192.0.2.7".parse().unwrap(), 3);
-        writer.push(libc::SOL_IP, libc::IP_TOS, &184_i32.to_ne_bytes());
-        let used = writer.used();
-        let read: Vec<_> = messages(&control.0[..used])
-            .map(|m| (m.kind, m.data.len()))
-            .collect();
-        assert_eq!(read, [(libc::IP_PKTINFO, 12), (libc::IP_TOS, 4)]);
-        let tos = messages(&control.0[..used]).nth(1).unwrap();
-        assert_eq!(tos.int(), Some(184));
-    }
-
-    #[test]
-    fn torn_messages_end_the_walk() {
-        let mut control = Control::EMPTY;
-        let mut writer = Writer::new(&mut control);
-        writer.push(libc::SOL_IP, libc::IP_TTL, &64_i32.to_ne_bytes());
-        let used = writer.used();
-        for cut in 0..used - 4 {
-            assert_eq!(messages(&control.0[..cut]).count(), 0, "{cut}");
+    fn where_a_packet_goes_is_read_as_it_was_written() {
+        for from in ["192.0.2.7", "2001:db8::7"] {
+            let from: IpAddr = from.parse().unwrap();
+            let mut control = Control::EMPTY;
+            let mut writer = Writer::new(&mut control);
+            writer.packet_info(from, 3);
+            let used = writer.used();
+            let mut read = messages(&control.0[..used]);
+            let (to, interface) = read.next().unwrap().packet_info().unwrap();
+            assert_eq!((interface, to.is_ipv4()), (3, from.is_ipv4()));
         }
-        control.0[0] = 1; // a length shorter than the header
-        assert_eq!(messages(&control.0[..used]).count(), 0);
     }
 }

@@ -1,13 +1,13 @@
-//! Plain sockets and user-space timestamps, available on any system.
+//! Plain sockets, available on any system, and what a system tells of each packet beside.
 //!
-//! It reports neither TTL, ToS, local address or interface of a packet nor ICMP errors; a reply
-//! leaves from the address that the system chooses. On Linux, `--portable` uses it.
+//! Neither departures nor ICMP errors are reported. [`layer`] knows what the system tells of an arrival and takes
+//! for a departure; on Linux, where `--portable` uses these sockets, that is nothing.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, Type};
-use twinpath_wire::{Arrival, Rung, Stamp};
+use twinpath_wire::{Arrival, Rung, Stamp, Tos};
 
 use crate::batch::{Datagram, RecvBatch};
 use crate::clock;
@@ -15,6 +15,18 @@ use crate::error::{BindError, SendError};
 use crate::options::SocketOptions;
 use crate::os::Source;
 use crate::packet::{Outbound, QueueEvent};
+
+use self::layer::Layer;
+
+#[cfg_attr(windows, path = "windows.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "bsd.rs")]
+#[cfg_attr(
+    not(any(windows, target_vendor = "apple", target_os = "freebsd")),
+    path = "plain.rs"
+)]
+mod layer;
+
+pub(crate) use layer::REPORTS_DESTINATION;
 
 #[cfg(not(linux_sockets))]
 pub(crate) mod host;
@@ -32,6 +44,40 @@ pub(crate) mod wait;
 #[derive(Debug)]
 pub(crate) struct Socket {
     socket: UdpSocket,
+    layer: Layer,
+}
+
+/// A datagram, and what is known of it.
+struct Received {
+    octets: usize,
+    from: SocketAddr,
+    at: Stamp,
+    /// Its destination; `None`: the address that the socket is bound to, if it has one.
+    to: Option<IpAddr>,
+    ttl: Option<u8>,
+    tos: Option<Tos>,
+    /// 0: not known.
+    interface: u32,
+    is_truncated: bool,
+}
+
+impl Received {
+    /// Now, and no more is known of it.
+    fn of(octets: usize, from: SocketAddr) -> Self {
+        Self {
+            octets,
+            from,
+            at: Stamp {
+                at: clock::wall(),
+                rung: Rung::User,
+            },
+            to: None,
+            ttl: None,
+            tos: None,
+            interface: 0,
+            is_truncated: false,
+        }
+    }
 }
 
 impl Socket {
@@ -54,11 +100,6 @@ impl Socket {
             socket
                 .set_ttl_v4(options.path.ttl.into())
                 .map_err(option("the TTL"))?;
-            if options.tos().0 != 0 {
-                socket
-                    .set_tos_v4(options.tos().0.into())
-                    .map_err(option("the ToS"))?;
-            }
         }
         #[cfg(unix)]
         if options.shares_port() {
@@ -69,7 +110,7 @@ impl Socket {
         if let Some(name) = &options.path.interface {
             bind_device(&socket, name).map_err(BindError::of_interface(name))?;
         }
-        fragments(&socket, options).map_err(option("DF"))?;
+        let layer = Layer::prepare(&socket, options)?;
         // A refusal is not fatal: reports give the granted size.
         let _granted = socket.set_recv_buffer_size(options.receive_buffer_octets());
         socket
@@ -77,6 +118,7 @@ impl Socket {
             .map_err(|source| BindError::of_bind(addr, source))?;
         Ok(Self {
             socket: socket.into(),
+            layer,
         })
     }
 
@@ -96,6 +138,7 @@ impl Socket {
         local: SocketAddr,
     ) -> io::Result<usize> {
         let mut count = 0;
+        let own = (!local.ip().is_unspecified()).then(|| local.ip());
         let RecvBatch {
             slots,
             received,
@@ -104,27 +147,24 @@ impl Socket {
         } = batch;
         let slots = slots.data.chunks_exact_mut(slots.octets).take(most);
         for ((slot, octets), arrival) in slots.zip(received.iter_mut()).zip(arrivals.iter_mut()) {
-            let (length, from) = match self.socket.recv_from(slot) {
-                Ok(datagram) => datagram,
+            let received = match self.layer.receive(&self.socket, slot) {
+                Ok(received) => received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // An ICMP error, on systems that report it here: packets may be queued behind it.
                 Err(error) if is_passing(&error) => break,
                 Err(error) => return Err(error),
             };
-            *octets = length;
+            *octets = received.octets;
             *arrival = Arrival {
-                at: Stamp {
-                    at: clock::wall(),
-                    rung: Rung::User,
-                },
-                from,
-                to: (!local.ip().is_unspecified()).then(|| local.ip()),
+                at: received.at,
+                from: received.from,
+                to: received.to.or(own),
                 to_port: local.port(),
-                ttl: None,
-                tos: None,
-                interface: 0,
+                ttl: received.ttl,
+                tos: received.tos,
+                interface: received.interface,
                 mac: None,
-                truncated: false,
+                truncated: received.is_truncated,
             };
             count += 1;
         }
@@ -133,14 +173,14 @@ impl Socket {
 
     pub(crate) fn send(&self, octets: &[u8], out: &Outbound) -> Result<Option<u32>, SendError> {
         // Not possible without control messages.
-        if out.from.is_some() || out.interface != 0 {
+        if !REPORTS_DESTINATION && (out.from.is_some() || out.interface != 0) {
             return Err(SendError::BadSource);
         }
-        match self.socket.send_to(octets, out.to) {
-            Err(error) if is_passing(&error) => self.socket.send_to(octets, out.to),
+        match self.layer.send(&self.socket, octets, out) {
+            Err(error) if is_passing(&error) => self.layer.send(&self.socket, octets, out),
             result => result,
         }
-        .map(|_| None)
+        .map(|()| None)
         .map_err(|error| SendError::of(&error))
     }
 
@@ -208,27 +248,6 @@ pub(crate) fn bind_device(socket: &socket2::Socket, name: &str) -> io::Result<()
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn bind_device(_socket: &socket2::Socket, _name: &str) -> io::Result<()> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
-}
-
-/// Fragmentation as on the socket with kernel timestamps.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn fragments(socket: &socket2::Socket, options: &SocketOptions) -> io::Result<()> {
-    use std::os::fd::AsFd as _;
-
-    use crate::os::fragments::Fragments;
-
-    let v6 = options.near.is_ipv6();
-    // Plain sockets get no ICMP errors.
-    Fragments::of(v6, options.path.dont_fragment, false).set(socket.as_fd(), v6)
-}
-
-/// The system's default; DF is not available.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn fragments(_socket: &socket2::Socket, options: &SocketOptions) -> io::Result<()> {
-    if options.path.dont_fragment {
-        return Err(io::Error::from(io::ErrorKind::Unsupported));
-    }
-    Ok(())
 }
 
 /// A socket connected to `far`, for which the system has chosen the route.

@@ -34,7 +34,6 @@ impl Poller {
     }
 
     /// Reports `key` whenever the socket has packets, until it is removed.
-    #[expect(unsafe_code, reason = "the poller does not own the socket")]
     pub(crate) fn add(&mut self, socket: Source<'_>, key: usize) -> io::Result<()> {
         // SAFETY: the set that adds a socket owns it, and removes it before it is closed.
         unsafe {
