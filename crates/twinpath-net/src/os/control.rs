@@ -2,11 +2,34 @@
 
 use std::ffi::c_int;
 
+use self::length::Length;
+
 /// The length of a control message, as the system has it.
 #[cfg(any(target_os = "linux", target_os = "android", windows))]
-type Length = usize;
+#[expect(clippy::unnecessary_wraps, reason = "one face for all systems")]
+mod length {
+    pub(super) type Length = usize;
+
+    pub(super) fn octets(length: Length) -> Option<usize> {
+        Some(length)
+    }
+
+    pub(super) fn of(octets: usize) -> Option<Length> {
+        Some(octets)
+    }
+}
 #[cfg(not(any(target_os = "linux", target_os = "android", windows)))]
-type Length = u32;
+mod length {
+    pub(super) type Length = u32;
+
+    pub(super) fn octets(length: Length) -> Option<usize> {
+        length.try_into().ok()
+    }
+
+    pub(super) fn of(octets: usize) -> Option<Length> {
+        octets.try_into().ok()
+    }
+}
 
 /// The alignment of messages and of their data.
 const ALIGNMENT: usize = if cfg!(target_vendor = "apple") {
@@ -49,7 +72,7 @@ pub(crate) fn messages(octets: &[u8]) -> impl Iterator<Item = Message<'_>> {
     let mut rest = octets;
     std::iter::from_fn(move || {
         let (length, fields) = rest.split_first_chunk()?;
-        let length = usize::try_from(Length::from_ne_bytes(*length)).ok()?;
+        let length = length::octets(Length::from_ne_bytes(*length))?;
         let (level, fields) = fields.split_first_chunk()?;
         let (kind, _) = fields.split_first_chunk()?;
         let data = rest.get(HEADER..length)?;
@@ -88,10 +111,8 @@ impl<'a> Writer<'a> {
     pub(crate) fn push(&mut self, level: c_int, kind: c_int, data: &[u8]) {
         let length = HEADER + data.len();
         let end = self.used + length.next_multiple_of(ALIGNMENT);
-        let (Some(room), Ok(length)) = (
-            self.octets.get_mut(self.used..end),
-            Length::try_from(length),
-        ) else {
+        let (Some(room), Some(length)) = (self.octets.get_mut(self.used..end), length::of(length))
+        else {
             return;
         };
         let (fields, room) = room.split_at_mut(HEADER);
