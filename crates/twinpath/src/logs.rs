@@ -1,6 +1,7 @@
 //! Where log lines go: stderr, or a file. Never stdout, which is for results.
 
 mod file;
+mod journal;
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -11,7 +12,7 @@ use tracing::Level;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
-use crate::args::LogOptions;
+use crate::args::{LogFormat, LogOptions};
 use crate::failure::{Exit, Failure};
 use crate::output::style::Style;
 use crate::output::{Written, print_to_stderr, units};
@@ -25,6 +26,34 @@ static HELD: Mutex<Option<Held>> = Mutex::new(None);
 /// Lines that wait at most; earlier ones make room.
 const MOST_HELD: usize = 200;
 
+/// How lines on stderr are written that are not log lines.
+enum Stderr {
+    Json,
+    /// With their priority, which the service manager takes off (sd-daemon(3)).
+    Journal,
+}
+
+static STDERR: OnceLock<Stderr> = OnceLock::new();
+
+/// A line for stderr that is not a log line, as lines there are written now.
+pub(crate) fn on_stderr(text: &str) -> String {
+    let (level, priority, rest) = match text.split_once(": ") {
+        Some(("twinpath", rest)) => ("ERROR", 3, rest),
+        Some(("warning", rest)) => ("WARN", 4, rest),
+        Some(("note", rest)) => ("INFO", 6, rest),
+        Some(_) | None => ("INFO", 6, text),
+    };
+    match STDERR.get() {
+        None => text.to_owned(),
+        Some(Stderr::Journal) => format!("<{priority}>{text}"),
+        Some(Stderr::Json) => {
+            let timestamp = format!("{:.3}", jiff::Timestamp::now());
+            serde_json::json!({ "timestamp": timestamp, "level": level, "message": rest })
+                .to_string()
+        }
+    }
+}
+
 /// Log lines go to a file: what stderr says beside them is for both.
 pub(crate) fn in_file() -> bool {
     FILE.get().is_some()
@@ -35,17 +64,57 @@ pub(crate) fn in_file() -> bool {
 /// # Errors
 /// The log file cannot be opened.
 pub(crate) fn start(options: &LogOptions, usual: Level) -> Result<(), Failure> {
-    let level = match (options.quiet, options.debug) {
+    start_as(options, usual, LogFormat::Text)
+}
+
+/// The same in a form, for a service: text goes to the journal with its fields, where stderr is the journal.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) fn start_service(
+    options: &LogOptions,
+    usual: Level,
+    format: LogFormat,
+) -> Result<(), Failure> {
+    if format == LogFormat::Text && options.logfile.is_none() {
+        let level = level(options, usual);
+        if journal::is_stderr() && journal::start(level) {
+            STDERR.get_or_init(|| Stderr::Journal);
+            return Ok(());
+        }
+    }
+    if format == LogFormat::Json {
+        STDERR.get_or_init(|| Stderr::Json);
+    }
+    start_as(options, usual, format)
+}
+
+fn level(options: &LogOptions, usual: Level) -> Level {
+    match (options.quiet, options.debug) {
         (true, _) => Level::ERROR,
         (_, true) => Level::DEBUG,
         _ if options.logfile.is_some() => usual.max(Level::INFO),
         _ => usual,
-    };
+    }
+}
+
+fn start_as(options: &LogOptions, usual: Level, format: LogFormat) -> Result<(), Failure> {
     let lines = tracing_subscriber::fmt()
-        .with_max_level(level)
+        .with_max_level(level(options, usual))
         .with_target(false);
+    let json = || {
+        let lines = tracing_subscriber::fmt().json().flatten_event(true);
+        let lines = lines.with_current_span(false).with_span_list(false);
+        lines
+            .with_max_level(level(options, usual))
+            .with_target(false)
+            .with_timer(Utc)
+    };
     // A second subscriber could only come from a second call: there is one.
     let _ = match &options.logfile {
+        None if format == LogFormat::Json => {
+            tracing::subscriber::set_global_default(json().with_writer(|| Line).finish())
+        }
         None => {
             let colour = Style::of(&io::stderr()).colour();
             tracing::subscriber::set_global_default(
@@ -63,6 +132,12 @@ pub(crate) fn start(options: &LogOptions, usual: Level) -> Result<(), Failure> {
                     .with_remedy(Some(error.remedy()))
             })?;
             FILE.get_or_init(|| Mutex::new(Log::new(file, name)));
+            if format == LogFormat::Json {
+                let lines = json().with_writer(|| FileLine).finish();
+                // As above.
+                let _ = tracing::subscriber::set_global_default(lines);
+                return Ok(());
+            }
             tracing::subscriber::set_global_default(
                 lines
                     .with_timer(Utc)

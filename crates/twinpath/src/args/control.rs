@@ -11,10 +11,10 @@ use twinpath_wire::control::SecurityMode;
 use super::targets::paths;
 use super::value::quantity::{above_zero, at_least_one, number};
 use super::{
-    Advice, CONTROL, ControlSocketOptions, FarEnd, IP, IpOptions, LogOptions, MetricsOptions,
-    NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, Ports, Prefix, RunOptions, SCHEDULE,
-    SESSIONS, STAMPS, SandboxOptions, ScheduleOptions, StampOptions, SummaryOptions, Time,
-    TosOctet, TypedLine, WireFormat, dscp, listed_dscp, threads,
+    Advice, CONTROL, ControlSocketOptions, FarEnd, IP, IpOptions, LogFormatOptions, LogOptions,
+    MetricsOptions, NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, Ports, Prefix,
+    RunOptions, SCHEDULE, SESSIONS, STAMPS, SandboxOptions, ScheduleOptions, StampOptions,
+    SummaryOptions, Time, TosOctet, TypedLine, WireFormat, dscp, listed_dscp, threads,
 };
 
 use keys::{Iterations, listed_mode};
@@ -336,6 +336,9 @@ pub(crate) struct ServerArgs {
     /// Log events and ignored packets
     #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
     pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) log_form: LogFormatOptions,
 
     #[command(flatten)]
     pub(crate) log: LogOptions,

@@ -10,6 +10,7 @@ mod hmac_keys;
 mod limits;
 #[cfg(feature = "live")]
 mod live;
+mod log_format;
 mod metrics;
 mod negative_values;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub(crate) use hmac_keys::HmacKeyOptions;
 pub(crate) use limits::{Limited, TypedLine};
 #[cfg(feature = "live")]
 pub(crate) use live::LiveOptions;
+pub(crate) use log_format::{LogFormat, LogFormatOptions};
 pub(crate) use metrics::MetricsOptions;
 #[cfg(feature = "pictures")]
 pub(crate) use pictures::{GraphFile, GraphForm, PictureOptions, PictureTheme};
@@ -360,6 +362,9 @@ pub(crate) struct ResponderArgs {
     /// Log ignored packets, each kind at most once a second
     #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
     pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) log_form: LogFormatOptions,
 
     #[command(flatten)]
     pub(crate) log: LogOptions,

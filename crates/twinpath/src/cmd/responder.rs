@@ -17,8 +17,8 @@ use super::key_file::{NamedChanges, RereadKeys, read_again};
 use super::output_files::distinct_files;
 use super::{remark, unwritten};
 use crate::args::{
-    Answers, ControlSocketOptions, ExtensionOptions, Limited, LogOptions, NearEnd, Prefix,
-    ResponderArgs, doubt,
+    Answers, ControlSocketOptions, ExtensionOptions, Limited, LogFormatOptions, LogOptions,
+    NearEnd, Prefix, ResponderArgs, doubt,
 };
 use crate::exporter::{self, Exporter};
 use crate::failure::{Exit, Failure};
@@ -42,7 +42,7 @@ const MOST_SHOWN: usize = 4;
 pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     let passed = service::passed_sockets()?;
     let files = [args.keys.read_files(), limits_files(args)].concat();
-    start_logs(&args.log, args.verbose, &files)?;
+    start_logs(&args.log, args.verbose, &args.log_form, &files)?;
     let mut limits = LimitsFile::of(args)?;
     let plan = plan_with(limits.as_ref(), args, |args| {
         plan::responder(args, &plan::system_lookup)
@@ -204,10 +204,12 @@ pub(super) fn open_socket(
 pub(super) fn start_logs(
     log: &LogOptions,
     verbose: bool,
+    form: &LogFormatOptions,
     files: &[(&'static str, &Path)],
 ) -> Result<(), Failure> {
     distinct_files(&log.written_files(), files)?;
-    logs::start(log, if verbose { Level::INFO } else { Level::WARN })
+    let usual = if verbose { Level::INFO } else { Level::WARN };
+    logs::start_service(log, usual, form.log_format)
 }
 
 /// What `plan` makes of a command line, with the limits of its file where it names one.

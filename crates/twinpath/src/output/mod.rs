@@ -341,6 +341,7 @@ fn host_name() -> Option<String> {
 /// Prints one line on stderr; it waits while the terminal shows something else. Errors are ignored,
 /// because there is no other place to report them.
 pub(crate) fn print_to_stderr(text: &str) {
+    let text = logs::on_stderr(text);
     let _ = logs::Line.write_all(format!("{text}\n").as_bytes());
 }
 

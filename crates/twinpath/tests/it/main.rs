@@ -58,6 +58,8 @@ mod layers;
 mod limits;
 #[cfg(feature = "live")]
 mod live;
+#[cfg(target_os = "linux")]
+mod log_forms;
 mod logs;
 #[cfg(target_os = "linux")]
 mod lossy;

@@ -41,7 +41,7 @@ const A_WHILE: Duration = Duration::from_millis(500);
 pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Failure> {
     let passed = service::passed_sockets()?;
     let files = [args.keys.read_files(), limits_files(args)].concat();
-    start_logs(&args.log, args.verbose, &files)?;
+    start_logs(&args.log, args.verbose, &args.log_form, &files)?;
     crate::cmd::warn(args.log.quiet, unused);
     let limits = LimitsFile::of(args)?;
     let plan = plan_with(limits.as_ref(), args, |args| {

@@ -7,7 +7,7 @@ every_option! { "server":
     max_connections_per_client allow control_dscp strict test_ports allow_any_port max_sessions
     max_open_sessions max_sessions_per_client max_rate allow_sender limits metrics control_socket nat server_octets threads ttl
     do_not_fragment interface ipv4 ipv6 timestamps portable raw_t3 output json verbose quiet debug
-    logfile sandbox
+    logfile log_format sandbox
 }
 
 mod rows {
@@ -170,6 +170,16 @@ mod rows {
         assert!(!silent.stderr.contains("metrics"), "{}", silent.stderr);
         let mut server = Responder::server("--metrics 127.0.0.1:0");
         server.wait_for("metrics at http://127.0.0.1:");
+    }
+
+    /// What lines have: [`crate::log_forms`].
+    pub(super) fn log_format() {
+        let first = |line: &str| {
+            let mut server = Running::start(line);
+            server.wait_for_error("listening on ")
+        };
+        assert!(first("server 127.0.0.1:0").starts_with("listening on "));
+        assert!(first("server 127.0.0.1:0 --log-format json").starts_with("{\""));
     }
 
     /// What each part does: [`crate::sandbox`].

@@ -242,6 +242,9 @@ fn output() -> Vec<Row> {
         row("--debug", JSON, "--debug", |seen| {
             seen.done.stderr.contains("stopped reflected=1")
         }),
+        row("--log-format", JSON, "--log-format json", |seen| {
+            seen.done.stderr.starts_with("{\"")
+        }),
         row("--logfile", JSON, "--logfile {dir}/log", |seen| {
             file(seen.directory.path(), "log").contains("stopped reflected=1")
         }),
