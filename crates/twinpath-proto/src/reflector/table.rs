@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn sessions_are_listed_with_their_senders_those_heard_last_first() {
-        let mut sessions = Sessions::new(9, Duration::from_secs(900));
+        let mut sessions = Sessions::new(9, Duration::from_mins(15));
         let mut counters = ReflectorCounters::default();
         let at = |second: u64| Mono::from_ns(second * 2_000_000_000);
         let senders = [
