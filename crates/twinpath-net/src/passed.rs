@@ -49,7 +49,7 @@ pub enum PassedFault {
     #[error("not every address has as many sockets as the others, or as there are threads")]
     Uneven,
     /// Plain sockets are not taken over.
-    #[error("plain sockets (--portable) cannot be passed")]
+    #[error("plain sockets cannot be passed")]
     Plain,
 }
 

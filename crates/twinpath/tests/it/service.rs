@@ -263,7 +263,7 @@ fn sockets_of_another_kind_or_place_are_refused_with_what_to_do() {
             "responder --portable",
             udp(),
             1,
-            "plain sockets (--portable) cannot be passed",
+            "plain sockets cannot be passed",
         ),
         (
             "responder --threads 2",
