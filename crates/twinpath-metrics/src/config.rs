@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 use twinpath_wire::Tos;
 
-use crate::{Answering, AvailabilityRule, BinEdges, LossPeriods, ReflectorKind};
+use crate::{AvailabilityRule, BinEdges, LossPeriods, ReflectorKind, ReplyStatus};
 
 /// Options of [`SessionMetrics`](crate::SessionMetrics).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub struct MetricsConfig {
 }
 
 fn usual_failed_after() -> u64 {
-    Answering::FAILED_AFTER
+    ReplyStatus::FAILED_AFTER
 }
 
 /// Unusable edges count as none.
@@ -64,7 +64,7 @@ impl Default for MetricsConfig {
             tos_backward: None,
             availability: AvailabilityRule::for_interval(Duration::ZERO),
             noticeable_distance: LossPeriods::DELTA,
-            failed_after: Answering::FAILED_AFTER,
+            failed_after: ReplyStatus::FAILED_AFTER,
             bins: None,
             sizes_in_turn: Vec::new(),
         }

@@ -4,7 +4,8 @@ use serde::Serialize;
 use twinpath_wire::Dscp;
 
 use crate::{
-    Answering, BinCounts, DelayFigures, FarTimes, FirstDepartures, RungCounts, SizeCounts, figures,
+    BinCounts, DelayFigures, FarTimes, FirstDepartures, ReplyStatus, RungCounts, SizeCounts,
+    figures,
 };
 
 mod counts;
@@ -66,7 +67,7 @@ pub struct Figures {
     /// if it keeps one.
     pub lost_before_a_reply: u64,
     /// Whether the far end answered at the end.
-    pub answering: Answering,
+    pub reply_status: ReplyStatus,
     /// Whether the split by direction may be wrong: outbound copies were lost inbound, or the
     /// reflector's numbers contradict each other.
     pub direction_uncertain: bool,

@@ -40,10 +40,10 @@ pub use figures::{
     AvailabilityFigures, BinFigures, DuplicationFigures, EcnCounts, Figures, LossPeriods,
     PercentilesWithLoss, RemarkCounts, ReorderingFigures, TtlFigures,
 };
-pub use loss::answering::{Answering, SessionState};
 pub use loss::availability::AvailabilityRule;
 pub use loss::coverage::Coverage;
 pub use loss::direction::ReflectorKind;
+pub use loss::reply_status::{ReplyStatus, SessionState};
 pub use loss::sizes::SizeCounts;
 pub use one_way::{OneWayFigures, OneWayMetrics};
 pub use registry::{

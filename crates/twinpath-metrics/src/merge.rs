@@ -78,7 +78,7 @@ impl Figures {
             // No loss has a direction if one run gives none.
             (None, _) | (_, None) => Some(self.lost),
         };
-        self.answering = self.answering.merge(other.answering);
+        self.reply_status = self.reply_status.merge(other.reply_status);
         self.direction_uncertain |= other.direction_uncertain;
         self.loss_periods.merge(&other.loss_periods);
         self.by_size = sizes::merged(&self.by_size, &other.by_size);

@@ -6,11 +6,11 @@ use crate::clocks::far_times::{FarClockTest, FarTimes};
 use crate::clocks::resolution::Resolution;
 use crate::delay::delays::{Delays, Histograms};
 use crate::delay::first_departures::Leading;
-use crate::loss::answering::SinceReply;
 use crate::loss::availability::Availability;
 use crate::loss::direction::{Attribution, Directions, LossDirection};
 use crate::loss::duplication::Duplication;
 use crate::loss::periods::Periods;
+use crate::loss::reply_status::SinceReply;
 use crate::loss::sizes::BySize;
 use crate::order::backward::Backward;
 use crate::order::reordering::Reordering;
@@ -285,7 +285,7 @@ impl SessionMetrics {
             lost_backward: direction.backward,
             lost_unattributed: Some(direction.unattributed),
             lost_before_a_reply: direction.before_a_reply,
-            answering: self.since_reply.answering(),
+            reply_status: self.since_reply.reply_status(),
             direction_uncertain: direction.uncertain,
             excluded_clock_step: self.excluded_clock_step,
             // If T2 and T3 are not used, every reply has a delay.

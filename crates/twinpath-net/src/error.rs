@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::passed::{PassedFault, PassedName};
+use crate::activation::{PassedFault, PassedName};
 
 /// Why a socket could not be opened and bound.
 #[derive(Debug, thiserror::Error)]

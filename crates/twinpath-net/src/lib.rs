@@ -12,6 +12,7 @@
     )
 )]
 
+pub mod activation;
 mod batch;
 pub mod clock;
 pub mod confine;
@@ -21,11 +22,11 @@ pub mod file;
 mod hardware;
 pub mod host;
 pub mod interface;
+mod local;
 mod next_hop;
 mod options;
 mod os;
 mod packet;
-pub mod passed;
 mod ping;
 mod set;
 mod socket;
@@ -35,11 +36,10 @@ pub use batch::{RecvBatch, SendBatch};
 pub use connect::{ConnectError, connect};
 pub use error::{BindError, SendError};
 pub use hardware::NoHardware;
+pub use local::{interface_mtu, local_address_towards, reports_destination};
 pub use next_hop::{NextHop, NextHops};
 pub use options::{ArrivalInterface, PathOptions, Role, SocketOptions, StampChoice};
 pub use packet::{IcmpError, IcmpKind, Outbound, QueueEvent, Quote};
 pub use ping::ping;
 pub use set::{SocketSet, Waker};
-pub use socket::{
-    Device, EVENTS_AT_ONCE, TestSocket, interface_mtu, local_address_towards, reports_destination,
-};
+pub use socket::{Device, EVENTS_AT_ONCE, TestSocket};

@@ -5,14 +5,15 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::activation::{PassedFault, PassedSocket};
 use crate::batch::{self, RecvBatch, SendBatch};
 use crate::error::{BindError, SendError};
 use crate::hardware::NoHardware;
+use crate::local::check_address;
 use crate::next_hop::NextHops;
 use crate::options::{SocketOptions, StampChoice};
 use crate::os::Source;
 use crate::packet::{Outbound, QueueEvent};
-use crate::passed::{PassedFault, PassedSocket};
 use crate::{interface, os};
 
 /// The most events that [`TestSocket::take_events`] takes.
@@ -451,52 +452,4 @@ impl TestSocket {
     pub fn receive_drops(&self) -> u32 {
         each!(self, socket => socket.receive_drops())
     }
-}
-
-/// Whether a socket on the unspecified address reports the destination of each packet. If not, it
-/// cannot answer: see [`Role::Reflector`](crate::Role::Reflector).
-pub fn reports_destination(portable: bool) -> bool {
-    (cfg!(linux_sockets) && !portable) || os::portable::REPORTS_DESTINATION
-}
-
-/// Refuses an address at which packets for several hosts would arrive undetected.
-fn check_address(options: &SocketOptions) -> Result<(), BindError> {
-    let addr = options.near;
-    if addr.ip().is_multicast() || is_broadcast(addr, options.path.interface.as_deref()) {
-        return Err(BindError::NotOneHost { addr });
-    }
-    // On systems other than Unix, sockets bound to one address receive broadcasts too.
-    let is_distinct = cfg!(unix) && !addr.ip().is_unspecified();
-    if !reports_destination(options.path.portable) && !is_distinct {
-        return Err(BindError::Indistinct { addr });
-    }
-    Ok(())
-}
-
-/// Whether the system treats the address as a broadcast: it then refuses to send there without
-/// `SO_BROADCAST`.
-fn is_broadcast(addr: SocketAddr, interface: Option<&str>) -> bool {
-    let IpAddr::V4(ip) = addr.ip() else {
-        return false;
-    };
-    let refused = || {
-        let discard = SocketAddr::new(addr.ip(), 9);
-        os::portable::towards(discard, interface).map_err(|error| error.kind())
-    };
-    ip.is_broadcast()
-        || (!ip.is_unspecified() && matches!(refused(), Err(io::ErrorKind::PermissionDenied)))
-}
-
-/// The local address that the system would send from to reach `far`.
-///
-/// # Errors
-/// The system's error, if there is no route.
-pub fn local_address_towards(far: SocketAddr, interface: Option<&str>) -> io::Result<IpAddr> {
-    os::portable::local_address_towards(far, interface)
-}
-
-/// The MTU of the interface that packets to `far` leave by; `None` if the system does not report
-/// it. The path MTU from ICMP errors is ignored, because these can be forged.
-pub fn interface_mtu(far: SocketAddr, interface: Option<&str>) -> Option<u32> {
-    os::interface_mtu(far, interface)
 }

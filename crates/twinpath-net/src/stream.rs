@@ -45,16 +45,7 @@ pub fn listen(
     socket
         .set_reuse_address(true)
         .map_err(option("SO_REUSEADDR"))?;
-    if let Some(name) = interface {
-        os::bind_device(&socket, name).map_err(BindError::of_interface(name))?;
-    }
-    socket
-        .set_nonblocking(true)
-        .map_err(option("non-blocking"))?;
-    match tos {
-        Some(tos) => os::stream::mark(&socket, near.is_ipv6(), tos).map_err(option("the ToS"))?,
-        None => os::stream::keep_syn(&socket),
-    }
+    prepare_listener(&socket, near, interface, tos)?;
     socket
         .bind(&near.into())
         .map_err(|source| BindError::of_bind(near, source))?;
@@ -62,6 +53,27 @@ pub fn listen(
         .listen(BACKLOG)
         .map_err(|source| BindError::of_bind(near, source))?;
     Ok(socket.into())
+}
+
+/// Sets the options of a listening socket at `near`, own or passed.
+pub(crate) fn prepare_listener(
+    socket: &socket2::Socket,
+    near: SocketAddr,
+    interface: Option<&str>,
+    tos: Option<Tos>,
+) -> Result<(), BindError> {
+    let option = |what| BindError::of_option(near, what);
+    if let Some(name) = interface {
+        os::bind_device(socket, name).map_err(BindError::of_interface(name))?;
+    }
+    socket
+        .set_nonblocking(true)
+        .map_err(option("non-blocking"))?;
+    let Some(tos) = tos else {
+        os::stream::keep_syn(socket);
+        return Ok(());
+    };
+    os::stream::mark(socket, near.is_ipv6(), tos).map_err(option("the ToS"))
 }
 
 /// Prepares a connection for control messages: sent without delay, with keep-alive, and marked with

@@ -196,7 +196,7 @@ impl<'a> SessionDocument<'a> {
             numbers_equal: figures.numbers_equal,
             residence_measured: residence_measured(figures),
             clock_steps: Some(report.counters.clock_steps).filter(|steps| has_sender || *steps > 0),
-            state: figures.answering.state,
+            state: figures.reply_status.state,
             reflector_restarts: figures.reflector_restarts,
             odd_replies: odd_replies(report),
             icmp: has_end.then_some(&*report.icmp),

@@ -36,7 +36,7 @@ pub use plan::{FigureOptions, PortChoice, ResponderPlan, SenderPlan, Unavailable
 pub use reflect::{OneWayReport, OneWaySession, ReflectorReport, ReflectorStatus};
 pub use twinpath_net::clock::wall;
 pub use twinpath_net::{BindError, NoHardware, PathOptions, SendError, StampChoice};
-pub use twinpath_net::{confine, file, passed, stream};
+pub use twinpath_net::{activation, confine, file, stream};
 
 /// The Error Estimate of the system clock's timestamps, by its discipline (row TT-50).
 fn error_estimate() -> ErrorEstimate {

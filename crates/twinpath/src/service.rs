@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use notify::State;
 use tracing::warn;
-use twinpath_runtime::passed::{self, PassedSocket};
+use twinpath_runtime::activation::{self, PassedSocket};
 
 use crate::failure::Failure;
 use crate::output::ends::named;
@@ -114,7 +114,7 @@ impl Service {
 /// # Errors
 /// The environment makes no sense.
 pub(crate) fn passed_sockets() -> Result<Vec<PassedSocket>, Failure> {
-    passed::take().map_err(|error| {
+    activation::take().map_err(|error| {
         let line = format!("cannot take the sockets of the service manager (LISTEN_FDS): {error}");
         Failure::could_not(line)
     })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use twinpath_wire::{Delta, Sample, Wall};
 
 use super::packed::PackedRecords;
-use crate::loss::answering::{Answering, SinceReply};
+use crate::loss::reply_status::{ReplyStatus, SinceReply};
 use crate::{
     ClockEstimate, ClockModel, IntervalFigures, Intervals, Marks, MetricsConfig, SessionMetrics,
     Timeline, Waits,
@@ -266,12 +266,12 @@ impl Series {
     }
 
     /// Whether the far end answers, as the figures have it.
-    pub fn answering(&self) -> Answering {
+    pub fn reply_status(&self) -> ReplyStatus {
         let since_reply = match &self.0 {
             State::Kept(kept) => &kept.since_reply,
             State::Counted(counted) => counted.metrics().since_reply(),
         };
-        since_reply.answering()
+        since_reply.reply_status()
     }
 
     /// The estimate of the two clocks from the packets so far; `None` without a packet, or if T2

@@ -1,7 +1,7 @@
 //! Reports of several runs as one.
 
 use proptest::prelude::*;
-use twinpath_metrics::{Answering, Figures, ReflectorKind, SessionMetrics, SessionState};
+use twinpath_metrics::{Figures, ReflectorKind, ReplyStatus, SessionMetrics, SessionState};
 use twinpath_wire::Fate;
 
 use crate::trace::{Event, lost, numbered, received, session, wild};
@@ -26,15 +26,15 @@ proptest! {
         let last = answered.max_by_key(|it| it.seq);
         let is_behind = |seq| last.is_none_or(|last| seq > last.seq);
         let behind = samples().filter(|it| it.fate == Fate::Lost && is_behind(it.seq));
-        prop_assert_eq!(found.answering.until, last.map(|it| it.t1.at));
+        prop_assert_eq!(found.reply_status.answered_until, last.map(|it| it.t1.at));
         let lost_since = behind.count() as u64;
-        prop_assert_eq!(found.answering.lost_since, lost_since);
+        prop_assert_eq!(found.reply_status.lost_since, lost_since);
         let state = match (last, lost_since) {
-            (_, Answering::FAILED_AFTER..) => SessionState::Failed,
+            (_, ReplyStatus::FAILED_AFTER..) => SessionState::Failed,
             (Some(_), _) => SessionState::Active,
             (None, _) => SessionState::Idle,
         };
-        prop_assert_eq!(found.answering.state, state);
+        prop_assert_eq!(found.reply_status.state, state);
     }
 
     #[test]
@@ -71,12 +71,12 @@ proptest! {
         let changes = runs.iter().map(|run| run.ttl_forward.map(|ttl| ttl.changes));
         prop_assert_eq!(sum.ttl_forward.map(|ttl| ttl.changes), changes.sum::<Option<u64>>());
         // The later run's end is that of both.
-        let ends = runs.each_ref().map(|run| run.answering);
-        let (one, other) = (ends[0].until, ends[1].until);
+        let ends = runs.each_ref().map(|run| run.reply_status);
+        let (one, other) = (ends[0].answered_until, ends[1].answered_until);
         if one.is_some() && other.is_some() {
-            prop_assert_eq!(sum.answering, if other > one { ends[1] } else { ends[0] });
+            prop_assert_eq!(sum.reply_status, if other > one { ends[1] } else { ends[0] });
         } else {
-            prop_assert_eq!((sum.answering.until, sum.answering.lost_since), (None, 0));
+            prop_assert_eq!((sum.reply_status.answered_until, sum.reply_status.lost_since), (None, 0));
         }
         // Delays are merged from their distributions, where both runs have some.
         let departures = runs.iter().filter_map(|run| run.departure);

@@ -120,7 +120,7 @@ fn records_that_are_kept_have_the_figures_of_those_that_are_counted_at_once() {
             counted.record(record);
             kept.record(record);
             assert_eq!(kept.begun(), counted.begun());
-            assert_eq!(kept.answering(), counted.answering(), "{n}");
+            assert_eq!(kept.reply_status(), counted.reply_status(), "{n}");
             if n % 29 == 0 {
                 let copy = kept.without_rows();
                 assert_eq!(copy.metrics().figures(), counted.metrics().figures(), "{n}");

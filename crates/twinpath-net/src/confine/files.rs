@@ -1,4 +1,4 @@
-//! Landlock (landlock(7)): what is not allowed here cannot be opened, whoever this process is.
+//! Landlock (landlock(7)): what is not allowed here cannot be opened, by root either.
 
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,

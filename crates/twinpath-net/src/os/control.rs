@@ -2,34 +2,11 @@
 
 use std::ffi::c_int;
 
-use self::length::Length;
-
 /// The length of a control message, as the system has it.
 #[cfg(any(target_os = "linux", target_os = "android", windows))]
-#[expect(clippy::unnecessary_wraps, reason = "one face for all systems")]
-mod length {
-    pub(super) type Length = usize;
-
-    pub(super) fn octets(length: Length) -> Option<usize> {
-        Some(length)
-    }
-
-    pub(super) fn of(octets: usize) -> Option<Length> {
-        Some(octets)
-    }
-}
+type Length = usize;
 #[cfg(not(any(target_os = "linux", target_os = "android", windows)))]
-mod length {
-    pub(super) type Length = u32;
-
-    pub(super) fn octets(length: Length) -> Option<usize> {
-        length.try_into().ok()
-    }
-
-    pub(super) fn of(octets: usize) -> Option<Length> {
-        octets.try_into().ok()
-    }
-}
+type Length = u32;
 
 /// The alignment of messages and of their data.
 const ALIGNMENT: usize = if cfg!(target_vendor = "apple") {
@@ -72,7 +49,7 @@ pub(crate) fn messages(octets: &[u8]) -> impl Iterator<Item = Message<'_>> {
     let mut rest = octets;
     std::iter::from_fn(move || {
         let (length, fields) = rest.split_first_chunk()?;
-        let length = length::octets(Length::from_ne_bytes(*length))?;
+        let length = octets_of(Length::from_ne_bytes(*length))?;
         let (level, fields) = fields.split_first_chunk()?;
         let (kind, _) = fields.split_first_chunk()?;
         let data = rest.get(HEADER..length)?;
@@ -87,12 +64,19 @@ pub(crate) fn messages(octets: &[u8]) -> impl Iterator<Item = Message<'_>> {
     })
 }
 
+/// A length of any width in octets.
+fn octets_of(length: impl TryInto<usize>) -> Option<usize> {
+    length.try_into().ok()
+}
+
 /// Writes control messages one after the other.
+#[cfg(any(linux_sockets, windows))]
 pub(crate) struct Writer<'a> {
     octets: &'a mut [u8; Control::OCTETS],
     used: usize,
 }
 
+#[cfg(any(linux_sockets, windows))]
 impl<'a> Writer<'a> {
     pub(crate) fn new(control: &'a mut Control) -> Self {
         Self {
@@ -111,8 +95,7 @@ impl<'a> Writer<'a> {
     pub(crate) fn push(&mut self, level: c_int, kind: c_int, data: &[u8]) {
         let length = HEADER + data.len();
         let end = self.used + length.next_multiple_of(ALIGNMENT);
-        let (Some(room), Some(length)) = (self.octets.get_mut(self.used..end), length::of(length))
-        else {
+        let Some(room) = self.octets.get_mut(self.used..end) else {
             return;
         };
         let (fields, room) = room.split_at_mut(HEADER);
@@ -130,6 +113,7 @@ impl<'a> Writer<'a> {
 }
 
 #[cfg(test)]
+#[cfg(any(linux_sockets, windows))]
 mod tests {
     use super::*;
 

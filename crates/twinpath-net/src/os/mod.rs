@@ -7,6 +7,8 @@ pub(crate) type Source<'a> = std::os::fd::BorrowedFd<'a>;
 #[cfg(windows)]
 pub(crate) type Source<'a> = std::os::windows::io::BorrowedSocket<'a>;
 
+#[cfg(target_os = "linux")]
+pub(crate) mod activation;
 #[cfg(unix)]
 pub(crate) mod addresses;
 #[cfg(any(linux_sockets, windows, target_vendor = "apple", target_os = "freebsd"))]
@@ -15,8 +17,6 @@ pub(crate) mod control;
 pub(crate) mod fragments;
 #[cfg(linux_sockets)]
 pub(crate) mod linux;
-#[cfg(target_os = "linux")]
-pub(crate) mod passed;
 pub(crate) mod portable;
 
 #[cfg(linux_sockets)]
@@ -25,6 +25,8 @@ pub(crate) use linux::netlink::neighbour;
 pub use linux::netlink::{link_of, members_of, neighbours};
 #[cfg(linux_sockets)]
 pub(crate) use linux::{clock, host, host::interface_mtu, interfaces, stream, wait};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use portable::activation;
 pub(crate) use portable::bind_device;
 #[cfg(not(unix))]
 pub(crate) use portable::host::addresses;
@@ -32,7 +34,5 @@ pub(crate) use portable::host::addresses;
 pub(crate) use portable::interfaces::neighbour;
 #[cfg(not(linux_sockets))]
 pub use portable::interfaces::{link_of, members_of, neighbours};
-#[cfg(not(target_os = "linux"))]
-pub(crate) use portable::passed;
 #[cfg(not(linux_sockets))]
 pub(crate) use portable::{host, host::interface_mtu, interfaces, stream, time as clock, wait};

@@ -126,7 +126,7 @@ impl Packets {
             loss_ratio_backward: by_direction(figures.lost_backward, reached),
             unsent: coverage.unsent,
             unawaited: counters.unawaited,
-            lost_since_reply: figures.answering.lost_since,
+            lost_since_reply: figures.reply_status.lost_since,
         }
     }
 }

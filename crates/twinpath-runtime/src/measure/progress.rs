@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::{Answering, Coverage};
+use twinpath_metrics::{Coverage, ReplyStatus};
 use twinpath_report::ClockState;
 
 /// Groups of packets that are kept.
@@ -49,7 +49,7 @@ pub struct Progress {
     /// What the last reply's Error Estimate claims of the reflector's clock.
     pub far_clock: Option<ClockState>,
     /// Whether the far end answers.
-    pub answering: Answering,
+    pub reply_status: ReplyStatus,
     /// What became of the latest packets.
     pub recent: RecentPackets,
 }

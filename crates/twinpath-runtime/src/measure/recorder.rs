@@ -3,7 +3,7 @@
 use std::iter;
 use std::time::Duration;
 
-use twinpath_metrics::{Answering, ClosedInterval, Intervals, Record, Series, SeriesConfig};
+use twinpath_metrics::{ClosedInterval, Intervals, Record, ReplyStatus, Series, SeriesConfig};
 use twinpath_wire::Sample;
 
 /// How long the records of a session wait to be counted together.
@@ -92,8 +92,8 @@ impl Recorder {
     }
 
     /// Whether the far end answers, by the records counted so far.
-    pub(super) fn answering(&self) -> Answering {
-        self.series.answering()
+    pub(super) fn reply_status(&self) -> ReplyStatus {
+        self.series.reply_status()
     }
 
     /// The figures so far, of all records.

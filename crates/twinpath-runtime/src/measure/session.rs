@@ -465,7 +465,7 @@ impl Session {
             missed: counters.slots_skipped,
             last_round_trip_ns: self.last_round_trip_ns,
             far_clock: counters.far_error.map(ClockState::of_estimate),
-            answering: self.recorder.answering(),
+            reply_status: self.recorder.reply_status(),
             recent: self.recent,
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// What an answer may come later than twice the first one.
 const MARGIN: Duration = Duration::from_millis(250);
 
-/// How long the first answers of a far end are waited for. While there is none at all, the way may be long, and a
+/// How long the first answers of a far end are waited for. Without any, the way may be long, and a
 /// router that looks for the host for some seconds has not reported it yet. Once something came, the rest comes in
 /// about the same time.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use twinpath_net::passed::{PassedFault, PassedSocket};
+use twinpath_net::activation::{PassedFault, PassedSocket};
 use twinpath_net::{
     ArrivalInterface, BindError, Role, SocketOptions, TestSocket, host, interface,
     reports_destination,

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 
-use twinpath_net::passed::PassedSocket;
+use twinpath_net::activation::PassedSocket;
 use twinpath_net::{NoHardware, TestSocket, clock};
 use twinpath_proto::reflector::{ReflectorConfig, ReflectorCounters, SessionReflector};
 use twinpath_proto::stamp::StampKeys;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::warn;
-use twinpath_net::passed::PassedSocket;
+use twinpath_net::activation::PassedSocket;
 use twinpath_net::{BindError, Device, clock, stream};
 use twinpath_proto::control::{Admission, Nonces, Server};
 use twinpath_wire::{Dscp, Mono};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
-use twinpath_net::passed::PassedSocket;
+use twinpath_net::activation::PassedSocket;
 use twinpath_net::{NoHardware, clock};
 use twinpath_proto::control::ServerConfig;
 use twinpath_proto::reflector::Ended;

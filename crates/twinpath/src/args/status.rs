@@ -22,7 +22,7 @@ pub(crate) struct ControlSocketOptions {
 #[cfg(all(feature = "status", unix))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ControlSocketChoice {
-    /// There is none.
+    /// No socket.
     None,
     Path(PathBuf),
 }

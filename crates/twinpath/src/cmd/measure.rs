@@ -17,6 +17,7 @@ use twinpath_runtime::measure::{EndedSession, Engine, SessionHandle};
 use super::companions::Companions;
 use super::ended_sessions::EndedSessions;
 use super::output_files::distinct_files;
+use super::run_events::{After, Event};
 use super::run_observers::RunObservers;
 use super::run_output::RunOutput;
 use super::run_targets::{NOT_MEASURED, NOT_MEASURED_YET, Targets};
@@ -78,49 +79,6 @@ pub(super) trait Run {
     fn is_finished(&self) -> bool;
     /// Waits for the end.
     fn join(self) -> Result<Measured, Failure>;
-}
-
-/// Whose packets an event follows: they are printed before it.
-pub(super) enum After {
-    Nothing,
-    /// One session, from 0.
-    Session(usize),
-    All,
-}
-
-/// What happened in a run.
-pub(super) struct Event {
-    pub(super) line: String,
-    pub(super) after: After,
-    pub(super) notice: Notice,
-}
-
-/// Whether stderr has an event too, and as what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Notice {
-    None,
-    /// Something is as it should be again.
-    Note,
-    /// Measuring goes on without what it ended.
-    Warning,
-}
-
-impl Event {
-    pub(super) fn warning(line: String) -> Self {
-        Self::noticed(line, Notice::Warning)
-    }
-
-    pub(super) fn note(line: String) -> Self {
-        Self::noticed(line, Notice::Note)
-    }
-
-    fn noticed(line: String, notice: Notice) -> Self {
-        Self {
-            line,
-            after: After::Nothing,
-            notice,
-        }
-    }
 }
 
 /// What a run came to.
@@ -327,12 +285,12 @@ fn watch<R: Run>(
                     observers.drain(run.sessions_mut(), output)?;
                 }
             }
-            tell(&event, notices.then_some(&mut progress), observers, output)?;
+            event.tell(notices.then_some(&mut progress), observers, output)?;
         }
         let all = observers.drain(run.sessions_mut(), output)?;
         if !finished {
             for event in states.look(known, run.sessions()) {
-                tell(&event, notices.then_some(&mut progress), observers, output)?;
+                event.tell(notices.then_some(&mut progress), observers, output)?;
             }
         }
         observers.companions.look();
@@ -374,27 +332,6 @@ fn watch<R: Run>(
             thread::sleep(poll_every);
         }
     }
-}
-
-/// `progress`: it makes room for notices; `None`: stderr has none.
-fn tell(
-    event: &Event,
-    progress: Option<&mut ProgressLine<Stderr>>,
-    observers: &mut RunObservers,
-    output: &mut RunOutput,
-) -> io::Result<()> {
-    let line = &event.line;
-    let kind = match event.notice {
-        Notice::None => None,
-        Notice::Note => Some("note"),
-        Notice::Warning => Some("warning"),
-    };
-    if let Some((progress, kind)) = progress.zip(kind) {
-        progress.erase();
-        print_to_stderr(&format!("{kind}: {line}"));
-    }
-    observers.companions.each(|it| it.event(line));
-    output.event(line)
 }
 
 /// The run is over: its files, its report and the exit status.

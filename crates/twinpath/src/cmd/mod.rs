@@ -22,6 +22,7 @@ mod renewal;
 #[cfg(feature = "report")]
 mod report;
 mod responder;
+mod run_events;
 mod run_observers;
 mod run_output;
 mod run_targets;

@@ -11,8 +11,9 @@ use twinpath_report::{FailedTarget, Finding};
 use twinpath_runtime::measure::{Engine, SessionHandle};
 use twinpath_runtime::{SenderPlan, StartError};
 
-use super::measure::{self, Event, Measured, Run, Started};
+use super::measure::{self, Measured, Run, Started};
 use super::renewal::{Due, Renewal};
+use super::run_events::Event;
 use super::run_targets::not_measured;
 use crate::failure::Failure;
 use crate::output::ends::named;

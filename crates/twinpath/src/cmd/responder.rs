@@ -55,7 +55,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     let reread = key_file.map(|path| RereadKeys::new(path, insecure));
     let mut signals = Signals::listen()?.with_progress_requests()?;
     let mut service = Service::of_environment();
-    // Whoever manages it sends SIGHUP for a reload.
+    // The service manager sends SIGHUP for a reload.
     let rereads = reread.is_some() || limits.is_some() || service.is_managed();
     let reload = rereads.then(ReloadSignal::listen).transpose()?;
     if reload.is_none() {

@@ -1,49 +1,48 @@
-//! Tells when sessions no longer get replies, and when they do again (row SL-87).
+//! Notices that a session no longer gets replies, and that it does again (row SL-87).
 
 use std::time::{Duration, Instant};
 
-use twinpath_metrics::{Answering, SessionState};
+use twinpath_metrics::{ReplyStatus, SessionState};
 use twinpath_runtime::measure::SessionHandle;
 use twinpath_wire::Wall;
 
-use super::measure::Event;
+use super::run_events::Event;
 use super::subject::{Known, now};
 use crate::output::{summary, units};
 
-/// Runs that are shorter tell it in their report alone.
+/// Shorter runs have it in their report alone.
 const LEAST_LENGTH: Duration = Duration::from_mins(1);
 /// How often sessions are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// A session is told of once in this time on average, and this often at once: a far end that comes and goes fills
-/// no log.
-const TELL_EVERY: Duration = Duration::from_mins(1);
+/// Notices of one session: one in this time on average, this many at once. A far end that comes and goes fills no log.
+const REPORT_EVERY: Duration = Duration::from_mins(1);
 const AT_ONCE: u32 = 4;
 /// The most sessions that a look names; of others it tells how many there are.
 const MOST_NAMED: usize = 5;
 
-/// What was told of the sessions of a run.
+/// The notices given of the sessions of a run.
 pub(super) struct SessionStates {
-    told: Vec<Told>,
+    reported: Vec<Reported>,
     look_due: Option<Instant>,
 }
 
 /// The last that was told of a session.
 #[derive(Clone, Copy, Default)]
-struct Told {
+struct Reported {
     has_failed: bool,
-    /// The time by which what was told would have come about, each [`TELL_EVERY`] after the one before.
+    /// The time by which what was told would have come about, each [`REPORT_EVERY`] after the one before.
     by: Option<Instant>,
 }
 
-impl Told {
-    fn may_tell(&self, now: Instant) -> bool {
+impl Reported {
+    fn may_report(&self, now: Instant) -> bool {
         self.by
-            .is_none_or(|by| by <= now + TELL_EVERY * (AT_ONCE - 1))
+            .is_none_or(|by| by <= now + REPORT_EVERY * (AT_ONCE - 1))
     }
 
-    fn tell(&mut self, has_failed: bool, now: Instant) {
+    fn report(&mut self, has_failed: bool, now: Instant) {
         self.has_failed = has_failed;
-        self.by = Some(self.by.map_or(now, |by| by.max(now)) + TELL_EVERY);
+        self.by = Some(self.by.map_or(now, |by| by.max(now)) + REPORT_EVERY);
     }
 }
 
@@ -52,7 +51,7 @@ impl SessionStates {
     pub(super) fn of_run(length: Option<Duration>) -> Self {
         let is_long = length.is_none_or(|length| length >= LEAST_LENGTH);
         Self {
-            told: Vec::new(),
+            reported: Vec::new(),
             look_due: is_long.then(Instant::now),
         }
     }
@@ -64,7 +63,7 @@ impl SessionStates {
             return Vec::new();
         }
         let going_on = |session: &SessionHandle| {
-            (!session.is_finished()).then(|| session.progress().answering)
+            (!session.is_finished()).then(|| session.progress().reply_status)
         };
         let names = known.names();
         self.changes((begun, now()), sessions.iter().map(going_on), |place| {
@@ -84,35 +83,36 @@ impl SessionStates {
     fn changes(
         &mut self,
         (now, at): (Instant, Wall),
-        sessions: impl Iterator<Item = Option<Answering>>,
+        sessions: impl Iterator<Item = Option<ReplyStatus>>,
         name: impl Fn(usize) -> Option<String>,
     ) -> Vec<Event> {
         let (mut failed, mut answered) = (Vec::new(), Vec::new());
-        for (place, answering) in sessions.enumerate() {
-            if self.told.len() <= place {
-                self.told.push(Told::default());
+        for (place, reply_status) in sessions.enumerate() {
+            if self.reported.len() <= place {
+                self.reported.push(Reported::default());
             }
-            let (Some(answering), Some(told)) = (answering, self.told.get_mut(place)) else {
+            let (Some(reply_status), Some(reported)) = (reply_status, self.reported.get_mut(place))
+            else {
                 continue;
             };
-            let has_failed = answering.state == SessionState::Failed;
-            if has_failed == told.has_failed || !told.may_tell(now) {
+            let has_failed = reply_status.state == SessionState::Failed;
+            if has_failed == reported.has_failed || !reported.may_report(now) {
                 continue;
             }
-            told.tell(has_failed, now);
+            reported.report(has_failed, now);
             let changed = if has_failed {
                 &mut failed
             } else {
                 &mut answered
             };
-            changed.push((place, answering));
+            changed.push((place, reply_status));
         }
         let line = |place: usize, what: String| match name(place) {
             Some(name) => format!("{name}: {what}"),
             None => what,
         };
-        let failed = lines(&failed, "no longer answered", |(place, answering)| {
-            line(*place, silence(answering, at))
+        let failed = lines(&failed, "no longer answered", |(place, reply_status)| {
+            line(*place, silence(reply_status, at))
         });
         let answered = lines(&answered, "answered again", |(place, _)| {
             line(*place, "the far end answers again".to_owned())
@@ -125,9 +125,9 @@ impl SessionStates {
 }
 
 fn lines(
-    changed: &[(usize, Answering)],
+    changed: &[(usize, ReplyStatus)],
     others: &str,
-    line: impl Fn(&(usize, Answering)) -> String,
+    line: impl Fn(&(usize, ReplyStatus)) -> String,
 ) -> Vec<String> {
     let mut lines: Vec<String> = changed.iter().take(MOST_NAMED).map(line).collect();
     if let Some(more @ 1..) = changed.len().checked_sub(MOST_NAMED) {
@@ -137,9 +137,10 @@ fn lines(
     lines
 }
 
-fn silence(answering: &Answering, now: Wall) -> String {
-    let lost = units::count(answering.lost_since, "packet", "packets");
-    let since = summary::silent_from(*answering, now).map(|(_, since)| summary::no_replies(&since));
+fn silence(reply_status: &ReplyStatus, now: Wall) -> String {
+    let lost = units::count(reply_status.lost_since, "packet", "packets");
+    let since =
+        summary::silent_from(*reply_status, now).map(|(_, since)| summary::no_replies(&since));
     match since {
         Some(since) => format!("{since}: {lost} lost in a row"),
         None => format!("no reply so far: {lost} lost"),
@@ -149,20 +150,20 @@ fn silence(answering: &Answering, now: Wall) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cmd::measure::Notice;
+    use crate::cmd::run_events::Notice;
 
     const AT: Wall = Wall::from_unix_ns(1_800_000_000_000_000_000);
 
-    fn active() -> Answering {
-        Answering {
-            until: Some(AT),
+    fn active() -> ReplyStatus {
+        ReplyStatus {
+            answered_until: Some(AT),
             lost_since: 0,
             state: SessionState::Active,
         }
     }
 
-    fn failed() -> Answering {
-        Answering {
+    fn failed() -> ReplyStatus {
+        ReplyStatus {
             lost_since: 7,
             state: SessionState::Failed,
             ..active()
@@ -172,7 +173,7 @@ mod tests {
     fn look(
         states: &mut SessionStates,
         now: Instant,
-        sessions: &[Option<Answering>],
+        sessions: &[Option<ReplyStatus>],
     ) -> Vec<(Notice, String)> {
         let sessions = sessions.iter().copied();
         let events = states.changes((now, AT), sessions, |place| Some(format!("s{place}")));
@@ -185,11 +186,11 @@ mod tests {
         let mut states = SessionStates::of_run(None);
         let begun = Instant::now();
         let mut at = |now, first, second| look(&mut states, now, &[first, second]);
-        assert!(at(begun, Some(Answering::default()), None).is_empty());
+        assert!(at(begun, Some(ReplyStatus::default()), None).is_empty());
         assert!(at(begun, Some(active()), Some(active())).is_empty());
-        let told = at(begun, Some(active()), Some(failed()));
-        let [(Notice::Warning, line)] = &*told else {
-            panic!("{told:?}")
+        let reported = at(begun, Some(active()), Some(failed()));
+        let [(Notice::Warning, line)] = &*reported else {
+            panic!("{reported:?}")
         };
         let silent = "s1: no replies to packets sent after ";
         assert!(line.starts_with(silent), "{line}");
@@ -204,22 +205,25 @@ mod tests {
     fn a_far_end_that_comes_and_goes_is_told_of_once_a_minute_after_the_first_times() {
         let mut states = SessionStates::of_run(None);
         let begun = Instant::now();
-        let told = (0..600).map(|second| {
+        let reported = (0..600).map(|second| {
             let now = begun + Duration::from_secs(second);
             let is_away = second / 7 % 2 == 0;
-            let answering = if is_away { failed() } else { active() };
-            look(&mut states, now, &[Some(answering)]).len()
+            let reply_status = if is_away { failed() } else { active() };
+            look(&mut states, now, &[Some(reply_status)]).len()
         });
-        let told: usize = told.sum();
-        assert_eq!(told, 4 + 9);
+        let reported: usize = reported.sum();
+        assert_eq!(reported, 4 + 9);
     }
 
     #[test]
     fn of_many_sessions_some_are_named_and_the_others_counted() {
         let mut states = SessionStates::of_run(None);
-        let told = look(&mut states, Instant::now(), &[Some(failed()); 12]);
-        assert_eq!(told.len(), MOST_NAMED + 1);
-        assert_eq!(told[MOST_NAMED].1, "7 other sessions no longer answered");
+        let reported = look(&mut states, Instant::now(), &[Some(failed()); 12]);
+        assert_eq!(reported.len(), MOST_NAMED + 1);
+        assert_eq!(
+            reported[MOST_NAMED].1,
+            "7 other sessions no longer answered"
+        );
     }
 
     #[test]

@@ -25,7 +25,12 @@ const CLEAR_BELOW: &str = "\x1b[J";
 pub(super) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
     if !args.watch {
         let found = Found::now(args)?;
-        let written = show(args, &found, &HashMap::new(), &mut stdout());
+        let view = View {
+            args,
+            found: &found,
+            before: &HashMap::new(),
+        };
+        let written = view.show(&mut stdout());
         return written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done));
     }
     let signals = Signals::listen()?.with_hangups()?;
@@ -37,10 +42,15 @@ pub(super) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
     while !signals.stop_requested() {
         if let Some(found) = &found {
             said = None;
+            let view = View {
+                args,
+                found,
+                before: &before,
+            };
             let written = if is_screen {
-                on_screen(args, found, &before, &mut stdout())
+                view.on_screen(&mut stdout())
             } else {
-                in_lines(args, found, &before, &mut stdout())
+                view.in_lines(&mut stdout())
             };
             if let Err(error) = written {
                 return unwritten(&error);
@@ -174,81 +184,78 @@ fn tell_failed(failed: &[(PathBuf, Refusal)]) {
     }
 }
 
-fn show(
-    args: &StatusArgs,
-    found: &Found,
-    before: &HashMap<String, Program>,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    if args.json {
-        out.write_all(json(args, found).as_bytes())?;
-        return out.flush();
-    }
-    tell_failed(&found.failed);
-    text(found, before, out)
+/// What is shown of the programs that answered.
+struct View<'a> {
+    args: &'a StatusArgs,
+    found: &'a Found,
+    /// The programs as they were before, by name.
+    before: &'a HashMap<String, Program>,
 }
 
-fn text(found: &Found, before: &HashMap<String, Program>, out: &mut impl Write) -> io::Result<()> {
-    match &found.programs[..] {
-        [(_, program)] => output::text(program, before.get(&program.name), out),
-        programs => {
-            let programs: Vec<&Program> = programs.iter().map(|(_, program)| program).collect();
-            output::list(&programs, out)
+impl View<'_> {
+    fn show(&self, out: &mut impl Write) -> io::Result<()> {
+        if self.args.json {
+            out.write_all(self.json().as_bytes())?;
+            return out.flush();
+        }
+        tell_failed(&self.found.failed);
+        self.text(out)
+    }
+
+    fn text(&self, out: &mut impl Write) -> io::Result<()> {
+        match &self.found.programs[..] {
+            [(_, program)] => output::text(program, self.before_of(program), out),
+            programs => {
+                let programs: Vec<&Program> = programs.iter().map(|(_, program)| program).collect();
+                output::list(&programs, out)
+            }
         }
     }
-}
 
-/// The document of the program that was asked for, or that of all.
-fn json(args: &StatusArgs, found: &Found) -> String {
-    if let (Some(_), [(document, _)]) = (&args.program, &found.programs[..]) {
-        return document.clone();
+    fn before_of(&self, program: &Program) -> Option<&Program> {
+        self.before.get(&program.name)
     }
-    let documents: Vec<&str> = found
-        .programs
-        .iter()
-        .map(|(document, _)| &**document)
-        .collect();
-    let failed = found.failed.iter();
-    let failed: Vec<(String, String)> = failed
-        .map(|(socket, why)| (socket.display().to_string(), why.to_string()))
-        .collect();
-    output::json(&documents, &failed)
-}
 
-/// In place of what was there before.
-fn on_screen(
-    args: &StatusArgs,
-    found: &Found,
-    before: &HashMap<String, Program>,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let mut lines = Vec::new();
-    text(found, before, &mut lines)?;
-    let lines = String::from_utf8_lossy(&lines).replace('\n', &format!("{CLEAR_LINE_END}\n"));
-    let every = args.interval.0.as_secs_f64();
-    let heading = format!("{}, every {every} s", rfc3339(wall()));
-    write!(
-        out,
-        "{TO_THE_TOP}{heading}{CLEAR_LINE_END}\n{CLEAR_LINE_END}\n{lines}{CLEAR_BELOW}"
-    )?;
-    out.flush()
-}
+    /// The document of the program that was asked for, or that of all.
+    fn json(&self) -> String {
+        let found = self.found;
+        if let (Some(_), [(document, _)]) = (&self.args.program, &found.programs[..]) {
+            return document.clone();
+        }
+        let documents = found.programs.iter();
+        let documents: Vec<&str> = documents.map(|(document, _)| &**document).collect();
+        let failed = found.failed.iter();
+        let failed: Vec<(String, String)> = failed
+            .map(|(socket, why)| (socket.display().to_string(), why.to_string()))
+            .collect();
+        output::json(&documents, &failed)
+    }
 
-/// A line for each program, or the document in one.
-fn in_lines(
-    args: &StatusArgs,
-    found: &Found,
-    before: &HashMap<String, Program>,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    if args.json {
-        writeln!(out, "{}", output::in_one_line(&json(args, found)))?;
-        return out.flush();
+    /// In place of what was there before.
+    fn on_screen(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut lines = Vec::new();
+        self.text(&mut lines)?;
+        let lines = String::from_utf8_lossy(&lines).replace('\n', &format!("{CLEAR_LINE_END}\n"));
+        let every = self.args.interval.0.as_secs_f64();
+        let heading = format!("{}, every {every} s", rfc3339(wall()));
+        write!(
+            out,
+            "{TO_THE_TOP}{heading}{CLEAR_LINE_END}\n{CLEAR_LINE_END}\n{lines}{CLEAR_BELOW}"
+        )?;
+        out.flush()
     }
-    let now = rfc3339(wall());
-    for (_, program) in &found.programs {
-        let line = output::line(program, before.get(&program.name), &now);
-        writeln!(out, "{line}")?;
+
+    /// A line for each program, or the document in one.
+    fn in_lines(&self, out: &mut impl Write) -> io::Result<()> {
+        if self.args.json {
+            writeln!(out, "{}", output::in_one_line(&self.json()))?;
+            return out.flush();
+        }
+        let now = rfc3339(wall());
+        for (_, program) in &self.found.programs {
+            let line = output::line(program, self.before_of(program), &now);
+            writeln!(out, "{line}")?;
+        }
+        out.flush()
     }
-    out.flush()
 }

@@ -193,7 +193,7 @@ fn lost_by_direction(sessions: &[SessionNow]) -> Family {
 
 fn gauges(sessions: &[SessionNow]) -> [Family; 4] {
     let since_reply = |session: &SessionNow| {
-        let lost = Value::Count(session.progress.answering.lost_since);
+        let lost = Value::Count(session.progress.reply_status.lost_since);
         sample(session, None, lost)
     };
     let synchronized = |session: &SessionNow| {
@@ -206,7 +206,7 @@ fn gauges(sessions: &[SessionNow]) -> [Family; 4] {
     };
     let states = sessions.iter().flat_map(|session| {
         SessionState::ALL.map(|state| {
-            let is_so = u64::from(session.progress.answering.state == state);
+            let is_so = u64::from(session.progress.reply_status.state == state);
             let own = Some(("state", state.name()));
             sample(session, own, Value::Count(is_so))
         })

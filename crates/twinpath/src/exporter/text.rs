@@ -84,7 +84,7 @@ struct MediaRange<'a> {
     version: Option<&'a str>,
     /// Of messages: which.
     proto: Option<&'a str>,
-    /// Of messages: how one is told from the next.
+    /// Of messages: how they are delimited.
     encoding: Option<&'a str>,
     weight: f64,
 }

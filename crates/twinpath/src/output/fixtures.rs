@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use twinpath_metrics::{
-    Answering, BinEdges, ClockModel, DelayFigures, Figures, MetricsConfig, ReflectorKind,
+    BinEdges, ClockModel, DelayFigures, Figures, MetricsConfig, ReflectorKind, ReplyStatus,
     RungCounts, SessionMetrics, SessionState, TtlFigures,
 };
 use twinpath_proto::TestFeatures;
@@ -176,8 +176,8 @@ pub(crate) fn quiet_path() -> SessionReport {
             lost_backward: Some(0),
             lost_unattributed: Some(0),
             lost_before_a_reply: 0,
-            answering: Answering {
-                until: Some(Wall::from_unix_ns(STARTED + 9_900_000_000)),
+            reply_status: ReplyStatus {
+                answered_until: Some(Wall::from_unix_ns(STARTED + 9_900_000_000)),
                 lost_since: 0,
                 state: SessionState::Active,
             },
@@ -412,8 +412,8 @@ pub(crate) fn nothing_came_back() -> SessionReport {
     figures.lost_forward = None;
     figures.lost_backward = None;
     figures.lost_unattributed = None;
-    figures.answering = Answering {
-        until: None,
+    figures.reply_status = ReplyStatus {
+        answered_until: None,
         lost_since: 100,
         state: SessionState::Failed,
     };

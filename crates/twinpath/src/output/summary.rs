@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::{Answering, DelayFigures, Figures, SessionState};
+use twinpath_metrics::{DelayFigures, Figures, ReplyStatus, SessionState};
 use twinpath_report::words::instant;
 use twinpath_report::{Finding, SessionReport};
 use twinpath_runtime::measure::Progress;
@@ -123,24 +123,24 @@ fn bursts(report: &SessionReport) -> Option<Bursts> {
 /// When the last answered packet was sent, if the far end answered and no longer does; and that in words.
 pub(super) fn silent_since(report: &SessionReport) -> Option<(Wall, String)> {
     let is_fine = report.duration < Duration::from_mins(1);
-    let silence = silence(report.figures.answering, report.started, is_fine);
+    let silence = silence(report.figures.reply_status, report.started, is_fine);
     silence.filter(|_| report.counters.received > 0)
 }
 
 /// The same of a session that goes on.
 pub(crate) fn silent_so_far(progress: &Progress, now: Wall) -> Option<(Wall, String)> {
-    silent_from(progress.answering, now).filter(|_| progress.received > 0)
+    silent_from(progress.reply_status, now).filter(|_| progress.received > 0)
 }
 
 /// The same of its state.
-pub(crate) fn silent_from(answering: Answering, now: Wall) -> Option<(Wall, String)> {
-    silence(answering, now, false)
+pub(crate) fn silent_from(reply_status: ReplyStatus, now: Wall) -> Option<(Wall, String)> {
+    silence(reply_status, now, false)
 }
 
-fn silence(answering: Answering, beside: Wall, is_fine: bool) -> Option<(Wall, String)> {
-    let at = answering
-        .until
-        .filter(|_| answering.state == SessionState::Failed)?;
+fn silence(reply_status: ReplyStatus, beside: Wall, is_fine: bool) -> Option<(Wall, String)> {
+    let at = reply_status
+        .answered_until
+        .filter(|_| reply_status.state == SessionState::Failed)?;
     Some((at, clock(at, beside, is_fine)))
 }
 

@@ -31,7 +31,7 @@ impl ControlSocket {
         None
     }
 
-    /// Nobody asks.
+    /// Never asked.
     #[expect(clippy::unused_self, reason = "where there are sockets, it has one")]
     pub(crate) fn answer(&mut self, _: impl FnOnce(&str) -> Vec<u8>) {}
 }

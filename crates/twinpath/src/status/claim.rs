@@ -11,8 +11,12 @@ use tokio::net::UnixStream;
 
 /// Octets of a path that the address of a socket has room for (unix(7)).
 const MOST_OCTETS: usize = 107;
-/// Octets of the name under which the socket is made.
-const MADE_AS: usize = "/.twinpath-XXXXXX/s".len();
+/// The directory in which the socket is made, but for random letters, and its name there.
+const PREFIX: &str = ".twinpath-";
+const RANDOM: usize = 6;
+const MADE_AS: &str = "s";
+/// Octets of both, with the strokes before them.
+const MADE_OCTETS: usize = 1 + PREFIX.len() + RANDOM + 1 + MADE_AS.len();
 /// How long another program may take to claim a path in the same directory.
 const LOCKED: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -38,7 +42,7 @@ pub(super) struct Claimed {
     id: (u64, u64),
 }
 
-/// Listens at `path`, for the user of this process alone. A socket there at which nobody listens gives way. Within
+/// Listens at `path`, for the user of this process alone. An unused socket there is replaced. Within
 /// a runtime of tokio.
 ///
 /// # Errors
@@ -48,18 +52,19 @@ pub(super) async fn claim(path: &Path) -> Result<(UnixListener, Claimed), ClaimE
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
     };
-    let longest = (parent.as_os_str().len() + MADE_AS).max(path.as_os_str().len());
+    let longest = (parent.as_os_str().len() + MADE_OCTETS).max(path.as_os_str().len());
     if longest > MOST_OCTETS {
         return Err(ClaimError::TooLong);
     }
-    // Two programs that both find a socket that nobody listens at must not both replace it.
+    // Two programs that both find an unused socket must not both replace it.
     let _lock = lock(parent)?;
     vacant(path).await?;
     // Made where no other user can reach it, it is never open to them.
     let own = tempfile::Builder::new()
-        .prefix(".twinpath-")
+        .prefix(PREFIX)
+        .rand_bytes(RANDOM)
         .tempdir_in(parent)?;
-    let made = own.path().join("s");
+    let made = own.path().join(MADE_AS);
     let listener = UnixListener::bind(&made)?;
     fs::set_permissions(&made, Permissions::from_mode(0o600))?;
     let id = id(&fs::symlink_metadata(&made)?);

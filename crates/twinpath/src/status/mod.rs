@@ -1,6 +1,6 @@
 //! What a responder or server does now, told through a Unix socket (`--control-socket`, `twinpath status`).
 //!
-//! Whoever connects gets one document and the end of the stream; nothing is read from them. The thread
+//! Each client gets one document and the end of the stream; nothing is read from it. The thread
 //! that owns what is reported makes the document while it waits ([`ControlSocket::answer`]), and a
 //! thread of the socket sends it: a client can delay neither packets nor that thread.
 

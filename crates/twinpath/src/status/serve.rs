@@ -40,7 +40,7 @@ pub(crate) struct ControlSocket {
 
 impl ControlSocket {
     /// Opens the socket of a program that listens at these addresses, and serves it as long as the process lives. A
-    /// line, if it has none although nobody said so.
+    /// line, if it has none although that was not asked for.
     ///
     /// # Errors
     /// If a path was given that cannot be had.

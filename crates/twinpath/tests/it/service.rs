@@ -1,4 +1,4 @@
-//! As a service: what the service manager is told, and sockets that it passes. The tests are in its place; systemd's own
+//! As a service: notifications to the service manager, and sockets that it passes. The tests are in its place; systemd's own
 //! `systemd-socket-activate` is where it is installed.
 
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};

@@ -1,4 +1,4 @@
-//! What is told of a session whose far end comes and goes (row SL-87).
+//! Notices of a session whose far end comes and goes (row SL-87).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::far_end::{FarEnd, now, ntp, reply};
 use crate::program::Running;
 
-/// A far end that answers as long as it is told to.
+/// A far end that answers while the flag is set.
 fn far_end() -> (FarEnd, Arc<AtomicBool>) {
     let answers = Arc::new(AtomicBool::new(true));
     let asked = Arc::clone(&answers);

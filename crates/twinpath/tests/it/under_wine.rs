@@ -12,7 +12,7 @@ use crate::program::{Done, Responder, Running, finish, free_port, run};
 /// Where Debian has it.
 const WINE: &str = "/usr/lib/wine/wine64";
 
-/// The program with these arguments; `None` where there is none for Windows, or no Wine: says so.
+/// The program with these arguments; `None` without a program for Windows or without Wine: says so.
 /// `TWINPATH_FOR_WINDOWS` is its path, `WINEPREFIX` a directory for Wine.
 fn twinpath(line: &str) -> Option<Command> {
     let program = std::env::var_os("TWINPATH_FOR_WINDOWS");

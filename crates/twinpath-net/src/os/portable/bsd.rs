@@ -5,13 +5,13 @@ use std::mem::zeroed;
 use std::net::UdpSocket;
 use std::os::fd::{AsRawFd as _, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use libc::{c_int, iovec, msghdr};
 use socket2::SockAddr;
 use twinpath_wire::{Rung, Stamp, Tos, Wall};
 
 use super::Received;
+use super::marking::Marking;
 use crate::error::BindError;
 use crate::options::SocketOptions;
 use crate::os::control::{Control, messages};
@@ -23,10 +23,7 @@ pub(crate) const REPORTS_DESTINATION: bool = false;
 #[derive(Debug)]
 pub(super) struct Layer {
     is_v6: bool,
-    /// The ToS of packets that have none of their own.
-    usual: Tos,
-    /// What the socket's ToS is set to.
-    tos: AtomicU8,
+    marking: Marking,
 }
 
 impl Layer {
@@ -51,26 +48,20 @@ impl Layer {
         }
         let layer = Self {
             is_v6,
-            usual: options.tos(),
-            tos: AtomicU8::new(0),
+            marking: Marking::of(options.tos()),
         };
-        layer.mark(raw, layer.usual).map_err(option("the ToS"))?;
+        layer.mark(raw, None).map_err(option("the ToS"))?;
         Ok(layer)
     }
 
-    /// Packets leave with this ToS from now on.
-    fn mark(&self, raw: RawFd, tos: Tos) -> io::Result<()> {
-        if self.tos.load(Ordering::Relaxed) == tos.0 {
-            return Ok(());
-        }
+    /// The next packet leaves with this ToS, or the usual one.
+    fn mark(&self, raw: RawFd, tos: Option<Tos>) -> io::Result<()> {
         let (level, name) = if self.is_v6 {
             (libc::IPPROTO_IPV6, libc::IPV6_TCLASS)
         } else {
             (libc::IPPROTO_IP, libc::IP_TOS)
         };
-        set(raw, level, name, tos.0.into())?;
-        self.tos.store(tos.0, Ordering::Relaxed);
-        Ok(())
+        self.marking.mark(tos, |value| set(raw, level, name, value))
     }
 
     #[expect(clippy::unused_self, reason = "one face for all systems")]
@@ -113,7 +104,7 @@ impl Layer {
 
     pub(super) fn send(&self, socket: &UdpSocket, octets: &[u8], out: &Outbound) -> io::Result<()> {
         // A reply whose marking the system refuses leaves without it.
-        let _refused = self.mark(socket.as_raw_fd(), out.tos.unwrap_or(self.usual));
+        let _refused = self.mark(socket.as_raw_fd(), out.tos);
         socket.send_to(octets, out.to).map(drop)
     }
 }

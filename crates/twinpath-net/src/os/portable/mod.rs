@@ -1,7 +1,7 @@
-//! Plain sockets, available on any system, and what a system tells of each packet beside.
+//! Plain sockets, available on any system, with the control messages that the system has ([`layer`]).
 //!
-//! Neither departures nor ICMP errors are reported. [`layer`] knows what the system tells of an arrival and takes
-//! for a departure; on Linux, where `--portable` uses these sockets, that is nothing.
+//! Departures and ICMP errors are not reported. On Linux, where `--portable` uses these sockets, [`layer`] has no
+//! control messages.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -26,14 +26,17 @@ use self::layer::Layer;
 )]
 mod layer;
 
+#[cfg(any(test, windows, target_vendor = "apple", target_os = "freebsd"))]
+mod marking;
+
 pub(crate) use layer::REPORTS_DESTINATION;
 
+#[cfg(not(target_os = "linux"))]
+pub(crate) mod activation;
 #[cfg(not(linux_sockets))]
 pub(crate) mod host;
 #[cfg(not(linux_sockets))]
 pub(crate) mod interfaces;
-#[cfg(not(target_os = "linux"))]
-pub(crate) mod passed;
 #[cfg(not(linux_sockets))]
 pub(crate) mod stream;
 #[cfg(not(linux_sockets))]

@@ -5,7 +5,6 @@ use std::mem::zeroed;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::windows::io::{AsRawSocket as _, RawSocket};
 use std::ptr;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use socket2::SockAddr;
 use twinpath_wire::{Rung, Stamp, Tos, Wall};
@@ -19,6 +18,7 @@ use windows_sys::Win32::Networking::WinSock::{
 use windows_sys::Win32::System::Performance::{QueryPerformanceCounter, QueryPerformanceFrequency};
 
 use super::Received;
+use super::marking::Marking;
 use crate::clock;
 use crate::error::BindError;
 use crate::options::SocketOptions;
@@ -40,16 +40,13 @@ pub(super) struct Layer {
         windows_sys::Win32::Networking::WinSock::LPWSAOVERLAPPED_COMPLETION_ROUTINE,
     ) -> i32,
     is_v6: bool,
-    /// The ToS of packets that have none of their own.
-    usual: Tos,
-    /// What the socket's ToS is set to.
-    tos: AtomicU8,
+    marking: Marking,
 }
 
 impl std::fmt::Debug for Layer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Layer")
-            .field("tos", &self.tos)
+            .field("marking", &self.marking)
             .finish_non_exhaustive()
     }
 }
@@ -90,26 +87,20 @@ impl Layer {
         let layer = Self {
             receive,
             is_v6,
-            usual: options.tos(),
-            tos: AtomicU8::new(0),
+            marking: Marking::of(options.tos()),
         };
-        layer.mark(raw, layer.usual).map_err(option("the ToS"))?;
+        layer.mark(raw, None).map_err(option("the ToS"))?;
         Ok(layer)
     }
 
-    /// Packets leave with this ToS from now on, where the system's policy allows it.
-    fn mark(&self, raw: RawSocket, tos: Tos) -> io::Result<()> {
-        if self.tos.load(Ordering::Relaxed) == tos.0 {
-            return Ok(());
-        }
+    /// The next packet leaves with this ToS, or the usual one, where the system's policy allows it.
+    fn mark(&self, raw: RawSocket, tos: Option<Tos>) -> io::Result<()> {
         let (level, name) = if self.is_v6 {
             (IPPROTO_IPV6, IPV6_TCLASS)
         } else {
             (IPPROTO_IP, IP_TOS)
         };
-        set(raw, level, name, tos.0.into())?;
-        self.tos.store(tos.0, Ordering::Relaxed);
-        Ok(())
+        self.marking.mark(tos, |value| set(raw, level, name, value))
     }
 
     pub(super) fn receive(&self, socket: &UdpSocket, slot: &mut [u8]) -> io::Result<Received> {
@@ -205,7 +196,7 @@ impl Layer {
     pub(super) fn send(&self, socket: &UdpSocket, octets: &[u8], out: &Outbound) -> io::Result<()> {
         let raw = socket.as_raw_socket();
         // A reply whose marking the system refuses leaves without it.
-        let _refused = self.mark(raw, out.tos.unwrap_or(self.usual));
+        let _refused = self.mark(raw, out.tos);
         let mut control = Control::EMPTY;
         let mut writer = Writer::new(&mut control);
         if out.from.is_some() || out.interface != 0 {

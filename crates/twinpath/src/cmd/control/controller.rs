@@ -14,7 +14,8 @@ use twinpath_runtime::{SenderPlan, StartError};
 
 use super::reaching::reached;
 use crate::args::{ControllerArgs, doubt};
-use crate::cmd::measure::{self, After, Event, Measured, Measurement, Notice, Run, Started};
+use crate::cmd::measure::{self, Measured, Measurement, Run, Started};
+use crate::cmd::run_events::{After, Event, Notice};
 use crate::cmd::subject::Subject;
 use crate::cmd::{remark, warn};
 use crate::failure::{Exit, Failure};
@@ -145,31 +146,22 @@ impl Run for ControlledRun {
         let event = self.run.next_event()?;
         let line = words::event::line(&event);
         debug!("{line}");
+        let (after, notice) = match event {
+            ControlEvent::Finished { index } => (After::Session(index), Notice::None),
+            ControlEvent::ServerGone(_) => (After::All, Notice::Warning),
+            ControlEvent::Closed => (After::All, Notice::None),
+            ControlEvent::Connecting { .. }
+            | ControlEvent::Connected { .. }
+            | ControlEvent::Message(_)
+            | ControlEvent::IrregularCount { .. }
+            | ControlEvent::UnexpectedAck { .. }
+            | ControlEvent::Running { .. }
+            | ControlEvent::LeftOut { .. } => (After::Nothing, Notice::None),
+        };
         Some(Event {
             line,
-            after: match event {
-                ControlEvent::Finished { index } => After::Session(index),
-                ControlEvent::ServerGone(_) | ControlEvent::Closed => After::All,
-                ControlEvent::Connecting { .. }
-                | ControlEvent::Connected { .. }
-                | ControlEvent::Message(_)
-                | ControlEvent::IrregularCount { .. }
-                | ControlEvent::UnexpectedAck { .. }
-                | ControlEvent::Running { .. }
-                | ControlEvent::LeftOut { .. } => After::Nothing,
-            },
-            notice: match event {
-                ControlEvent::ServerGone(_) => Notice::Warning,
-                ControlEvent::Connecting { .. }
-                | ControlEvent::Connected { .. }
-                | ControlEvent::Message(_)
-                | ControlEvent::IrregularCount { .. }
-                | ControlEvent::UnexpectedAck { .. }
-                | ControlEvent::Running { .. }
-                | ControlEvent::Finished { .. }
-                | ControlEvent::LeftOut { .. }
-                | ControlEvent::Closed => Notice::None,
-            },
+            after,
+            notice,
         })
     }
 

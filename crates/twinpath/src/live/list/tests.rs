@@ -6,7 +6,7 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
-use twinpath_metrics::{Answering, SessionState};
+use twinpath_metrics::{ReplyStatus, SessionState};
 use twinpath_report::Target;
 use twinpath_runtime::measure::RecentPackets;
 use twinpath_wire::Dscp;
@@ -60,17 +60,17 @@ fn progress(session: u64, path: Path) -> Progress {
             progress.received += 1;
             progress.last_round_trip_ns = Some(ns);
             let sent = i64::try_from(seq).unwrap() * 1_000 * MS;
-            progress.answering = Answering {
-                until: Some(Wall::from_unix_ns(BEGUN + sent)),
+            progress.reply_status = ReplyStatus {
+                answered_until: Some(Wall::from_unix_ns(BEGUN + sent)),
                 lost_since: 0,
                 state: SessionState::Active,
             };
             progress.recent.receive(seq, Some(ns));
         } else {
             progress.lost += 1;
-            progress.answering.lost_since += 1;
-            if progress.answering.lost_since >= Answering::FAILED_AFTER {
-                progress.answering.state = SessionState::Failed;
+            progress.reply_status.lost_since += 1;
+            if progress.reply_status.lost_since >= ReplyStatus::FAILED_AFTER {
+                progress.reply_status.state = SessionState::Failed;
             }
             progress.recent.lose(seq);
         }

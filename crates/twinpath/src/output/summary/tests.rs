@@ -65,21 +65,23 @@ fn losses_have_their_share_direction_and_bursts_where_these_are_certain() {
 fn silence_at_the_end_has_its_time_and_a_few_losses_are_not_silence() {
     let mut report = fixtures::quiet_path();
     (report.counters.lost, report.counters.received) = (50, 50);
-    report.figures.answering.until = Some(Wall::from_unix_ns(1_795_449_605_150_000_001));
-    report.figures.answering.lost_since = 4;
+    report.figures.reply_status.answered_until =
+        Some(Wall::from_unix_ns(1_795_449_605_150_000_001));
+    report.figures.reply_status.lost_since = 4;
     assert!(!said(&report).contains("after"), "{}", said(&report));
-    report.figures.answering.lost_since = 50;
-    report.figures.answering.state = SessionState::Failed;
+    report.figures.reply_status.lost_since = 50;
+    report.figures.reply_status.state = SessionState::Failed;
     let text = said(&report);
     let silence = "50.00% lost; no replies to packets sent after 16:00:05.151 UTC; round trip ";
     assert!(text.starts_with(silence), "{text}");
     report.duration = Duration::from_hours(48);
     let text = said(&report);
     assert!(text.contains(" after 16:00:06 UTC; "), "{text}");
-    report.figures.answering.until = Some(Wall::from_unix_ns(1_795_449_605_000_000_000));
+    report.figures.reply_status.answered_until =
+        Some(Wall::from_unix_ns(1_795_449_605_000_000_000));
     assert!(said(&report).contains(" after 16:00:05 UTC; "));
     let next_day = 1_795_449_605_000_000_000 + 86_400 * SECOND;
-    report.figures.answering.until = Some(Wall::from_unix_ns(next_day));
+    report.figures.reply_status.answered_until = Some(Wall::from_unix_ns(next_day));
     let text = said(&report);
     assert!(text.contains(" after 2026-11-24T16:00:05Z; "), "{text}");
 }
@@ -99,7 +101,7 @@ fn without_a_reply_there_is_no_share_and_no_delay() {
     assert_eq!(said(&report), early);
     (report.counters.sent, report.counters.lost) = (0, 0);
     report.figures.lost = 0;
-    report.figures.answering = Answering::default();
+    report.figures.reply_status = ReplyStatus::default();
     let open = "No packet was answered or lost yet; ended early: 7 of 100 packets sent, \
                 7 still under way";
     assert_eq!(said(&report), open);

@@ -330,8 +330,8 @@ fn a_target_whose_name_has_another_address_now_is_one() {
 fn a_target_that_no_longer_answers_is_named_with_the_time() {
     let mut down = fixtures::quiet_path();
     (down.counters.received, down.counters.lost) = (10, 90);
-    down.figures.answering.lost_since = 90;
-    down.figures.answering.state = SessionState::Failed;
+    down.figures.reply_status.lost_since = 90;
+    down.figures.reply_status.state = SessionState::Failed;
     let down = to("down", None, down);
     let reports = [down.clone(), to("up", None, fixtures::quiet_path())];
     let line = first(&reports);

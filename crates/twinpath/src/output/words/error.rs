@@ -10,7 +10,7 @@ use std::error::Error;
 use std::io;
 
 pub(crate) use keys::KeyLine;
-use twinpath_runtime::passed::PassedFault;
+use twinpath_runtime::activation::PassedFault;
 use twinpath_runtime::{BindError, NoHardware, RunError, SendError, StartError, is_out_of_files};
 
 /// An error that a user can do something about.

@@ -159,3 +159,21 @@ pub(super) fn packet(number: u32, error_estimate: u16) -> [u8; 41] {
     packet[12..14].copy_from_slice(&error_estimate.to_be_bytes());
     packet
 }
+
+/// Runs a session by hand: the socket that sent, and where to.
+pub(super) fn session(
+    client: &mut Client,
+    request: impl Fn(Request) -> Request,
+) -> (UdpSocket, SocketAddr) {
+    let socket = sender();
+    let accepted = client.request(request(Request::of(&socket)));
+    assert_eq!(accepted.accept, 0);
+    client.start();
+    (socket, (Ipv4Addr::LOCALHOST, accepted.port).into())
+}
+
+/// Whether a reply to these octets comes.
+pub(super) fn is_answered(socket: &UdpSocket, to: SocketAddr, octets: &[u8]) -> bool {
+    socket.send_to(octets, to).unwrap();
+    socket.recv_from(&mut [0; 200]).is_ok()
+}

@@ -12,13 +12,13 @@ every_option! { "server":
 
 mod rows {
     use std::io::Read as _;
-    use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+    use std::net::{Ipv4Addr, TcpStream, UdpSocket};
     use std::os::unix::fs::PermissionsExt as _;
     use std::time::{Duration, Instant};
 
     use serde_json::Value;
 
-    use super::super::client::{Client, Request, packet, sender};
+    use super::super::client::{Client, Request, is_answered, packet, sender, session};
     use super::super::segments::Segments;
     use crate::every_option::Tap;
     use crate::hosts::Hosts;
@@ -40,23 +40,6 @@ mod rows {
         ));
         assert_eq!(done.status, 0, "{options}: {}", done.stderr);
         done.session()
-    }
-
-    /// Runs a session by hand: the socket that sent, and where to.
-    fn session(
-        client: &mut Client,
-        request: impl Fn(Request) -> Request,
-    ) -> (UdpSocket, SocketAddr) {
-        let socket = sender();
-        let accepted = client.request(request(Request::of(&socket)));
-        assert_eq!(accepted.accept, 0);
-        client.start();
-        (socket, (Ipv4Addr::LOCALHOST, accepted.port).into())
-    }
-
-    fn is_answered(socket: &UdpSocket, to: SocketAddr, octets: &[u8]) -> bool {
-        socket.send_to(octets, to).unwrap();
-        socket.recv_from(&mut [0; 200]).is_ok()
     }
 
     pub(super) fn mode() {

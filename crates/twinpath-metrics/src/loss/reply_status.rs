@@ -33,22 +33,22 @@ impl SessionState {
 
 /// Whether the far end answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Answering {
+pub struct ReplyStatus {
     /// T1 of the last packet that was answered, in time or late; `None` without one.
-    pub until: Option<Wall>,
+    pub answered_until: Option<Wall>,
     /// Losses after that packet.
     pub lost_since: u64,
     /// What that means.
     pub state: SessionState,
 }
 
-impl Answering {
+impl ReplyStatus {
     /// Losses in a row after which a session has failed, where nothing else is asked for.
     pub const FAILED_AFTER: u64 = 5;
 
     /// Of two runs: that of the later one, if each has an answered packet; else nothing is known of the end.
     pub(crate) fn merge(self, other: Self) -> Self {
-        match (self.until, other.until) {
+        match (self.answered_until, other.answered_until) {
             (Some(ours), Some(theirs)) if theirs > ours => other,
             (Some(_), Some(_)) => self,
             (None, _) | (_, None) => Self {
@@ -91,7 +91,7 @@ impl SinceReply {
         }
     }
 
-    pub(crate) fn answering(&self) -> Answering {
+    pub(crate) fn reply_status(&self) -> ReplyStatus {
         let state = if self.lost >= self.failed_after {
             SessionState::Failed
         } else if self.answered.is_some() {
@@ -99,8 +99,8 @@ impl SinceReply {
         } else {
             SessionState::Idle
         };
-        Answering {
-            until: self.answered.map(|(_, at)| at),
+        ReplyStatus {
+            answered_until: self.answered.map(|(_, at)| at),
             lost_since: self.lost,
             state,
         }

@@ -19,7 +19,7 @@ pub(crate) fn take() -> io::Result<Vec<(i32, String, Socket)>> {
     let mut sockets = Vec::new();
     for (number, name) in passed {
         // SAFETY: it is open, as it was marked a moment ago; it was open before `main`, by `LISTEN_PID` for this
-        // process, so that nothing here opened it; and nobody gets it twice, by `TAKEN`.
+        // process, so that nothing here opened it; and it is taken once, by `TAKEN`.
         let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
         let socket = Socket::from(descriptor);
         // What is no socket has no type.

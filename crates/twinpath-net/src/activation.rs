@@ -9,7 +9,7 @@ use socket2::{Socket, Type};
 use twinpath_wire::Tos;
 
 use crate::error::BindError;
-use crate::os;
+use crate::{os, stream};
 
 /// A socket that was passed.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub enum PassedFault {
 /// # Errors
 /// The environment does not make sense, or names a descriptor that is not open or not a socket.
 pub fn take() -> io::Result<Vec<PassedSocket>> {
-    let passed = os::passed::take()?;
+    let passed = os::activation::take()?;
     let passed = passed.into_iter().map(|(descriptor, name, socket)| {
         let name = PassedName { descriptor, name };
         PassedSocket { name, socket }
@@ -114,21 +114,8 @@ impl PassedSocket {
         if !listens(&self.socket) {
             return Err(self.fault(PassedFault::NotTcp));
         }
-        let option = |what| BindError::of_option(near, what);
-        let socket = self.socket;
-        if let Some(name) = interface {
-            os::bind_device(&socket, name).map_err(BindError::of_interface(name))?;
-        }
-        socket
-            .set_nonblocking(true)
-            .map_err(option("non-blocking"))?;
-        match tos {
-            Some(tos) => {
-                os::stream::mark(&socket, near.is_ipv6(), tos).map_err(option("the ToS"))?;
-            }
-            None => os::stream::keep_syn(&socket),
-        }
-        Ok(socket.into())
+        stream::prepare_listener(&self.socket, near, interface, tos)?;
+        Ok(self.socket.into())
     }
 }
 
