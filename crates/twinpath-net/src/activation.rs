@@ -114,6 +114,9 @@ impl PassedSocket {
         if !listens(&self.socket) {
             return Err(self.fault(PassedFault::NotTcp));
         }
+        // As a new one: a process that had it before may have marked it.
+        os::stream::mark(&self.socket, near.is_ipv6(), Tos(0))
+            .map_err(BindError::of_option(near, "the ToS"))?;
         stream::prepare_listener(&self.socket, near, interface, tos)?;
         Ok(self.socket.into())
     }
@@ -141,8 +144,9 @@ mod tests {
     use twinpath_wire::Rung;
 
     use super::*;
+    use crate::confine::{Confinement, confine};
     use crate::os::fragments::set_int;
-    use crate::{Outbound, QueueEvent, RecvBatch, SocketOptions, TestSocket, clock};
+    use crate::{Outbound, QueueEvent, RecvBatch, SocketOptions, StampChoice, TestSocket, clock};
 
     fn passed(socket: Socket) -> PassedSocket {
         let (descriptor, name) = (3, "x".to_owned());
@@ -228,6 +232,90 @@ mod tests {
         }
         assert!(keys.iter().all(|key| *key == sent), "{keys:?} {sent}");
         assert!(!keys.is_empty());
+    }
+
+    /// What comes of this in a thread without capabilities.
+    fn unprivileged<T: Send>(attempt: impl FnOnce() -> T + Send) -> T {
+        let nothing = Confinement {
+            capabilities: Some(Vec::new()),
+            ..Confinement::default()
+        };
+        let attempt = || {
+            assert!(confine(&nothing).is_empty());
+            attempt()
+        };
+        thread::scope(|scope| scope.spawn(attempt).join().unwrap())
+    }
+
+    #[test]
+    fn what_an_earlier_process_has_bound_and_joined_stays_so_without_a_privilege() {
+        let (socket, sender) = pair();
+        let mut options = SocketOptions::reflector("192.0.2.1:9".parse().unwrap());
+        options.path.interface = Some("lo".to_owned());
+        let group = "239.7.7.7".parse().unwrap();
+        for _ in 0..2 {
+            unprivileged(|| {
+                let passed = passed(socket.try_clone().unwrap());
+                let ours = TestSocket::adopt(passed, &options).unwrap();
+                ours.join(group, Some("lo")).unwrap();
+            });
+        }
+        assert_eq!(socket.device().unwrap().unwrap(), b"lo");
+        options.path.interface = Some("nowhere".to_owned());
+        let elsewhere = TestSocket::adopt(passed(socket), &options);
+        assert!(
+            matches!(elsewhere, Err(BindError::Interface { .. })),
+            "{elsewhere:?}"
+        );
+        drop(sender);
+    }
+
+    #[test]
+    fn a_listener_has_the_options_of_the_process_that_has_it_now() {
+        let socket = Socket::from(TcpListener::bind("127.0.0.1:0").unwrap());
+        for tos in [Some(Tos(184)), None] {
+            unprivileged(|| {
+                let passed = passed(socket.try_clone().unwrap());
+                passed.listener(Some("lo"), tos).unwrap();
+            });
+            let marked = socket.tos_v4().unwrap();
+            assert_eq!(marked, u32::from(tos.unwrap_or(Tos(0)).0));
+        }
+    }
+
+    #[test]
+    fn what_was_dropped_before_is_not_counted() {
+        let (socket, sender) = pair();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let send = || {
+            for _ in 0..100 {
+                sender.send(&[0; 1_000]).unwrap();
+            }
+        };
+        send();
+        let ours = adopt(&socket);
+        assert_eq!(ours.receive_drops(), 0);
+        socket.set_recv_buffer_size(4_096).unwrap();
+        send();
+        assert!(ours.receive_drops() > 0);
+    }
+
+    #[test]
+    fn what_has_waited_has_no_time_of_arrival_without_the_kernel_s() {
+        let (socket, sender) = pair();
+        let fd = socket.as_fd();
+        set_int(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1).unwrap();
+        set_int(fd, libc::SOL_IP, libc::IP_PKTINFO, 1).unwrap();
+        sender.send(b"early").unwrap();
+        let mut options = SocketOptions::reflector("192.0.2.1:9".parse().unwrap());
+        options.path.stamps = StampChoice::User;
+        let ours = TestSocket::adopt(passed(socket.try_clone().unwrap()), &options).unwrap();
+        sender.send(b"later").unwrap();
+        let mut batch = RecvBatch::new(4, 64);
+        assert_eq!(ours.receive(&mut batch).unwrap(), 1);
+        let (slot, octets, arrival) = batch.packet(0).unwrap();
+        assert_eq!(&slot[..octets], b"later");
+        assert_eq!(arrival.at.rung, Rung::User);
     }
 
     #[test]

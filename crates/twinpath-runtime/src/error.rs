@@ -30,6 +30,15 @@ pub enum StartError {
         /// The system's word.
         source: std::io::Error,
     },
+    /// Nothing that is sent to a multicast group would arrive.
+    #[error(
+        "cannot join the group {group}: there is no socket on all {} addresses",
+        if group.is_ipv4() { "IPv4" } else { "IPv6" }
+    )]
+    NoSocketForGroup {
+        /// The group.
+        group: IpAddr,
+    },
     /// With DF set the packets cannot leave.
     #[error(
         "packets of {packet_octets} octets exceed the interface's MTU of {mtu} and must not be fragmented"

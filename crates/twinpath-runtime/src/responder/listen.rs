@@ -79,6 +79,9 @@ fn join(plan: &ResponderPlan, groups: &[Vec<TestSocket>]) -> Result<(), StartErr
                 socket.join(*group, interface.map(String::as_str))?;
             }
         }
+        if !joined {
+            return Err(StartError::NoSocketForGroup { group: *group });
+        }
     }
     Ok(())
 }

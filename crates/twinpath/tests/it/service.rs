@@ -288,6 +288,30 @@ fn sockets_of_another_kind_or_place_are_refused_with_what_to_do() {
     }
 }
 
+/// Sockets of a service manager outlive the program. That the one before has joined the group is no error; a group that
+/// no socket can join is one.
+#[test]
+fn a_group_is_joined_again_at_each_start_or_the_start_fails() {
+    let line = "responder --allow-control 127.0.0.1 --hmac-key 00112233445566778899aabbccddeeff --interface lo --join 239.7.7.7";
+    let any = UdpSocket::bind("0.0.0.0:0").unwrap();
+    for _ in 0..2 {
+        let mut command = activated(line, "x", vec![any.try_clone().unwrap().into()]);
+        let (mut responder, _) = start(&mut command);
+        responder.signal(&["TERM"]);
+        assert!(responder.ended().success());
+    }
+    let one = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let done = ended(activated(line, "x", vec![one.into()]));
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    assert!(
+        done.stderr.contains(
+            "cannot join the group 239.7.7.7: there is no socket on all IPv4 addresses; listen on 0.0.0.0, a service by its socket unit"
+        ),
+        "{}",
+        done.stderr
+    );
+}
+
 #[test]
 fn two_sockets_of_one_address_are_two_threads() {
     let open = |at: SocketAddr| {

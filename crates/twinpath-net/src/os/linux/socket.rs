@@ -18,8 +18,8 @@ use crate::batch::RecvBatch;
 use crate::error::BindError;
 use crate::hardware::NoHardware;
 use crate::options::{SocketOptions, StampChoice};
-use crate::os::Source;
 use crate::os::fragments::Fragments;
+use crate::os::{Source, bind_device};
 use crate::packet::QueueEvent;
 
 /// Flags of every socket with kernel timestamps: receive timestamps by the kernel, reports in the
@@ -62,6 +62,8 @@ pub(crate) struct Socket {
     settled: AtomicBool,
     /// Whether packets name their keys; otherwise the kernel counts.
     pub(super) names_keys: AtomicBool,
+    /// Packets that the socket had dropped before it was taken over.
+    earlier_drops: u32,
 }
 
 /// More datagrams than wait in any receive buffer.
@@ -109,9 +111,7 @@ impl Socket {
                 .map_err(BindError::of_option(addr, "SO_REUSEPORT"))?;
         }
         if let Some(name) = &options.path.interface {
-            socket
-                .bind_device(Some(name.as_bytes()))
-                .map_err(BindError::of_interface(name))?;
+            bind_device(&socket, name).map_err(BindError::of_interface(name))?;
         }
         buffers(&socket, options.receive_buffer_octets());
         ip_options(socket.as_fd(), v6, options)
@@ -135,9 +135,7 @@ impl Socket {
             .set_nonblocking(true)
             .map_err(BindError::of_option(addr, "non-blocking"))?;
         if let Some(name) = &options.path.interface {
-            socket
-                .bind_device(Some(name.as_bytes()))
-                .map_err(BindError::of_interface(name))?;
+            bind_device(&socket, name).map_err(BindError::of_interface(name))?;
         }
         larger_buffers(&socket, options.receive_buffer_octets())
             .map_err(BindError::of_option(addr, "the buffers"))?;
@@ -151,11 +149,12 @@ impl Socket {
         // are timestamped all the while.
         stamps(libc::SO_TIMESTAMPNS, 1)?;
         stamps(libc::SO_TIMESTAMPING, 0)?;
-        let this = Self::around(socket, options)?;
+        let mut this = Self::around(socket, options)?;
         // Each packet would have it beside its other timestamps.
         system::set_int(this.fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0)
             .map_err(BindError::of_option(addr, "timestamps"))?;
-        this.discard_waiting(is_told);
+        this.discard_waiting(is_told && this.stamped);
+        this.earlier_drops = this.receive_drops();
         Ok(this)
     }
 
@@ -208,6 +207,7 @@ impl Socket {
             no_hardware,
             settled: AtomicBool::new(false),
             names_keys: AtomicBool::new(NAME_KEY.is_some()),
+            earlier_drops: 0,
         };
         if stamped {
             let mut departure =
@@ -232,7 +232,7 @@ impl Socket {
     ) -> io::Result<()> {
         match &mut self.member {
             Some(member) => member.bind_again(&self.inner, index)?,
-            None => self.inner.bind_device(Some(device.as_bytes()))?,
+            None => bind_device(&self.inner, device)?,
         }
         // An interface created again has timestamping off.
         if self.phc.is_some() {
@@ -253,12 +253,17 @@ impl Socket {
     }
 
     pub(crate) fn join(&self, group: IpAddr, index: u32) -> io::Result<()> {
-        match group {
+        let joined = match group {
             IpAddr::V4(group) => {
                 let interface = InterfaceIndexOrAddress::Index(index);
                 self.inner.join_multicast_v4_n(&group, &interface)
             }
             IpAddr::V6(group) => self.inner.join_multicast_v6(&group, index),
+        };
+        match joined {
+            // By a process that had the socket before.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(()),
+            joined => joined,
         }
     }
 
@@ -416,7 +421,7 @@ impl Socket {
     }
 
     pub(crate) fn receive_drops(&self) -> u32 {
-        system::drops(self.fd())
+        system::drops(self.fd()).wrapping_sub(self.earlier_drops)
     }
 }
 

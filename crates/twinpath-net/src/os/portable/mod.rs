@@ -5,6 +5,8 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::num::NonZeroU32;
 
 use socket2::{Domain, Protocol, Type};
 use twinpath_wire::{Arrival, Rung, Stamp, Tos};
@@ -12,6 +14,8 @@ use twinpath_wire::{Arrival, Rung, Stamp, Tos};
 use crate::batch::{Datagram, RecvBatch};
 use crate::clock;
 use crate::error::{BindError, SendError};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::interface;
 use crate::options::SocketOptions;
 use crate::os::Source;
 use crate::packet::{Outbound, QueueEvent};
@@ -243,8 +247,15 @@ fn is_passing(error: &io::Error) -> bool {
     )
 }
 
+/// Binds a socket to a device. One that is bound to it already, by a process that had the socket before, stays as it
+/// is: to bind it again takes `CAP_NET_RAW`.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn bind_device(socket: &socket2::Socket, name: &str) -> io::Result<()> {
+    // The option has no family, whatever its name here says.
+    let bound = socket.device_index_v4().ok().flatten();
+    if bound.is_some() && bound.map(NonZeroU32::get) == interface::index_of(name) {
+        return Ok(());
+    }
     socket.bind_device(Some(name.as_bytes()))
 }
 

@@ -48,6 +48,9 @@ impl Remedy for BindError {
             Self::Member { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "run as root, or grant CAP_NET_RAW; of a Micro-session ID without @NAME only the number is checked"
             }
+            Self::Interface { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "run as root, or grant CAP_NET_RAW; where another interface had the sockets of a socket unit, restart that unit"
+            }
             Self::Interface { .. } => "see `ip link` for the names of this host's interfaces",
             Self::Member { source, .. }
                 if matches!(
@@ -124,6 +127,10 @@ impl Remedy for StartError {
                 "a broadcast address, or a route that prohibits it (see `ip route get`): give one host"
             }
             Self::NoRoute { .. } => "see `ip route get` for that address, or name an --interface",
+            Self::NoSocketForGroup { group } if group.is_ipv4() => {
+                "listen on 0.0.0.0, a service by its socket unit"
+            }
+            Self::NoSocketForGroup { .. } => "listen on [::], a service by its socket unit",
             Self::TooLargeForPath {
                 most_padding,
                 is_asked,
