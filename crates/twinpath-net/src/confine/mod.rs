@@ -3,7 +3,7 @@
 //! Each part restricts the calling thread and those that it starts afterwards, for good. So it comes before there are
 //! other threads.
 
-#[cfg(target_os = "linux")]
+#[cfg(seccomp)]
 mod calls;
 #[cfg(target_os = "linux")]
 mod capabilities;
@@ -106,7 +106,7 @@ mod capabilities {
         Err(super::ConfineError::Unsupported)
     }
 }
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(seccomp))]
 mod calls {
     pub(super) fn refuse() -> Result<(), super::ConfineError> {
         Err(super::ConfineError::Unsupported)

@@ -138,7 +138,7 @@ impl Poller {
     fn poll(&mut self, timeout: Duration) -> io::Result<usize> {
         let time = libc::timespec {
             tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
-            tv_nsec: timeout.subsec_nanos().into(),
+            tv_nsec: timeout.subsec_nanos().cast_signed().into(),
         };
         let (polled, count) = (self.polled.as_mut_ptr(), self.polled.len() as libc::nfds_t);
         // SAFETY: entries and time live across the call; their number is that of the vector.
