@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use libc::c_long;
+use libc::{c_int, c_long};
 use seccompiler::{
     BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
     SeccompFilter, SeccompRule, TargetArch, apply_filter,
@@ -25,6 +25,8 @@ const REFUSED: &[c_long] = &[
     libc::SYS_process_vm_writev,
     libc::SYS_pidfd_getfd,
     libc::SYS_kcmp,
+    // A file that can be mapped twice, to be written and to be executed.
+    libc::SYS_memfd_create,
     // Namespaces and file systems.
     libc::SYS_unshare,
     libc::SYS_setns,
@@ -94,8 +96,17 @@ const REFUSED_HERE: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_HERE: &[c_long] = &[];
 
+/// Calls that are refused where all these bits of the third argument are set, so that what was written into memory is
+/// not executed. Code of the program and its libraries is mapped from files.
+const NO_CODE: [(c_long, c_int); 4] = [
+    (libc::SYS_mmap, libc::PROT_WRITE | libc::PROT_EXEC),
+    (libc::SYS_mprotect, libc::PROT_EXEC),
+    (libc::SYS_pkey_mprotect, libc::PROT_EXEC),
+    (libc::SYS_shmat, libc::SHM_EXEC),
+];
+
 /// Families of sockets that there may be.
-const FAMILIES: [libc::c_int; 5] = [
+const FAMILIES: [c_int; 5] = [
     libc::AF_UNIX,
     libc::AF_INET,
     libc::AF_INET6,
@@ -120,6 +131,8 @@ fn install(processor: TargetArch) -> Result<(), Error> {
         let filter = SeccompFilter::new(rules, SeccompAction::Allow, refusal, processor)?;
         apply_filter(&BpfProgram::try_from(filter)?)?;
     }
+    #[cfg(target_arch = "x86_64")]
+    apply_filter(&refuse_x32())?;
     Ok(())
 }
 
@@ -137,12 +150,34 @@ fn refused() -> Result<BTreeMap<i64, Vec<SeccompRule>>, Error> {
     let no_thread = SeccompCmpOp::MaskedEq(thread);
     let no_thread = SeccompCondition::new(0, SeccompCmpArgLen::Qword, no_thread, 0)?;
     rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![no_thread])?]);
-    // Memory that can be written and executed.
-    let writable_code = u64::from((libc::PROT_WRITE | libc::PROT_EXEC).cast_unsigned());
-    for call in [libc::SYS_mmap, libc::SYS_mprotect] {
-        let both = SeccompCmpOp::MaskedEq(writable_code);
-        let both = SeccompCondition::new(2, SeccompCmpArgLen::Dword, both, writable_code)?;
-        rules.insert(call, vec![SeccompRule::new(vec![both])?]);
+    for (call, bits) in NO_CODE {
+        let bits = u64::from(bits.cast_unsigned());
+        let all = SeccompCmpOp::MaskedEq(bits);
+        let all = SeccompCondition::new(2, SeccompCmpArgLen::Dword, all, bits)?;
+        rules.insert(call, vec![SeccompRule::new(vec![all])?]);
     }
     Ok(rules)
+}
+
+/// Refuses system calls of the x32 ABI: they have other numbers, and [`SeccompFilter`] compares only the architecture,
+/// which is the same.
+#[cfg(target_arch = "x86_64")]
+fn refuse_x32() -> BpfProgram {
+    /// The number of the call is at offset 0.
+    const LOAD: u16 = 0x20;
+    const IF_EQUAL: u16 = 0x15;
+    const IF_AT_LEAST: u16 = 0x35;
+    const RETURN: u16 = 0x06;
+    /// The first number of x32.
+    const FIRST: u32 = 0x4000_0000;
+    /// The number of a call that a debugger has the kernel skip.
+    const SKIPPED: u32 = u32::MAX;
+    let step = |code, k, jt, jf| seccompiler::sock_filter { code, jt, jf, k };
+    vec![
+        step(LOAD, 0, 0, 0),
+        step(IF_AT_LEAST, FIRST, 0, 2),
+        step(IF_EQUAL, SKIPPED, 1, 0),
+        step(RETURN, EPERM.into(), 0, 0),
+        step(RETURN, SeccompAction::Allow.into(), 0, 0),
+    ]
 }

@@ -185,3 +185,72 @@ fn calls_that_a_reflector_never_makes_are_refused_and_threads_and_sockets_are_no
     assert_eq!(vsock, Some(libc::EPERM));
     assert_eq!(program, Some(libc::EPERM));
 }
+
+/// A system call by its number: the error that it ends with.
+#[cfg(seccomp)]
+fn call(number: libc::c_long, arguments: [libc::c_long; 6]) -> Option<i32> {
+    let [a, b, c, d, e, f] = arguments;
+    // SAFETY: the calls of these tests change only memory that they map themselves.
+    let result = unsafe { libc::syscall(number, a, b, c, d, e, f) };
+    kind(if result == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    })
+}
+
+#[cfg(seccomp)]
+#[test]
+fn memory_that_was_written_is_not_executed() {
+    const PAGE: libc::c_long = 4_096;
+    let [write, execute] = [libc::PROT_WRITE, libc::PROT_EXEC].map(libc::c_long::from);
+    let mapped = libc::c_long::from(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    let map = move |protection| call(libc::SYS_mmap, [0, PAGE, protection, mapped, -1, 0]);
+    // There is nothing at 0, nor such a segment, and the filter is before that.
+    let change = move |number, protection| call(number, [0, PAGE, protection, -1, 0, 0]);
+    let attempt = move || {
+        [
+            map(write),
+            map(execute),
+            change(libc::SYS_mprotect, write),
+            map(write | execute),
+            change(libc::SYS_mprotect, execute),
+            change(libc::SYS_mprotect, write | execute),
+            change(libc::SYS_pkey_mprotect, execute),
+            call(libc::SYS_shmat, [-1, 0, libc::SHM_EXEC.into(), 0, 0, 0]),
+            call(libc::SYS_memfd_create, [0; 6]),
+        ]
+    };
+    let before = attempt();
+    assert!(!before.contains(&Some(libc::EPERM)), "{before:?}");
+    let calls = Confinement {
+        calls: true,
+        ..Confinement::default()
+    };
+    let Some(results) = confined(calls, attempt) else {
+        return;
+    };
+    let (allowed, refused) = results.split_at(3);
+    assert_eq!(allowed, [None, None, Some(libc::ENOMEM)], "{results:?}");
+    assert!(
+        refused.iter().all(|it| *it == Some(libc::EPERM)),
+        "{results:?}"
+    );
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn calls_by_the_numbers_of_x32_are_refused() {
+    let getpid = || call(0x4000_0000 + libc::SYS_getpid, [0; 6]);
+    // A kernel without x32 knows no such number.
+    let before = getpid();
+    assert!([None, Some(libc::ENOSYS)].contains(&before), "{before:?}");
+    let calls = Confinement {
+        calls: true,
+        ..Confinement::default()
+    };
+    let after = confined(calls, move || (getpid(), call(libc::SYS_getpid, [0; 6])));
+    if let Some(after) = after {
+        assert_eq!(after, (Some(libc::EPERM), None));
+    }
+}
