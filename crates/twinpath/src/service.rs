@@ -71,8 +71,8 @@ impl Service {
         self.tell(&[State::Stopping]);
     }
 
-    /// What is due. `has_turned`: whether all loops have gone round since it was asked the last time and this was so;
-    /// only then the program counts as alive.
+    /// What is due. `has_turned`: whether all loops have gone round since it was asked the last time and this was so, and
+    /// wakes them; only then the program counts as alive.
     pub(crate) fn attend(
         &mut self,
         has_turned: impl FnOnce() -> bool,

@@ -116,14 +116,19 @@ impl ReflectorThread {
         handle.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Whether the loop of each of these threads has gone round since this was true the last time. A loop that is idle
-    /// takes a second for it at most.
-    pub(crate) fn have_turned<'a>(threads: impl IntoIterator<Item = &'a Self>) -> bool {
-        let turned: Vec<&AtomicBool> = threads.into_iter().map(|it| &it.shared.turned).collect();
-        let have_turned = turned.iter().all(|turned| turned.load(Ordering::Relaxed));
+    /// Whether the loop of each of these threads has gone round since this was true the last time. Wakes those that
+    /// wait: a moment later it is true of them.
+    pub(crate) fn have_turned<'a>(threads: impl IntoIterator<Item = &'a Self> + Clone) -> bool {
+        let mut have_turned = true;
+        for thread in threads.clone() {
+            if !thread.shared.turned.load(Ordering::Relaxed) {
+                have_turned = false;
+                thread.wake();
+            }
+        }
         if have_turned {
-            for turned in turned {
-                turned.store(false, Ordering::Relaxed);
+            for thread in threads {
+                thread.shared.turned.store(false, Ordering::Relaxed);
             }
         }
         have_turned

@@ -155,8 +155,8 @@ impl ResponderRun {
         }
     }
 
-    /// Whether each thread has gone on since this was true the last time: a second is enough for one that has nothing
-    /// to do.
+    /// Whether each thread has gone on since this was true the last time. Wakes those that wait: a moment later it is
+    /// true of them.
     pub fn has_turned(&self) -> bool {
         ReflectorThread::have_turned(&self.threads)
     }

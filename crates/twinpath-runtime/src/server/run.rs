@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use twinpath_net::activation::PassedSocket;
 use twinpath_net::{NoHardware, clock};
 use twinpath_proto::control::ServerConfig;
@@ -61,6 +61,8 @@ pub(super) struct ServerState {
     next_octets: AtomicU16,
     /// The control plane has gone on since the last look at it.
     turned: AtomicBool,
+    /// Has it go on.
+    turn: Notify,
 }
 
 impl ServerState {
@@ -72,11 +74,17 @@ impl ServerState {
 
     /// Logs what is logged together, from time to time, for ever.
     async fn watch(&self) {
+        let mut due = interval(SAID_EVERY);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            sleep(SAID_EVERY).await;
+            tokio::select! {
+                _ = due.tick() => {
+                    self.failed_logins.log();
+                    self.log_limit.log_left_out(clock::mono());
+                }
+                () = self.turn.notified() => {}
+            }
             self.turned.store(true, Relaxed);
-            self.failed_logins.log();
-            self.log_limit.log_left_out(clock::mono());
         }
     }
 
@@ -186,6 +194,7 @@ pub fn start_on(
             .filter(|host| !host.is_loopback()),
         next_octets: AtomicU16::new(1),
         turned: AtomicBool::new(false),
+        turn: Notify::new(),
         plan,
     });
     let (stop, stopping) = Stop::new();
@@ -329,13 +338,18 @@ impl ServerRun {
         });
     }
 
-    /// Whether each reflector thread and the control plane have gone on since this was true the last time: a second is
-    /// enough where there is nothing to do.
+    /// Whether each reflector thread and the control plane have gone on since this was true the last time. Wakes those
+    /// that wait: a moment later it is true of them.
     pub fn has_turned(&self) -> bool {
-        self.state.turned.load(Relaxed) && self.state.reflectors.have_turned() && {
-            self.state.turned.store(false, Relaxed);
-            true
+        if !self.state.turned.load(Relaxed) {
+            self.state.turn.notify_one();
+            return false;
         }
+        let have_turned = self.state.reflectors.have_turned();
+        if have_turned {
+            self.state.turned.store(false, Relaxed);
+        }
+        have_turned
     }
 
     /// Begins the end: no new connections; existing ones are closed, their sessions

@@ -120,6 +120,23 @@ fn a_server_says_when_it_is_ready_alive_reading_its_files_and_ending() {
     reports("server 127.0.0.1:0", probe, status);
 }
 
+/// An idle loop waits a second for a packet; signs of life are due more often here.
+#[test]
+fn a_service_that_has_nothing_to_do_reports_as_often_as_a_short_watchdog_wants() {
+    let mut lines = vec!["responder 127.0.0.1:0 --threads 2"];
+    if cfg!(feature = "control") {
+        lines.push("server 127.0.0.1:0");
+    }
+    for line in lines {
+        let manager = Manager::new();
+        let program = Responder::spawn(manager.command(line, 200));
+        manager.wait_for("WATCHDOG=1\n");
+        let signs = manager.signs_of_life(Duration::from_secs(5));
+        assert!(signs > 12, "{line}: {signs}");
+        assert_eq!(program.stop("TERM").status, 0);
+    }
+}
+
 #[test]
 fn a_responder_whose_loop_stands_still_does_not_report_that_it_is_alive() {
     let manager = Manager::new();
