@@ -58,11 +58,11 @@ impl<'a> Needs<'a> {
         let kept = [
             (
                 Capability::DacReadSearch,
-                !files.read.iter().all(|place| is_own(place)),
+                !is_own_all(&files.read) || !is_own_all(&files.devices) || !is_own_all(&self.reads),
             ),
             (
                 Capability::DacOverride,
-                !files.write.iter().all(|place| is_own(place)),
+                !is_own_all(&files.write) || !is_own_all(&self.writes),
             ),
             (
                 Capability::NetBindService,
@@ -108,13 +108,19 @@ fn directories(path: &Path) -> impl Iterator<Item = PathBuf> {
     parent(path).into_iter().chain(real)
 }
 
-/// Whether a directory and all above it belong to the user of this process, who needs no privilege there then.
+/// Whether [`is_own`] is true of each.
+fn is_own_all(places: &[impl AsRef<Path>]) -> bool {
+    places.iter().all(|place| is_own(place.as_ref()))
+}
+
+/// Whether a file or directory and all directories above it belong to the user of this process, who needs no
+/// privilege there then.
 #[cfg(unix)]
-fn is_own(directory: &Path) -> bool {
+fn is_own(place: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let user = host::effective_user();
     let is_own = |place: &Path| fs::metadata(place).is_ok_and(|it| Some(it.uid()) == user);
-    fs::canonicalize(directory).is_ok_and(|real| real.ancestors().all(is_own))
+    fs::canonicalize(place).is_ok_and(|real| real.ancestors().all(is_own))
 }
 
 #[cfg(not(unix))]
@@ -209,10 +215,29 @@ mod tests {
             return;
         }
         assert_eq!(kept(directory.path()), []);
+        let file = directory.path().join("file");
+        fs::write(&file, "").unwrap();
+        let of_files = || {
+            let needs = Needs {
+                reads: vec![&file],
+                writes: vec![&file],
+                ..Needs::default()
+            };
+            needs.capabilities(&needs.files())
+        };
+        assert_eq!(of_files(), []);
+        std::os::unix::fs::chown(&file, Some(65_534), None).unwrap();
+        assert_eq!(of_files(), both);
         let below = directory.path().join("below");
         fs::create_dir(&below).unwrap();
         std::os::unix::fs::chown(directory.path(), Some(65_534), None).unwrap();
         assert_eq!(kept(&below), both);
+        let device = FileAccess {
+            devices: vec![below],
+            ..FileAccess::default()
+        };
+        let kept = Needs::default().capabilities(&device);
+        assert_eq!(kept, [Capability::DacReadSearch]);
     }
 
     #[cfg(unix)]

@@ -12,12 +12,13 @@ pub(super) fn keep(keep: &[Capability]) -> Result<(), ConfineError> {
 }
 
 fn drop_others(keep: &[Capability]) -> Result<(), CapsError> {
+    let keep: CapsHashSet = keep.iter().map(|it| named(*it)).collect();
     let permitted = caps::read(None, CapSet::Permitted)?;
-    // Nothing to drop; a service manager may refuse the call.
-    if permitted.is_empty() {
+    let inheritable = caps::read(None, CapSet::Inheritable)?;
+    // Nothing to drop; a service manager may refuse the calls for it.
+    if permitted.is_subset(&keep) && inheritable.is_subset(&keep) {
         return Ok(());
     }
-    let keep: CapsHashSet = keep.iter().map(|it| named(*it)).collect();
     caps::clear(None, CapSet::Inheritable)?;
     if caps::has_cap(None, CapSet::Effective, caps::Capability::CAP_SETPCAP)? {
         for capability in caps::read(None, CapSet::Bounding)?.difference(&keep) {

@@ -150,6 +150,44 @@ fn capabilities_but_those_that_stay_are_gone_for_good() {
     assert_eq!(status("CapEff:"), before);
 }
 
+/// As in a unit that grants what the options need, and refuses to change it.
+#[cfg(seccomp)]
+#[test]
+fn a_process_that_has_no_more_than_stays_changes_nothing() {
+    let only = |keep: &[Capability]| Confinement {
+        capabilities: Some(keep.to_vec()),
+        ..Confinement::default()
+    };
+    let granted = [Capability::NetRaw, Capability::NetAdmin];
+    let attempt = move || {
+        let raw = caps::CapsHashSet::from([caps::Capability::CAP_NET_RAW]);
+        if caps::set(None, caps::CapSet::Inheritable, &raw).is_err() {
+            println!("skipped: only root has capabilities to drop");
+            return;
+        }
+        let calls = Confinement {
+            calls: true,
+            ..Confinement::default()
+        };
+        assert!(confine(&calls).is_empty());
+        let fields = || ["CapEff:", "CapPrm:", "CapInh:"].map(status);
+        let before = fields();
+        for keep in [
+            granted.as_slice(),
+            &[granted.as_slice(), &[Capability::DacReadSearch]].concat(),
+        ] {
+            let failed = confine(&only(keep));
+            assert!(failed.is_empty(), "{failed:?}");
+        }
+        assert_eq!(fields(), before);
+        // What is too much cannot be dropped there, and that is said.
+        for keep in [&granted[..1], &granted[1..]] {
+            assert_eq!(confine(&only(keep)).len(), 1);
+        }
+    };
+    confined(only(&granted), attempt);
+}
+
 #[test]
 fn calls_that_a_reflector_never_makes_are_refused_and_threads_and_sockets_are_not() {
     let confinement = Confinement {

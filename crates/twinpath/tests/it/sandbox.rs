@@ -1,7 +1,10 @@
 //! `--sandbox`: what a reflector is left with once its sockets are open, as the kernel shows it and by attempts.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::program::{Responder, run, twinpath};
 
@@ -131,16 +134,53 @@ fn no_file_is_opened_but_where_those_of_the_options_are() {
 }
 
 #[test]
-fn a_log_file_turns_and_is_made_again_in_its_directory() {
+fn a_log_file_that_is_full_makes_way_for_another_in_its_directory() {
+    /// Room for what is logged at the start.
+    const NEARLY_FULL: u64 = (16 << 20) - 1_000;
     let directory = tempfile::tempdir().unwrap();
-    let log = directory.path().join("log");
-    let line = format!("127.0.0.1:0 --logfile {}", log.display());
-    let responder = Responder::start(&line);
-    // As programs do that rotate logs.
-    std::fs::rename(&log, directory.path().join("log.old")).unwrap();
-    std::fs::write(&log, "").unwrap();
+    let at = |name: &str| directory.path().join(name);
+    std::fs::create_dir(at("logs")).unwrap();
+    let [limits, log, before] = ["limits", "logs/log", "logs/log.1"].map(at);
+    std::fs::write(&limits, "max-rate 10\n").unwrap();
+    File::create(&log).unwrap().set_len(NEARLY_FULL).unwrap();
+    let files = format!("--logfile {} --limits {}", log.display(), limits.display());
+    let responder = Responder::start(&format!("127.0.0.1:0 {files}"));
+    assert!(
+        !before.exists(),
+        "it is full before the program is confined"
+    );
+    // Each reload logs what is wrong with them.
+    std::fs::write(&limits, "nonsense\n").unwrap();
+    let until = Instant::now() + Duration::from_mins(1);
+    while !before.exists() && Instant::now() < until {
+        responder.signal("HUP");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(std::fs::metadata(&before).unwrap().len() > NEARLY_FULL);
     let done = responder.stop("TERM");
     assert_eq!(done.status, 0, "{}", done.stderr);
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.contains(" stopped "), "{text}");
+}
+
+/// Owned by another user and closed to all others: only a privilege reads it.
+#[test]
+fn root_reads_a_file_of_another_user_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let limits = directory.path().join("limits");
+    let write = |text: &str| std::fs::write(&limits, text).unwrap();
+    write("max-rate 10\n");
+    if std::os::unix::fs::chown(&limits, Some(65_534), None).is_err() {
+        println!("skipped: only root gives files away");
+        return;
+    }
+    std::fs::set_permissions(&limits, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mut responder = Responder::start(&format!("127.0.0.1:0 --limits {}", limits.display()));
+    write("max-rate 20\n");
+    responder.signal("HUP");
+    let said = responder.wait_for("limits");
+    assert!(said.contains("changed max-rate 20"), "{said}");
+    assert_eq!(responder.stop("TERM").status, 0);
 }
 
 #[test]
