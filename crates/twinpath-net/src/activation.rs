@@ -74,10 +74,14 @@ impl PassedSocket {
 
     /// Says that it is of no use.
     pub fn fault(&self, fault: PassedFault) -> BindError {
-        BindError::Passed {
-            name: self.name.clone(),
-            fault,
-        }
+        let name = self.name.clone();
+        BindError::Passed { name, fault }
+    }
+
+    /// Closes it, and says that it is of no use.
+    pub(crate) fn refuse(self, fault: PassedFault) -> BindError {
+        let name = self.name;
+        BindError::Passed { name, fault }
     }
 
     /// The UDP socket, and its address.

@@ -125,7 +125,7 @@ impl TestSocket {
             });
         }
         let _ = options;
-        Err(passed.fault(PassedFault::Plain))
+        Err(passed.refuse(PassedFault::Plain))
     }
 
     /// Another socket with the same options and the port of this one, over one member of a link alone (a

@@ -227,9 +227,9 @@ fn calls_that_a_reflector_never_makes_are_refused_and_threads_and_sockets_are_no
 /// A system call by its number: the error that it ends with.
 #[cfg(seccomp)]
 fn call(number: libc::c_long, arguments: [libc::c_long; 6]) -> Option<i32> {
-    let [a, b, c, d, e, f] = arguments;
+    let [one, two, three, four, five, six] = arguments;
     // SAFETY: the calls of these tests change only memory that they map themselves.
-    let result = unsafe { libc::syscall(number, a, b, c, d, e, f) };
+    let result = unsafe { libc::syscall(number, one, two, three, four, five, six) };
     kind(if result == -1 {
         Err(io::Error::last_os_error())
     } else {

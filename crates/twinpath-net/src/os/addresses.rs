@@ -77,6 +77,10 @@ pub(crate) fn entries() -> Option<Vec<Entry>> {
 }
 
 /// The addresses among [`entries`], each with its interface.
+#[cfg_attr(
+    not(linux_sockets),
+    expect(clippy::unnecessary_filter_map, reason = "on Linux there are others")
+)]
 fn addresses() -> Option<impl Iterator<Item = (String, SocketAddr)>> {
     let entries = entries()?.into_iter();
     Some(entries.filter_map(|entry| match entry.address {

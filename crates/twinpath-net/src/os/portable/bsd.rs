@@ -136,7 +136,7 @@ fn read(control: &[u8], received: &mut Received) {
                 received.tos = int().map(Tos);
             }
             (libc::SOL_SOCKET, libc::SCM_TIMESTAMP) => {
-                received.at = at(message.data).unwrap_or(received.at);
+                received.at = at(message.data);
             }
             _ => {}
         }

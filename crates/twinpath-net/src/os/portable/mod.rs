@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::num::NonZeroU32;
 
 use socket2::{Domain, Protocol, Type};
-use twinpath_wire::{Arrival, Rung, Stamp, Tos};
+use twinpath_wire::{Arrival, Rung, Stamp, Tos, Wall};
 
 use crate::batch::{Datagram, RecvBatch};
 use crate::clock;
@@ -58,7 +58,8 @@ pub(crate) struct Socket {
 struct Received {
     octets: usize,
     from: SocketAddr,
-    at: Stamp,
+    /// The system's time of its arrival, if it has one.
+    at: Option<Stamp>,
     /// Its destination; `None`: the address that the socket is bound to, if it has one.
     to: Option<IpAddr>,
     ttl: Option<u8>,
@@ -69,21 +70,26 @@ struct Received {
 }
 
 impl Received {
-    /// Now, and no more is known of it.
+    /// No more is known of it.
     fn of(octets: usize, from: SocketAddr) -> Self {
         Self {
             octets,
             from,
-            at: Stamp {
-                at: clock::wall(),
-                rung: Rung::User,
-            },
+            at: None,
             to: None,
             ttl: None,
             tos: None,
             interface: 0,
             is_truncated: false,
         }
+    }
+
+    /// When it arrived: by the system's time, or else now.
+    fn arrived(&self, now: impl FnOnce() -> Wall) -> Stamp {
+        self.at.unwrap_or_else(|| Stamp {
+            at: now(),
+            rung: Rung::User,
+        })
     }
 }
 
@@ -163,7 +169,7 @@ impl Socket {
             };
             *octets = received.octets;
             *arrival = Arrival {
-                at: received.at,
+                at: received.arrived(clock::wall),
                 from: received.from,
                 to: received.to.or(own),
                 to_port: local.port(),
@@ -293,4 +299,22 @@ pub(crate) fn local_address_towards(
     let local = towards(far, interface)?.local_addr()?;
     let local = local.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
     Ok(local.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_read_only_for_a_datagram_without_the_system_s_time() {
+        let mut received = Received::of(0, SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9));
+        let now = Wall::from_unix_ns(7);
+        let by_user = received.arrived(|| now);
+        assert_eq!((by_user.at, by_user.rung), (now, Rung::User));
+        let at = Wall::from_unix_ns(5);
+        let rung = Rung::Kernel;
+        received.at = Some(Stamp { at, rung });
+        let by_system = received.arrived(|| unreachable!("the clock is read"));
+        assert_eq!((by_system.at, by_system.rung), (at, rung));
+    }
 }

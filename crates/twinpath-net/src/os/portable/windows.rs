@@ -186,7 +186,7 @@ impl Layer {
                         .data
                         .first_chunk()
                         .map(|ticks| u64::from_ne_bytes(*ticks));
-                    received.at = ticks.and_then(at).unwrap_or(received.at);
+                    received.at = ticks.and_then(at);
                 }
                 _ => {}
             }
@@ -245,14 +245,18 @@ fn packet_info(writer: &mut Writer<'_>, out: &Outbound) {
             Some(IpAddr::V6(from)) => from,
             _ => Ipv6Addr::UNSPECIFIED,
         };
-        let data = [&from.octets()[..], &interface[..]].concat();
+        let mut data = [0; 20];
+        data[..16].copy_from_slice(&from.octets());
+        data[16..].copy_from_slice(&interface);
         writer.push(IPPROTO_IPV6, IPV6_PKTINFO, &data);
     } else {
         let from = match out.from {
             Some(IpAddr::V4(from)) => from,
             _ => Ipv4Addr::UNSPECIFIED,
         };
-        let data = [&from.octets()[..], &interface[..]].concat();
+        let mut data = [0; 8];
+        data[..4].copy_from_slice(&from.octets());
+        data[4..].copy_from_slice(&interface);
         writer.push(IPPROTO_IP, IP_PKTINFO, &data);
     }
 }
