@@ -20,7 +20,7 @@ mod waiting;
 #[cfg(feature = "control")]
 pub use dialogue::{
     Accepted, DialogueEnd, DialoguePlan, DialogueSeen, DialogueTrain, MOST_OPENING_PACKETS,
-    PacketForm, SessionSeen, SessionTrain, WantedSession, run_dialogue,
+    PacketForm, SessionSeen, SessionTrain, Span, WantedSession, run_dialogue,
 };
 pub use host::{HostSeen, host};
 pub use load::{Load, LoadError, LoadSeen, load};

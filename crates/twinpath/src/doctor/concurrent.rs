@@ -5,15 +5,15 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use twinpath_proto::control::ClientError;
-use twinpath_runtime::probe::{Connection, DialogueEnd, DialogueSeen, SessionSeen};
+use twinpath_runtime::probe::{Connection, DialogueEnd, DialogueSeen};
 use twinpath_wire::control::{Accept, SecurityMode};
 
-use super::dialogue::{Dialogue, DialogueAsk, KeyUse, Security, packets_sent};
+use super::dialogue::{Dialogue, DialogueAsk, KeyUse, Security, is_accepted, packets_sent};
 
 /// Dialogues at a time.
 const SIDE_BY_SIDE: usize = 4;
@@ -50,12 +50,12 @@ impl Repeats {
     }
 }
 
-/// Has all dialogues: what came of each, in their order.
+/// Has all dialogues: what came of each, in their order; `None`: it was lost.
 pub(super) fn have_all(
     asks: &[DialogueAsk],
     repeats: &mut Repeats,
     have: Having<'_>,
-) -> Vec<Dialogue> {
+) -> Vec<Option<Dialogue>> {
     let mut places: Vec<usize> = (0..asks.len()).collect();
     // Other dialogues depend on logins; after them the longest first, so that all end at about the same time.
     places.sort_by_key(|place| {
@@ -69,28 +69,23 @@ pub(super) fn have_all(
     let mut left = VecDeque::from(own);
     let mut had = BTreeMap::new();
     let mut width = SIDE_BY_SIDE;
-    let mut is_width_known = false;
+    // Those without an answer beside others that have one alone.
+    let mut silent = 0;
     while !left.is_empty() {
-        let is_trying = !is_width_known && width.min(left.len()) > 1;
-        let mut silent = 0;
+        let is_trying = repeats.left > 0 && width.min(left.len()) > 1;
         for (place, mut dialogue) in side_by_side(asks, &mut left, (width, is_trying), have) {
             let Some(ask) = asks.get(place) else { continue };
             let first = &dialogue.seen;
             let (crowded, is_silent) = (is_trying && is_crowded_out(ask, first), is_silent(first));
-            is_width_known |= crowded;
             if repeats.take(crowded, is_silent) {
-                let alone = Dialogue::new(have(ask, &|| true));
-                let is_taken = !is_crowded_out(ask, &alone.seen);
-                silent += usize::from(is_taken && is_silent);
+                let alone = have(ask, &|| true);
+                let is_taken = is_taken(ask, &alone);
+                silent += usize::from(crowded && is_silent && is_taken);
                 if is_taken && ((crowded && !is_silent) || silent >= SEVERAL) {
                     width = 1;
                 }
-                repeats.is_silence_known |= is_silent && self::is_silent(&alone.seen);
-                dialogue = Dialogue {
-                    others: dialogue.others,
-                    before: Some(Box::new(dialogue.seen)),
-                    ..alone
-                };
+                repeats.is_silence_known |= is_silent && self::is_silent(&alone);
+                dialogue = dialogue.repeated(alone);
             }
             had.insert(place, dialogue);
         }
@@ -101,7 +96,7 @@ pub(super) fn have_all(
             had.insert(place, Dialogue::new(have(ask, &|| true)));
         }
     }
-    had.into_values().collect()
+    (0..asks.len()).map(|place| had.remove(&place)).collect()
 }
 
 fn is_kind(asks: &[DialogueAsk], place: usize, is: impl Fn(&DialogueAsk) -> bool) -> bool {
@@ -117,14 +112,11 @@ fn side_by_side(
 ) -> Vec<(usize, Dialogue)> {
     let threads = width.min(left.len());
     let waiting = Mutex::new(mem::take(left));
-    let running = AtomicUsize::new(0);
+    let ended = Mutex::new(Vec::new());
     let is_full = AtomicBool::new(false);
-    let is_last = || {
-        let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        width == 1 || waiting.is_empty() || is_full.load(Ordering::Relaxed)
-    };
+    let is_last = || width == 1 || locked(&waiting).is_empty() || is_full.load(Ordering::Relaxed);
     let next = || {
-        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = locked(&waiting);
         let place = if is_full.load(Ordering::Relaxed) {
             None
         } else {
@@ -133,29 +125,28 @@ fn side_by_side(
         Some((place?, asks.get(place?)?))
     };
     let work = || {
-        let mut ended = Vec::new();
         while let Some((place, ask)) = next() {
-            let others = running.fetch_add(1, Ordering::Relaxed);
             // The server has room before another one begins, unless it comes right behind.
             let seen = have(ask, &is_last);
-            running.fetch_sub(1, Ordering::Relaxed);
             if is_trying && is_crowded_out(ask, &seen) {
                 is_full.store(true, Ordering::Relaxed);
             }
-            let dialogue = Dialogue::new(seen);
-            ended.push((place, Dialogue { others, ..dialogue }));
+            locked(&ended).push((place, Dialogue::new(seen)));
         }
-        ended
     };
-    let ended = thread::scope(|scope| {
+    thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let ended = threads.into_iter();
-        ended
-            .flat_map(|thread| thread.join().unwrap_or_default())
-            .collect()
+        for thread in threads {
+            // What such a thread had before is kept, and others have the rest.
+            let _panicked = thread.join();
+        }
     });
     *left = waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
-    ended
+    ended.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// It went no further than a server without room for it lets it go.
@@ -177,15 +168,19 @@ pub(super) fn is_crowded_out(ask: &DialogueAsk, seen: &DialogueSeen) -> bool {
             is_limit || (is_open && may_be_of_room(accept))
         }
         DialogueEnd::Failed(_) | DialogueEnd::Ended => {
-            let is_accepted = |session: &SessionSeen| matches!(session.answer, Some(Ok(_)));
-            let is_agreed = seen.sessions.iter().any(is_accepted);
-            seen.offered.is_empty() || (is_open && !is_agreed)
+            seen.offered.is_empty() || (is_open && !is_accepted(seen))
         }
         DialogueEnd::NotTwamp(_)
         | DialogueEnd::Here(_)
         | DialogueEnd::Done(_)
         | DialogueEnd::CutShort => false,
     }
+}
+
+/// The server let it go as far as its request allows.
+pub(super) fn is_taken(ask: &DialogueAsk, seen: &DialogueSeen) -> bool {
+    let is_done = matches!(seen.end, DialogueEnd::Done(_));
+    is_accepted(seen) || (is_done && !is_crowded_out(ask, seen))
 }
 
 /// The server said nothing, as it may for want of room, and as lost packets have it.

@@ -1,5 +1,7 @@
 //! Dialogues with a TWAMP server that checks have, by kind.
 
+mod outcome;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -7,15 +9,15 @@ use twinpath_proto::control::SessionPlan;
 use twinpath_proto::security::{KeyId, Passphrase};
 use twinpath_runtime::keys::Key;
 use twinpath_runtime::probe::{
-    DialogueEnd, DialoguePlan, DialogueSeen, DialogueTrain, MOST_OPENING_PACKETS, PacketForm,
-    SessionTrain, TrainSeen, WantedSession,
+    DialoguePlan, DialogueTrain, MOST_OPENING_PACKETS, PacketForm, WantedSession,
 };
 use twinpath_runtime::wall;
 use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{
-    Delta, Dscp, ErrorEstimate, ReflectorOpen, ReflectorSecured, Reply, SenderOpen, SenderSecured,
-    TimeFormat, Tos, Wall, WireTime,
+    Delta, Dscp, ErrorEstimate, SenderOpen, SenderSecured, TimeFormat, Tos, Wall, WireTime,
 };
+
+pub(crate) use outcome::{Dialogue, OpenTrain, is_accepted, packets_sent};
 
 use super::seen::Keys;
 use super::train::PADDING;
@@ -377,112 +379,4 @@ pub(crate) fn packet(form: &PacketForm, number: u32, now: Wall) -> (Vec<u8>, Tos
         (head.t1, head.error) = (t1, error);
     }
     (octets, form.plan.dscp.tos())
-}
-
-/// What came of a dialogue, and the packets of each session in the layout of open ones.
-#[derive(Clone, Debug)]
-pub(crate) struct Dialogue {
-    pub(crate) seen: DialogueSeen,
-    pub(crate) open: Vec<Option<OpenTrain>>,
-    /// The examination ended before it did.
-    pub(crate) is_interrupted: bool,
-    /// Other dialogues with the server when it began.
-    pub(crate) others: usize,
-    /// What came of it first, where it was had again, alone.
-    pub(crate) before: Option<Box<DialogueSeen>>,
-}
-
-/// Requests and what came of them, in the layout of open packets, as long as they were.
-#[derive(Clone, Debug)]
-pub(crate) struct OpenTrain {
-    pub(crate) requests: Vec<Vec<u8>>,
-    pub(crate) seen: TrainSeen,
-}
-
-impl Dialogue {
-    pub(crate) fn new(seen: DialogueSeen) -> Self {
-        let sessions = seen.sessions.iter();
-        let open = sessions.map(|session| session.train.as_ref().map(open_train));
-        let open = open.collect();
-        Self {
-            seen,
-            open,
-            is_interrupted: false,
-            others: 0,
-            before: None,
-        }
-    }
-
-    /// It went to its end, with all packets.
-    pub(crate) fn is_whole(&self) -> bool {
-        let trains = self
-            .seen
-            .sessions
-            .iter()
-            .filter_map(|session| session.train.as_ref());
-        let mut each = trains.flat_map(|train| [&train.opening, &train.paced]);
-        self.seen.end != DialogueEnd::CutShort
-            && each.all(|(requests, seen)| requests.len() == seen.departures.len())
-    }
-
-    /// The server has answered a request.
-    pub(crate) fn has_answer(&self) -> bool {
-        let mut sessions = self.seen.sessions.iter();
-        sessions.any(|session| session.answer.is_some())
-    }
-
-    /// The connections and the packets that were sent.
-    pub(crate) fn sent(&self) -> usize {
-        let repeated = usize::from(self.before.is_some());
-        usize::from(self.seen.near.is_some()) + packets_sent(&self.seen) + repeated
-    }
-}
-
-/// Test packets that were sent in a dialogue.
-pub(crate) fn packets_sent(seen: &DialogueSeen) -> usize {
-    let sessions = seen.sessions.iter();
-    let trains = sessions.filter_map(|session| session.train.as_ref());
-    let each = trains.flat_map(|train| [&train.opening, &train.paced]);
-    each.map(|(_, seen)| seen.departures.len()).sum()
-}
-
-fn open_train(train: &SessionTrain) -> OpenTrain {
-    let (requests, seen) = &train.paced;
-    let mut open = OpenTrain {
-        requests: requests.clone(),
-        seen: seen.clone(),
-    };
-    if train.form.features.is_secured() {
-        for request in &mut open.requests {
-            open_request(request);
-        }
-        for reply in &mut open.seen.replies {
-            open_reply(&mut reply.octets);
-        }
-    }
-    open
-}
-
-fn open_request(octets: &mut Vec<u8>) {
-    let mut open = vec![0; octets.len()];
-    if let (Ok((secured, _)), Ok((head, _))) =
-        (SenderSecured::view(octets), SenderOpen::view_mut(&mut open))
-    {
-        (head.seq, head.t1, head.error) = (secured.seq, secured.t1, secured.error);
-    }
-    *octets = open;
-}
-
-fn open_reply(octets: &mut Vec<u8>) {
-    let mut open = vec![0; octets.len()];
-    if let (Ok((secured, _)), Ok((packet, _))) = (
-        ReflectorSecured::view(octets),
-        ReflectorOpen::view_mut(&mut open),
-    ) {
-        let reply = Reply::from(secured);
-        packet.head = reply.head;
-        packet.sender_error = secured.sender_error;
-        packet.sender_ttl = secured.sender_ttl;
-    }
-    *octets = open;
 }

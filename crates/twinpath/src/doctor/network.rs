@@ -41,7 +41,7 @@ const MOST_PATIENCE: Duration = Duration::from_secs(4);
 /// The same where no round trip is known.
 const BLIND_PATIENCE: Duration = Duration::from_millis(2_400);
 
-/// An Echo or a connection that was not waited for to its end.
+/// An Echo, a connection or a dialogue that was not waited for to its end.
 const CUT: Answer = Answer::Cut { sent: 1 };
 
 /// The network.
@@ -168,7 +168,7 @@ struct Seen {
     connects: IntoIter<Option<ConnectSeen>>,
     trains: IntoIter<(Train, Result<TrainSeen, BindError>)>,
     #[cfg(feature = "control")]
-    dialogues: IntoIter<Dialogue>,
+    dialogues: IntoIter<Option<Dialogue>>,
 }
 
 impl Network<'_> {
@@ -200,9 +200,8 @@ impl Network<'_> {
             let pings = scope.spawn(|| probe::ping_all(&pings, &waiting));
             let connects = scope.spawn(|| probe::connect_all(&connects, &waiting));
             #[cfg(feature = "control")]
-            let talking = scope.spawn(|| {
-                dialogues = converse(asks, keys, (left, repeats), &|| waiting.is_stopped());
-            });
+            let talking =
+                scope.spawn(|| converse(asks, keys, (left, repeats), &|| waiting.is_stopped()));
             let seen = probe::run_trains(&trains, Some(&waiting), &stopped);
             let is_going_on = || {
                 #[cfg(feature = "control")]
@@ -214,6 +213,10 @@ impl Network<'_> {
             while is_going_on() {
                 let _told = stopped();
                 thread::sleep(LOOK_EVERY);
+            }
+            #[cfg(feature = "control")]
+            {
+                dialogues = talking.join().unwrap_or_default();
             }
             let join = (pings.join(), connects.join());
             (join.0.unwrap_or_default(), join.1.unwrap_or_default(), seen)
@@ -237,8 +240,8 @@ impl Network<'_> {
 
     fn answer(&mut self, ask: &Ask, seen: &mut Seen) -> Option<Answer> {
         Some(match ask {
-            Ask::Ping(_) => seen.pings.next()?.map_or(CUT, Answer::Ping),
-            Ask::Connect(_) => seen.connects.next()?.map_or(CUT, Answer::Connect),
+            Ask::Ping(_) => seen.pings.next().flatten().map_or(CUT, Answer::Ping),
+            Ask::Connect(_) => seen.connects.next().flatten().map_or(CUT, Answer::Connect),
             Ask::Host(far) => Answer::Host(probe::host(*far)),
             Ask::Load(far, wire, load) => {
                 let key = self.keys.stamp.for_packet(far.ip(), SSID);
@@ -250,7 +253,10 @@ impl Network<'_> {
             #[cfg(feature = "control")]
             Ask::SessionLoad(ask, load) => Answer::Load(self.load_session(ask, *load)),
             #[cfg(feature = "control")]
-            Ask::Dialogue(_) => Answer::Dialogue(Box::new(seen.dialogues.next()?)),
+            Ask::Dialogue(_) => {
+                let dialogue = seen.dialogues.next().flatten();
+                dialogue.map_or(CUT, |dialogue| Answer::Dialogue(Box::new(dialogue)))
+            }
             Ask::Train(..) | Ask::Ladder(..) => {
                 let (train, seen) = seen.trains.next()?;
                 let sent = sent(&train, seen.as_ref().ok());
@@ -296,7 +302,7 @@ fn converse(
     keys: &Keys,
     (left, repeats): (&mut Duration, &mut Repeats),
     stopped: &(dyn Fn() -> bool + Sync),
-) -> Vec<Dialogue> {
+) -> Vec<Option<Dialogue>> {
     let until = Instant::now() + *left;
     let have = |ask: &DialogueAsk, awaits_close: &dyn Fn() -> bool| {
         let longest = until.saturating_duration_since(Instant::now());

@@ -120,7 +120,7 @@ impl Seen {
             #[cfg(feature = "control")]
             Answer::Dialogue(dialogue) if dialogue.is_interrupted => dialogue.sent(),
             #[cfg(feature = "control")]
-            Answer::Dialogue(dialogue) => ask.packets() + usize::from(dialogue.before.is_some()),
+            Answer::Dialogue(dialogue) => ask.packets() + dialogue.repeats(),
         };
         self.answers.iter().map(of).sum()
     }

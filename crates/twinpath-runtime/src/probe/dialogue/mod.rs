@@ -11,7 +11,7 @@ use twinpath_net::clock;
 use twinpath_proto::control::{ClientError, ClientPlan, ControlClient, SessionPlan};
 use twinpath_proto::{Refusal, TestFeatures};
 use twinpath_wire::control::{Modes, SecurityMode};
-use twinpath_wire::{Tos, Wall};
+use twinpath_wire::{Mono, Tos, Wall};
 
 use super::load::{Load, LoadSeen};
 use super::reach::Connection;
@@ -108,8 +108,21 @@ pub struct DialogueSeen {
     pub modes: Modes,
     /// Requests, in order.
     pub sessions: Vec<SessionSeen>,
+    /// While the server had a session of it: from the first Accept-Session to the end of the last packets.
+    pub held: Option<Span>,
+    /// When it began.
+    pub begun: Mono,
     /// How long it took.
     pub took: Duration,
+}
+
+/// A time, by this host's monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Its first moment.
+    pub from: Mono,
+    /// Its last moment.
+    pub to: Mono,
 }
 
 /// A session of a dialogue.
@@ -195,6 +208,8 @@ pub fn run_dialogue(
         offered: Modes::default(),
         modes: Modes::default(),
         sessions: Vec::new(),
+        held: None,
+        begun: clock::mono(),
         took: Duration::ZERO,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

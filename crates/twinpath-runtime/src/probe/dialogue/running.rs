@@ -13,7 +13,7 @@ use twinpath_wire::{ReflectorSecured, SenderSecured, Wall};
 
 use super::{
     Accepted, DialogueEnd, DialoguePlan, DialogueSeen, DialogueTrain, PacketForm, SessionSeen,
-    SessionTrain, WantedSession,
+    SessionTrain, Span, WantedSession,
 };
 use crate::link::Link;
 use crate::plan::{PortChoice, SenderPlan};
@@ -72,6 +72,7 @@ impl RunningDialogue<'_> {
             let started = clock::wall();
             for index in 0..self.seen.sessions.len() {
                 self.send(index, train, started, is_over).await;
+                self.hold();
                 self.glance().await?;
                 // With RFC 5938 each by itself: the others go on.
                 let stopped = self.link.engine.stop_sessions(clock::mono(), &[index]);
@@ -185,6 +186,13 @@ impl RunningDialogue<'_> {
         });
     }
 
+    /// Notes that the server has a session now.
+    fn hold(&mut self) {
+        let now = clock::mono();
+        let held = self.seen.held.get_or_insert(Span { from: now, to: now });
+        held.to = now;
+    }
+
     /// Takes what came while packets were sent.
     async fn glance(&mut self) -> Result<(), DialogueEnd> {
         while let Ok(event) = timeout(GLANCE, self.event()).await {
@@ -225,6 +233,7 @@ impl RunningDialogue<'_> {
                     octets_reflected,
                 };
                 self.session(index, |session| session.answer = Some(Ok(accepted)));
+                self.hold();
             }
             ClientEvent::Refused {
                 index: Some(index),

@@ -33,21 +33,22 @@ fn ask(kind: &'static DialogueKind) -> DialogueAsk {
 /// What a server does with one more than it takes.
 type Refusing = fn(&mut DialogueSeen);
 
+/// How long a dialogue goes on for others to begin beside it, where none may.
+const ALONE: Duration = Duration::from_millis(40);
+
 /// A server that takes `most` dialogues at once.
 struct Server {
     most: usize,
     refuses: Refusing,
     now: Mutex<Now>,
     changed: Condvar,
-    /// The first dialogues wait until so many have begun.
-    together: usize,
 }
 
 #[derive(Default)]
 struct Now {
     running: usize,
-    begun: Vec<&'static str>,
-    most_running: usize,
+    /// Each, and how many went on at most while it did.
+    begun: Vec<(&'static str, usize)>,
 }
 
 impl Server {
@@ -57,19 +58,26 @@ impl Server {
             refuses,
             now: Mutex::default(),
             changed: Condvar::new(),
-            together: SIDE_BY_SIDE,
         }
     }
 
     fn have(&self, ask: &DialogueAsk) -> DialogueSeen {
         let mut now = self.now.lock().unwrap();
         now.running += 1;
-        now.begun.push(ask.kind.name);
-        now.most_running = now.most_running.max(now.running);
-        let is_taken = now.running <= self.most;
+        let (running, place) = (now.running, now.begun.len());
+        now.begun.push((ask.kind.name, running));
+        for (_, beside) in now.begun.iter_mut().rev().take(running) {
+            *beside = (*beside).max(running);
+        }
+        let is_taken = running <= self.most;
         self.changed.notify_all();
-        let wait = Duration::from_secs(20);
-        let is_alone = |now: &mut Now| now.begun.len() < self.together;
+        // The first go on until all threads have begun one, others until a companion has.
+        let (wait, least) = if place < SIDE_BY_SIDE {
+            (Duration::from_secs(20), SIDE_BY_SIDE)
+        } else {
+            (ALONE, place + 2)
+        };
+        let is_alone = |now: &mut Now| now.begun.len() < least;
         let (mut now, _) = self
             .changed
             .wait_timeout_while(now, wait, is_alone)
@@ -88,14 +96,42 @@ impl Server {
 
     /// All dialogues, and how often each was begun.
     fn had(&self, asks: &[DialogueAsk]) -> (Vec<Dialogue>, Vec<usize>) {
-        let had = have_all(asks, &mut Repeats::new(), &|ask, _| self.have(ask));
+        let had = all_had(asks, &|ask| self.have(ask));
         let now = self.now.lock().unwrap();
         let times = asks.iter().map(|ask| {
             let begun = now.begun.iter();
-            begun.filter(|name| **name == ask.kind.name).count()
+            begun.filter(|(name, _)| *name == ask.kind.name).count()
         });
         (had, times.collect())
     }
+
+    fn most_running(&self) -> usize {
+        let now = self.now.lock().unwrap();
+        now.begun.iter().map(|(_, beside)| *beside).max().unwrap()
+    }
+
+    /// How many went on beside those that began after so many were begun again.
+    fn running_after(&self, again: usize) -> Vec<usize> {
+        let now = self.now.lock().unwrap();
+        let is_again = |place: &usize| {
+            let (name, _) = now.begun[*place];
+            let before = &now.begun[..*place];
+            before.iter().any(|(earlier, _)| *earlier == name)
+        };
+        let mut repeated = (0..now.begun.len()).filter(is_again);
+        let from = repeated.nth(again - 1).unwrap();
+        let after = now.begun[from..].iter();
+        after.map(|(_, beside)| *beside).collect()
+    }
+}
+
+/// All dialogues; none is lost.
+fn all_had(
+    asks: &[DialogueAsk],
+    have: &(dyn Fn(&DialogueAsk) -> DialogueSeen + Sync),
+) -> Vec<Dialogue> {
+    let had = have_all(asks, &mut Repeats::new(), &|ask, _| have(ask));
+    had.into_iter().map(Option::unwrap).collect()
 }
 
 fn refusal(step: Step, accept: Accept) -> Refusal {
@@ -121,30 +157,111 @@ fn a_server_that_takes_many_has_each_dialogue_once_and_few_at_a_time() {
     let (had, times) = server.had(&asks);
     assert_eq!(times, [1; 8]);
     assert_eq!(had.len(), asks.len());
-    assert_eq!(server.now.lock().unwrap().most_running, SIDE_BY_SIDE);
+    assert_eq!(server.most_running(), SIDE_BY_SIDE);
     assert!(had.iter().all(|dialogue| dialogue.before.is_none()));
-    let most = had.iter().map(|dialogue| dialogue.others).max();
-    assert_eq!(most, Some(SIDE_BY_SIDE - 1));
 }
 
 #[test]
 fn what_a_server_has_no_room_for_is_had_again_alone_and_then_one_at_a_time() {
-    let refusals: [Refusing; 2] = [without_greeting, without_room];
-    let each = (1..SIDE_BY_SIDE).flat_map(|most| refusals.map(|refuses| (most, refuses)));
-    for (most, refuses) in each {
+    // One without a greeting may be a loss, and a refusal is none.
+    let refusals: [(Refusing, usize); 2] = [(without_greeting, SEVERAL), (without_room, 1)];
+    let each = (1..SIDE_BY_SIDE).flat_map(|most| refusals.map(|refusal| (most, refusal)));
+    for (most, (refuses, telling)) in each {
         let server = Server::new(most, refuses);
         let asks = KINDS.map(ask);
         let (had, times) = server.had(&asks);
         let crowded = had.iter().filter(|dialogue| dialogue.before.is_some());
         let repeated = crowded.count();
         assert!(
-            (1..=MOST_REPEATED).contains(&repeated),
+            (telling..=MOST_REPEATED).contains(&repeated),
             "{most}: {repeated}"
         );
         assert_eq!(times.iter().sum::<usize>(), asks.len() + repeated, "{most}");
         for (ask, dialogue) in asks.iter().zip(&had) {
             assert!(!is_crowded_out(ask, &dialogue.seen), "{most}: {dialogue:?}");
         }
+        assert_eq!(server.most_running(), SIDE_BY_SIDE, "{most}");
+        let after = server.running_after(telling);
+        assert!(
+            after.iter().all(|running| *running == 1),
+            "{most}: {after:?}"
+        );
+    }
+}
+
+/// A server refuses this request, and one other dialogue that is beside others.
+#[test]
+fn a_request_that_is_refused_alone_too_hides_no_lack_of_room() {
+    let begun = Mutex::new(BTreeMap::new());
+    let asks = KINDS.map(ask);
+    let had = all_had(&asks, &|ask| {
+        let mut begun = begun.lock().unwrap();
+        let times: &mut usize = begun.entry(ask.kind.name).or_default();
+        *times += 1;
+        let is_crowded = ask.kind.name == dialogue::PTP.name && *times == 1;
+        let mut seen = servers::agreed(ask);
+        if is_crowded || ask.kind.name == dialogue::ANY_PORT.name {
+            seen.sessions[0].train = None;
+            without_room(&mut seen);
+        }
+        seen
+    });
+    let begun = begun.into_inner().unwrap();
+    assert_eq!(begun[dialogue::ANY_PORT.name], 2);
+    assert_eq!(begun[dialogue::PTP.name], 2);
+    assert!(is_taken(&asks[7], &had[7].seen) && had[7].before.is_some());
+}
+
+#[test]
+fn what_is_known_of_a_dialogue_is_kept_where_its_repeat_is_cut_short() {
+    for end in [
+        DialogueEnd::CutShort,
+        DialogueEnd::Here("no descriptor is left".to_owned()),
+    ] {
+        let is_first = AtomicBool::new(true);
+        let asks = [ask(&dialogue::PAST), ask(&dialogue::PTP)];
+        let had = all_had(&asks, &|ask| {
+            let mut seen = servers::agreed(ask);
+            if ask.kind.name == dialogue::PAST.name {
+                seen.sessions[0].train = None;
+                if is_first.swap(false, Ordering::Relaxed) {
+                    without_room(&mut seen);
+                } else {
+                    seen.sessions.clear();
+                    seen.end = end.clone();
+                }
+            }
+            seen
+        });
+        let first = &had[0];
+        let refused = first.seen.sessions[0].answer.unwrap().unwrap_err();
+        assert_eq!(refused.accept(), Accept::TemporaryLimit);
+        assert!(!is_taken(&asks[0], &first.seen) && first.before.is_none());
+        assert!(
+            !first.is_whole(),
+            "an end of the examination leaves it open"
+        );
+        // Its second connection is counted.
+        assert_eq!(first.sent(), 1, "{first:?}");
+    }
+}
+
+#[test]
+fn a_dialogue_that_is_lost_leaves_the_others_at_their_places() {
+    let asks = KINDS.map(ask);
+    let had = have_all(&asks, &mut Repeats::new(), &|ask, _| {
+        assert_ne!(ask.kind.name, dialogue::OF_CLASS.name, "a test's panic");
+        DialogueSeen {
+            // To know it by.
+            modes: ask.kind.features,
+            ..servers::agreed(ask)
+        }
+    });
+    assert_eq!(had.len(), asks.len());
+    for (place, (ask, had)) in asks.iter().zip(&had).enumerate() {
+        let features = had.as_ref().map(|had| had.seen.modes);
+        let expected = (place != 2).then_some(ask.kind.features);
+        assert_eq!(features, expected, "{}", ask.kind.name);
     }
 }
 
@@ -160,7 +277,7 @@ fn a_request_that_is_refused_alone_too_slows_nothing_down() {
     };
     let begun = Mutex::new(Vec::new());
     let asks = KINDS.map(ask);
-    let had = have_all(&asks, &mut Repeats::new(), &|ask, _| {
+    let had = all_had(&asks, &|ask| {
         begun.lock().unwrap().push(ask.kind.name);
         refuses_dscp(ask)
     });
@@ -185,7 +302,7 @@ fn logins_that_must_fail_come_last_and_none_is_made_twice() {
         in_mode(&dialogue::AUTHENTICATED),
     ];
     let begun = Mutex::new(Vec::new());
-    let had = have_all(&asks, &mut Repeats::new(), &|ask, _| {
+    let had = all_had(&asks, &|ask| {
         begun.lock().unwrap().push(ask.kind.name);
         let mut seen = servers::agreed(ask);
         seen.sessions.clear();
@@ -217,7 +334,7 @@ fn one_without_an_answer_is_had_again_and_a_silent_server_only_once() {
         };
         let first = have_all(&[ask(&dialogue::SESSION)], &mut repeats, &have);
         let next = have_all(&[ask(&dialogue::AGAIN)], &mut repeats, &have);
-        let silent = [first, next].map(|had| had.iter().any(|one| is_silent(&one.seen)));
+        let silent = [first, next].map(|had| had.iter().flatten().any(|one| is_silent(&one.seen)));
         (silent, *times.lock().unwrap())
     };
     assert_eq!(of(0), ([false, false], 2));
@@ -230,7 +347,7 @@ fn one_without_an_answer_is_had_again_and_a_silent_server_only_once() {
 fn one_lost_answer_beside_others_is_asked_for_again() {
     let is_lost = AtomicBool::new(false);
     let asks = KINDS.map(ask);
-    let had = have_all(&asks, &mut Repeats::new(), &|ask, _| {
+    let had = all_had(&asks, &|ask| {
         let mut seen = servers::agreed(ask);
         if ask.kind.name == dialogue::PAST.name && !is_lost.swap(true, Ordering::Relaxed) {
             seen.sessions.clear();

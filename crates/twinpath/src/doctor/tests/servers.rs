@@ -10,7 +10,7 @@ use twinpath_runtime::probe::{
     SessionSeen, SessionTrain, TrainSeen, WantedSession,
 };
 use twinpath_wire::control::{Modes, SecurityMode};
-use twinpath_wire::{Delta, ErrorEstimate, ReflectorOpen, Rung, Stamp, Tos, Wall, WireTime};
+use twinpath_wire::{Delta, ErrorEstimate, Mono, ReflectorOpen, Rung, Stamp, Tos, Wall, WireTime};
 
 use super::{examined_with, greeting, with};
 use crate::doctor::dialogue::{AGAIN, Dialogue, DialogueAsk, SESSION, ZERO_ADDRESSES, packet};
@@ -18,6 +18,7 @@ use crate::doctor::fakes::FakeFar;
 use crate::doctor::{Checked, Keys, Status, Verdict};
 
 mod captured;
+mod connections;
 mod errors;
 mod logins;
 mod quirks;
@@ -70,6 +71,8 @@ pub(in crate::doctor) fn agreed(ask: &DialogueAsk) -> DialogueSeen {
         sessions: sessions
             .map(|(index, wanted)| session(ask, index, wanted, modes))
             .collect(),
+        held: None,
+        begun: Mono::from_ns(0),
         took: Duration::from_millis(40),
     }
 }

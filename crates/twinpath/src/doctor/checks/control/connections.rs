@@ -1,10 +1,11 @@
 //! Whether the server has several sessions of this host at once, each on a connection of its own.
 
-use twinpath_runtime::probe::{DialogueEnd, DialogueSeen};
+use twinpath_proto::control::ClientError;
+use twinpath_runtime::probe::{DialogueEnd, DialogueSeen, Span};
 
-use super::{is_accepted, loses, not_had};
-use crate::doctor::concurrent::{MOST_REPEATED, SEVERAL, is_crowded_out, is_silent};
-use crate::doctor::dialogue::Dialogue;
+use super::{loses, not_had};
+use crate::doctor::concurrent::{MOST_REPEATED, SEVERAL, is_crowded_out, is_silent, is_taken};
+use crate::doctor::dialogue::{Dialogue, DialogueAsk};
 use crate::doctor::{Ask, Check, Cost, Judged, Seen};
 
 /// Dialogues side by side: those of other checks tell it.
@@ -29,38 +30,16 @@ impl Check for Connections {
         if all.is_empty() {
             return not_had(seen);
         }
-        let at_once = |dialogue: &Dialogue| dialogue.others + 1;
-        let tried = all.iter().copied().map(at_once).max().unwrap_or(1);
-        let taken_alone = seen.dialogue_asks().filter_map(|(ask, dialogue)| {
-            let before = dialogue.before.as_deref()?;
-            // The first has no others beside it.
-            let is_taken = !ask.kind.has_opening && !is_crowded_out(ask, &dialogue.seen);
-            is_taken.then_some(before)
-        });
-        let (silent, refused): (Vec<&DialogueSeen>, Vec<_>) =
-            taken_alone.partition(|before| is_silent(before));
-        // Where packets are lost, silence tells nothing.
-        let several = silent.get(SEVERAL - 1).filter(|_| !loses(seen));
-        let told = refused.first().or(several);
-        if let Some(before) = told {
-            return Judged::warn(format!(
-                "the server does not take {tried} sessions of this host at once, each on a connection of its own: {}",
-                how_it_failed(before)
-            ))
-            .advise("measure to it by one controller after the other, or raise its limits of connections and sessions for each client")
-            .with("at_once", tried)
-            .with("taken", false);
+        let seens = all.iter().flat_map(|dialogue| every(dialogue));
+        let tried = most_at_once(&seens.clone().map(whole).collect::<Vec<_>>());
+        let taken = most_at_once(&seens.filter_map(|seen| seen.held).collect::<Vec<_>>());
+        // It had as many at another time: those that failed are not about their number.
+        if taken < tried
+            && let Some(judged) = limited(seen, tried)
+        {
+            return judged.with("at_once", tried);
         }
-        if !silent.is_empty() {
-            return Judged::unknown(format!(
-                "of {tried} sessions at once {} had no answer, and alone had one: packets are lost, or the server takes few at once",
-                silent.len()
-            ))
-            .with("at_once", tried);
-        }
-        let accepted = all.iter().copied().filter(|dialogue| is_accepted(dialogue));
-        let taken = accepted.map(at_once).max().unwrap_or(1);
-        if taken == 1 {
+        if taken < 2 {
             return Judged::skipped("no two sessions were taken at once");
         }
         Judged::ok(format!(
@@ -69,6 +48,66 @@ impl Check for Connections {
         .with("at_once", taken)
         .with("taken", true)
     }
+}
+
+/// What dialogues say that failed beside others; `None`: none did.
+fn limited(seen: &Seen, tried: usize) -> Option<Judged> {
+    let taken_alone = seen.dialogue_asks().filter_map(|(ask, dialogue)| {
+        let before = dialogue.before.as_deref()?;
+        // The first has no others beside it.
+        let is_alone = ask.kind.has_opening || !is_taken(ask, &dialogue.seen);
+        (!is_alone).then_some(before)
+    });
+    let (silent, refused): (Vec<&DialogueSeen>, Vec<_>) =
+        taken_alone.partition(|before| is_silent(before));
+    // Where packets are lost, silence tells nothing.
+    let several = silent.get(SEVERAL - 1).filter(|_| !loses(seen));
+    if let Some(before) = refused.first().or(several) {
+        let judged = Judged::warn(format!(
+            "the server does not take {tried} sessions of this host at once, each on a connection of its own: {}",
+            how_it_failed(before)
+        ))
+        .advise("measure to it by one controller after the other, or raise its limits of connections and sessions for each client")
+        .with("taken", false);
+        return Some(judged);
+    }
+    if !silent.is_empty() {
+        return Some(Judged::unknown(format!(
+            "of {tried} sessions at once {} had no answer, and alone had one: packets are lost, or the server takes few at once",
+            silent.len()
+        )));
+    }
+    let is_cut = |(ask, dialogue): &(&DialogueAsk, &Dialogue)| {
+        dialogue.is_repeat_cut && is_crowded_out(ask, &dialogue.seen)
+    };
+    let (_, cut) = seen.dialogue_asks().find(is_cut)?;
+    Some(Judged::unknown(format!(
+        "of {tried} sessions at once one failed, and no time was left to see whether it fails alone: {}",
+        how_it_failed(&cut.seen)
+    )))
+}
+
+/// Each time that it was had.
+fn every(dialogue: &Dialogue) -> impl Iterator<Item = &DialogueSeen> + Clone {
+    [Some(&dialogue.seen), dialogue.before.as_deref()]
+        .into_iter()
+        .flatten()
+}
+
+fn whole(seen: &DialogueSeen) -> Span {
+    Span {
+        from: seen.begun,
+        to: seen.begun + seen.took,
+    }
+}
+
+/// How many of them go on at the same moment, at most.
+fn most_at_once(spans: &[Span]) -> usize {
+    let at = |moment| {
+        let going_on = |span: &&Span| (span.from..=span.to).contains(&moment);
+        spans.iter().filter(going_on).count()
+    };
+    spans.iter().map(|span| at(span.from)).max().unwrap_or(0)
 }
 
 /// How the server treats one that it does not take.
@@ -82,6 +121,9 @@ fn how_it_failed(seen: &DialogueSeen) -> String {
         DialogueEnd::Mute => "a further connection gets no greeting".to_owned(),
         DialogueEnd::Refused(refusal) => {
             format!("a further connection is refused with Accept {refusal}")
+        }
+        DialogueEnd::Failed(error @ ClientError::Silent(_)) => {
+            format!("on a further connection {error}")
         }
         DialogueEnd::Failed(_)
         | DialogueEnd::Ended

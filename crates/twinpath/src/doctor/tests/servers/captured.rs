@@ -72,6 +72,8 @@ fn replayed(file: &str, port: u16) -> DialogueSeen {
             load: None,
             train: None,
         }],
+        held: None,
+        begun: now,
         took: Duration::from_secs(1),
     };
     let rest = replay(&mut engine, &server, &mut seen);

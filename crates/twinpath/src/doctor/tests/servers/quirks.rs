@@ -23,7 +23,7 @@ fn examined(at: SocketAddr) -> (Vec<Checked>, Verdict, usize) {
     let keys = Keys::default();
     let checks = examine(CHECKS, &mut seen, &mut Network::new(&|| false, &keys));
     let verdict = verdict(&seen, &checks);
-    let of = |dialogue: &Dialogue| 1 + usize::from(dialogue.before.is_some());
+    let of = |dialogue: &Dialogue| 1 + dialogue.repeats();
     let sent = seen.dialogues().map(of).sum();
     (checks, verdict, sent)
 }
