@@ -9,8 +9,10 @@ use twinpath_net::{ConnectError, IcmpError, IcmpKind};
 
 use super::waiting::Waiting;
 
-/// Octets kept of what a service says first: a TWAMP greeting has 64.
+/// Octets kept of what a service says first.
 const SAID_OCTETS: usize = 128;
+/// Those of a Server Greeting (RFC 4656 section 3.1).
+const GREETING_OCTETS: usize = 64;
 const READ_EVERY: Duration = Duration::from_millis(50);
 /// Once something was said, how long the rest is waited for.
 const REST: Duration = Duration::from_millis(100);
@@ -57,6 +59,15 @@ impl Connection {
     }
 }
 
+impl From<ConnectError> for Connection {
+    fn from(error: ConnectError) -> Self {
+        match error.icmp {
+            Some(IcmpError { kind, from, .. }) => Self::Rejected { kind, from },
+            None => Self::of(&error.source),
+        }
+    }
+}
+
 /// What an address did with an ICMP Echo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PingSeen {
@@ -80,11 +91,7 @@ pub enum PingSeen {
 /// Connects to each side by side, listens to what is said first, and closes without a word. `None`: it was
 /// stopped before it was over.
 pub fn connect_all(all: &[SocketAddr], waiting: &Waiting) -> Vec<Option<ConnectSeen>> {
-    each(all, |far| {
-        let seen = connect(far, waiting);
-        let is_known = seen.connection != Connection::Silent || !waiting.is_stopped();
-        is_known.then_some(seen)
-    })
+    each(all, |far| connect(far, waiting))
 }
 
 /// Sends an Echo to each side by side. `None`: it was stopped before it was over.
@@ -125,7 +132,7 @@ fn each<T: Send>(all: &[SocketAddr], ask: impl Fn(SocketAddr) -> T + Sync) -> Ve
     })
 }
 
-fn connect(far: SocketAddr, waiting: &Waiting) -> ConnectSeen {
+fn connect(far: SocketAddr, waiting: &Waiting) -> Option<ConnectSeen> {
     let begun = Instant::now();
     let made = twinpath_net::connect(far, &|| waiting.is_over());
     let took = begun.elapsed();
@@ -135,27 +142,28 @@ fn connect(far: SocketAddr, waiting: &Waiting) -> ConnectSeen {
             let said = said_first(&stream, waiting, took);
             // It is closed in any case.
             let _closed = stream.shutdown(Shutdown::Both);
-            Connection::Open(said)
+            Connection::Open(said?)
         }
-        Err(ConnectError {
-            icmp: Some(IcmpError { kind, from, .. }),
-            ..
-        }) => Connection::Rejected { kind, from },
-        Err(error) => Connection::of(&error.source),
+        Err(error) => error.into(),
     };
     if connection == Connection::Refused {
         waiting.answered();
     }
-    ConnectSeen { took, connection }
+    let is_known = connection != Connection::Silent || !waiting.is_stopped();
+    is_known.then_some(ConnectSeen { took, connection })
 }
 
-/// What a service says by itself: it comes a round trip later than the connection, which took one.
-fn said_first(mut stream: &TcpStream, waiting: &Waiting, round_trip: Duration) -> Vec<u8> {
+/// What a service says by itself: it comes a round trip later than the connection, which took one. `None`: it was
+/// stopped before so much was said that a greeting would be whole.
+fn said_first(mut stream: &TcpStream, waiting: &Waiting, round_trip: Duration) -> Option<Vec<u8>> {
     let mut said = Vec::new();
     let patience = waiting.patience().saturating_sub(round_trip);
     let mut until = Instant::now() + patience.max(round_trip * 2);
     let mut buffer = [0; SAID_OCTETS];
-    while Instant::now() < until && said.len() < SAID_OCTETS && !waiting.is_stopped() {
+    while Instant::now() < until && said.len() < SAID_OCTETS {
+        if waiting.is_stopped() {
+            return (said.len() >= GREETING_OCTETS).then_some(said);
+        }
         if stream.set_read_timeout(Some(READ_EVERY)).is_err() {
             break;
         }
@@ -170,11 +178,47 @@ fn said_first(mut stream: &TcpStream, waiting: &Waiting, round_trip: Duration) -
         }
     }
     said.truncate(SAID_OCTETS);
-    said
+    Some(said)
 }
 
 /// Its time is over.
 fn is_over(error: &io::Error) -> bool {
     let kind = error.kind();
     matches!(kind, io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(1);
+
+    /// What is known of a service that says so many octets, and stays, once it is stopped.
+    fn stopped_after(octets: usize) -> Option<ConnectSeen> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let far = listener.local_addr().unwrap();
+        // So long that the time after the first octets is not over before it is stopped.
+        let waiting = Waiting::new(LONG, LONG);
+        thread::scope(|scope| {
+            let asked = scope.spawn(|| connect_all(&[far], &waiting));
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(&vec![b'x'; octets]).unwrap();
+            while octets > 0 && !asked.is_finished() {
+                thread::sleep(READ_EVERY);
+            }
+            waiting.stop();
+            asked.join().unwrap().pop().unwrap()
+        })
+    }
+
+    #[test]
+    fn a_service_that_was_stopped_before_its_greeting_is_not_said_to_say_nothing() {
+        assert_eq!(stopped_after(0), None);
+        let known = stopped_after(GREETING_OCTETS).unwrap();
+        let said = vec![b'x'; GREETING_OCTETS];
+        assert_eq!(known.connection, Connection::Open(said));
+    }
 }
