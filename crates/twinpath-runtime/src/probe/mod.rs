@@ -24,7 +24,7 @@ pub use dialogue::{
 };
 pub use host::{HostSeen, host};
 pub use load::{Load, LoadError, LoadSeen, load};
-pub use raw::{RawConnection, RawRead};
+pub use raw::{Crowd, RawConnection, RawRead};
 pub use reach::{ConnectSeen, Connection, PingSeen, connect_all, ping_all};
 pub use train::{Departure, Refusal, Reply, Train, TrainPacket, TrainSeen, run_trains};
 pub use waiting::Waiting;

@@ -4,6 +4,8 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
+use super::reach::Connection;
+
 /// Octets read at once.
 const BUFFER: usize = 4096;
 /// The longest datagram that is looked at.
@@ -14,6 +16,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// A control connection without a protocol.
 #[derive(Debug)]
 pub struct RawConnection {
+    far: SocketAddr,
     stream: TcpStream,
     ports: [UdpSocket; 2],
     port_numbers: [u16; 2],
@@ -30,14 +33,20 @@ pub struct RawRead {
     pub is_closed: bool,
 }
 
-impl RawRead {
-    /// Nothing came, and nothing will.
-    fn closed() -> Self {
-        Self {
-            is_closed: true,
-            ..Self::default()
-        }
-    }
+/// What came of further connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Crowd {
+    /// All were made, and this was read from the last.
+    Made(RawRead),
+    /// One could not be made.
+    Limited {
+        /// Connections that were made before it.
+        made: usize,
+        /// What the port did.
+        why: Connection,
+    },
+    /// It was stopped before it was over.
+    Stopped,
 }
 
 impl RawConnection {
@@ -54,6 +63,7 @@ impl RawConnection {
         let ports = [UdpSocket::bind(near)?, UdpSocket::bind(near)?];
         let port_numbers = [ports[0].local_addr()?.port(), ports[1].local_addr()?.port()];
         Ok(Self {
+            far,
             stream,
             ports,
             port_numbers,
@@ -61,21 +71,35 @@ impl RawConnection {
         })
     }
 
-    /// Makes so many further connections, one after the other, which say nothing and stay as long as this one, and
-    /// reads from the last as [`Self::read`] does.
-    pub fn crowd(&mut self, connections: usize, most: usize, patience: Duration) -> RawRead {
-        let Ok(far) = self.stream.peer_addr() else {
-            return RawRead::closed();
-        };
-        for _ in 0..connections {
-            match TcpStream::connect_timeout(&far, patience) {
+    /// Makes so many further connections, one after the other, which say nothing and stay as long as this one, all
+    /// within `patience`, and reads from the last as [`Self::read`] does.
+    pub fn crowd(
+        &mut self,
+        connections: usize,
+        most: usize,
+        patience: Duration,
+        stopped: &dyn Fn() -> bool,
+    ) -> Crowd {
+        let until = Instant::now() + patience;
+        for made in 0..connections {
+            if stopped() {
+                return Crowd::Stopped;
+            }
+            let is_over = || stopped() || Instant::now() >= until;
+            match twinpath_net::connect(self.far, &is_over) {
                 Ok(stream) => self.idle.push(stream),
-                Err(_) => return RawRead::closed(),
+                Err(_) if stopped() => return Crowd::Stopped,
+                Err(error) => {
+                    return Crowd::Limited {
+                        made,
+                        why: error.into(),
+                    };
+                }
             }
         }
         match self.idle.last_mut() {
-            Some(last) => read(last, most, patience),
-            None => RawRead::default(),
+            Some(last) => Crowd::Made(read(last, most, patience)),
+            None => Crowd::Made(RawRead::default()),
         }
     }
 
@@ -187,6 +211,7 @@ const fn is_passing(error: io::ErrorKind) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::net::TcpListener;
     use std::thread;
 
@@ -212,6 +237,54 @@ mod tests {
         let rest = connection.read(100, LONG);
         assert_eq!((&rest.octets[..], rest.is_closed), (&b"ef"[..], true));
         assert_eq!(server.join().unwrap(), b"xy");
+    }
+
+    #[test]
+    fn further_connections_are_made_until_one_is_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let far = listener.local_addr().unwrap();
+        let mut connection = RawConnection::connect(far, LONG).unwrap();
+        let made = connection.crowd(3, 1, Duration::from_millis(50), &|| false);
+        // They say nothing, and neither does the far end.
+        assert_eq!(made, Crowd::Made(RawRead::default()));
+        let looks = Cell::new(0);
+        let stopped = || {
+            looks.set(looks.get() + 1);
+            looks.get() > 1
+        };
+        assert_eq!(connection.crowd(3, 1, LONG, &stopped), Crowd::Stopped);
+        drop(listener);
+        let refused = Crowd::Limited {
+            made: 0,
+            why: Connection::Refused,
+        };
+        assert_eq!(connection.crowd(3, 1, LONG, &|| false), refused);
+    }
+
+    /// Linux answers no SYN to a full backlog.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn all_further_connections_share_one_time() {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let socket = socket.unwrap();
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        socket.bind(&any.into()).unwrap();
+        socket.listen(4).unwrap();
+        let far = socket.local_addr().unwrap().as_socket().unwrap();
+        let mut connection = RawConnection::connect(far, LONG).unwrap();
+        let crowd = connection.crowd(20, 1, Duration::from_millis(300), &|| false);
+        let Crowd::Limited { made, why } = crowd else {
+            panic!("{crowd:?}")
+        };
+        assert!((1..20).contains(&made), "{made}");
+        assert_eq!(why, Connection::Silent);
+        // Nothing is left of the time for the first.
+        let crowd = connection.crowd(20, 1, Duration::ZERO, &|| false);
+        let none = Crowd::Limited {
+            made: 0,
+            why: Connection::Silent,
+        };
+        assert_eq!(crowd, none);
     }
 
     #[test]

@@ -273,10 +273,11 @@ impl Run<'_> {
         let opening = how.ordinary(view, self.keys, link)?;
         let mut cipher = set_up(opening, &mut seen, &mut *server);
         if seen.start_accept() == Some(0) {
+            let stopped = &|| link.is_stopped();
             let (request, session) = ORDINARY.split_at(2);
-            lead(request, &mut seen, &mut *server, &mut *cipher);
+            lead(request, &mut seen, &mut *server, &mut *cipher, stopped);
             if seen.accept(0) == Some(0) {
-                lead(session, &mut seen, &mut *server, &mut *cipher);
+                lead(session, &mut seen, &mut *server, &mut *cipher, stopped);
             }
         }
         Ok(Some(seen))
@@ -356,7 +357,14 @@ impl Run<'_> {
         let mut cipher = set_up(opening, &mut seen, &mut *server);
         if !dialogue.steps().is_empty() {
             match seen.start_accept() {
-                Some(0) => lead(dialogue.steps(), &mut seen, &mut *server, &mut *cipher),
+                Some(0) => {
+                    let stopped = &|| link.is_stopped();
+                    let steps = dialogue.steps();
+                    lead(steps, &mut seen, &mut *server, &mut *cipher, stopped);
+                    if link.is_stopped() {
+                        return None;
+                    }
+                }
                 Some(accept) => {
                     return Some(Found::Judged(Outcome::unclear(format!(
                         "the set-up was refused: Accept {}",

@@ -288,6 +288,9 @@ pub(crate) trait Link {
     /// Sends trains side by side, and says what came of each; `None`: it was stopped.
     fn trains(&mut self, trains: &[Train]) -> Option<Vec<Result<TrainSeen, String>>>;
 
+    /// No more trials are made.
+    fn is_stopped(&self) -> bool;
+
     /// This key, and what is fresh for each connection; `None`: the system has no random octets.
     #[cfg(feature = "control")]
     fn credentials(&mut self, key: &Key) -> Option<Credentials>;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use twinpath_proto::security::Credentials;
 #[cfg(feature = "control")]
 use twinpath_runtime::keys::Key;
-use twinpath_runtime::probe::{self, RawConnection, RawRead, Train, TrainSeen};
+use twinpath_runtime::probe::{self, Crowd, RawConnection, RawRead, Train, TrainSeen};
 use twinpath_runtime::wall;
 use twinpath_wire::Wall;
 
@@ -27,7 +27,7 @@ impl Link for NetworkLink<'_> {
 
     fn trains(&mut self, trains: &[Train]) -> Option<Vec<Result<TrainSeen, String>>> {
         let seen = probe::run_trains(trains, None, self.stopped).ok()?;
-        if (self.stopped)() {
+        if self.is_stopped() {
             return None;
         }
         let each = seen.into_iter();
@@ -35,6 +35,10 @@ impl Link for NetworkLink<'_> {
             each.map(|seen| seen.map_err(|error| error.to_string()))
                 .collect(),
         )
+    }
+
+    fn is_stopped(&self) -> bool {
+        (self.stopped)()
     }
 
     #[cfg(feature = "control")]
@@ -47,7 +51,7 @@ impl Link for NetworkLink<'_> {
         far: SocketAddr,
         patience: Duration,
     ) -> Option<Result<Box<dyn Line>, String>> {
-        if (self.stopped)() {
+        if self.is_stopped() {
             return None;
         }
         Some(match RawConnection::connect(far, patience) {
@@ -70,8 +74,14 @@ impl Line for RawConnection {
         Self::read(self, octets, patience)
     }
 
-    fn crowd(&mut self, connections: usize, octets: usize, patience: Duration) -> RawRead {
-        Self::crowd(self, connections, octets, patience)
+    fn crowd(
+        &mut self,
+        connections: usize,
+        octets: usize,
+        patience: Duration,
+        stopped: &dyn Fn() -> bool,
+    ) -> Crowd {
+        Self::crowd(self, connections, octets, patience, stopped)
     }
 
     fn close_half(&mut self) {

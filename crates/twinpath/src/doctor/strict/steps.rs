@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use twinpath_proto::TestGuard;
-use twinpath_runtime::probe::RawRead;
+use twinpath_runtime::probe::{Crowd, RawRead};
 use twinpath_wire::Wall;
 use twinpath_wire::control::{Accept, SecurityMode, ServerGreeting, ServerStart};
 
@@ -11,6 +11,8 @@ use super::exchange::{DUE, Exchanged, NOT_DUE, OPEN_PADDING, Packet};
 
 /// How long an answer, or a connection, is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long all further connections of [`Step::Crowd`] may take, one after the other.
+const CROWD_PATIENCE: Duration = Duration::from_secs(6);
 /// How long what must not come is waited for.
 pub(super) const SILENCE: Duration = Duration::from_millis(400);
 /// The Sequence Number of the first test packet: one that a reflector does not begin with by itself.
@@ -96,7 +98,8 @@ impl Step {
     pub(super) fn longest(&self) -> Duration {
         match self {
             Self::Write(_) | Self::Changed(..) | Self::Raw(_) | Self::Read(_) => PATIENCE,
-            Self::Crowd(_) => PATIENCE * 2,
+            // With the time for the greeting.
+            Self::Crowd(_) => CROWD_PATIENCE * 2,
             Self::Listen => SILENCE,
             Self::CloseHalf => Duration::ZERO,
             Self::Packet(packet) => {
@@ -127,6 +130,8 @@ pub(super) struct Transcript {
     pub(super) reads: Vec<RawRead>,
     /// Of the same, whether their HMAC was right.
     pub(super) hmacs: Vec<bool>,
+    /// Of [`Step::Crowd`].
+    pub(super) crowd: Option<Crowd>,
     /// What was written, as it was.
     pub(super) written: Vec<Vec<u8>>,
     /// Of each packet, whether it was answered.
@@ -147,7 +152,13 @@ pub(crate) trait Line {
     fn write(&mut self, octets: &[u8]) -> bool;
     fn read(&mut self, octets: usize, patience: Duration) -> RawRead;
     /// Makes further connections to the far end, which stay, and reads from the last.
-    fn crowd(&mut self, connections: usize, octets: usize, patience: Duration) -> RawRead;
+    fn crowd(
+        &mut self,
+        connections: usize,
+        octets: usize,
+        patience: Duration,
+        stopped: &dyn Fn() -> bool,
+    ) -> Crowd;
     fn close_half(&mut self);
     /// Sends a datagram from one of the UDP ports to this port.
     fn send(&mut self, from: usize, to: u16, datagram: &[u8]);
@@ -173,6 +184,7 @@ impl Transcript {
             start: RawRead::default(),
             reads: Vec::new(),
             hmacs: Vec::new(),
+            crowd: None,
             written: Vec::new(),
             packets: Vec::new(),
             exchanged: Vec::new(),
@@ -225,14 +237,18 @@ pub(super) fn named(accept: u8) -> String {
     format!("{accept} ({})", Accept::from_octet(accept))
 }
 
-/// Takes these steps.
+/// Takes these steps, until it is `stopped`.
 pub(super) fn lead<'a>(
     steps: impl IntoIterator<Item = &'a Step>,
     seen: &mut Transcript,
     line: &mut dyn Line,
     cipher: &mut dyn Cipher,
+    stopped: &dyn Fn() -> bool,
 ) {
     for step in steps {
+        if stopped() {
+            return;
+        }
         match step {
             Step::Write(message) => {
                 let mut octets = message(seen);
@@ -248,10 +264,9 @@ pub(super) fn lead<'a>(
             Step::Read(octets) => read(*octets, PATIENCE, seen, line, cipher),
             Step::Listen => read(LISTENED, SILENCE, seen, line, cipher),
             Step::Crowd(connections) => {
-                let read = line.crowd(*connections, ServerGreeting::OCTETS, PATIENCE);
-                // Greetings have no HMAC.
-                seen.hmacs.push(true);
-                seen.reads.push(read);
+                let greeting = ServerGreeting::OCTETS;
+                let crowd = line.crowd(*connections, greeting, CROWD_PATIENCE, stopped);
+                seen.crowd = Some(crowd);
             }
             Step::CloseHalf => line.close_half(),
             Step::Packet(packet) => packet.exchange(seen, line, cipher),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use twinpath_runtime::probe::{Connection, Crowd};
 use twinpath_wire::control::ServerGreeting;
 
 use super::{
@@ -23,7 +24,7 @@ pub(crate) static PART: Part = Part {
 
 /// A server may limit connections: by Modes 0 in its greeting it says so. Those that it serves go on.
 fn beside_idle(seen: &Transcript) -> Outcome {
-    match seen.accept(1) {
+    match seen.accept(0) {
         Some(0) => {}
         Some(accept) => {
             return Outcome::unclear(format!(
@@ -35,18 +36,43 @@ fn beside_idle(seen: &Transcript) -> Outcome {
             return Outcome::fail("beside idle connections a request is not answered").by_silence();
         }
     }
-    match ServerGreeting::view(seen.octets(0)) {
+    let last = match &seen.crowd {
+        Some(Crowd::Made(last)) => last,
+        Some(Crowd::Limited { made, why }) => return limited(*made, why),
+        Some(Crowd::Stopped) | None => {
+            return Outcome::unclear("no further connection was tried");
+        }
+    };
+    match ServerGreeting::view(&last.octets) {
         Ok(greeting) if greeting.modes.get() == 0 => {
             Outcome::pass("the last is greeted with Modes 0: a limit, and it is said")
         }
         Ok(_) => Outcome::pass("each is greeted, and the request is accepted"),
-        Err(_) if seen.is_closed(0) => Outcome::unclear(
+        Err(_) if last.is_closed => Outcome::unclear(
             "the last is closed without a greeting: a limit, for which RFC 4656 has Modes 0",
         ),
         Err(_) => Outcome::unclear(
             "the last gets no greeting: idle connections keep others out, and they are not told",
         )
         .by_silence(),
+    }
+}
+
+/// Of a connection beside idle ones that was not made.
+fn limited(made: usize, why: &Connection) -> Outcome {
+    let number = made + 1;
+    let limit = |how: &str| {
+        Outcome::unclear(format!(
+            "connection {number} of {IDLE} {how}: a limit, for which RFC 4656 has Modes 0"
+        ))
+    };
+    match why {
+        Connection::Refused => limit("is refused"),
+        Connection::Rejected { .. } => limit("is rejected by an ICMP error"),
+        Connection::Silent | Connection::Open(_) => limit("is not answered").by_silence(),
+        Connection::Failed(kind) => {
+            Outcome::unclear(format!("connection {number} of {IDLE} fails: {kind}"))
+        }
     }
 }
 

@@ -113,6 +113,10 @@ impl Link for Far {
         self.now
     }
 
+    fn is_stopped(&self) -> bool {
+        false
+    }
+
     fn trains(&mut self, trains: &[Train]) -> Option<Vec<Result<TrainSeen, String>>> {
         let mut all = Vec::new();
         let begun = self.now;

@@ -1,13 +1,16 @@
 //! Trials against servers in memory: the engine, and what errs in a defined way around it.
 
+use std::cell::Cell;
+use std::io::ErrorKind;
 use std::rc::Rc;
 
 use twinpath_proto::control::ServerConfig;
-use twinpath_proto::security::{KeyId, Passphrase};
+use twinpath_proto::security::{Credentials, KeyId, Passphrase};
 use twinpath_runtime::keys::Key;
+use twinpath_runtime::probe::{Connection, Crowd, RawRead};
 
 use super::*;
-use crate::doctor::strict::steps::{Step, Transcript};
+use crate::doctor::strict::steps::{Line, Step, Transcript};
 use fixture::{Errs, FIRST_PORT, Host, PORTS, Session};
 use relay::RelayErrs;
 
@@ -200,14 +203,36 @@ fn a_server_that_greets_no_more_is_not_asked_again_and_again() {
 #[test]
 fn a_limit_of_connections_is_told_from_one_that_is_said() {
     let greeted_with_none = vec![0; 64];
-    for (octets, is_closed, status) in [
-        (greeted_with_none, false, Status::Pass),
-        (Vec::new(), true, Status::Unclear),
-        (Vec::new(), false, Status::Unclear),
+    let made = |octets, is_closed| Crowd::Made(RawRead { octets, is_closed });
+    let limited = |why| Crowd::Limited { made: 6, why };
+    let not_greeted = "for which RFC 4656 has Modes 0";
+    for (crowd, status, evidence) in [
+        (
+            made(greeted_with_none, false),
+            Status::Pass,
+            "greeted with Modes 0",
+        ),
+        (made(Vec::new(), true), Status::Unclear, not_greeted),
+        (made(Vec::new(), false), Status::Unclear, "gets no greeting"),
+        (
+            limited(Connection::Refused),
+            Status::Unclear,
+            "connection 7 of 20 is refused: a limit",
+        ),
+        (
+            limited(Connection::Silent),
+            Status::Unclear,
+            "connection 7 of 20 is not answered: a limit",
+        ),
+        // This host's own limit is none of the far end.
+        (
+            limited(Connection::Failed(ErrorKind::OutOfMemory)),
+            Status::Unclear,
+            "connection 7 of 20 fails: out of memory",
+        ),
     ] {
-        let crowded = Some(twinpath_runtime::probe::RawRead { octets, is_closed });
         let errs = Errs {
-            crowded,
+            crowded: Some(crowd),
             ..Errs::default()
         };
         let tried = tried(errs);
@@ -215,5 +240,71 @@ fn a_limit_of_connections_is_told_from_one_that_is_said() {
         let found = all.find(|tried| tried.id == "strict.control.idle-connections");
         let found = found.unwrap();
         assert_eq!(found.status, status, "{found:?}");
+        assert!(found.evidence.contains(evidence), "{found:?}");
     }
+}
+
+/// A host that is stopped after so many looks.
+struct Stopping {
+    host: Host,
+    looks: Cell<usize>,
+    most: usize,
+}
+
+impl Link for Stopping {
+    fn now(&self) -> Wall {
+        self.host.now()
+    }
+
+    fn trains(&mut self, trains: &[Train]) -> Option<Vec<Result<TrainSeen, String>>> {
+        self.host.trains(trains)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.looks.set(self.looks.get() + 1);
+        self.looks.get() > self.most
+    }
+
+    fn credentials(&mut self, key: &Key) -> Option<Credentials> {
+        self.host.credentials(key)
+    }
+
+    fn connect(
+        &mut self,
+        far: SocketAddr,
+        patience: Duration,
+    ) -> Option<Result<Box<dyn Line>, String>> {
+        if self.is_stopped() {
+            return None;
+        }
+        self.host.connect(far, patience)
+    }
+}
+
+#[test]
+fn a_trial_that_is_stopped_says_nothing_of_the_server() {
+    let parts = parts_in_mode(false);
+    let subjects = Subjects {
+        control: Some("203.0.113.7:862".parse().unwrap()),
+        ..Subjects::default()
+    };
+    let mut passed = BTreeSet::new();
+    for most in 0..60 {
+        let mut link = Stopping {
+            host: Host {
+                errs: Rc::default(),
+                counts: Rc::default(),
+            },
+            looks: Cell::new(0),
+            most,
+        };
+        let all = run(&parts, &subjects, &Keys::default(), &mut link);
+        let tried: Vec<Tried> = all.into_iter().flat_map(|(_, tried)| tried).collect();
+        for status in [Status::Fail, Status::Unclear] {
+            assert_eq!(with(&tried, status), BTreeSet::from([""; 0]), "{most}");
+        }
+        passed.insert(with(&tried, Status::Pass).len());
+    }
+    // Those before it are judged.
+    assert!(passed.len() > 3, "{passed:?}");
 }

@@ -9,7 +9,7 @@ use twinpath_proto::control::{
     Admission, Nonces, Opened, Server, ServerConfig, ServerEvent, SessionRequest,
 };
 use twinpath_proto::security::{Credentials, InForce, KeyTable, SessionKeys};
-use twinpath_runtime::probe::RawRead;
+use twinpath_runtime::probe::{Crowd, RawRead};
 use twinpath_wire::Mono;
 use twinpath_wire::control::{Accept, Sid};
 
@@ -123,8 +123,8 @@ pub(super) struct Errs {
     pub(super) is_mute_at_the_end: bool,
     /// It closes each after a refusal.
     pub(super) closes_on_refusal: bool,
-    /// What comes of the last of many connections, if it is no greeting.
-    pub(super) crowded: Option<RawRead>,
+    /// What comes of many connections, if the last is not greeted.
+    pub(super) crowded: Option<Crowd>,
     /// It has the client's key, and offers the secured modes.
     pub(super) has_key: bool,
     /// What becomes of the replies to a datagram of this number among all, and of this copied number.
@@ -330,15 +330,21 @@ impl Line for Connection {
         PORTS
     }
 
-    fn crowd(&mut self, connections: usize, octets: usize, _: Duration) -> RawRead {
+    fn crowd(
+        &mut self,
+        connections: usize,
+        octets: usize,
+        _: Duration,
+        _: &dyn Fn() -> bool,
+    ) -> Crowd {
         let known = self.counts.connections.get();
         self.counts.connections.set(known + connections);
         let mut greeting = vec![0; octets];
         greeting[15] = 1;
-        let greeted = RawRead {
+        let greeted = Crowd::Made(RawRead {
             octets: greeting,
             is_closed: false,
-        };
+        });
         self.errs.crowded.clone().unwrap_or(greeted)
     }
 
@@ -431,6 +437,10 @@ impl Link for Host {
 
     fn trains(&mut self, _: &[Train]) -> Option<Vec<Result<TrainSeen, String>>> {
         None
+    }
+
+    fn is_stopped(&self) -> bool {
+        false
     }
 
     fn credentials(&mut self, key: &Key) -> Option<Credentials> {

@@ -1,6 +1,6 @@
 //! Errors of sessions.
 
-use twinpath_runtime::probe::RawRead;
+use twinpath_runtime::probe::{Crowd, RawRead};
 
 use super::*;
 
@@ -31,10 +31,10 @@ fn crowded() -> Vec<Error> {
         "closes the last of many connections without a greeting",
         &["strict.control.idle-connections"],
         Errs {
-            crowded: Some(RawRead {
+            crowded: Some(Crowd::Made(RawRead {
                 octets: Vec::new(),
                 is_closed: true,
-            }),
+            })),
             ..Errs::default()
         },
     )]
