@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use twinpath_runtime::PathOptions;
-use twinpath_wire::{ReflectorOpen, SenderOpen, Tos};
+use twinpath_wire::{ReflectorOpen, SenderOpen, StampReflector, StampSender, Tos};
 
 use super::of_train::OfTrain;
 use crate::doctor::packets::light;
@@ -51,14 +51,20 @@ pub(super) enum Padding {
 impl Padding {
     /// Of this reply; `None`: it has none, or the request's is zero, which tells nothing.
     pub(super) fn of(request: &[u8], reply: &[u8]) -> Option<Self> {
-        let asked = request.get(SenderOpen::OCTETS..)?;
-        let padding = reply.get(ReflectorOpen::OCTETS..)?;
         let is_zero = |octets: &[u8]| octets.iter().all(|octet| *octet == 0);
+        // The base packet of STAMP ends with octets that must be zero (RFC 8762 section 4.3.1).
+        let end = reply.get(ReflectorOpen::OCTETS..StampReflector::OCTETS);
+        let (asked_from, from) = if end.is_some_and(is_zero) {
+            (StampSender::OCTETS, StampReflector::OCTETS)
+        } else {
+            (SenderOpen::OCTETS, ReflectorOpen::OCTETS)
+        };
+        let (asked, padding) = (request.get(asked_from..)?, reply.get(from..)?);
         if padding.is_empty() || is_zero(asked) {
             return None;
         }
         // Truncated, or where it was in the request.
-        let in_place = request.get(ReflectorOpen::OCTETS..reply.len());
+        let in_place = request.get(from..reply.len());
         let is_copied = asked.starts_with(padding) || in_place == Some(padding);
         Some(if is_copied {
             Self::Copied

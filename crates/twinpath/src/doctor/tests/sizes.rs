@@ -198,7 +198,7 @@ fn packets_in_fragments_are_answered_or_filtered() {
 #[test]
 fn padding_that_comes_back_is_told_from_zeros_and_from_the_reflectors_own() {
     type Pads = fn(&[u8], &mut [u8]);
-    let cases: [(Pads, &str, &str); 4] = [
+    let cases: [(Pads, &str, &str); 5] = [
         (
             |request, padding| padding.copy_from_slice(&request[14..14 + padding.len()]),
             "copied",
@@ -207,6 +207,15 @@ fn padding_that_comes_back_is_told_from_zeros_and_from_the_reflectors_own() {
         // The buffer of the request with another header.
         (
             |request, padding| padding.copy_from_slice(&request[41..]),
+            "copied",
+            "the padding of their requests",
+        ),
+        // STAMP without extensions: its base packet ends with three octets that must be zero.
+        (
+            |request, padding| {
+                padding.copy_from_slice(&request[41..]);
+                padding[..3].fill(0);
+            },
             "copied",
             "the padding of their requests",
         ),
@@ -235,7 +244,12 @@ fn padding_that_comes_back_is_told_from_zeros_and_from_the_reflectors_own() {
         reply[14..16].fill(0);
         reply.truncate(41);
     });
-    for far in [short, FakeFar::honest()] {
+    let base_of_stamp = FakeFar::changing(|_, reply| {
+        reply[14..16].fill(0);
+        reply.resize(44, 0);
+        reply[41..].fill(0);
+    });
+    for far in [short, base_of_stamp, FakeFar::honest()] {
         assert_eq!(said_of(far, "test.padding").status, Status::Skipped);
     }
 }
