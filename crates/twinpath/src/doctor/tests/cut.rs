@@ -261,3 +261,65 @@ fn a_load_that_was_stopped_is_said_in_the_verdict() {
     );
     assert!(!said.contains("could not tell"), "{said}");
 }
+
+/// What comes after the greeting is cut short, or fails on this host.
+#[cfg(feature = "control")]
+struct WithoutDialogues(FakeFar);
+
+#[cfg(feature = "control")]
+impl World for WithoutDialogues {
+    fn ask(&mut self, asks: &[Ask]) -> Vec<Answer> {
+        let answers = asks.iter().zip(self.0.ask(asks));
+        let cut = answers.map(|(ask, answer)| match ask {
+            Ask::Dialogue(_) => Answer::Cut { sent: 1 },
+            Ask::Ping(_)
+            | Ask::Connect(_)
+            | Ask::Train(..)
+            | Ask::Ladder(..)
+            | Ask::Load(..)
+            | Ask::SessionLoad(..)
+            | Ask::Host(_) => answer,
+        });
+        cut.collect()
+    }
+}
+
+#[cfg(feature = "control")]
+#[test]
+fn what_depends_on_a_session_that_was_cut_short_is_not_made() {
+    let far = FakeFar {
+        tcp: vec![(862, Connection::Open(greeting(1 | 32, 1_024, 7)))],
+        ..FakeFar::honest()
+    };
+    let mut seen = Seen::new(plan());
+    let checks = examine(CHECKS, &mut seen, &mut WithoutDialogues(far));
+    let known = [
+        "control.connect",
+        "control.modes",
+        "control.greeting",
+        // There is no reason to ask for these.
+        "control.feature.individual-control",
+        "control.feature.symmetrical-size",
+        "control.feature.dscp-monitoring",
+        "control.feature.ptp-timestamps",
+        "control.mode.authenticated",
+        "control.mode.encrypted",
+        "control.mode.mixed",
+        "control.wrong-key",
+        "control.unknown-key",
+    ];
+    let mut not_made = 0;
+    for checked in &checks {
+        let is_of_server = ["control.", "session."]
+            .iter()
+            .any(|part| checked.id.starts_with(part));
+        if is_of_server && !known.contains(&checked.id) {
+            assert_eq!(checked.judged.untold, Untold::Cut, "{checked:?}");
+            not_made += 1;
+        }
+    }
+    assert!(not_made >= 20, "{not_made}");
+    for id in known {
+        assert_eq!(judged(&checks, id).untold, Untold::Unclear, "{id}");
+    }
+}

@@ -442,5 +442,20 @@ fn not_had(seen: &Seen) -> Judged {
         ))
         .advise("give the key: --keys FILE");
     }
+    if is_open(seen) {
+        return Judged::not_made();
+    }
     Judged::skipped("no session was agreed on")
+}
+
+/// Dialogues that others depend on were not had to their end.
+fn is_open(seen: &Seen) -> bool {
+    let first = [
+        &dialogue::SESSION,
+        &dialogue::AGAIN,
+        &dialogue::ZERO_ADDRESSES,
+        &dialogue::ANY_PORT,
+    ];
+    let mut first = first.into_iter().chain(first_login(seen));
+    first.any(|kind| ask(seen, kind).is_some_and(|ask| !seen.has(&ask)))
 }
