@@ -51,6 +51,8 @@ pub(crate) struct Network<'a> {
     keys: &'a Keys,
     /// From then on only loads are asked for.
     until: Instant,
+    /// Then all but loads is over.
+    end: Instant,
     /// The longest round trip so far; `None`: nothing was answered.
     round_trip: Option<Duration>,
     /// How long dialogues may still take.
@@ -65,16 +67,18 @@ pub(crate) struct Network<'a> {
 
 /// The longest examination, but for `--stress`.
 pub(crate) const LONGEST: Duration = Duration::from_secs(30);
-/// The longest round of questions.
+/// A round of questions begins so long before that at the latest; few take longer.
 const ROUND: Duration = Duration::from_secs(3);
 
 impl<'a> Network<'a> {
     /// Until `stopped`, with these keys.
     pub(crate) fn new(stopped: &'a dyn Fn() -> bool, keys: &'a Keys) -> Self {
+        let now = Instant::now();
         Self {
             stopped,
             keys,
-            until: Instant::now() + LONGEST.saturating_sub(ROUND),
+            until: now + LONGEST.saturating_sub(ROUND),
+            end: now + LONGEST,
             round_trip: None,
             #[cfg(feature = "control")]
             dialogues_left: DIALOGUES_LONGEST,
@@ -112,10 +116,11 @@ impl World for Network<'_> {
         let Some(mut seen) = self.side_by_side(asks) else {
             return Vec::new();
         };
+        let is_cut = seen.is_cut;
         let answers = asks.iter().map_while(|ask| {
             let answer = self.answer(ask, &mut seen)?;
             // Loads come after the rest.
-            Some(if (self.stopped)() {
+            Some(if is_cut || (self.stopped)() {
                 as_far_as_known(ask, answer)
             } else {
                 answer
@@ -164,6 +169,8 @@ fn as_far_as_known(ask: &Ask, answer: Answer) -> Answer {
 
 /// What came of the questions of each kind, in their order.
 struct Seen {
+    /// The end of the examination came before all was waited for.
+    is_cut: bool,
     pings: IntoIter<Option<PingSeen>>,
     connects: IntoIter<Option<ConnectSeen>>,
     trains: IntoIter<(Train, Result<TrainSeen, BindError>)>,
@@ -186,11 +193,11 @@ impl Network<'_> {
         let (keys, left, repeats) = (self.keys, &mut self.dialogues_left, &mut self.repeats);
         #[cfg(feature = "control")]
         {
-            let end = self.until + ROUND;
-            *left = (*left).min(end.saturating_duration_since(Instant::now()));
+            *left = (*left).min(self.end.saturating_duration_since(Instant::now()));
         }
+        let end = (!asks.iter().all(is_load)).then_some(self.end);
         let stopped = || {
-            let is_stopped = (self.stopped)();
+            let is_stopped = (self.stopped)() || end.is_some_and(|end| Instant::now() >= end);
             if is_stopped {
                 waiting.stop();
             }
@@ -230,6 +237,7 @@ impl Network<'_> {
             .chain(waiting.first_answer())
             .max();
         Some(Seen {
+            is_cut: waiting.is_stopped(),
             pings: pings.into_iter(),
             connects: connects.into_iter(),
             trains: trains.into_iter(),
@@ -430,5 +438,24 @@ mod tests {
         assert_eq!(network.ask(&[Ask::Host(far)]).len(), 1);
         network.until = Instant::now();
         assert_eq!(network.ask(&[Ask::Host(far)]).len(), 0);
+    }
+
+    #[test]
+    fn what_the_longest_time_cuts_short_is_no_silence() {
+        use crate::doctor::packets::PacketSecurity;
+        use crate::doctor::train::PACED;
+
+        let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let far = silent.local_addr().unwrap();
+        let stopped = || false;
+        let keys = Keys::default();
+        let mut network = Network::new(&stopped, &keys);
+        network.end = Instant::now() + Duration::from_secs(1);
+        let ask = Ask::Train(far, &PACED, PacketSecurity::Open);
+        let answers = network.ask(&[Ask::Host(far), ask]);
+        assert!(
+            matches!(answers[..], [Answer::Host(_), Answer::Cut { sent: 20 }]),
+            "{answers:?}"
+        );
     }
 }
