@@ -164,9 +164,14 @@ fn a_server_that_takes_many_has_each_dialogue_once_and_few_at_a_time() {
 #[test]
 fn what_a_server_has_no_room_for_is_had_again_alone_and_then_one_at_a_time() {
     // One without a greeting may be a loss, and a refusal is none.
-    let refusals: [(Refusing, usize); 2] = [(without_greeting, SEVERAL), (without_room, 1)];
-    let each = (1..SIDE_BY_SIDE).flat_map(|most| refusals.map(|refusal| (most, refusal)));
-    for (most, (refuses, telling)) in each {
+    let cases: [(usize, Refusing, usize); 5] = [
+        (1, without_greeting, SEVERAL),
+        (2, without_greeting, SEVERAL),
+        (1, without_room, 1),
+        (2, without_room, 1),
+        (3, without_room, 1),
+    ];
+    for (most, refuses, telling) in cases {
         let server = Server::new(most, refuses);
         let asks = KINDS.map(ask);
         let (had, times) = server.had(&asks);
