@@ -3,6 +3,8 @@
 //! Octets after a header (padding, TLVs) are returned beside the view. Any octets that are long
 //! enough are a view.
 
+use core::mem::offset_of;
+
 use zerocopy::byteorder::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -209,6 +211,21 @@ layout! {
         pub hmac: [u8; 16],
     }
 }
+
+impl ReflectorOpen {
+    /// Where unauthenticated replies, TWAMP or STAMP, have the number of their request, in octets.
+    pub const SENDER_SEQ_AT: usize = offset_of!(Self, head.sender_seq);
+}
+
+impl ReflectorSecured {
+    /// Where replies of the other modes, TWAMP or STAMP, have the number of their request, in octets.
+    pub const SENDER_SEQ_AT: usize = offset_of!(Self, sender_seq);
+}
+
+const _: () = {
+    assert!(ReflectorOpen::SENDER_SEQ_AT == offset_of!(StampReflector, head.sender_seq));
+    assert!(ReflectorSecured::SENDER_SEQ_AT == offset_of!(StampReflectorAuthenticated, sender_seq));
+};
 
 macro_rules! views {
     ($($packet:ident)*) => {$(

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use twinpath_proto::stamp::StampKey;
 use twinpath_runtime::probe::Reply;
 use twinpath_wire::{
-    self as wire, ReplyHead, StampReflectorAuthenticated, Tlv, TlvFlags, TlvHeader, TlvType, Tlvs,
-    Tos,
+    self as wire, ReflectorOpen, ReflectorSecured, ReplyHead, StampReflectorAuthenticated, Tlv,
+    TlvFlags, TlvHeader, TlvType, Tlvs, Tos,
 };
 
 use super::train::{SSID, STAMP, TrainKind};
@@ -65,11 +65,12 @@ impl<'a> Exchange<'a> {
         let requests = self.requests;
         self.seen.replies.iter().filter_map(move |reply| {
             let octets = &reply.octets[..];
-            let of = |copied: Option<&[u8]>| {
+            let of = |at: usize| {
+                let copied = octets.get(at..at + 4);
                 copied.is_some() && requests.iter().any(|request| request.get(..4) == copied)
             };
             let secured = StampReflectorAuthenticated::view(octets).ok();
-            if secured.is_some() && of(octets.get(48..52)) {
+            if secured.is_some() && of(ReflectorSecured::SENDER_SEQ_AT) {
                 let is_right = key.opens(octets);
                 let kind = if is_right {
                     KeyedReply::Right
@@ -78,7 +79,7 @@ impl<'a> Exchange<'a> {
                 };
                 return Some((kind, octets));
             }
-            let is_open = ReplyHead::view(octets).is_ok() && of(octets.get(24..28));
+            let is_open = ReplyHead::view(octets).is_ok() && of(ReflectorOpen::SENDER_SEQ_AT);
             is_open.then_some((KeyedReply::Open, octets))
         })
     }

@@ -1,11 +1,12 @@
 //! Test packets that trains and ladders send: open, or authenticated with the key of STAMP.
 
+use std::mem::offset_of;
 use std::time::Duration;
 
 use twinpath_proto::stamp::StampKey;
 use twinpath_wire::{
-    ErrorEstimate, SenderOpen, StampSender, StampSenderAuthenticated, TimeFormat, TlvHeader,
-    TlvType, TlvWriter, Wall, WireTime,
+    ErrorEstimate, ReflectorOpen, ReflectorSecured, SenderOpen, StampSender,
+    StampSenderAuthenticated, TimeFormat, TlvHeader, TlvType, TlvWriter, Wall, WireTime,
 };
 
 use super::train::{FIRST, SSID};
@@ -34,16 +35,16 @@ impl PacketSecurity {
     /// Where a request has its Timestamp, T1; its Error Estimate follows.
     pub(crate) const fn t1_at(self) -> usize {
         match self {
-            Self::Open => 4,
-            Self::Authenticated => 16,
+            Self::Open => offset_of!(StampSender, t1),
+            Self::Authenticated => offset_of!(StampSenderAuthenticated, t1),
         }
     }
 
     /// Where a reply has the number of its request.
     pub(crate) const fn number_at(self) -> usize {
         match self {
-            Self::Open => 24,
-            Self::Authenticated => 48,
+            Self::Open => ReflectorOpen::SENDER_SEQ_AT,
+            Self::Authenticated => ReflectorSecured::SENDER_SEQ_AT,
         }
     }
 }

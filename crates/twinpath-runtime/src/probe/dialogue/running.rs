@@ -9,7 +9,7 @@ use twinpath_proto::control::{ClientEvent, ControlClient};
 use twinpath_proto::sender::{PayloadSize, Wire};
 use twinpath_proto::{Step, TestFeatures, TestGuard};
 use twinpath_wire::control::Accept;
-use twinpath_wire::{ReflectorSecured, SenderSecured, Wall};
+use twinpath_wire::{ReflectorOpen, ReflectorSecured, SenderSecured, Wall};
 
 use super::{
     Accepted, DialogueEnd, DialoguePlan, DialogueSeen, DialogueTrain, PacketForm, SessionSeen,
@@ -287,9 +287,6 @@ fn sender(far: SocketAddr, form: &PacketForm, guard: TestGuard, local: SocketAdd
 /// Numbers that are left out before the packets that are judged.
 const GAP: u32 = 3;
 
-/// Where the reply to an open packet has the number of its request (RFC 5357 section 4.2.1).
-const SENDER_NUMBER: usize = 24;
-
 /// Packets ready to be sent, and what they are before they are secured.
 struct Sending {
     train: Train,
@@ -323,7 +320,7 @@ impl Sending {
             packets,
             interval: train.interval,
             patience: train.patience,
-            number_at: (!form.features.is_secured()).then_some(SENDER_NUMBER),
+            number_at: (!form.features.is_secured()).then_some(ReflectorOpen::SENDER_SEQ_AT),
             stops_where_closed: false,
             is_first: false,
         };

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use twinpath_proto::stamp::StampKey;
-use twinpath_wire::{ErrorEstimate, TimeFormat, TlvFlags, TlvType, Wall, WireTime};
+use twinpath_wire::{
+    ErrorEstimate, ReflectorOpen, ReflectorSecured, TimeFormat, TlvFlags, TlvType, Wall, WireTime,
+};
 
 /// Padding that no sender of zeros has: what is kept of it shows.
 const PADDING: u8 = 0x5a;
@@ -51,7 +53,7 @@ const LIGHT: Layout = Layout {
     error: 12,
     ssid: 14,
     t2: 16,
-    sender_number: 24,
+    sender_number: ReflectorOpen::SENDER_SEQ_AT,
     sender_t1: 28,
     sender_error: 36,
     reply_zeros: &[(14, 2), (38, 2)],
@@ -71,7 +73,7 @@ const AUTHENTICATED: Layout = Layout {
     error: 24,
     ssid: 26,
     t2: 32,
-    sender_number: 48,
+    sender_number: ReflectorSecured::SENDER_SEQ_AT,
     sender_t1: 64,
     sender_error: 72,
     reply_zeros: &[(4, 12), (28, 4), (40, 8), (52, 12), (74, 6), (81, 15)],

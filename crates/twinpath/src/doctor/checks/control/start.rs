@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use twinpath_proto::control::ClientError;
 use twinpath_runtime::probe::{Departure, DialogueEnd, Parting};
+use twinpath_wire::{ReflectorOpen, ReflectorSecured};
 
 use super::{OfDialogues, broken, not_had};
 use crate::doctor::dialogue::{AGAIN, Dialogue, SESSION};
@@ -36,7 +37,11 @@ pub(super) fn answered_after(dialogue: &Dialogue) -> Option<FirstAnswered> {
     let (requests, seen) = &train.opening;
     // The number is in the same place of all replies that are opened; only some replies come.
     let secured = train.form.features.is_secured();
-    let number_at = if secured { 48 } else { 24 };
+    let number_at = if secured {
+        ReflectorSecured::SENDER_SEQ_AT
+    } else {
+        ReflectorOpen::SENDER_SEQ_AT
+    };
     let first = seen.replies.iter().filter_map(|reply| {
         let copied = reply.octets.get(number_at..number_at + 4)?;
         requests
