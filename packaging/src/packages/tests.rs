@@ -128,6 +128,7 @@ fn dpkg_reads_the_package_and_finds_each_file_as_it_was() {
         "./usr/share/fish/vendor_completions.d/twinpath.fish\n",
         "./etc/twinpath/responder.limits\n",
         "./usr/lib/systemd/system/twinpath-responder.service\n",
+        "./usr/lib/systemd/system/twinpath-responder@.service\n",
         "./usr/lib/systemd/system/twinpath-server.socket\n",
         "./usr/share/doc/twinpath/copyright\n",
         "./usr/share/doc/twinpath/changelog.gz\n",

@@ -10,19 +10,27 @@ use crate::program::{Done, Responder, Running, finish, run, twinpath};
 
 /// The exposure of a service at most, in tenths.
 const MOST_EXPOSED: u32 = 15;
+/// The services, one of the template among them.
+const SERVICES: [&str; 3] = [
+    "twinpath-responder",
+    "twinpath-server",
+    "twinpath-responder@20001",
+];
 
 fn packaging(part: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging")).join(part)
 }
 
-/// All units, with the program that was built in the place of the installed one.
+/// All units, a template as one of its instances, with the program that was built in the place of the installed one.
 fn units() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     for file in std::fs::read_dir(packaging("systemd")).unwrap() {
         let file = file.unwrap();
         let text = std::fs::read_to_string(file.path()).unwrap();
         let text = text.replace("/usr/bin/twinpath", env!("CARGO_BIN_EXE_twinpath"));
-        std::fs::write(directory.path().join(file.file_name()), text).unwrap();
+        let name = file.file_name().into_string().unwrap();
+        let name = name.replace("@.", "@20001.");
+        std::fs::write(directory.path().join(name), text).unwrap();
     }
     directory
 }
@@ -46,25 +54,155 @@ fn is_installed(program: &str) -> bool {
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
     let units = units();
-    for role in ["responder", "server"] {
-        let files = [
-            format!("./twinpath-{role}.service"),
-            format!("./twinpath-{role}.socket"),
-        ];
-        let arguments = ["verify", "--man=no", &files[0], &files[1]];
-        let Some(done) = analyze(units.path(), &arguments) else {
+    for service in SERVICES {
+        let Some(said) = verified(units.path(), service) else {
             return;
         };
-        let said = done.stdout + &done.stderr;
-        assert_eq!((done.status, said.trim()), (0, ""), "{role}");
+        assert_eq!(said, (0, String::new()), "{service}");
     }
+}
+
+/// What is wrong with a service and its socket, after an exit status, which is 0 for what systemd ignores; `None`
+/// where that cannot be asked.
+fn verified(directory: &Path, service: &str) -> Option<(i32, String)> {
+    let files = ["service", "socket"].map(|kind| format!("./{service}.{kind}"));
+    let arguments = ["verify", "--man=no", &files[0], &files[1]];
+    let done = analyze(directory, &arguments)?;
+    Some((done.status, done.stdout + &done.stderr))
+}
+
+/// The drop-ins for `twinpath-responder.service` in the documentation: what each is for, and its lines.
+fn drop_ins() -> Vec<(String, Vec<String>)> {
+    let docs = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs"));
+    let text = std::fs::read_to_string(docs.join("service.md")).unwrap();
+    let rows = text.lines().filter(|line| line.contains("| `[Service]`"));
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('|').collect();
+        let lines = cells[2].split('`').skip(1).step_by(2);
+        let lines = lines.filter(|it| it.starts_with('[') || it.contains('='));
+        (
+            cells[1].trim().to_owned(),
+            lines.map(str::to_owned).collect(),
+        )
+    };
+    rows.map(row).collect()
+}
+
+#[test]
+fn systemd_understands_the_drop_ins_that_the_documentation_has() {
+    let drop_ins = drop_ins();
+    assert!(drop_ins.len() >= 4, "{drop_ins:?}");
+    for (what, lines) in drop_ins {
+        let units = units();
+        let directory = units.path().join("twinpath-responder.service.d");
+        std::fs::create_dir(&directory).unwrap();
+        std::fs::write(directory.join("override.conf"), lines.join("\n")).unwrap();
+        let Some(said) = verified(units.path(), "twinpath-responder") else {
+            return;
+        };
+        assert_eq!(said, (0, String::new()), "{what}");
+    }
+}
+
+/// Clocks of network cards are root's alone, as a rule.
+#[test]
+fn the_drop_in_for_hardware_timestamps_opens_a_file_of_root() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let drop_in = drop_ins().into_iter().find(|it| it.0.contains("hardware"));
+    let lines = drop_in.unwrap().1;
+    let granted = |setting: &str| {
+        let line = lines.iter().find_map(|line| line.strip_prefix(setting));
+        let names = line.unwrap_or_default().split_whitespace();
+        let names = names.map(|name| name.strip_prefix("CAP_").unwrap().to_lowercase());
+        names.map(|name| format!(",+{name}")).collect::<String>()
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let clock = directory.path().join("ptp0");
+    std::fs::write(&clock, "").unwrap();
+    let set = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set(directory.path(), 0o755);
+    set(&clock, 0o600);
+    // A process of a user without privileges but these.
+    let opens = |ambient: &str| {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(format!("--inh-caps=-all{ambient}"))
+            .arg(format!("--ambient-caps=-all{ambient}"))
+            .arg(format!(
+                "--bounding-set=-all{}",
+                granted("CapabilityBoundingSet=")
+            ))
+            .args(["cat", clock.to_str().unwrap()]);
+        finish(command)
+    };
+    if is_root() && is_installed("setpriv") {
+        assert!(opens("").stderr.contains("Permission denied"));
+        let done = opens(&granted("AmbientCapabilities="));
+        assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+    } else {
+        println!("skipped: only root starts a process of another user");
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    std::fs::metadata("/proc/self").is_ok_and(|about| about.uid() == 0)
+}
+
+/// An instance is confined as the service, and has the same settings.
+#[test]
+fn the_template_is_the_service_but_for_what_an_instance_has_of_its_own() {
+    for kind in ["service", "socket"] {
+        let lines = |name: &str| {
+            let text = std::fs::read_to_string(packaging(&format!("systemd/{name}.{kind}")));
+            let text = text.unwrap();
+            let lines = text
+                .lines()
+                .filter(|line| line.contains('=') && !line.starts_with('#'));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let (service, template) = (lines("twinpath-responder"), lines("twinpath-responder@"));
+        let own = template.iter().filter(|line| line.contains("%i"));
+        let key = |line: &String| line.split('=').next().unwrap().to_owned();
+        let own: BTreeSet<String> = own.map(key).collect();
+        let common = |lines: &[String]| -> Vec<String> {
+            let common = lines.iter().filter(|line| !own.contains(&key(line)));
+            common.cloned().collect()
+        };
+        assert_eq!(common(&service), common(&template), "{kind}");
+        let keys = |lines: &[String]| lines.iter().map(key).collect::<BTreeSet<_>>();
+        assert_eq!(keys(&service), keys(&template), "{kind}");
+        let expected: &[&str] = match kind {
+            "service" => &[
+                "After",
+                "Also",
+                "Description",
+                "EnvironmentFile",
+                "LoadCredential",
+                "Requires",
+                "RuntimeDirectory",
+            ],
+            _ => &["Description", "ListenDatagram"],
+        };
+        assert!(own.iter().eq(expected), "{kind}: {own:?}");
+    }
+    let template = std::fs::read_to_string(packaging("systemd/twinpath-responder@.service"));
+    // The later one counts.
+    assert!(template.unwrap().contains(
+        "EnvironmentFile=-/etc/twinpath/responder.conf\nEnvironmentFile=-/etc/twinpath/responder-%i.conf\n"
+    ));
 }
 
 #[test]
 fn services_are_hardly_exposed() {
     let units = units();
-    for role in ["responder", "server"] {
-        let file = format!("./twinpath-{role}.service");
+    for role in SERVICES {
+        let file = format!("./{role}.service");
         let threshold = format!("--threshold={MOST_EXPOSED}");
         let arguments = [
             "security",
@@ -209,6 +347,10 @@ fn each_service_has_its_unit_files_options_and_credential() {
             format!("LoadCredential=keys:twinpath-{role}.keys"),
             format!("Requires=twinpath-{role}.socket"),
             "Type=notify".to_owned(),
+            // More starts than RestartSec= leads to.
+            "RestartSec=1".to_owned(),
+            "StartLimitIntervalSec=10".to_owned(),
+            "StartLimitBurst=20".to_owned(),
         ] {
             assert!(service.lines().any(|it| it == line), "{role}: {line}");
         }
