@@ -1,6 +1,6 @@
 //! Dialogues with a server side by side: each takes several round trips, and on a long way one after the other takes
-//! too long. Those that fail beside others are had again alone, for some servers take few at
-//! once; so are those without an answer, for packets are lost.
+//! too long. Those that fail beside others are had again, for some servers take few at once: beside fewer where
+//! the server took enough of them, else alone. So are those without an answer, for packets are lost.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -10,15 +10,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use twinpath_proto::control::ClientError;
-use twinpath_runtime::probe::{Connection, DialogueEnd, DialogueSeen};
+use twinpath_runtime::probe::{Connection, DialogueEnd, DialogueSeen, Span};
 use twinpath_wire::control::{Accept, SecurityMode};
 
 use super::dialogue::{Dialogue, DialogueAsk, KeyUse, Security, is_accepted, packets_sent};
 
 /// Dialogues at a time.
-const SIDE_BY_SIDE: usize = 4;
-/// Dialogues that are had again at most.
-pub(super) const MOST_REPEATED: usize = SIDE_BY_SIDE;
+const SIDE_BY_SIDE: usize = 6;
+/// As many sessions at once are no lack of room.
+pub(super) const ENOUGH: usize = 4;
+/// Dialogues that are had again at most: all but the one that a server takes.
+pub(super) const MOST_REPEATED: usize = SIDE_BY_SIDE - 1;
 /// Dialogues that others keep from an answer: fewer may be lost packets.
 pub(super) const SEVERAL: usize = 2;
 
@@ -68,15 +70,28 @@ pub(super) fn have_all(
         .partition(|place| is_kind(asks, *place, |ask| ask.kind.key == KeyUse::Own));
     let mut left = VecDeque::from(own);
     let mut had = BTreeMap::new();
+    // Beside more than enough others.
+    let mut earlier = BTreeMap::new();
     let mut width = SIDE_BY_SIDE;
     // Those without an answer beside others that have one alone.
     let mut silent = 0;
     while !left.is_empty() {
         let is_trying = repeats.left > 0 && width.min(left.len()) > 1;
-        for (place, mut dialogue) in side_by_side(asks, &mut left, (width, is_trying), have) {
+        let tried = width;
+        let batch = side_by_side(asks, &mut left, (tried, is_trying), have);
+        let held = batch.iter().filter_map(|(_, dialogue)| dialogue.seen.held);
+        let held = Span::most_at_once(&held.collect::<Vec<_>>());
+        for (place, mut dialogue) in batch {
             let Some(ask) = asks.get(place) else { continue };
             let first = &dialogue.seen;
             let (crowded, is_silent) = (is_trying && is_crowded_out(ask, first), is_silent(first));
+            if crowded && held >= ENOUGH && !earlier.contains_key(&place) && repeats.left > 0 {
+                repeats.left -= 1;
+                width = held.min(tried - 1);
+                left.push_back(place);
+                earlier.insert(place, dialogue.seen);
+                continue;
+            }
             if repeats.take(crowded, is_silent) {
                 let alone = have(ask, &|| true);
                 let is_taken = is_taken(ask, &alone);
@@ -86,6 +101,9 @@ pub(super) fn have_all(
                 }
                 repeats.is_silence_known |= is_silent && self::is_silent(&alone);
                 dialogue = dialogue.repeated(alone);
+            }
+            if let Some(earlier) = earlier.remove(&place) {
+                dialogue = dialogue.after(earlier);
             }
             had.insert(place, dialogue);
         }
@@ -114,7 +132,8 @@ fn side_by_side(
     let waiting = Mutex::new(mem::take(left));
     let ended = Mutex::new(Vec::new());
     let is_full = AtomicBool::new(false);
-    let is_last = || width == 1 || locked(&waiting).is_empty() || is_full.load(Ordering::Relaxed);
+    let awaits_close =
+        || width < SIDE_BY_SIDE || asks.len() == 1 || is_full.load(Ordering::Relaxed);
     let next = || {
         let mut waiting = locked(&waiting);
         let place = if is_full.load(Ordering::Relaxed) {
@@ -126,8 +145,8 @@ fn side_by_side(
     };
     let work = || {
         while let Some((place, ask)) = next() {
-            // The server has room before another one begins, unless it comes right behind.
-            let seen = have(ask, &is_last);
+            // Where the server has room for few, it has some before another one begins.
+            let seen = have(ask, &awaits_close);
             if is_trying && is_crowded_out(ask, &seen) {
                 is_full.store(true, Ordering::Relaxed);
             }

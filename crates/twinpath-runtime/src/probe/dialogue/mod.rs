@@ -125,6 +125,17 @@ pub struct Span {
     pub to: Mono,
 }
 
+impl Span {
+    /// How many of them go on at the same moment, at most.
+    pub fn most_at_once(all: &[Self]) -> usize {
+        let at = |moment| {
+            let going_on = |span: &&Self| (span.from..=span.to).contains(&moment);
+            all.iter().filter(going_on).count()
+        };
+        all.iter().map(|span| at(span.from)).max().unwrap_or(0)
+    }
+}
+
 /// A session of a dialogue.
 #[derive(Clone, Debug)]
 pub struct SessionSeen {

@@ -1,9 +1,11 @@
 //! Dialogues with servers that take any number, or few, at once.
 
 use std::sync::Condvar;
-use std::time::Duration;
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
 
 use twinpath_proto::{Refusal, Step};
+use twinpath_wire::Mono;
 use twinpath_wire::control::Modes;
 
 use super::*;
@@ -42,6 +44,9 @@ struct Server {
     refuses: Refusing,
     now: Mutex<Now>,
     changed: Condvar,
+    start: Instant,
+    /// The thread that asks for all.
+    asking: ThreadId,
 }
 
 #[derive(Default)]
@@ -49,6 +54,8 @@ struct Now {
     running: usize,
     /// Each, and how many went on at most while it did.
     begun: Vec<(&'static str, usize)>,
+    /// Those had by no thread of their own.
+    alone: usize,
 }
 
 impl Server {
@@ -58,7 +65,13 @@ impl Server {
             refuses,
             now: Mutex::default(),
             changed: Condvar::new(),
+            start: Instant::now(),
+            asking: thread::current().id(),
         }
+    }
+
+    fn now(&self) -> Mono {
+        Mono::from_ns(0) + self.start.elapsed()
     }
 
     fn have(&self, ask: &DialogueAsk) -> DialogueSeen {
@@ -69,7 +82,9 @@ impl Server {
         for (_, beside) in now.begun.iter_mut().rev().take(running) {
             *beside = (*beside).max(running);
         }
+        now.alone += usize::from(thread::current().id() == self.asking);
         let is_taken = running <= self.most;
+        let from = self.now();
         self.changed.notify_all();
         // The first go on until all threads have begun one, others until a companion has.
         let (wait, least) = if place < SIDE_BY_SIDE {
@@ -83,9 +98,12 @@ impl Server {
             .wait_timeout_while(now, wait, is_alone)
             .unwrap();
         now.running -= 1;
+        let to = self.now();
         drop(now);
         let mut seen = servers::agreed(ask);
+        seen.held = Some(Span { from, to });
         if !is_taken {
+            seen.held = None;
             for session in &mut seen.sessions {
                 session.train = None;
             }
@@ -191,6 +209,28 @@ fn what_a_server_has_no_room_for_is_had_again_alone_and_then_one_at_a_time() {
             after.iter().all(|running| *running == 1),
             "{most}: {after:?}"
         );
+    }
+}
+
+#[test]
+fn a_server_that_takes_enough_has_no_more_at_a_time() {
+    for most in ENOUGH..SIDE_BY_SIDE {
+        let server = Server::new(most, without_room);
+        let asks = KINDS.map(ask);
+        let (had, times) = server.had(&asks);
+        let repeated = had.iter().map(Dialogue::repeats).sum::<usize>();
+        assert!(
+            (1..=MOST_REPEATED).contains(&repeated),
+            "{most}: {repeated}"
+        );
+        assert_eq!(times.iter().sum::<usize>(), asks.len() + repeated, "{most}");
+        for (ask, dialogue) in asks.iter().zip(&had) {
+            assert!(is_taken(ask, &dialogue.seen), "{most}: {dialogue:?}");
+        }
+        assert_eq!(server.now.lock().unwrap().alone, 0, "{most}");
+        let after = server.running_after(1);
+        assert!(after.iter().all(|running| *running <= most), "{after:?}");
+        assert!(repeated < 2 || after.len() < 2 || after.iter().any(|running| *running > 1));
     }
 }
 

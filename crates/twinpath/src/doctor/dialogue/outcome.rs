@@ -10,10 +10,12 @@ pub(crate) struct Dialogue {
     pub(crate) open: Vec<Option<OpenTrain>>,
     /// The examination ended before it did.
     pub(crate) is_interrupted: bool,
-    /// What came of it first, where it was had again, alone.
+    /// What came of it first, where it was had again.
     pub(crate) before: Option<Box<DialogueSeen>>,
     /// It was had again, alone, and that was cut short: this is what came of it first.
     pub(crate) is_repeat_cut: bool,
+    /// Connections that were made for it.
+    pub(crate) connections: usize,
 }
 
 /// Requests and what came of them, in the layout of open packets, as long as they were.
@@ -34,28 +36,49 @@ impl Dialogue {
             is_interrupted: false,
             before: None,
             is_repeat_cut: false,
+            connections: 1,
         }
     }
 
     /// The same once it was had again, alone. A repeat that says nothing of the server leaves what came of it first.
     pub(crate) fn repeated(self, alone: DialogueSeen) -> Self {
-        let is_cut = matches!(alone.end, DialogueEnd::CutShort | DialogueEnd::Here(_));
-        if is_cut && !is_accepted(&alone) {
+        let connections = self.connections + 1;
+        if is_cut(&alone) {
             Self {
                 is_repeat_cut: true,
+                connections,
                 ..self
             }
         } else {
             Self {
                 before: Some(Box::new(self.seen)),
+                connections,
                 ..Self::new(alone)
+            }
+        }
+    }
+
+    /// The same where it was tried before, beside more others, which came to `earlier`.
+    pub(crate) fn after(self, earlier: DialogueSeen) -> Self {
+        let connections = self.connections + 1;
+        if is_cut(&self.seen) {
+            Self {
+                is_repeat_cut: true,
+                connections,
+                ..Self::new(earlier)
+            }
+        } else {
+            Self {
+                before: self.before.or_else(|| Some(Box::new(earlier))),
+                connections,
+                ..self
             }
         }
     }
 
     /// Connections beyond the first.
     pub(crate) fn repeats(&self) -> usize {
-        usize::from(self.before.is_some() || self.is_repeat_cut)
+        self.connections.saturating_sub(1)
     }
 
     /// It went to its end, with all packets.
@@ -81,6 +104,12 @@ impl Dialogue {
     pub(crate) fn sent(&self) -> usize {
         usize::from(self.seen.near.is_some()) + packets_sent(&self.seen) + self.repeats()
     }
+}
+
+/// It says nothing of the server.
+fn is_cut(seen: &DialogueSeen) -> bool {
+    let is_cut = matches!(seen.end, DialogueEnd::CutShort | DialogueEnd::Here(_));
+    is_cut && !is_accepted(seen)
 }
 
 /// The server has accepted a session of it.

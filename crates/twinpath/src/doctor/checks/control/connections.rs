@@ -4,7 +4,9 @@ use twinpath_proto::control::ClientError;
 use twinpath_runtime::probe::{DialogueEnd, DialogueSeen, Span};
 
 use super::{loses, not_had};
-use crate::doctor::concurrent::{MOST_REPEATED, SEVERAL, is_crowded_out, is_silent, is_taken};
+use crate::doctor::concurrent::{
+    ENOUGH, MOST_REPEATED, SEVERAL, is_crowded_out, is_silent, is_taken,
+};
 use crate::doctor::dialogue::{Dialogue, DialogueAsk};
 use crate::doctor::{Ask, Check, Cost, Judged, Seen};
 
@@ -31,10 +33,10 @@ impl Check for Connections {
             return not_had(seen);
         }
         let seens = all.iter().flat_map(|dialogue| every(dialogue));
-        let tried = most_at_once(&seens.clone().map(whole).collect::<Vec<_>>());
-        let taken = most_at_once(&seens.filter_map(|seen| seen.held).collect::<Vec<_>>());
-        // It had as many at another time: those that failed are not about their number.
-        if taken < tried
+        let tried = Span::most_at_once(&seens.clone().map(whole).collect::<Vec<_>>());
+        let taken = Span::most_at_once(&seens.filter_map(|seen| seen.held).collect::<Vec<_>>());
+        // Enough, or as many at another time: those that failed are not about their number.
+        if taken < tried.min(ENOUGH)
             && let Some(judged) = limited(seen, tried)
         {
             return judged.with("at_once", tried);
@@ -99,15 +101,6 @@ fn whole(seen: &DialogueSeen) -> Span {
         from: seen.begun,
         to: seen.begun + seen.took,
     }
-}
-
-/// How many of them go on at the same moment, at most.
-fn most_at_once(spans: &[Span]) -> usize {
-    let at = |moment| {
-        let going_on = |span: &&Span| (span.from..=span.to).contains(&moment);
-        spans.iter().filter(going_on).count()
-    };
-    spans.iter().map(|span| at(span.from)).max().unwrap_or(0)
 }
 
 /// How the server treats one that it does not take.

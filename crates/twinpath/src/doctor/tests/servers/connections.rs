@@ -10,19 +10,20 @@ use twinpath_wire::control::SecurityMode;
 use super::quirky_server::{HONEST, Quirks, QuirkyServer};
 use super::{agreed, refuses};
 use crate::doctor::dialogue::{
-    ANY_PORT, Adapted, Dialogue, DialogueAsk, DialogueKind, LARGE, OF_CLASS, PAST, SESSION,
+    ANY_PORT, Adapted, Dialogue, DialogueAsk, DialogueKind, FUTURE, LARGE, OF_CLASS, PAST, SESSION,
     ZERO_ADDRESSES,
 };
 use crate::doctor::tests::plan;
 use crate::doctor::{Answer, Ask, CHECKS, Judged, Keys, Seen, Status};
 
-static KINDS: [&DialogueKind; 6] = [
+static KINDS: [&DialogueKind; 7] = [
     &SESSION,
     &ANY_PORT,
     &ZERO_ADDRESSES,
     &OF_CLASS,
     &LARGE,
     &PAST,
+    &FUTURE,
 ];
 
 /// A dialogue from this second to that one.
@@ -189,6 +190,21 @@ fn failures() -> Vec<Case> {
                 first(),
                 had(2, 9, taken),
                 had(2, 9, taken),
+                twice(2, 9, full, taken),
+            ],
+        ),
+        // As many as several controllers need.
+        (
+            Status::Ok,
+            Some(4),
+            "the server takes 4 sessions of this host at once",
+            vec![
+                first(),
+                had(2, 9, taken),
+                had(2, 9, taken),
+                had(2, 9, taken),
+                had(2, 9, taken),
+                twice(2, 9, full, taken),
                 twice(2, 9, full, taken),
             ],
         ),
