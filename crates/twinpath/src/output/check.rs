@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::names::{Differing, failed, plain, target_of};
+use super::targets::Warnings;
 use super::units::{WIDTH, count, shortened, wrapped};
 use super::words;
 use super::{Meta, Outcome, Sink};
@@ -225,14 +226,21 @@ struct Judged {
 }
 
 impl Judged {
-    /// Its name and the worst of it, without what follows from that.
+    /// Its name and the worst of it, without what follows from that and why it is so.
     fn in_short(&self) -> String {
+        self.until(&[", ", ": ", "; "])
+    }
+
+    /// The same with the reason that all packets are lost.
+    fn with_reason(&self) -> String {
+        self.until(&[": ", "; "])
+    }
+
+    /// Its name and the worst of it, as far as the first of these.
+    fn until(&self, ends: &[&str]) -> String {
         let part = self.parts.first().map_or("", String::as_str);
         let part = without_place(part);
-        let end = [", ", ": ", "; "]
-            .iter()
-            .filter_map(|end| part.find(end))
-            .min();
+        let end = ends.iter().filter_map(|end| part.find(end)).min();
         let part = end.and_then(|end| part.get(..end)).unwrap_or(part);
         if part.contains(&self.name) {
             part.to_owned()
@@ -268,12 +276,14 @@ impl Check {
         let mut judged: Vec<Judged> = Vec::with_capacity(all);
         let mut are_targets = !outcome.failed.is_empty() || differing.has_targets();
         let mut details = Vec::new();
+        let mut warnings = Warnings::default();
         for (place, report) in outcome.sessions.iter().enumerate() {
             let document = outcome.document(&self.meta, place, &report);
             let judgement = Judgement::of(&report, &document, &self.figures, is_late);
             let name = name(differing, all, &report.identity);
             are_targets &= name == target_of(&report.identity);
             totals.add(&name, &judgement);
+            warnings.add(&report);
             if all == 1 {
                 details = judgement.details(&report, &self.figures);
             }
@@ -322,7 +332,11 @@ impl Check {
             // What the first line has no room for.
             [only] if details.is_empty() => details.clone_from(&only.parts),
             [_] => {}
-            several => details = self::details(several),
+            several => {
+                details = self::details(several);
+                // Once, in the words of a report.
+                details.extend(warnings.notes().iter().map(judgement::note));
+            }
         }
         if let Some(control) = outcome.control {
             let notes = words::finding::notes(&control.findings).into_iter();
@@ -345,8 +359,7 @@ fn together(
     room: usize,
 ) -> String {
     let all = count(judged.len() as u64, one, many);
-    let failing = judged.iter().filter(|one| one.state > State::Ok);
-    let failing: Vec<String> = failing.map(Judged::in_short).collect();
+    let failing: Vec<&Judged> = judged.iter().filter(|one| one.state > State::Ok).collect();
     if failing.is_empty() {
         let head = format!("{all}, ");
         return format!(
@@ -355,10 +368,18 @@ fn together(
         );
     }
     let head = format!("{} of {all}: ", failing.len());
-    format!(
-        "{head}{}",
-        listed(&failing, "; ", room.saturating_sub(width(&head)))
-    )
+    let room = room.saturating_sub(width(&head));
+    let in_short: Vec<String> = failing.iter().map(|one| one.in_short()).collect();
+    let mut listed_ones = listed(&in_short, "; ", room);
+    // More names are worth more than reasons.
+    if listed_ones == in_short.join("; ") {
+        let with_reasons = failing.iter().map(|one| one.with_reason());
+        let with_reasons = with_reasons.collect::<Vec<_>>().join("; ");
+        if width(&with_reasons) <= room {
+            listed_ones = with_reasons;
+        }
+    }
+    format!("{head}{listed_ones}")
 }
 
 /// The name of a session among as many.

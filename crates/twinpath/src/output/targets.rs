@@ -181,7 +181,7 @@ impl Survey {
 /// One warning of each kind, or note on what was asked for, in the order of sessions, with the number of those
 /// that have one like it.
 #[derive(Default)]
-struct Warnings(Vec<Warning>);
+pub(super) struct Warnings(Vec<Warning>);
 
 struct Warning {
     note: Note,
@@ -199,17 +199,28 @@ impl Warning {
 }
 
 impl Warnings {
-    /// Those of most sessions, warnings first.
-    fn write(&self, style: Style, out: &mut impl Write) -> io::Result<()> {
+    /// Those of most sessions, warnings first, each with the number of its sessions.
+    pub(super) fn notes(&self) -> Vec<Note> {
         let (warnings, notes): (Vec<&Warning>, Vec<&Warning>) =
             self.by_number().partition(|it| it.note.warning);
-        for it in warnings.iter().chain(&notes).take(MOST_FINDINGS) {
+        let all = warnings.into_iter().chain(notes);
+        let numbered = all.map(|it| {
             let (line, sessions) = it.line();
-            let line = format!("{line} ({sessions})");
-            if it.note.warning {
-                warning(&line, style, out)?;
+            Note {
+                line: format!("{line} ({sessions})"),
+                ..it.note.clone()
+            }
+        });
+        numbered.collect()
+    }
+
+    /// The same in lines, as far as there are not too many.
+    fn write(&self, style: Style, out: &mut impl Write) -> io::Result<()> {
+        for note in self.notes().iter().take(MOST_FINDINGS) {
+            if note.warning {
+                warning(&note.line, style, out)?;
             } else {
-                writeln!(out, "{}", wrapped(&format!("note: {line}"), 2))?;
+                writeln!(out, "{}", wrapped(&format!("note: {}", note.line), 2))?;
             }
         }
         if let Some(more @ 1..) = self.0.len().checked_sub(MOST_FINDINGS) {
@@ -220,7 +231,7 @@ impl Warnings {
     }
 
     /// Those of one session.
-    fn add(&mut self, report: &SessionReport) {
+    pub(super) fn add(&mut self, report: &SessionReport) {
         let mut kinds = BTreeSet::new();
         // Notes are findings in words.
         let findings = report.findings.iter().map(Some).chain(iter::repeat(None));
