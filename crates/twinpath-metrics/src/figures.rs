@@ -12,7 +12,7 @@ mod counts;
 
 pub use counts::{
     AvailabilityFigures, DuplicationFigures, EcnCounts, LossPeriods, RemarkCounts,
-    ReorderingFigures, TtlFigures,
+    ReorderingFigures, SettledBlocks, TtlFigures,
 };
 pub(crate) use counts::{add, both};
 

@@ -38,7 +38,7 @@ pub use delay::histogram::{BadParts, Histogram, HistogramBin, HistogramParts};
 pub use figure_table::{About, Figure, Merge, ToValue, Unit, Value};
 pub use figures::{
     AvailabilityFigures, BinFigures, DuplicationFigures, EcnCounts, Figures, LossPeriods,
-    PercentilesWithLoss, RemarkCounts, ReorderingFigures, TtlFigures,
+    PercentilesWithLoss, RemarkCounts, ReorderingFigures, SettledBlocks, TtlFigures,
 };
 pub use loss::availability::AvailabilityRule;
 pub use loss::coverage::Coverage;

@@ -1,5 +1,7 @@
 //! All metrics of a session, computed from its samples.
 
+use std::time::Duration;
+
 use twinpath_wire::{Exclusion, Fate, Sample, Wall};
 
 use crate::clocks::far_times::{FarClockTest, FarTimes};
@@ -17,7 +19,9 @@ use crate::order::reordering::Reordering;
 use crate::order::resequence::Resequenced;
 use crate::path::marking::Marking;
 use crate::path::ttl::Ttl;
-use crate::{Figures, MetricsConfig, PercentilesWithLoss, ReflectorKind, RungCounts};
+use crate::{
+    Figures, MetricsConfig, PercentilesWithLoss, ReflectorKind, RungCounts, SettledBlocks,
+};
 
 /// All metrics of one session, in constant memory: under 169 KB for any values and any length of
 /// run, and with a [`ClockModel`](crate::ClockModel) under 256 KB.
@@ -245,6 +249,14 @@ impl SessionMetrics {
     /// The figures so far. Walks the histograms: for reports and displays, not for every packet.
     pub fn figures(&self) -> Figures {
         self.figures_as(self.far_times())
+    }
+
+    /// Blocks of the availability (row M-63) that no later packet changes, if each packet's fate is recorded `within`
+    /// this time of its departure; `None`: all are recorded. Counts of blocks in [`SessionMetrics::figures`] may
+    /// fall as packets come; these do not.
+    pub fn settled_blocks(&self, within: Option<Duration>) -> Option<SettledBlocks> {
+        // Without replies it is unknown whether the path was available.
+        (self.unawaited == 0).then(|| self.availability.settled(within))
     }
 
     /// The same for a part of a session, using the whole session's verdict on T2 and T3.

@@ -72,7 +72,6 @@ pub struct SessionDocument<'a> {
     numbers_equal: bool,
     residence_measured: Option<bool>,
     clock_steps: Option<u64>,
-    state: SessionState,
     reflector_restarts: u64,
     odd_replies: Option<OddReplies<'a>>,
     icmp: Option<&'a [IcmpCount]>,
@@ -111,6 +110,7 @@ pub struct SessionDocument<'a> {
     suspended_ns: Option<u64>,
     implausible: u64,
     findings: &'a [Finding],
+    state: SessionState,
     /// If a report is made from several files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<&'a str>,
@@ -196,7 +196,6 @@ impl<'a> SessionDocument<'a> {
             numbers_equal: figures.numbers_equal,
             residence_measured: residence_measured(figures),
             clock_steps: Some(report.counters.clock_steps).filter(|steps| has_sender || *steps > 0),
-            state: figures.reply_status.state,
             reflector_restarts: figures.reflector_restarts,
             odd_replies: odd_replies(report),
             icmp: has_end.then_some(&*report.icmp),
@@ -233,6 +232,7 @@ impl<'a> SessionDocument<'a> {
             suspended_ns: has_sender.then_some(report.counters.suspended_ns),
             implausible: figures.implausible,
             findings: &report.findings,
+            state: figures.reply_status.state,
             file,
             target: TargetDocument::new(&report.identity, |it| requested.endpoint(it)),
             class: report.identity.tos.dscp().to_string(),

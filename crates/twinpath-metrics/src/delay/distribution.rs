@@ -266,12 +266,24 @@ impl Distribution {
         BinCounts::automatic(self, most)
     }
 
-    /// The middles of the bins, least first, each with its count.
-    pub fn binned(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
-        let (min, max) = (self.moments.min(), self.moments.max());
+    /// The middles of the bins, least first, each with its count. They do not depend on the least and the greatest
+    /// value, so a value stays where it is as others come, unless [`Histogram::coarsen`] widens the bins.
+    pub fn fixed_bins(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
         let reference = self.reference_ns().unwrap_or(0);
         let bins = self.histogram.bins();
-        bins.map(move |(value, count)| (value.saturating_add(reference).clamp(min, max), count))
+        bins.map(move |(value, count)| (value.saturating_add(reference), count))
+    }
+
+    /// The sum of all values.
+    pub fn sum_ns(&self) -> i128 {
+        self.moments.sum()
+    }
+
+    /// The middles of the bins within the least and the greatest value, least first, each with its count.
+    pub fn binned(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
+        let (min, max) = (self.moments.min(), self.moments.max());
+        self.fixed_bins()
+            .map(move |(value, count)| (value.clamp(min, max), count))
     }
 
     /// The values at ascending ranks, the ends exact.

@@ -345,6 +345,16 @@ pub struct AvailabilityFigures {
     pub unmeasured_blocks: u64,
 }
 
+/// Blocks whose state no later packet changes, so both counts only grow during a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SettledBlocks {
+    /// Blocks in which packets were sent.
+    pub blocks: u64,
+    /// Those in periods of unavailability. During a run without the good ones at the end, which may be the first
+    /// after such a period.
+    pub unavailable: u64,
+}
+
 impl AvailabilityFigures {
     /// Share of blocks that are available; `None` without a block, or if some were not measured.
     pub fn ratio(&self) -> Option<f64> {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use twinpath_wire::{Exclusion, Fate, Sample, Wall, nanoseconds};
 
-use crate::AvailabilityFigures;
 use crate::ring::Ring;
 use crate::round;
+use crate::{AvailabilityFigures, SettledBlocks};
 
 /// Blocks whose packets may still be in flight: a fate may come 255 blocks after its packet.
 const OPEN: u16 = 256;
@@ -304,6 +304,27 @@ impl Availability {
         Some(figures)
     }
 
+    /// The blocks that no later packet changes, if each packet's fate is known `within` this time; `None`: the run
+    /// is over.
+    pub(crate) fn settled(&self, within: Option<Duration>) -> SettledBlocks {
+        let Some(within) = within else {
+            return self
+                .value()
+                .map_or_else(SettledBlocks::default, |all| SettledBlocks {
+                    blocks: all.blocks,
+                    unavailable: all.unavailable_blocks,
+                });
+        };
+        let mut judge = self.judge;
+        let within = i64::try_from(nanoseconds::of(within)).unwrap_or(i64::MAX);
+        let end = self.newest.1.saturating_sub(within).max(0);
+        let end = u64::try_from(end / self.block_ns).unwrap_or(0);
+        for number in self.oldest..end.min(self.block) {
+            judge.next(self.open.get(number), &self.rule);
+        }
+        judge.settled()
+    }
+
     /// Heap memory in octets.
     pub(crate) fn octets(&self) -> usize {
         self.open.octets()
@@ -438,6 +459,14 @@ impl Judge {
         }
         self.unavailable = !self.unavailable;
         self.against = 0;
+    }
+
+    fn settled(&self) -> SettledBlocks {
+        let undecided = if self.unavailable { self.against } else { 0 };
+        SettledBlocks {
+            blocks: self.figures.blocks,
+            unavailable: self.figures.unavailable_blocks - undecided,
+        }
     }
 
     fn end_outage(&mut self) {

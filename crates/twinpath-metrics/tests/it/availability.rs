@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::{AvailabilityFigures, AvailabilityRule, MetricsConfig, SessionMetrics};
+use twinpath_metrics::{
+    AvailabilityFigures, AvailabilityRule, MetricsConfig, SessionMetrics, SettledBlocks,
+};
 use twinpath_wire::{Delta, Exclusion, Fate, Sample};
 
 use crate::trace::{lost, numbered};
@@ -90,6 +92,38 @@ fn good_seconds_within_an_outage_end_it_only_ten_in_a_row() {
     let figures = run(100 * MS, 400, outage, |_| 0);
     assert_eq!((figures.outages, figures.longest_outage_blocks), (1, 11));
     assert_eq!(figures.unavailable_blocks, 11);
+}
+
+#[test]
+fn settled_blocks_never_become_fewer_and_end_as_all_blocks_do() {
+    let mut metrics = session(100 * MS);
+    let mut before = SettledBlocks::default();
+    let mut greatest = 0;
+    // An outage with two good seconds within, then eighteen good ones. Losses are recorded two seconds late.
+    let is_lost = |seq| matches!(seq / 10, 5..16 | 18..22);
+    for seq in 0..420 {
+        if !is_lost(seq) {
+            metrics.record(&sent(seq, 100 * MS, true, 0));
+        }
+        if let Some(seq) = seq.checked_sub(20).filter(|seq| is_lost(*seq)) {
+            metrics.record(&sent(seq, 100 * MS, false, 0));
+        }
+        let now = metrics
+            .settled_blocks(Some(Duration::from_secs(2)))
+            .unwrap();
+        assert!(now.blocks >= before.blocks && now.unavailable >= before.unavailable);
+        before = now;
+        let figures = metrics.figures().availability.unwrap();
+        greatest = greatest.max(figures.unavailable_blocks);
+    }
+    // Those of the figures do.
+    assert!(greatest > 17, "{greatest}");
+    let end = SettledBlocks {
+        blocks: 42,
+        unavailable: 17,
+    };
+    assert_eq!(metrics.settled_blocks(None), Some(end));
+    assert_eq!(before, SettledBlocks { blocks: 39, ..end });
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use twinpath_metrics::Series;
 use twinpath_report::Identity;
 use twinpath_runtime::clock_state;
-use twinpath_runtime::measure::SessionHandle;
+use twinpath_runtime::measure::{SeriesFacts, SessionHandle};
 
 use super::companions::{Companion, Opened};
 use super::responder::tell_metrics;
@@ -25,6 +25,8 @@ pub(super) struct Metrics {
     exporter: Exporter,
     run_labels: Vec<Label>,
     sessions: Vec<Labels>,
+    /// How long after its departure each session's packet has its record.
+    known_within: Vec<Duration>,
     scrape: Option<Scrape>,
 }
 
@@ -49,6 +51,7 @@ impl Metrics {
             exporter,
             run_labels: labels.to_vec(),
             sessions: Vec::new(),
+            known_within: Vec::new(),
             scrape: None,
         })))
     }
@@ -57,7 +60,9 @@ impl Metrics {
         let are_named = Differing::of(run.identities.iter()).are_named();
         let first = run.identities.iter().take(MOST_SESSIONS);
         let of = |identity: &Identity| session_labels(identity, &self.run_labels, are_named).into();
-        self.sessions = first.map(of).collect();
+        self.sessions = first.clone().map(of).collect();
+        let known_within = first.map(|identity| SeriesFacts::longest_wait(identity.timeout));
+        self.known_within = known_within.collect();
     }
 
     /// Asks the sessions for their figures. Those that are over have left them.
@@ -88,7 +93,10 @@ impl Companion for Metrics {
             return;
         };
         if let Some(counted) = scrape.counted.get_mut(session)
-            && counted.replace(Counted::of(&series.metrics())).is_none()
+            && let Some(known_within) = self.known_within.get(session)
+            && counted
+                .replace(Counted::of(&series.metrics(), Some(*known_within)))
+                .is_none()
         {
             scrape.missing = scrape.missing.saturating_sub(1);
         }
@@ -108,7 +116,7 @@ impl Companion for Metrics {
         let sessions = all.zip(scrape.counted);
         let sessions = sessions.map(|(((labels, handle), series), counted)| {
             // What is left of one that is over comes once, and is kept there.
-            let last = || Counted::of(&series.metrics());
+            let last = || Counted::of(&series.metrics(), None);
             SessionNow {
                 labels: Labels::clone(labels),
                 progress: handle.progress(),

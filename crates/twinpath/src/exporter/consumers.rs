@@ -8,8 +8,11 @@ use serde_json::Value as Json;
 use super::family::{Family, Kind, Value};
 use super::fixtures;
 
+/// Labels with the values that they may have; none where those depend on the host and the run.
+type LabelValues = BTreeMap<String, BTreeSet<&'static str>>;
+
 /// Labels of each metric by its name in queries.
-type Exported = BTreeMap<String, BTreeSet<String>>;
+type Exported = BTreeMap<String, LabelValues>;
 
 fn exported() -> Exported {
     let mut all = Exported::new();
@@ -24,7 +27,7 @@ fn exported() -> Exported {
                 for part in ["", "_sum", "_count", "_bucket"] {
                     let mut labels = labels.clone();
                     if part == "_bucket" {
-                        labels.insert("le".to_owned());
+                        labels.insert("le".to_owned(), BTreeSet::new());
                     }
                     all.insert(format!("{name}_seconds{part}"), labels);
                 }
@@ -35,13 +38,18 @@ fn exported() -> Exported {
 }
 
 /// Those of its samples, and those that Prometheus adds.
-fn labels(family: &Family) -> BTreeSet<String> {
-    let own = family.samples.iter().flat_map(|sample| {
-        let shared = sample.labels.iter().map(|(name, _)| name.to_string());
-        shared.chain(sample.own.map(|(name, _)| name.to_owned()))
-    });
-    let added = ["job", "instance"].map(str::to_owned);
-    own.chain(added).collect()
+fn labels(family: &Family) -> LabelValues {
+    let mut labels = LabelValues::new();
+    for sample in &family.samples {
+        for (name, _) in sample.labels.iter() {
+            labels.entry(name.to_string()).or_default();
+        }
+        if let Some((name, value)) = sample.own {
+            labels.entry(name.to_owned()).or_default().insert(value);
+        }
+    }
+    labels.extend(["job", "instance"].map(|name| (name.to_owned(), BTreeSet::new())));
+    labels
 }
 
 /// A word of PromQL, or one other character.
@@ -79,7 +87,11 @@ fn faults(expression: &str, exported: &Exported) -> Vec<String> {
     if metrics.is_empty() {
         faults.push("no metric".to_owned());
     }
-    let has = |metric: &str, label: &str| exported.get(metric).is_some_and(|it| it.contains(label));
+    let has = |metric: &str, label: &str| {
+        exported
+            .get(metric)
+            .is_some_and(|it| it.contains_key(label))
+    };
     for metric in &metrics {
         if !exported.contains_key(*metric) {
             faults.push((*metric).to_owned());
@@ -96,6 +108,13 @@ fn faults(expression: &str, exported: &Exported) -> Vec<String> {
                 let is_label = ["=", "!"].contains(&follows) && !["=", "!", "~"].contains(label);
                 if is_label && !has(word, label) {
                     faults.push(format!("{word}{{{label}}}"));
+                }
+                let known = exported.get(*word).and_then(|labels| labels.get(*label));
+                let asked = inside[place + 1..].iter().find(|it| it.starts_with('"'));
+                if let (true, Some(known), Some(asked)) = (is_label, known, asked) {
+                    let asked = asked.trim_matches('"').split('|');
+                    let missing = asked.filter(|it| !known.is_empty() && !known.contains(it));
+                    faults.extend(missing.map(|value| format!("{word}{{{label}=\"{value}\"}}")));
                 }
             }
         }
@@ -192,6 +211,10 @@ fn what_is_not_exported_is_noticed() {
         (
             "twinpath_sessions{job=~\"a\",reason=\"b\"}",
             "twinpath_sessions{reason}",
+        ),
+        (
+            "twinpath_session_state{state=~\"failed|asleep\"}",
+            "twinpath_session_state{state=\"asleep\"}",
         ),
         (
             "sum by (le) (twinpath_round_trip_delay_seconds_sum)",

@@ -41,7 +41,7 @@ pub(super) fn delays(round_trips_ns: [i64; 5]) -> SessionMetrics {
 }
 
 /// The reflector answers at once.
-fn answered(seq: u32, round_trip_ns: i64) -> Sample {
+pub(super) fn answered(seq: u32, round_trip_ns: i64) -> Sample {
     let at = |ns: i64| Stamp {
         at: Wall::from_unix_ns(1_700_000_000_000_000_000 + ns),
         rung: Rung::Kernel,
@@ -70,7 +70,10 @@ pub(super) fn session() -> SessionNow {
             far_clock: Some(clock),
             ..Progress::default()
         },
-        counted: Some(Counted::of(&delays([1_000, 2_000, 3_000, 4_000, 5_000]))),
+        counted: Some(Counted::of(
+            &delays([1_000, 2_000, 3_000, 4_000, 5_000]),
+            None,
+        )),
     }
 }
 

@@ -1,12 +1,17 @@
 //! What the sessions of a sender or controller report while they are measured.
 
-use twinpath_metrics::{Distribution, Figures, RungCounts, SessionMetrics, SessionState};
+use std::iter;
+use std::time::Duration;
+
+use twinpath_metrics::{
+    Distribution, Figures, RungCounts, SessionMetrics, SessionState, SettledBlocks,
+};
 use twinpath_report::ClockState;
 use twinpath_runtime::measure::Progress;
 
 use super::family::{Families, Family, Kind, Labels, Native, Sample, Times, Value, rungs, seconds};
 
-/// Sessions that have series: each has 37, with one-way delays 79.
+/// Sessions that have series: each has 38, with one-way delays 80.
 pub(crate) const MOST_SESSIONS: usize = 1_000;
 
 /// Upper bounds of the buckets of delays, in nanoseconds.
@@ -35,16 +40,19 @@ const BUCKETS_NS: [i64; 18] = [
 #[derive(Clone, Debug)]
 pub(crate) struct Counted {
     figures: Figures,
+    blocks: Option<SettledBlocks>,
     round_trip: Times,
     forward: Times,
     backward: Times,
 }
 
 impl Counted {
-    pub(crate) fn of(metrics: &SessionMetrics) -> Self {
+    /// `known_within`: a packet's fate is recorded so long after its departure; `None`: the session is over.
+    pub(crate) fn of(metrics: &SessionMetrics, known_within: Option<Duration>) -> Self {
         let delays = metrics.histograms();
         Self {
             figures: metrics.figures(),
+            blocks: metrics.settled_blocks(known_within),
             round_trip: times(delays.round_trip),
             forward: times(delays.forward),
             backward: times(delays.backward),
@@ -138,13 +146,13 @@ const COUNTERS: [Counter; 9] = [
     },
     Counter {
         name: "availability_blocks",
-        help: "blocks of time in which packets were sent",
-        count: |session| Some(session.figures()?.availability?.blocks),
+        help: "blocks of time in which packets were sent, once the fates of all are known",
+        count: |session| Some(session.counted.as_ref()?.blocks?.blocks),
     },
     Counter {
         name: "availability_blocks_unavailable",
         help: "blocks of times in which the path was unavailable",
-        count: |session| Some(session.figures()?.availability?.unavailable_blocks),
+        count: |session| Some(session.counted.as_ref()?.blocks?.unavailable),
     },
 ];
 
@@ -303,20 +311,19 @@ fn timestamps(sessions: &[SessionNow]) -> [Family; 2] {
     ]
 }
 
-/// In buckets that do not depend on the session.
+/// In buckets that do not depend on the session, none of which ever falls: Prometheus takes that for a restart.
 fn times(delays: &Distribution) -> Times {
-    let mut below = 0;
+    let mut bins = delays.fixed_bins().peekable();
     let buckets = BUCKETS_NS.map(|bound_ns| {
-        let at_most = delays.at_most(bound_ns);
-        let within = at_most - std::mem::replace(&mut below, at_most);
+        let within = iter::from_fn(|| bins.next_if(|(ns, _)| *ns <= bound_ns));
+        let within = within.fold(0, |sum: u64, (_, count)| sum.saturating_add(count));
         (seconds(bound_ns.unsigned_abs()), within)
     });
-    let count = delays.count();
     Times {
-        count,
-        sum_s: sum_s(delays.mean_ns(), count),
+        count: delays.count(),
+        sum_s: sum_s(delays.sum_ns()),
         buckets: buckets.to_vec(),
-        native: Native::of(delays.binned()),
+        native: Native::of(delays.fixed_bins()),
     }
 }
 
@@ -324,8 +331,8 @@ fn times(delays: &Distribution) -> Times {
     clippy::cast_precision_loss,
     reason = "a sum over many packets is a double wherever it is read"
 )]
-fn sum_s(mean_ns: i64, count: u64) -> f64 {
-    mean_ns as f64 * count as f64 / 1e9
+fn sum_s(sum_ns: i128) -> f64 {
+    sum_ns as f64 / 1e9
 }
 
 #[cfg(test)]
@@ -347,6 +354,67 @@ mod tests {
         let filled: Vec<(f64, u64)> = times.buckets.into_iter().filter(|it| it.1 > 0).collect();
         // The last one is beyond all.
         assert_eq!(filled, [(0.00001, 1), (0.00002, 2), (0.001, 1)]);
+    }
+
+    #[test]
+    fn no_bucket_and_no_sum_falls_as_packets_come() {
+        let mut metrics = SessionMetrics::new();
+        let mut before: Option<Times> = None;
+        let of = |buckets: &[(i32, u64)], number| {
+            let found = buckets.iter().find(|it| it.0 == number);
+            found.map_or(0, |it| it.1)
+        };
+        // Each is the greatest so far, and 4 % or less above the one before.
+        let mut round_trip_ns = 9_000;
+        for seq in 0..400 {
+            metrics.record(&fixtures::answered(seq, round_trip_ns));
+            round_trip_ns += round_trip_ns / 27;
+            let now = times(metrics.histograms().round_trip);
+            if let Some(before) = &before {
+                assert!(now.sum_s >= before.sum_s, "{seq}");
+                for (number, count) in &before.native.positive {
+                    assert!(
+                        of(&now.native.positive, *number) >= *count,
+                        "{seq} {number}"
+                    );
+                }
+                for (now, before) in now.buckets.iter().zip(&before.buckets) {
+                    assert!(now.1 >= before.1, "{seq} {now:?}");
+                }
+            }
+            before = Some(now);
+            if round_trip_ns > 5_000_000_000 {
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn a_session_has_as_many_series_as_the_page_says() {
+        let series = |clock: ClockState| {
+            let all = sessions(&[fixtures::session()], 1, clock);
+            let of_session = |sample: &Sample| !sample.labels.is_empty();
+            let size = |sample: &Sample| match &sample.value {
+                // And `+Inf`, the sum and the count.
+                Value::Times(times) => times.buckets.len() + 3,
+                Value::Count(_) | Value::Number(_) => 1,
+            };
+            let samples = all.iter().flat_map(|family| &family.samples);
+            samples.filter(|it| of_session(it)).map(size).sum::<usize>()
+        };
+        let free = ClockState::default();
+        let synchronized = ClockState {
+            synchronized: true,
+            error_ns: Some(1_000),
+        };
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let said = format!(
+            "has {} for each of its first 1,000 sessions ({} with one-way delays)",
+            series(free),
+            series(synchronized)
+        );
+        assert!(page.replace('\n', " ").contains(&said), "{said}");
     }
 
     #[test]
