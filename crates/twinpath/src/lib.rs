@@ -22,6 +22,8 @@
 mod args;
 #[cfg(feature = "report")]
 mod captured;
+#[cfg(any(feature = "metrics", feature = "status"))]
+mod clients;
 mod cmd;
 mod doctor;
 mod exporter;

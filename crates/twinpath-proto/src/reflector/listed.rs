@@ -70,13 +70,42 @@ impl SessionStage {
     }
 }
 
+impl ListedSession {
+    /// The `most` of these that were heard last, in that order; those that were not started come last.
+    pub fn heard_last(sessions: impl IntoIterator<Item = Self>, most: usize) -> Vec<Self> {
+        let mut kept = Vec::new();
+        for session in sessions {
+            // Cut when there are twice as many, so that each costs little and memory is bounded.
+            if kept.len() >= most.saturating_mul(2) {
+                kept.sort_unstable_by_key(Self::order);
+                kept.truncate(most);
+            }
+            kept.push(session);
+        }
+        kept.sort_by_key(Self::order);
+        kept.truncate(most);
+        kept
+    }
+
+    fn order(&self) -> (bool, Duration) {
+        let is_unstarted = matches!(
+            self.origin,
+            SessionOrigin::Negotiated {
+                stage: SessionStage::Accepted,
+                ..
+            }
+        );
+        (is_unstarted, self.idle)
+    }
+}
+
 impl SessionReflector {
-    /// Sessions that there are, `most` of them at most: negotiated ones in any order, then those heard last,
-    /// to within about a second. It takes a cache line for each.
+    /// Sessions that there are, the `most` that were heard last, to within about a second. It reads all
+    /// negotiated ones and `most` of the others.
     pub fn list(&self, now: Mono, most: usize) -> Vec<ListedSession> {
         let negotiated = self.negotiated.list(now);
         let others = self.unnegotiated.iter().flat_map(|it| it.list(now));
-        negotiated.chain(others).take(most).collect()
+        ListedSession::heard_last(negotiated.chain(others.take(most)), most)
     }
 }
 
@@ -87,5 +116,42 @@ pub(super) fn address(halves: [u64; 2], port: u16, scope: u32) -> SocketAddr {
     match Ipv6Addr::from_bits(bits).to_canonical() {
         IpAddr::V4(address) => (address, port).into(),
         IpAddr::V6(address) => SocketAddrV6::new(address, port, 0, scope).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn negotiated(number: u16, stage: SessionStage, idle_s: u64) -> ListedSession {
+        ListedSession {
+            sender: SocketAddr::from(([192, 0, 2, 1], number)),
+            port: 862,
+            idle: Duration::from_secs(idle_s),
+            origin: SessionOrigin::Negotiated {
+                sid: Sid::default(),
+                mode: None,
+                dscp: Dscp::default(),
+                stage,
+                counters: SessionCounters::default(),
+            },
+        }
+    }
+
+    #[test]
+    fn of_many_sessions_those_heard_last_are_listed_before_those_that_were_not_started() {
+        let unstarted = (0..500).map(|it| negotiated(it, SessionStage::Accepted, 0));
+        // Every number up to 1,000 once, in no order.
+        let running =
+            (0..1_000).map(|it| negotiated(it, SessionStage::Running, u64::from(it) * 377 % 1_000));
+        let all: Vec<ListedSession> = unstarted.chain(running).collect();
+        let idle = |most| -> Vec<u64> {
+            let listed = ListedSession::heard_last(all.iter().copied(), most);
+            listed.iter().map(|it| it.idle.as_secs()).collect()
+        };
+        assert_eq!(idle(256), (0..256).collect::<Vec<_>>());
+        assert_eq!(idle(1_001)[999..], [999, 0]);
+        assert_eq!(idle(2_000).len(), 1_500);
+        assert_eq!(idle(0), [0; 0]);
     }
 }

@@ -168,8 +168,7 @@ impl ReflectorThread {
                 all.sessions.append(&mut one.sessions);
             }
         }
-        all.sessions.sort_by_key(|session| session.idle);
-        all.sessions.truncate(MOST_LISTED);
+        all.sessions = ListedSession::heard_last(all.sessions, MOST_LISTED);
         all
     }
 

@@ -1,10 +1,10 @@
 //! `twinpath status`.
 
-use std::collections::HashMap;
 use std::io::{self, IsTerminal as _, Write};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use twinpath_runtime::wall;
 
@@ -23,28 +23,34 @@ const CLEAR_LINE_END: &str = "\x1b[K";
 const CLEAR_BELOW: &str = "\x1b[J";
 
 pub(super) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
-    if !args.watch {
-        let found = Found::now(args)?;
-        let view = View {
-            args,
-            found: &found,
-            before: &HashMap::new(),
-        };
-        let written = view.show(&mut stdout());
-        return written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done));
+    if args.watch {
+        return watch(args);
     }
+    let found = Found::now(args)?;
+    let before = &Found::default();
+    let found = &found;
+    let view = View {
+        args,
+        found,
+        before,
+    };
+    let written = view.show(&mut stdout());
+    written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
+}
+
+fn watch(args: &StatusArgs) -> Result<Exit, Failure> {
     let signals = Signals::listen()?.with_hangups()?;
     let is_screen = io::stdout().is_terminal() && !args.json;
-    let mut before = HashMap::new();
+    let mut before = Found::default();
     let mut said = None;
     // What does not run from the start is a mistake; what ends meanwhile may come again.
     let mut found = Found::now(args).map(Some)?;
     while !signals.stop_requested() {
-        if let Some(found) = &found {
+        if let Some(found) = found {
             said = None;
             let view = View {
                 args,
-                found,
+                found: &found,
                 before: &before,
             };
             let written = if is_screen {
@@ -55,7 +61,7 @@ pub(super) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
             if let Err(error) = written {
                 return unwritten(&error);
             }
-            before = found.by_name();
+            before = found;
         }
         let until = Instant::now() + args.interval.0;
         while Instant::now() < until && !signals.stop_requested() {
@@ -76,40 +82,43 @@ pub(super) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The programs that answered.
+/// What the sockets gave.
+#[derive(Default)]
 struct Found {
-    /// Each with its document.
-    programs: Vec<(String, Program)>,
-    /// Sockets that gave none.
+    programs: Vec<Answered>,
+    /// Sockets that gave no document.
     failed: Vec<(PathBuf, Refusal)>,
+}
+
+/// A program that answered.
+struct Answered {
+    socket: PathBuf,
+    /// As it came.
+    document: String,
+    program: Program,
 }
 
 impl Found {
     fn now(args: &StatusArgs) -> Result<Self, Failure> {
         let asked = args.program.as_deref();
-        let searched = match asked {
-            Some(path) if path.contains('/') => Search {
-                sockets: vec![path.into()],
-                ..Search::default()
-            },
-            name => search(name),
-        };
+        let searched = sockets(asked);
         if searched.sockets.is_empty() {
             return Err(nothing(asked, &searched));
         }
         let answers = ask_all(&searched.sockets)
             .map_err(|error| Failure::could_not(format!("cannot ask: {error}")))?;
-        let mut found = Self {
-            programs: Vec::new(),
-            failed: Vec::new(),
-        };
+        let mut found = Self::default();
         for Answer { socket, document } in answers {
             let program = document.and_then(|document| {
                 let program = Program::read(&document).ok_or(Refusal::Foreign)?;
                 Ok((document, program))
             });
             match program {
-                Ok(program) => found.programs.push(program),
+                Ok((document, program)) => found.programs.push(Answered {
+                    socket,
+                    document,
+                    program,
+                }),
                 Err(why) => found.failed.push((socket, why)),
             }
         }
@@ -119,11 +128,43 @@ impl Found {
         Ok(found)
     }
 
-    fn by_name(&self) -> HashMap<String, Program> {
-        let programs = self.programs.iter();
-        programs
-            .map(|(_, program)| (program.name.clone(), program.clone()))
-            .collect()
+    fn program_at(&self, socket: &Path) -> Option<&Program> {
+        let mut programs = self.programs.iter();
+        Some(&programs.find(|it| it.socket == socket)?.program)
+    }
+
+    /// Notes of what differs from `before`: programs that have ended, and sockets that give no document. One that was left
+    /// behind by a program that nobody saw is no news: it stays until the next one of that name.
+    fn news(&self, before: &Self) -> Vec<String> {
+        let had = |socket: &PathBuf| before.programs.iter().any(|it| it.socket == *socket);
+        let failed = self.failed.iter();
+        let silent = failed
+            .filter(|it| !before.failed.contains(it) && (it.1 != Refusal::Stale || had(&it.0)))
+            .map(|(socket, why)| format!("note: {}: {why}", socket.display()));
+        let there = self.programs.iter().map(|it| &it.socket);
+        let there: Vec<&PathBuf> = there.chain(self.failed.iter().map(|it| &it.0)).collect();
+        let ended = before.programs.iter();
+        let ended = ended
+            .filter(|it| !there.contains(&&it.socket))
+            .map(|it| format!("note: {} has ended", it.program.name));
+        ended.chain(silent).collect()
+    }
+}
+
+/// Those to ask: that of a path, those of a name, or all. What is no name may be a file of the current directory.
+fn sockets(asked: Option<&str>) -> Search {
+    let at = |path: &str| Search {
+        sockets: vec![path.into()],
+        ..Search::default()
+    };
+    let searched = match asked {
+        Some(path) if path.contains('/') => return at(path),
+        name => search(name),
+    };
+    let is_socket = |path: &str| fs::metadata(path).is_ok_and(|it| it.file_type().is_socket());
+    match asked {
+        Some(path) if searched.sockets.is_empty() && is_socket(path) => at(path),
+        Some(_) | None => searched,
     }
 }
 
@@ -177,19 +218,12 @@ fn remedy(why: &Refusal) -> Option<&'static str> {
     }
 }
 
-/// Those that did not answer, for people.
-fn tell_failed(failed: &[(PathBuf, Refusal)]) {
-    for (socket, why) in failed {
-        print_to_stderr(&format!("note: {}: {why}", socket.display()));
-    }
-}
-
 /// What is shown of the programs that answered.
 struct View<'a> {
     args: &'a StatusArgs,
     found: &'a Found,
-    /// The programs as they were before, by name.
-    before: &'a HashMap<String, Program>,
+    /// As they were before.
+    before: &'a Found,
 }
 
 impl View<'_> {
@@ -198,32 +232,37 @@ impl View<'_> {
             out.write_all(self.json().as_bytes())?;
             return out.flush();
         }
-        tell_failed(&self.found.failed);
+        self.tell_news();
         self.text(out)
     }
 
     fn text(&self, out: &mut impl Write) -> io::Result<()> {
         match &self.found.programs[..] {
-            [(_, program)] => output::text(program, self.before_of(program), out),
-            programs => {
-                let programs: Vec<&Program> = programs.iter().map(|(_, program)| program).collect();
+            [only] => output::text(&only.program, self.before_of(only), out),
+            several => {
+                let programs: Vec<&Program> = several.iter().map(|it| &it.program).collect();
                 output::list(&programs, out)
             }
         }
     }
 
-    fn before_of(&self, program: &Program) -> Option<&Program> {
-        self.before.get(&program.name)
+    fn before_of(&self, program: &Answered) -> Option<&Program> {
+        self.before.program_at(&program.socket)
+    }
+
+    fn tell_news(&self) {
+        for line in self.found.news(self.before) {
+            print_to_stderr(&line);
+        }
     }
 
     /// The document of the program that was asked for, or that of all.
     fn json(&self) -> String {
         let found = self.found;
-        if let (Some(_), [(document, _)]) = (&self.args.program, &found.programs[..]) {
-            return document.clone();
+        if let (Some(_), [only]) = (&self.args.program, &found.programs[..]) {
+            return only.document.clone();
         }
-        let documents = found.programs.iter();
-        let documents: Vec<&str> = documents.map(|(document, _)| &**document).collect();
+        let documents: Vec<&str> = found.programs.iter().map(|it| &*it.document).collect();
         let failed = found.failed.iter();
         let failed: Vec<(String, String)> = failed
             .map(|(socket, why)| (socket.display().to_string(), why.to_string()))
@@ -235,6 +274,9 @@ impl View<'_> {
     fn on_screen(&self, out: &mut impl Write) -> io::Result<()> {
         let mut lines = Vec::new();
         self.text(&mut lines)?;
+        for line in self.found.news(&Found::default()) {
+            writeln!(lines, "{line}")?;
+        }
         let lines = String::from_utf8_lossy(&lines).replace('\n', &format!("{CLEAR_LINE_END}\n"));
         let every = self.args.interval.0.as_secs_f64();
         let heading = format!("{}, every {every} s", rfc3339(wall()));
@@ -252,10 +294,88 @@ impl View<'_> {
             return out.flush();
         }
         let now = rfc3339(wall());
-        for (_, program) in &self.found.programs {
-            let line = output::line(program, self.before_of(program), &now);
+        for answered in &self.found.programs {
+            let line = output::line(&answered.program, self.before_of(answered), &now);
             writeln!(out, "{line}")?;
         }
+        self.tell_news();
         out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(socket: &str, reflected: u64, uptime_s: u64) -> Answered {
+        let document = serde_json::json!({
+            "schema": "twinpath-status-1",
+            "name": "responder-862",
+            "process": 7,
+            "uptime_ns": uptime_s * 1_000_000_000,
+            "summary": { "reflected": reflected },
+        });
+        let document = document.to_string();
+        Answered {
+            socket: socket.into(),
+            program: Program::read(&document).unwrap(),
+            document,
+        }
+    }
+
+    fn failed(socket: &str, why: Refusal) -> Found {
+        Found {
+            programs: vec![answered("/b/it.sock", 0, 1)],
+            failed: vec![(socket.into(), why)],
+        }
+    }
+
+    #[test]
+    fn what_changed_of_the_programs_is_said_once() {
+        let both = Found {
+            programs: vec![answered("/a/it.sock", 0, 1), answered("/b/it.sock", 0, 1)],
+            ..Found::default()
+        };
+        let silent = failed("/a/it.sock", Refusal::Silent);
+        let stale = failed("/a/it.sock", Refusal::Stale);
+        let none = [""; 0];
+        assert_eq!(both.news(&Found::default()), none);
+        assert_eq!(
+            silent.news(&both),
+            ["note: /a/it.sock: no answer within 3 s"]
+        );
+        assert_eq!(silent.news(&silent), none);
+        assert_eq!(both.news(&silent), none);
+        let killed = ["note: /a/it.sock: no program listens there any more"];
+        assert_eq!(stale.news(&both), killed);
+        // Left behind before anyone looked.
+        assert_eq!(stale.news(&Found::default()), none);
+        let one = Found {
+            programs: vec![answered("/b/it.sock", 0, 2)],
+            ..Found::default()
+        };
+        assert_eq!(one.news(&both), ["note: responder-862 has ended"]);
+    }
+
+    #[test]
+    fn of_two_programs_of_one_name_each_has_its_own_rate() {
+        let before = Found {
+            programs: vec![answered("/a/it.sock", 100, 1), answered("/b/it.sock", 0, 1)],
+            ..Found::default()
+        };
+        let found = Found {
+            programs: vec![
+                answered("/a/it.sock", 110, 2),
+                answered("/b/it.sock", 30, 2),
+            ],
+            ..Found::default()
+        };
+        let before_of = |number: usize| before.program_at(&found.programs[number].socket).unwrap();
+        let line = |number: usize| {
+            let program = &found.programs[number].program;
+            output::line(program, Some(before_of(number)), "now")
+        };
+        assert!(line(0).contains(" rate 10 "), "{}", line(0));
+        assert!(line(1).contains(" rate 30 "), "{}", line(1));
     }
 }

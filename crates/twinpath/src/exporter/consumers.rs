@@ -120,14 +120,36 @@ fn faults(expression: &str, exported: &Exported) -> Vec<String> {
         }
         if ["by", "on"].contains(word) && next(1) == "(" {
             let inside = words[at + 2..].iter().take_while(|word| **word != ")");
-            for label in inside.filter(|word| **word != ",") {
-                for metric in metrics.iter().filter(|metric| !has(metric, label)) {
-                    faults.push(format!("{metric} by {label}"));
+            let inside: Vec<&str> = inside.copied().collect();
+            // What comes next in parentheses is grouped, otherwise all is.
+            let grouped = in_parentheses(&words[at + 2 + inside.len() + 1..]);
+            let is_grouped = |metric: &&&str| grouped.is_empty() || grouped.contains(*metric);
+            for label in inside.iter().filter(|word| **word != ",") {
+                for metric in metrics.iter().filter(is_grouped) {
+                    if !has(metric, label) {
+                        faults.push(format!("{metric} by {label}"));
+                    }
                 }
             }
         }
     }
     faults
+}
+
+/// What is in the parentheses that begin here; nothing, if none do.
+fn in_parentheses<'a, 'b>(words: &'b [&'a str]) -> &'b [&'a str] {
+    let mut depth = 0;
+    for (at, word) in words.iter().enumerate() {
+        match *word {
+            "(" => depth += 1,
+            ")" => depth -= 1,
+            _ => {}
+        }
+        if depth <= 0 {
+            return &words[..at];
+        }
+    }
+    words
 }
 
 fn read(path: &str) -> String {
@@ -219,6 +241,10 @@ fn what_is_not_exported_is_noticed() {
         (
             "sum by (le) (twinpath_round_trip_delay_seconds_sum)",
             "twinpath_round_trip_delay_seconds_sum by le",
+        ),
+        (
+            "sum by (le) (rate(twinpath_round_trip_delay_seconds_bucket[5m])) or sum by (le) (twinpath_sessions)",
+            "twinpath_sessions by le",
         ),
     ] {
         assert_eq!(faults(expression, &exported), [fault], "{expression}");

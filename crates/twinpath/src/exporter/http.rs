@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -15,20 +14,21 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tracing::{debug, error};
 use twinpath_runtime::stream;
 
 use super::Answer;
 use super::family::Families;
 use super::text::Format;
+use crate::clients::{self, Limits};
 use crate::failure::Failure;
 
-/// Connections at once. Others wait until one is over.
-const CONNECTIONS: usize = 64;
-/// The longest that a connection may take.
-const CONNECTION: Duration = Duration::from_secs(15);
+const CONNECTIONS: Limits = Limits {
+    at_once: 64,
+    within: Duration::from_secs(15),
+};
 /// How long its request may take to come.
 const REQUEST: Duration = Duration::from_secs(5);
 /// How long the owner may take to answer: it looks every 20 ms, and figures of a thousand sessions take a
@@ -37,8 +37,6 @@ const OWNER: Duration = Duration::from_secs(8);
 /// Octets and number of a request's header fields; Prometheus sends 300 in 6.
 const MOST_HEADER_OCTETS: usize = 8_192;
 const MOST_HEADERS: usize = 64;
-/// After a failure to accept a connection.
-const REST: Duration = Duration::from_millis(100);
 
 type Scrapes = SyncSender<Answer>;
 
@@ -57,47 +55,20 @@ pub(super) fn start(address: SocketAddr) -> Result<(Receiver<Answer>, SocketAddr
     })?;
     let without = |error| Failure::could_not(format!("--metrics {address}: {error}"));
     let listening = listener.local_addr().map_err(without)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(without)?;
-    let (scrapes, answers) = sync_channel(CONNECTIONS);
-    let serve = move || {
-        runtime.block_on(async {
-            match TcpListener::from_std(listener) {
-                Ok(listener) => accept(listener, scrapes).await,
-                Err(error) => error!(%error, "metrics are not served"),
+    let runtime = clients::runtime().map_err(without)?;
+    let (scrapes, answers) = sync_channel(CONNECTIONS.at_once);
+    clients::spawn("metrics", runtime, || async move {
+        match TcpListener::from_std(listener) {
+            Ok(listener) => {
+                let accept = async || Ok(listener.accept().await?.0);
+                let serve = move |stream| serve(stream, scrapes.clone());
+                clients::serve("metrics", CONNECTIONS, accept, serve).await;
             }
-        });
-    };
-    thread::Builder::new()
-        .name("metrics".to_owned())
-        .spawn(serve)
-        .map_err(without)?;
-    Ok((answers, listening))
-}
-
-async fn accept(listener: TcpListener, scrapes: Scrapes) {
-    let free = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(permit) = Arc::clone(&free).acquire_owned().await else {
-            return;
-        };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let scrapes = scrapes.clone();
-                tokio::spawn(async move {
-                    let _in_time = timeout(CONNECTION, serve(stream, scrapes)).await;
-                    drop(permit);
-                });
-            }
-            // No descriptors, for example: one may come free.
-            Err(error) => {
-                debug!(%error, "a connection for metrics could not be accepted");
-                sleep(REST).await;
-            }
+            Err(error) => error!(%error, "metrics are not served"),
         }
-    }
+    })
+    .map_err(without)?;
+    Ok((answers, listening))
 }
 
 async fn serve(stream: TcpStream, scrapes: Scrapes) {

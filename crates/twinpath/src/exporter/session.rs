@@ -402,7 +402,10 @@ mod tests {
             let samples = all.iter().flat_map(|family| &family.samples);
             samples.filter(|it| of_session(it)).map(size).sum::<usize>()
         };
-        let free = ClockState::default();
+        let free = ClockState {
+            synchronized: false,
+            error_ns: None,
+        };
         let synchronized = ClockState {
             synchronized: true,
             error_ns: Some(1_000),

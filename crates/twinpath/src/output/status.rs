@@ -27,7 +27,7 @@ pub(crate) struct Program {
     process: u32,
     uptime_ns: u64,
     clock: Clock,
-    timestamps: TimeStamps,
+    receive_timestamps: BTreeMap<String, u64>,
     connections: Option<Connections>,
     ports: Option<u64>,
     sessions: Sessions,
@@ -39,13 +39,6 @@ pub(crate) struct Program {
 struct Clock {
     synchronized: bool,
     error_ns: Option<u64>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct TimeStamps {
-    receive: BTreeMap<String, u64>,
-    t3_advance_ns: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -103,7 +96,7 @@ impl Program {
             sessions.flat_map(|it| [Some(&it.sender), it.state.as_ref(), it.mode.as_ref()]);
         let own = [Some(&self.name), Some(&self.version)];
         let all = own.into_iter().chain(connections).chain(sessions);
-        let names = self.timestamps.receive.keys();
+        let names = self.receive_timestamps.keys();
         all.flatten().chain(names).map(String::as_str)
     }
 
@@ -230,7 +223,7 @@ pub(crate) fn text(
             fact(out, "", &format!("{count} {what}"))?;
         }
     }
-    timestamps(&program.timestamps, out)?;
+    timestamps(program, out)?;
     connections(program, out)?;
     let mut told = vec![format!("{} open", program.sessions.open)];
     told.extend(
@@ -251,15 +244,20 @@ fn some(out: &mut impl Write, name: &str, parts: &[String]) -> io::Result<()> {
     fact(out, name, &parts.join(", "))
 }
 
-fn timestamps(stamps: &TimeStamps, out: &mut impl Write) -> io::Result<()> {
-    let by_rung = stamps.receive.iter().filter(|(_, count)| **count > 0);
+fn timestamps(program: &Program, out: &mut impl Write) -> io::Result<()> {
+    let by_rung = program
+        .receive_timestamps
+        .iter()
+        .filter(|(_, count)| **count > 0);
     let by_rung: Vec<String> = by_rung
         .map(|(rung, count)| format!("{count} {rung}"))
         .collect();
     if by_rung.is_empty() {
         return Ok(());
     }
-    let t3 = match stamps.t3_advance_ns {
+    let stamps = program.summary.get("timestamps");
+    let advance_ns = stamps.and_then(|it| it["t3_advance_ns"].as_u64());
+    let t3 = match advance_ns {
         None => "as read".to_owned(),
         Some(ns) => format!("advanced by {}", units::span(ns)),
     };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
+use tempfile::TempDir;
 use tokio::net::UnixStream;
 
 /// Octets of a path that the address of a socket has room for (unix(7)).
@@ -17,7 +18,8 @@ const RANDOM: usize = 6;
 const MADE_AS: &str = "s";
 /// Octets of both, with the strokes before them.
 const MADE_OCTETS: usize = 1 + PREFIX.len() + RANDOM + 1 + MADE_AS.len();
-/// How long another program may take to claim a path in the same directory.
+/// How long another program may take to claim a path in the same directory. Anyone who can read the directory can lock
+/// it, for as long as they like: that may delay a claim, not prevent it.
 const LOCKED: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
@@ -57,14 +59,13 @@ pub(super) async fn claim(path: &Path) -> Result<(UnixListener, Claimed), ClaimE
         return Err(ClaimError::TooLong);
     }
     // Two programs that both find an unused socket must not both replace it.
-    let _lock = lock(parent)?;
+    let _lock = lock(parent);
     vacant(path).await?;
     // Made where no other user can reach it, it is never open to them.
-    let own = tempfile::Builder::new()
-        .prefix(PREFIX)
-        .rand_bytes(RANDOM)
-        .tempdir_in(parent)?;
-    let made = own.path().join(MADE_AS);
+    let own = private_directory(parent)?;
+    // Its own path is absolute, and longer where the parent's is not.
+    let own_name = own.path().file_name().unwrap_or_default();
+    let made = parent.join(own_name).join(MADE_AS);
     let listener = UnixListener::bind(&made)?;
     fs::set_permissions(&made, Permissions::from_mode(0o600))?;
     let id = id(&fs::symlink_metadata(&made)?);
@@ -77,25 +78,27 @@ fn id(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
-/// The directory, locked if that is possible: some file systems have no locks.
-fn lock(directory: &Path) -> Result<Option<File>, ClaimError> {
-    let file = match File::open(directory) {
-        Ok(file) => file,
-        // One in which files may be made and not listed.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
+/// The directory, locked if that is possible: some file systems have no locks, a directory may not be readable, and
+/// somebody may keep the lock.
+fn lock(directory: &Path) -> Option<File> {
+    let file = File::open(directory).ok()?;
     let until = Instant::now() + LOCKED;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Some(file)),
-            Err(TryLockError::Error(_)) => return Ok(None),
-            Err(TryLockError::WouldBlock) if Instant::now() >= until => {
-                return Err(ClaimError::InUse);
-            }
-            Err(TryLockError::WouldBlock) => thread::sleep(LOOK_AGAIN),
+            Ok(()) => return Some(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(LOOK_AGAIN),
+            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => return None,
         }
     }
+}
+
+/// A directory for this user alone, which goes with its handle.
+fn private_directory(parent: &Path) -> io::Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix(PREFIX)
+        .rand_bytes(RANDOM)
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(parent)
 }
 
 /// Makes sure that nothing is at this path but a socket that its program left behind.
@@ -190,6 +193,24 @@ mod tests {
         assert!(matches!(claimed(&long), Err(ClaimError::TooLong)));
         let missing = directory.path().join("none/a.sock");
         assert!(matches!(claimed(&missing), Err(ClaimError::System(_))));
+    }
+
+    #[test]
+    fn a_socket_is_made_where_only_its_user_goes() {
+        let parent = tempfile::tempdir().unwrap();
+        let own = private_directory(parent.path()).unwrap();
+        let mode = fs::metadata(own.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_lock_that_somebody_keeps_prevents_no_claim() {
+        let directory = tempfile::tempdir().unwrap();
+        let kept = File::open(directory.path()).unwrap();
+        kept.lock().unwrap();
+        let path = directory.path().join("a.sock");
+        let (_listener, _ours) = claimed(&path).unwrap();
+        assert!(matches!(claimed(&path), Err(ClaimError::InUse)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use twinpath_proto::reflector::{
 };
 #[cfg(feature = "control")]
 use twinpath_runtime::server::{ConnectionCounts, ServerCounters};
-use twinpath_runtime::{ReflectorReport, ReflectorStatus, clock_state, wall};
+use twinpath_runtime::{ReflectorStatus, clock_state, wall};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Wall, nanoseconds};
 
@@ -65,7 +65,7 @@ struct Document<'a, S> {
     started: String,
     uptime_ns: u64,
     clock: Clock,
-    timestamps: TimeStamps<'a>,
+    receive_timestamps: ByRung<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<Connections>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +101,7 @@ impl<'a, S> Document<'a, S> {
                 synchronized: clock.synchronized,
                 error_ns: clock.error_ns,
             },
-            timestamps: TimeStamps::of(report),
+            receive_timestamps: ByRung(&report.receive_rungs),
             connections: open.connections,
             ports: open.ports,
             sessions: Sessions {
@@ -122,21 +122,6 @@ fn number(count: usize) -> u64 {
 struct Clock {
     synchronized: bool,
     error_ns: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct TimeStamps<'a> {
-    receive: ByRung<'a>,
-    t3_advance_ns: Option<u64>,
-}
-
-impl<'a> TimeStamps<'a> {
-    fn of<C>(report: &'a ReflectorReport<C>) -> Self {
-        Self {
-            receive: ByRung(&report.receive_rungs),
-            t3_advance_ns: report.t3_advance_ns,
-        }
-    }
 }
 
 struct ByRung<'a>(&'a RungCounts);

@@ -2,29 +2,26 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
-use std::{process, thread};
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::runtime::Runtime;
-use tokio::sync::{Semaphore, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::sync::oneshot;
 use tracing::{debug, error};
 
 use super::claim::{ClaimError, Claimed, claim};
 use super::directories::{self, Directories, SUFFIX};
 use crate::args::{ControlSocketChoice, ControlSocketOptions};
+use crate::clients::{self, Limits};
 use crate::failure::Failure;
 
-/// Clients at once. Others wait until one is served.
-const CLIENTS: usize = 8;
-/// The longest that serving one may take.
-const CLIENT: Duration = Duration::from_secs(5);
-/// After a failure to accept a client.
-const REST: Duration = Duration::from_millis(100);
+const CLIENTS: Limits = Limits {
+    at_once: 8,
+    within: Duration::from_secs(5),
+};
 
 /// What waits for a document, as octets.
 type Ask = oneshot::Sender<Arc<[u8]>>;
@@ -146,15 +143,20 @@ fn at(paths: &[PathBuf]) -> Result<ControlSocket, (PathBuf, ClaimError)> {
 }
 
 fn open_at(path: &Path) -> Result<ControlSocket, ClaimError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = clients::runtime()?;
     let (listener, claimed) = runtime.block_on(claim(path))?;
     listener.set_nonblocking(true)?;
-    let (asks, asked) = sync_channel(CLIENTS);
-    thread::Builder::new()
-        .name("status".to_owned())
-        .spawn(move || run(&runtime, listener, asks))?;
+    let (asks, asked) = sync_channel(CLIENTS.at_once);
+    clients::spawn("status", runtime, || async move {
+        match UnixListener::from_std(listener) {
+            Ok(listener) => {
+                let accept = async || Ok(listener.accept().await?.0);
+                let serve = move |stream| serve(stream, asks.clone());
+                clients::serve("control socket", CLIENTS, accept, serve).await;
+            }
+            Err(error) => error!(%error, "the control socket is not served"),
+        }
+    })?;
     debug!(path = %claimed.path.display(), "control socket");
     let name = claimed.path.file_stem().unwrap_or_default();
     Ok(ControlSocket {
@@ -162,38 +164,6 @@ fn open_at(path: &Path) -> Result<ControlSocket, ClaimError> {
         name: name.to_string_lossy().into_owned(),
         _claimed: Some(claimed),
     })
-}
-
-fn run(runtime: &Runtime, listener: std::os::unix::net::UnixListener, asks: SyncSender<Ask>) {
-    runtime.block_on(async {
-        match UnixListener::from_std(listener) {
-            Ok(listener) => accept(listener, asks).await,
-            Err(error) => error!(%error, "the control socket is not served"),
-        }
-    });
-}
-
-async fn accept(listener: UnixListener, asks: SyncSender<Ask>) {
-    let free = Arc::new(Semaphore::new(CLIENTS));
-    loop {
-        let Ok(permit) = Arc::clone(&free).acquire_owned().await else {
-            return;
-        };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let asks = asks.clone();
-                tokio::spawn(async move {
-                    let _in_time = timeout(CLIENT, serve(stream, asks)).await;
-                    drop(permit);
-                });
-            }
-            // No descriptors, for example: one may come free.
-            Err(error) => {
-                debug!(%error, "a client of the control socket could not be accepted");
-                sleep(REST).await;
-            }
-        }
-    }
 }
 
 async fn serve(mut stream: UnixStream, asks: SyncSender<Ask>) {

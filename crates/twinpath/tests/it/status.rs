@@ -108,7 +108,7 @@ fn a_responder_says_what_its_metrics_and_its_summary_say_and_whose_packets_came(
     assert_eq!(document["process"], responder.process());
     assert_eq!(document["summary"]["schema"], "twinpath-responder-1");
     assert_eq!(document["summary"]["reflected"], 7);
-    assert_eq!(document["timestamps"]["receive"]["kernel"], 10);
+    assert_eq!(document["receive_timestamps"]["kernel"], 10);
     assert_eq!(document["sessions"]["open"], 1);
     let session = &document["sessions"]["listed"][0];
     assert_eq!(session["sender"], sender);
@@ -424,6 +424,43 @@ fn a_watch_has_a_line_each_time_and_follows_the_next_program() {
     watch.wait_for(" answered 0 ");
     watch.signal(&["INT"]);
     assert_eq!(watch.finish().status, 0);
+}
+
+#[test]
+fn a_watch_says_which_of_several_programs_has_ended() {
+    let place = Place::new();
+    let first = place.start("responder 127.0.0.1:0");
+    let second = place.start("responder 127.0.0.1:0");
+    let until = Instant::now() + PATIENCE;
+    while place.sockets().len() < 2 {
+        assert!(Instant::now() < until, "{:?}", place.sockets());
+    }
+    let mut watch = Running::spawn(place.command("status --watch --interval 0.1"));
+    let name = |one: &Responder| format!("responder-127.0.0.1-{}", one.at.port());
+    watch.wait_for(&name(&first));
+    let ended = name(&first);
+    assert_eq!(first.stop("TERM").status, 0);
+    watch.wait_for_error(&format!("note: {ended} has ended"));
+    watch.wait_for(&name(&second));
+    watch.signal(&["INT"]);
+    assert_eq!(watch.finish().status, 0);
+}
+
+#[test]
+fn a_socket_in_the_current_directory_is_asked_by_its_file_name() {
+    let place = Place::new();
+    let mut command = place.command("responder 127.0.0.1:0 --control-socket my.sock");
+    command.current_dir(place.0.path());
+    let responder = Responder::spawn(command);
+    let until = Instant::now() + PATIENCE;
+    while !place.0.path().join("my.sock").exists() {
+        assert!(Instant::now() < until, "there is no socket");
+    }
+    let mut command = place.command("status my.sock --json");
+    command.current_dir(place.0.path());
+    let done = finish(command);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert_eq!(done.document()["process"], responder.process());
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn document() -> Value {
         "started": "2026-11-29T12:00:00Z",
         "uptime_ns": 90_061_000_000_000_u64,
         "clock": { "synchronized": true, "error_ns": 1_500_000 },
-        "timestamps": { "receive": { "hardware": 0, "kernel": 999, "queue": 0, "user": 1 }, "t3_advance_ns": 4_200 },
+        "receive_timestamps": { "hardware": 0, "kernel": 999, "queue": 0, "user": 1 },
         "connections": {
             "open": 3,
             "by_state": [
@@ -34,6 +34,7 @@ fn document() -> Value {
             "schema": "twinpath-server-1",
             "listening": ["0.0.0.0:862", "[::]:862"],
             "reflected": 1_000,
+            "timestamps": { "t3_advance_ns": 4_200 },
             "receive_drops": 4,
             "connections": { "served": 5, "refused": 0, "keys_refused": 1 },
             "sessions": { "made": 9, "expired": 1 },
