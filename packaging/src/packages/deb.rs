@@ -10,6 +10,13 @@ use crate::elf::Program;
 use crate::tarball::Tarball;
 use crate::{About, DESCRIPTION, SUMMARY};
 
+/// What runs when the package comes and goes.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("/postinst", include_str!("../../debian/postinst")),
+    ("/prerm", include_str!("../../debian/prerm")),
+    ("/postrm", include_str!("../../debian/postrm")),
+];
+
 /// The package, and the name of its file.
 ///
 /// # Errors
@@ -51,6 +58,10 @@ pub(crate) fn package(
     control.file("/md5sums", 0o644, sums.as_bytes())?;
     if !config.is_empty() {
         control.file("/conffiles", 0o644, config.as_bytes())?;
+    }
+
+    for (name, script) in SCRIPTS {
+        control.file(name, 0o755, script.as_bytes())?;
     }
 
     let mut archive = b"!<arch>\n".to_vec();

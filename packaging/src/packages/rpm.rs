@@ -27,7 +27,10 @@ pub(crate) fn package(
         .description(DESCRIPTION)
         .packager(&about.maintainer)
         // The name of a host would tell two builds apart.
-        .build_host("localhost");
+        .build_host("localhost")
+        .post_install_script(include_str!("../../rpm/post"))
+        .pre_uninstall_script(include_str!("../../rpm/preun"))
+        .post_uninstall_script(include_str!("../../rpm/postun"));
     for directory in &contents.directories {
         builder.with_dir_entry(FileOptions::dir(directory).permissions(0o755))?;
     }

@@ -1,6 +1,7 @@
 //! The packages, read by the programs that install and check them. A test says that it is skipped where such
 //! a program is missing.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -158,6 +159,11 @@ fn dpkg_reads_the_package_and_finds_each_file_as_it_was() {
     let unpacked = made.at().join("unpacked");
     let conffiles = std::fs::read_to_string(unpacked.join("DEBIAN/conffiles")).unwrap();
     assert_eq!(conffiles, CONFIGURED);
+    for script in ["postinst", "prerm", "postrm"] {
+        output(&unpacked.join("DEBIAN"), "sh", &["-n", script]).unwrap();
+        let mode = std::fs::metadata(unpacked.join("DEBIAN").join(script)).unwrap();
+        assert_eq!(mode.permissions().mode() & 0o777, 0o755);
+    }
     let sums = output(&unpacked, "md5sum", &["-c", "--quiet", "DEBIAN/md5sums"]);
     assert_eq!(sums.unwrap(), "");
     let program = std::fs::read(unpacked.join("usr/bin/twinpath")).unwrap();
@@ -225,6 +231,13 @@ fn rpm_reads_the_package_and_verifies_it() {
             .any(|line| line == "libc.so.6()(64bit)" || line == "libc.so.6"),
         "{needs}"
     );
+    let scripts = query(&["-qp", "--scripts", &made.rpm]).unwrap();
+    for kind in ["postinstall", "preuninstall", "postuninstall"] {
+        assert!(
+            scripts.contains(&format!("{kind} scriptlet")),
+            "{kind}: {scripts}"
+        );
+    }
     let built = query(&["-qp", "--qf", "%{BUILDTIME} %{LICENSE}", &made.rpm]).unwrap();
     assert_eq!(built, format!("{EPOCH} MIT"));
 }
