@@ -176,6 +176,21 @@ fn overlaps() -> Vec<Case> {
                 twice(6, 9, full, taken),
             ],
         ),
+        // As many as several controllers need.
+        (
+            Status::Ok,
+            Some(4),
+            "the server takes 4 sessions of this host at once",
+            vec![
+                first(),
+                had(2, 9, taken),
+                had(2, 9, taken),
+                had(2, 9, taken),
+                had(2, 9, taken),
+                twice(2, 9, full, taken),
+                twice(2, 9, full, taken),
+            ],
+        ),
     ]
 }
 
@@ -190,21 +205,6 @@ fn failures() -> Vec<Case> {
                 first(),
                 had(2, 9, taken),
                 had(2, 9, taken),
-                twice(2, 9, full, taken),
-            ],
-        ),
-        // As many as several controllers need.
-        (
-            Status::Ok,
-            Some(4),
-            "the server takes 4 sessions of this host at once",
-            vec![
-                first(),
-                had(2, 9, taken),
-                had(2, 9, taken),
-                had(2, 9, taken),
-                had(2, 9, taken),
-                twice(2, 9, full, taken),
                 twice(2, 9, full, taken),
             ],
         ),
