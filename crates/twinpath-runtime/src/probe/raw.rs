@@ -85,7 +85,14 @@ impl RawConnection {
             if stopped() {
                 return Crowd::Stopped;
             }
-            let is_over = || stopped() || Instant::now() >= until;
+            let is_late = || Instant::now() >= until;
+            if is_late() {
+                return Crowd::Limited {
+                    made,
+                    why: Connection::Silent,
+                };
+            }
+            let is_over = || stopped() || is_late();
             match twinpath_net::connect(self.far, &is_over) {
                 Ok(stream) => self.idle.push(stream),
                 Err(_) if stopped() => return Crowd::Stopped,
@@ -277,6 +284,19 @@ mod tests {
             panic!("{crowd:?}")
         };
         assert!((1..20).contains(&made), "{made}");
+        assert_eq!(why, Connection::Silent);
+        // Nor are connections made that would be made at once.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut connection = RawConnection::connect(listener.local_addr().unwrap(), LONG).unwrap();
+        let slow = || {
+            thread::sleep(Duration::from_millis(30));
+            false
+        };
+        let crowd = connection.crowd(20, 1, Duration::from_millis(300), &slow);
+        let Crowd::Limited { made, why } = crowd else {
+            panic!("{crowd:?}")
+        };
+        assert!(made < 20, "{made}");
         assert_eq!(why, Connection::Silent);
         // Nothing is left of the time for the first.
         let crowd = connection.crowd(20, 1, Duration::ZERO, &|| false);

@@ -175,7 +175,7 @@ fn a_server_that_takes_many_has_each_dialogue_once_and_few_at_a_time() {
     let (had, times) = server.had(&asks);
     assert_eq!(times, [1; 8]);
     assert_eq!(had.len(), asks.len());
-    assert_eq!(server.most_running(), SIDE_BY_SIDE);
+    assert_eq!(server.most_running(), 6);
     assert!(had.iter().all(|dialogue| dialogue.before.is_none()));
 }
 
