@@ -17,6 +17,7 @@ mod keyed;
 mod ladder;
 mod network;
 mod packets;
+mod patience;
 mod seen;
 pub(crate) mod stress;
 pub(crate) mod strict;

@@ -22,7 +22,7 @@ use super::dialogue::{Dialogue, DialogueAsk};
 #[cfg(feature = "control")]
 use super::stress::target::CONNECTIONS_LONGEST;
 use super::train::SSID;
-use super::{Answer, Ask, Keys, World, ladder};
+use super::{Answer, Ask, Keys, World, ladder, patience};
 
 /// How long all dialogues may take together.
 #[cfg(feature = "control")]
@@ -34,11 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 const FIRST: Duration = Duration::from_millis(1_200);
 /// The same while nothing does: a router reports a host that it does not find after more than three seconds.
 const FIRST_LONGEST: Duration = Duration::from_millis(4_200);
-/// How long other replies are waited for at least, and at most.
-const MARGIN: Duration = Duration::from_millis(250);
-const LEAST_PATIENCE: Duration = Duration::from_secs(1);
-const MOST_PATIENCE: Duration = Duration::from_secs(4);
-/// The same where no round trip is known.
+/// How long other replies are waited for where no round trip is known.
 const BLIND_PATIENCE: Duration = Duration::from_millis(2_400);
 
 /// An Echo, a connection or a dialogue that was not waited for to its end.
@@ -184,7 +180,7 @@ impl Network<'_> {
     fn side_by_side(&mut self, asks: &[Ask]) -> Option<Seen> {
         let pings = list(asks, Ask::ping);
         let connects = list(asks, Ask::connect);
-        let patience = patience(self.round_trip);
+        let patience = self.round_trip.map_or(BLIND_PATIENCE, patience::usual);
         let trains = list(asks, |ask| train(ask, &self.keys.stamp, patience));
         let waiting = Waiting::new(FIRST, FIRST_LONGEST);
         #[cfg(feature = "control")]
@@ -369,13 +365,6 @@ fn sent(train: &Train, seen: Option<&TrainSeen>) -> usize {
     let closed =
         seen.filter(|seen| train.stops_where_closed && seen.refusals.iter().any(is_closed));
     closed.map_or(train.packets.len(), |seen| seen.departures.len())
-}
-
-/// How long replies are waited for that may take several such round trips.
-fn patience(round_trip: Option<Duration>) -> Duration {
-    round_trip.map_or(BLIND_PATIENCE, |took| {
-        (took * 3 + MARGIN).clamp(LEAST_PATIENCE, MOST_PATIENCE)
-    })
 }
 
 /// From the first departure to the first arrival.

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use twinpath_proto::stamp::StampKeys;
 use twinpath_runtime::probe::{ConnectSeen, HostSeen, PingSeen, TrainSeen};
@@ -13,6 +14,7 @@ use super::dialogue::{Dialogue, DialogueAsk, DialogueKind};
 use super::exchange::{Exchange, RoundTrip};
 use super::ladder::Ladder;
 use super::packets::PacketSecurity;
+use super::patience;
 use super::train::{self, TrainKind};
 
 /// Addresses of a name that are examined, and UDP ports of all of them.
@@ -286,16 +288,14 @@ impl Seen {
         paced.chain(ends)
     }
 
-    /// How long replies of the subject are worth waiting for once it is known, in milliseconds: several
-    /// round trips, and a second at most, unless one takes longer.
+    /// How long replies of the subject are worth waiting for where silence is expected, in milliseconds.
     pub(crate) fn patience_ms(&self) -> u16 {
         let trips = self.round_trips();
         let longest = trips.iter().map(|trip| (trip.t4 - trip.t1).ns()).max();
-        let Some(ms) = longest.map(|longest| longest / 1_000_000) else {
-            return 1_000;
-        };
-        let several = ms.saturating_mul(4).saturating_add(250).min(1_000);
-        u16::try_from(several.max(ms.saturating_add(250))).unwrap_or(1_000)
+        let longest = longest.and_then(|longest| u64::try_from(longest).ok());
+        let patience = longest.map(|longest| patience::short(Duration::from_nanos(longest)));
+        let ms = patience.map(|patience| u16::try_from(patience.as_millis()));
+        ms.and_then(Result::ok).unwrap_or(1_000)
     }
 
     /// Where something reflects test packets, of all places the best: what is examined further.

@@ -33,14 +33,11 @@ use super::greeting::greeting;
 use crate::doctor::dialogue::{
     self, Adapted, Dialogue, DialogueAsk, DialogueKind, KeyUse, Security,
 };
-use crate::doctor::{Ask, Check, Cost, FarEndPlan, Judged, Seen, Status};
+use crate::doctor::{Ask, Check, Cost, FarEndPlan, Judged, Seen, Status, patience};
 use crate::output::words::{error::Remedy as _, refusal};
 
 /// Dialogues that a server refuses alike for want of resources: it has none for any.
 const SEVERAL: usize = 3;
-
-/// The least that replies are waited for.
-const LEAST_PATIENCE: Duration = Duration::from_millis(250);
 
 /// A check of what comes of dialogues.
 pub(super) struct OfDialogues {
@@ -149,7 +146,7 @@ fn adapted(seen: &Seen, kind: &'static DialogueKind) -> Option<Adapted> {
     };
     let mut adapted = first_adapted(seen);
     if answer.is_ok() && answered(first, 0).1 == 0 {
-        adapted.patience = patience(seen);
+        adapted.patience = round_trip(seen).map_or(adapted.patience, patience::short);
     }
     if let Some(after) = start::answered_after(first)
         && after.unanswered > 0
@@ -171,19 +168,11 @@ fn adapted(seen: &Seen, kind: &'static DialogueKind) -> Option<Adapted> {
 
 /// What the server's connection says of dialogues: on a long way replies take longer.
 fn first_adapted(seen: &Seen) -> Adapted {
-    let usual = Adapted::default();
-    let least = round_trip(seen).map(|took| took * 2 + LEAST_PATIENCE);
+    let adapted = Adapted::default();
     Adapted {
-        patience: usual.patience.max(least.unwrap_or_default()),
-        ..usual
+        patience: round_trip(seen).map_or(adapted.patience, patience::usual),
+        ..adapted
     }
-}
-
-/// How long replies are worth waiting for where the first session had none: several times what the server's
-/// connection took.
-fn patience(seen: &Seen) -> Duration {
-    let most = first_adapted(seen).patience;
-    round_trip(seen).map_or(most, |took| most.min(took * 4 + LEAST_PATIENCE))
 }
 
 /// What the connection to the server took: one round trip.
