@@ -107,6 +107,8 @@ mod stamp_layers;
 #[cfg(all(feature = "metrics", feature = "status", target_os = "linux"))]
 mod status;
 mod strict;
+#[cfg(all(feature = "metrics", feature = "status", target_os = "linux"))]
+mod systemd;
 mod tlvs;
 mod under_wine;
 #[cfg(target_os = "linux")]

@@ -17,7 +17,7 @@ const SERVICES: [&str; 3] = [
     "twinpath-responder@20001",
 ];
 
-fn packaging(part: &str) -> PathBuf {
+pub(crate) fn packaging(part: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging")).join(part)
 }
 
@@ -46,7 +46,7 @@ fn analyze(directory: &Path, arguments: &[&str]) -> Option<Done> {
     Some(finish(command))
 }
 
-fn is_installed(program: &str) -> bool {
+pub(crate) fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|place| place.join(program).is_file())
 }
@@ -72,7 +72,7 @@ fn verified(directory: &Path, service: &str) -> Option<(i32, String)> {
 }
 
 /// The drop-ins for `twinpath-responder.service` in the documentation: what each is for, and its lines.
-fn drop_ins() -> Vec<(String, Vec<String>)> {
+pub(crate) fn drop_ins() -> Vec<(String, Vec<String>)> {
     let docs = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs"));
     let text = std::fs::read_to_string(docs.join("service.md")).unwrap();
     let rows = text.lines().filter(|line| line.contains("| `[Service]`"));
@@ -152,7 +152,7 @@ fn the_drop_in_for_hardware_timestamps_opens_a_file_of_root() {
     }
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
 
     std::fs::metadata("/proc/self").is_ok_and(|about| about.uid() == 0)
