@@ -75,6 +75,7 @@ mod names;
 mod namespaces;
 mod observed;
 mod one_way;
+mod openwrt;
 mod options;
 mod other_tools;
 mod outputs;
