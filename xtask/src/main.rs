@@ -1,6 +1,7 @@
 //! Tasks of the repository: benchmarks (`cargo xtask bench NAME`), whether docs/conformance.md is
 //! true of the tree (`cargo xtask conformance`), whether the tests notice what is taken out of the
-//! code (`cargo xtask removals`), what fuzzing finds (`cargo xtask fuzz`), whether another build prints
+//! code (`cargo xtask removals`), what fuzzing finds (`cargo xtask fuzz`), whether the crates can be published
+//! (`cargo xtask publish`), whether another build prints
 //! the same documents (`cargo xtask contract`); and man pages, completions and packages (`cargo xtask dist`).
 //!
 //! Benchmarks run in network namespaces of their own. Each figure is shown beside a limit measured in
@@ -32,6 +33,7 @@ mod namespaces;
 mod outcome;
 #[cfg(target_os = "linux")]
 mod process;
+mod publish;
 mod removals;
 #[cfg(target_os = "linux")]
 mod role;
@@ -70,6 +72,8 @@ enum Task {
     Dist(dist::Arguments),
     /// Run every fuzz target for a while and say what it found
     Fuzz(fuzz::Arguments),
+    /// Say in which order crates are published, what they lack for it, and which licences are not allowed
+    Publish,
     /// Take effects out of the code one by one and look for the test that fails
     Removals(removals::Arguments),
     /// Play one part of a benchmark (benchmarks start it themselves)
@@ -89,6 +93,7 @@ fn main() -> ExitCode {
             .and_then(role::Role::play),
         Task::Dist(arguments) => dist::run(&root(), &arguments),
         Task::Fuzz(arguments) => fuzz::run(&root(), &arguments),
+        Task::Publish => publish::run(&root()),
         Task::Conformance => conformance::run(&root()),
         #[cfg(target_os = "linux")]
         Task::Contract(arguments) => contract::run(&root(), &arguments),

@@ -1,4 +1,25 @@
 //! Threads and loops that join engines, numbers and sockets.
+//!
+//! ```
+//! use std::time::Duration;
+//! use twinpath_proto::sender::{Limit, Schedule};
+//! use twinpath_proto::stamp::StampKeys;
+//! use twinpath_runtime::{ResponderPlan, SenderPlan, measure, responder};
+//!
+//! let near = vec!["127.0.0.1:0".parse()?];
+//! let reflector = responder::start(&ResponderPlan::on(near), StampKeys::default())?;
+//! let far = *reflector.listening().first().ok_or("no address")?;
+//! let run = measure::start(SenderPlan {
+//!     limit: Limit::Count(3),
+//!     schedule: Schedule::every(Duration::from_millis(1)),
+//!     ..SenderPlan::to(far)
+//! })?;
+//! let report = run.join()?;
+//! assert_eq!(report.figures.received, 3);
+//! reflector.stop();
+//! assert_eq!(reflector.join()?.counters.reflected, 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "control")]

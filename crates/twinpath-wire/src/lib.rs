@@ -2,6 +2,25 @@
 //!
 //! Every message is a typed view over octets: no copy, no allocation, `no_std`. Views accept any
 //! octets that are long enough; the engines check what a field may contain.
+//!
+//! ```
+//! use core::time::Duration;
+//! use twinpath_wire::{ErrorEstimate, StampSender, TimeFormat, Tlvs, Wall, WireTime};
+//!
+//! let now = Wall::from_unix_ns(1_795_392_000_000_000_000);
+//! let mut datagram = [0; StampSender::OCTETS + 8];
+//! let (packet, tlvs) = StampSender::view_mut(&mut datagram)?;
+//! packet.seq.set(7);
+//! packet.t1 = WireTime::ntp(now);
+//! packet.error = ErrorEstimate::new(true, TimeFormat::Ntp, Duration::from_micros(20));
+//! tlvs.copy_from_slice(&[0x80, 1, 0, 4, 0, 0, 0, 0]); // Extra Padding (RFC 8972 section 4.1)
+//!
+//! let (packet, tlvs) = StampSender::view(&datagram)?;
+//! assert_eq!(packet.seq.get(), 7);
+//! assert_eq!(packet.t1.read(TimeFormat::Ntp, now, 0), now);
+//! assert_eq!(Tlvs::new(tlvs).filter_map(Result::ok).count(), 1);
+//! # Ok::<(), twinpath_wire::Short>(())
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 

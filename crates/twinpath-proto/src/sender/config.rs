@@ -116,6 +116,25 @@ pub struct SenderConfig {
 }
 
 impl SenderConfig {
+    /// 100 packets to `far`, one every 100 ms from `start` on, with 27 octets of padding; a reply may take 2 s.
+    pub fn to(far: SocketAddr, wire: Wire, start: Mono) -> Self {
+        Self {
+            wire,
+            far,
+            start,
+            schedule: Schedule::every(Duration::from_millis(100)),
+            limit: Limit::Count(100),
+            timeout: Duration::from_secs(2),
+            payload: PayloadSize::padded(wire, Some(27), far.ip()),
+            fill: Fill::Zero,
+            seed: 0,
+            max_burst: 10,
+            error: ErrorEstimate::new(false, wire.format.time_format(), Duration::MAX),
+            tai_offset_s: 37,
+            await_tx_stamps: false,
+        }
+    }
+
     /// The largest UDP payload that the far end's address family can carry.
     pub(super) fn max_payload(&self) -> usize {
         if self.far.ip().to_canonical().is_ipv4() {
