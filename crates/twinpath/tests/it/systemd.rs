@@ -32,27 +32,8 @@ const FILES: [(&str, &str); 7] = [
     ),
 ];
 
-/// Starts a container (its arguments) in a control group of its own, and leaves neither that nor a file behind.
-const BOOT: &str = r#"
-mount -t tmpfs tmpfs /run/systemd || exit
-name=$1
-shift
-groups=
-while IFS=: read -r _ hierarchy own; do
-  case $hierarchy in
-    "") at=/sys/fs/cgroup/unified; [ -d $at ] || at=/sys/fs/cgroup ;;
-    name=systemd) at=/sys/fs/cgroup/systemd ;;
-    *) continue ;;
-  esac
-  mkdir "$at$own/$name" && groups="$groups $at$own/$name"
-done </proc/self/cgroup
-for group in $groups; do echo $$ >"$group/cgroup.procs" || exit; done
-timeout -k 10 200 systemd-nspawn --machine="$name" "$@"
-for group in $groups; do
-  echo $$ >"${group%/*}/cgroup.procs"
-  find "$group" -depth -type d -exec rmdir {} \;
-done
-"#;
+/// Boots a container and leaves nothing behind.
+const BOOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.ci/in-container");
 
 /// A system with the units of the packages, and with the program that was built at `/opt/twinpath`.
 struct Container(tempfile::TempDir);
@@ -107,17 +88,15 @@ impl Container {
         self.write("trial/script", script);
         let name = self.0.path().file_name().unwrap().to_str().unwrap();
         let name = format!("twinpath-{}", name.trim_start_matches('.'));
-        let mut command = Command::new("unshare");
+        let mut command = Command::new(BOOT);
         command
-            .args(["--mount", "bash", "-c", BOOT, "boot", &name, "--quiet"])
+            .arg(&name)
             .arg(format!("--directory={}", self.at("").display()))
             .arg(format!(
                 "--bind-ro={}:/opt/twinpath",
                 env!("CARGO_BIN_EXE_twinpath")
             ))
-            .args(["--bind-ro=/usr", "--private-network", "--register=no"])
-            .args(["--keep-unit", "--console=pipe"])
-            .arg("--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self")
+            .arg("--bind-ro=/usr")
             .args(["--boot", "systemd.unit=trial.target"]);
         let done = finish(command);
         let said = std::fs::read_to_string(self.at("trial/said"));
