@@ -85,6 +85,8 @@ mod pictures;
 mod places;
 mod program;
 mod prometheus;
+#[cfg(unix)]
+mod pscheduler;
 #[cfg(feature = "report")]
 mod reports;
 mod responders;
