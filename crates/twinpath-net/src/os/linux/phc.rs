@@ -66,7 +66,7 @@ impl Phc {
             clock_index: -1,
             rest: [0; 8],
         };
-        match interface_call(&socket, name, libc::SIOCETHTOOL, (&raw mut info).cast()) {
+        match interface_call(&socket, name, ETHTOOL, (&raw mut info).cast()) {
             Ok(()) => {}
             // A driver that reports no timestamps has none.
             Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
@@ -88,19 +88,17 @@ impl Phc {
             transmit: TRANSMIT_ON,
             receive: RECEIVE_ALL,
         };
-        interface_call(&socket, name, libc::SIOCSHWTSTAMP, (&raw mut config).cast()).map_err(
-            |error| {
-                if error.kind() == io::ErrorKind::PermissionDenied {
-                    return NoHardware::Privilege {
-                        interface: interface(),
-                    };
-                }
-                NoHardware::Refused {
+        interface_call(&socket, name, SET_STAMPS, (&raw mut config).cast()).map_err(|error| {
+            if error.kind() == io::ErrorKind::PermissionDenied {
+                return NoHardware::Privilege {
                     interface: interface(),
-                    error: error.to_string(),
-                }
-            },
-        )?;
+                };
+            }
+            NoHardware::Refused {
+                interface: interface(),
+                error: error.to_string(),
+            }
+        })?;
         let clock = format!("/dev/ptp{index}");
         let unread = |error: String| NoHardware::Clock {
             interface: interface(),
@@ -152,6 +150,10 @@ impl Phc {
     }
 }
 
+/// Requests, of the type that the C library has for them.
+const ETHTOOL: libc::Ioctl = libc::SIOCETHTOOL as _;
+const SET_STAMPS: libc::Ioctl = libc::SIOCSHWTSTAMP as _;
+
 /// An interface `ioctl` with its own structure.
 fn interface_call(
     socket: &std::net::UdpSocket,
@@ -162,5 +164,5 @@ fn interface_call(
     let mut call = system::interface_request(name)?;
     call.ifr_ifru.ifru_data = data;
     // SAFETY: `call` and what `data` points to live across the call; the request fits the structure.
-    system::check(unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &raw mut call) })
+    system::check(unsafe { libc::ioctl(socket.as_raw_fd(), request, &raw mut call) })
 }

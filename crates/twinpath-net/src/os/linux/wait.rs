@@ -137,7 +137,7 @@ impl Poller {
     /// How many are ready after this time at the latest.
     fn poll(&mut self, timeout: Duration) -> io::Result<usize> {
         let time = libc::timespec {
-            tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_sec: timeout.as_secs().try_into().unwrap_or(i32::MAX.into()),
             tv_nsec: timeout.subsec_nanos().cast_signed().into(),
         };
         let (polled, count) = (self.polled.as_mut_ptr(), self.polled.len() as libc::nfds_t);
@@ -180,7 +180,9 @@ fn owned(fd: libc::c_int) -> io::Result<OwnedFd> {
 pub(crate) fn sleep_until(until: Mono) {
     const NS_PER_S: u64 = 1_000_000_000;
     let at = libc::timespec {
-        tv_sec: libc::time_t::try_from(until.ns() / NS_PER_S).unwrap_or(libc::time_t::MAX),
+        tv_sec: (until.ns() / NS_PER_S)
+            .try_into()
+            .unwrap_or(i32::MAX.into()),
         tv_nsec: libc::c_long::try_from(until.ns() % NS_PER_S).unwrap_or(0),
     };
     // SAFETY: `at` lives across the call. A signal may end it early: the caller checks the clock.
