@@ -100,24 +100,29 @@ impl<E: Remedy> From<E> for Failure {
     }
 }
 
+/// A text that quotes what is from outside, as one line of plain characters of a bounded length.
+pub(crate) fn one_line(text: &str) -> String {
+    // A name from outside may hold anything.
+    let mut shown = String::new();
+    for c in text.chars() {
+        if is_plain(c) {
+            shown.push(c);
+        } else {
+            shown.extend(c.escape_default());
+        }
+    }
+    // What happened and what to do about it are at the ends.
+    shortened(&shown, MOST)
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A name from outside may hold anything: what is printed stays one line of plain characters.
         let mut text = self.line.clone();
         if let Some(remedy) = &self.remedy {
             text.push_str("; ");
             text.push_str(remedy);
         }
-        let mut shown = String::new();
-        for c in with_zones(&text).chars() {
-            if is_plain(c) {
-                shown.push(c);
-            } else {
-                shown.extend(c.escape_default());
-            }
-        }
-        // And any length. What happened and what to do about it are at the ends.
-        f.write_str(&shortened(&shown, MOST))
+        f.write_str(&one_line(&with_zones(&text)))
     }
 }
 

@@ -110,6 +110,46 @@ pub(crate) fn write(path: &Path, octets: &[u8]) -> Result<(), Unfit> {
     Ok(())
 }
 
+/// Who may read a new file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Its owner (mode 0600).
+    Owner,
+    /// Whoever may read a file that the user makes.
+    Usual,
+}
+
+/// As [`write`], with permissions of its own. `replaces`: in place of what has that name, else that is an error.
+///
+/// # Errors
+/// [`Unfit`].
+pub(crate) fn write_new(
+    path: &Path,
+    octets: &[u8],
+    readers: Readers,
+    replaces: bool,
+) -> Result<(), Unfit> {
+    let Some(directory) = path.parent().filter(|_| path.file_name().is_some()) else {
+        return Err(io::Error::other("not the name of a file").into());
+    };
+    let mut aside = tempfile::Builder::new();
+    aside.prefix(".twinpath-");
+    let mut new = match readers {
+        // Such a file is its owner's alone from the first octet on.
+        Readers::Owner => aside.tempfile_in(directory)?,
+        Readers::Usual => aside.make_in(directory, |path| File::create_new(path))?,
+    };
+    new.write_all(octets)?;
+    new.as_file().sync_all()?;
+    let persisted = if replaces {
+        new.persist(path)
+    } else {
+        new.persist_noclobber(path)
+    };
+    persisted.map_err(io::Error::from)?;
+    Ok(())
+}
+
 /// A new file that is to be `place` when it is persisted there, and goes again if it is not; with the
 /// permissions of what has that name. A symbolic link is refused: whose file it leads to is for the
 /// user to say.
@@ -187,6 +227,28 @@ mod tests {
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o640
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_has_its_own_permissions_and_replaces_nothing_unless_it_may() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, "before").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        let refused = write_new(&path, b"after", Readers::Owner, false).unwrap_err();
+        assert!(refused.to_string().contains("exists"), "{refused}");
+        assert_eq!(fs::read(&path).unwrap(), b"before");
+        write_new(&path, b"after", Readers::Owner, true).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"after");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        let other = folder.path().join("b");
+        write_new(&other, b"x", Readers::Usual, false).unwrap();
+        fs::write(folder.path().join("c"), "x").unwrap();
+        assert_eq!(mode(&other), mode(&folder.path().join("c")));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 
     #[cfg(unix)]

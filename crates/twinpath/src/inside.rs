@@ -88,6 +88,8 @@ pub fn plan(line: &[String]) -> Result<(), String> {
         .map(drop),
         #[cfg(all(feature = "status", unix))]
         Command::Status(_) => Ok(()),
+        #[cfg(feature = "control")]
+        Command::ImportOwamp(_) => Ok(()),
         Command::Report(_) | Command::Dscptable(_) | Command::Selftest(_) => Ok(()),
     };
     planned.map_err(|failure| failure.to_string())

@@ -36,6 +36,8 @@ pub mod inside;
 mod live;
 mod logs;
 mod output;
+#[cfg(feature = "control")]
+mod owamp;
 #[cfg(feature = "pictures")]
 mod picture;
 mod plan;

@@ -164,6 +164,24 @@ pub(crate) const PAGES: &[Page] = &[
         guides: &["status.md", "metrics.md"],
     },
     Page {
+        command: "import-owamp",
+        description: &[
+            "Reads the configuration of twampd, the TWAMP server of perfSONAR's owamp: twamp-server.conf, \
+             twamp-server.limits and twamp-server.pfs, or twampd.conf, twampd.limits, twampd.pfs and twampd.keys. It \
+             makes a file of limits, a file of keys and the options for twinpath server.",
+            "What has no equivalent is said on stderr with its line and the nearest option; a warning where clients \
+             have more or less than before. Where access cannot be expressed, it is narrower than before, never wider.",
+            "Without --to it shows what it would write, except the passphrases.",
+        ],
+        exit: &[
+            ("0", "imported, or shown, perhaps with warnings"),
+            ("1", "a file could not be read or written"),
+            ("2", "bad usage, or a file that twampd would refuse too"),
+        ],
+        see: &["server"],
+        guides: &["import-from-perfsonar.md", "run-a-responder.md"],
+    },
+    Page {
         command: "dscptable",
         description: &[
             "Lists the names of Differentiated Services Code Points that options take, with their values and the \

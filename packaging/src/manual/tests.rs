@@ -249,7 +249,8 @@ fn completions_parse() {
     }
     // Each command has a case.
     for command in man::program().get_subcommands() {
-        let case = format!("twinpath__subcmd__{})", command.get_name());
+        let name = command.get_name().replace('-', "__subcmd__");
+        let case = format!("twinpath__subcmd__{name})");
         assert!(text.contains(&case), "{case}");
     }
 }

@@ -1,5 +1,6 @@
 //! The commands that speak TWAMP-Control (RFC 5357 section 3), as they are written.
 
+mod import_owamp;
 mod keys;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use super::{
 
 use keys::{Iterations, listed_mode};
 
+pub(crate) use import_owamp::ImportOwampArgs;
 pub(crate) use keys::{KeyFileOptions, KeyOptions};
 pub(super) use keys::{iterations, key_id, mode};
 

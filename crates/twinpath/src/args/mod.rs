@@ -36,7 +36,8 @@ use twinpath_wire::Dscp;
 pub(crate) use check::{CheckArgs, CheckOptions};
 #[cfg(feature = "control")]
 pub(crate) use control::{
-    ControlClientArgs, ControlCommand, ControlOptions, ControllerArgs, KeyOptions, ServerArgs,
+    ControlClientArgs, ControlCommand, ControlOptions, ControllerArgs, ImportOwampArgs, KeyOptions,
+    ServerArgs,
 };
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use extensions::ExtensionOptions;
@@ -194,6 +195,9 @@ pub(crate) enum Command {
     /// Show what responders and servers on this host do now
     #[cfg(all(feature = "status", unix))]
     Status(StatusArgs),
+    /// Turn the configuration of perfSONAR's twampd into that of a server
+    #[cfg(feature = "control")]
+    ImportOwamp(ImportOwampArgs),
     /// List DSCP names, values and ToS octets
     Dscptable(DscptableArgs),
     /// Check this host's capabilities and run a loopback measurement

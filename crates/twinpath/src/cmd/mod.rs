@@ -8,6 +8,8 @@ mod deadline;
 mod doctor;
 mod dscptable;
 mod ended_sessions;
+#[cfg(feature = "control")]
+mod import_owamp;
 mod key_file;
 mod limits_file;
 #[cfg(feature = "live")]
@@ -73,6 +75,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         ),
         #[cfg(all(feature = "status", unix))]
         Command::Status(args) => status::run(&args),
+        #[cfg(feature = "control")]
+        Command::ImportOwamp(args) => import_owamp::run(&args),
         Command::Dscptable(args) => dscptable::run(args),
         Command::Selftest(args) => selftest::run(&args),
     }

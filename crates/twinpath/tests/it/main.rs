@@ -50,6 +50,8 @@ mod hostile;
 mod hosts;
 #[cfg(target_os = "linux")]
 mod icinga;
+#[cfg(all(feature = "control", unix))]
+mod import_owamp;
 mod interfaces;
 mod intervals;
 mod keys;

@@ -122,6 +122,7 @@ fn help_and_version_are_results() {
         "sender --help",
         "responder -h",
         "dscptable -h",
+        "import-owamp -h",
         "selftest -h",
         "controller -h",
         "server --help",
@@ -214,6 +215,7 @@ fn short_help_and_long_help_are_one() {
         "controller",
         "server",
         "controlclient",
+        "import-owamp",
         "dscptable",
         "selftest",
     ] {

@@ -231,7 +231,7 @@ fn the_command_line_is_consistent() {
 }
 
 /// What the values of options are called that have no bounds.
-const WORDS: [&str; 25] = [
+const WORDS: [&str; 26] = [
     "ADDR:PORT",
     "CODEC",
     "EDGES",
@@ -255,6 +255,7 @@ const WORDS: [&str; 25] = [
     "PREFIX",
     "RUNG",
     "NEAR[:PORT]",
+    "DIR",
     "PATH|none",
     "PART,..",
 ];

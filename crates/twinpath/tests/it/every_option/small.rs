@@ -1,4 +1,4 @@
-//! `twinpath selftest`, `twinpath dscptable` and `twinpath status`.
+//! `twinpath selftest`, `twinpath dscptable`, `twinpath import-owamp` and `twinpath status`.
 
 use super::sender::Seen;
 use super::{acts, complete, each_row, judged};
@@ -113,6 +113,27 @@ fn every_option_of_the_dscp_table_acts() {
     })];
     complete("dscptable", rows.iter().map(|row| row.option));
     each_acts(&rows);
+}
+
+#[cfg(feature = "control")]
+#[test]
+fn every_option_of_the_import_acts() {
+    complete("import-owamp", ["--to", "--force"].into_iter());
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(
+        directory.path().join("twampd.conf"),
+        "testports 9000-9100\n",
+    )
+    .unwrap();
+    let limits = directory.path().join("server.limits");
+    let line = format!("import-owamp {0}", directory.path().display());
+    assert_eq!(run(&line).status, 0);
+    assert!(!limits.exists());
+    let line = format!("{line} --to {}", directory.path().display());
+    assert_eq!(run(&line).status, 0);
+    assert!(limits.exists());
+    assert_eq!(run(&line).status, 1);
+    assert_eq!(run(&format!("{line} --force")).status, 0);
 }
 
 #[cfg(all(feature = "status", unix))]

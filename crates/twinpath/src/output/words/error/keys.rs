@@ -9,6 +9,8 @@ use twinpath_runtime::keys::LineFault;
 use twinpath_runtime::keys::{KeysError, StampLineFault};
 
 use super::Remedy;
+#[cfg(feature = "control")]
+use crate::owamp::StoreFault;
 
 /// How a line of a file of keys is written.
 pub(crate) trait KeyLine: Error {
@@ -18,6 +20,11 @@ pub(crate) trait KeyLine: Error {
 #[cfg(feature = "control")]
 impl KeyLine for LineFault {
     const FORM: &'static str = "KEY-ID passphrase";
+}
+
+#[cfg(feature = "control")]
+impl KeyLine for StoreFault {
+    const FORM: &'static str = "IDENTITY and the passphrase in hexadecimal digits";
 }
 
 impl KeyLine for StampLineFault {
