@@ -165,7 +165,7 @@ mod tests {
         let kept = |needs: &Needs<'_>| needs.capabilities(&FileAccess::default());
         assert_eq!(kept(&needs(&[20_001, 0])), []);
         assert_eq!(kept(&needs(&[862])), [Capability::NetBindService]);
-        let server = |reads: &[&'static str]| Needs {
+        let server = |reads: &'static [&'static str]| Needs {
             opens_sockets: true,
             reads: reads.iter().map(Path::new).collect(),
             socket_in: Some("/run/twinpath".into()),

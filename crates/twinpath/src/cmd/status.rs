@@ -196,15 +196,26 @@ fn name_of(socket: &Path) -> Option<String> {
     Some(socket.file_stem()?.to_string_lossy().into_owned())
 }
 
-/// Each socket with the reason, the last as the failure.
+/// Each socket with the reason, the last as the failure; several that were left behind as one.
 fn none_answered(failed: &[(PathBuf, Refusal)]) -> Failure {
-    let mut failures: Vec<Failure> = failed
-        .iter()
-        .map(|(socket, why)| {
-            let line = format!("cannot ask {}: {why}", socket.display());
-            Failure::could_not(line).with_remedy(remedy(why))
-        })
-        .collect();
+    let (stale, other): (Vec<_>, Vec<_>) = failed.iter().partition(|it| it.1 == Refusal::Stale);
+    let (stale, single) = match &stale[..] {
+        [(first, _), _, ..] => (Some((first, stale.len())), Vec::new()),
+        _ => (None, stale),
+    };
+    let of_stale = stale.map(|(first, count)| {
+        let directory = first.parent().unwrap_or(first).display();
+        let line = format!(
+            "nothing runs: {count} control sockets in {directory} are of programs that were killed"
+        );
+        let remedy = "the next responder or server removes them";
+        Failure::could_not(line).with_remedy(Some(remedy))
+    });
+    let of_each = single.iter().chain(&other).map(|(socket, why)| {
+        let line = format!("cannot ask {}: {why}", socket.display());
+        Failure::could_not(line).with_remedy(remedy(why))
+    });
+    let mut failures: Vec<Failure> = of_stale.into_iter().chain(of_each).collect();
     let last = failures.pop();
     last.unwrap_or_else(|| Failure::could_not("no program answered"))
         .after(failures)

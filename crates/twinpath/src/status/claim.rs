@@ -21,6 +21,8 @@ const MADE_OCTETS: usize = 1 + PREFIX.len() + RANDOM + 1 + MADE_AS.len();
 /// How long another program may take to claim a path in the same directory. Anyone who can read the directory can lock
 /// it, for as long as they like: that may delay a claim, not prevent it.
 const LOCKED: Duration = Duration::from_secs(1);
+/// Sockets of other programs that are looked at.
+const MOST_TIDIED: usize = 1_000;
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Why a path cannot be had.
@@ -44,12 +46,23 @@ pub(super) struct Claimed {
     id: (u64, u64),
 }
 
+/// What becomes of other sockets in the directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Others {
+    Stay,
+    /// Those that programs left behind are removed, as far as they have this extension.
+    Tidied(&'static str),
+}
+
 /// Listens at `path`, for the user of this process alone. An unused socket there is replaced. Within
 /// a runtime of tokio.
 ///
 /// # Errors
 /// [`ClaimError`]; what was there is there as before.
-pub(super) async fn claim(path: &Path) -> Result<(UnixListener, Claimed), ClaimError> {
+pub(super) async fn claim(
+    path: &Path,
+    others: Others,
+) -> Result<(UnixListener, Claimed), ClaimError> {
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
@@ -59,7 +72,10 @@ pub(super) async fn claim(path: &Path) -> Result<(UnixListener, Claimed), ClaimE
         return Err(ClaimError::TooLong);
     }
     // Two programs that both find an unused socket must not both replace it.
-    let _lock = lock(parent);
+    let lock = lock(parent);
+    if let (Others::Tidied(extension), Some(_)) = (others, &lock) {
+        tidy(parent, extension).await;
+    }
     vacant(path).await?;
     // Made where no other user can reach it, it is never open to them.
     let own = private_directory(parent)?;
@@ -101,6 +117,21 @@ fn private_directory(parent: &Path) -> io::Result<TempDir> {
         .tempdir_in(parent)
 }
 
+/// Removes sockets that programs left behind. With the lock of the directory, so that none is taken for one that another
+/// program replaces.
+async fn tidy(directory: &Path, extension: &str) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let sockets = entries.map(|entry| entry.path());
+    let sockets = sockets.filter(|path| path.extension().is_some_and(|it| it == extension));
+    for path in sockets.take(MOST_TIDIED) {
+        let is_socket = fs::symlink_metadata(&path).is_ok_and(|it| it.file_type().is_socket());
+        if is_socket && vacant(&path).await.is_ok() {
+            // It may belong to another user.
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
 /// Makes sure that nothing is at this path but a socket that its program left behind.
 async fn vacant(path: &Path) -> Result<(), ClaimError> {
     match fs::symlink_metadata(path) {
@@ -134,7 +165,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
-        runtime.unwrap().block_on(claim(path))
+        runtime.unwrap().block_on(claim(path, Others::Stay))
     }
 
     fn names(directory: &Path) -> Vec<String> {
@@ -172,6 +203,26 @@ mod tests {
         drop(ours);
         assert_eq!(names(directory.path()), ["a.sock"]);
         drop(other);
+    }
+
+    #[test]
+    fn of_a_directory_of_its_own_what_others_left_behind_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        for left_behind in ["a.sock", "a-77.sock", "a.other"] {
+            drop(UnixListener::bind(at(left_behind)).unwrap());
+        }
+        let _used = UnixListener::bind(at("b.sock")).unwrap();
+        fs::write(at("c.sock"), "mine").unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let path = at("d.sock");
+        let claimed = claim(&path, Others::Tidied("sock"));
+        let _ours = runtime.unwrap().block_on(claimed).unwrap();
+        let mut left = names(directory.path());
+        left.sort();
+        assert_eq!(left, ["a.other", "b.sock", "c.sock", "d.sock"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 use tracing::{debug, error};
 
-use super::claim::{ClaimError, Claimed, claim};
+use super::claim::{ClaimError, Claimed, Others, claim};
 use super::directories::{self, Directories, SUFFIX};
 use crate::args::{ControlSocketChoice, ControlSocketOptions};
 use crate::clients::{self, Limits};
@@ -54,13 +54,15 @@ impl ControlSocket {
         };
         match &options.control_socket {
             Some(ControlSocketChoice::None) => Ok((without, None)),
-            Some(ControlSocketChoice::Path(path)) => match at(std::slice::from_ref(path)) {
-                Ok(socket) => Ok((socket, None)),
-                Err((path, error)) => Err(Failure::could_not(format!(
-                    "--control-socket {}: {error}",
-                    path.display()
-                ))),
-            },
+            Some(ControlSocketChoice::Path(path)) => {
+                match at(std::slice::from_ref(path), Others::Stay) {
+                    Ok(socket) => Ok((socket, None)),
+                    Err((path, error)) => Err(Failure::could_not(format!(
+                        "--control-socket {}: {error}",
+                        path.display()
+                    ))),
+                }
+            }
             None => Ok(match of_its_own(&name) {
                 Ok(socket) => (socket, None),
                 Err(why) => (without, Some(why)),
@@ -124,17 +126,20 @@ fn of_its_own(name: &str) -> Result<ControlSocket, String> {
     directories::make(directory).map_err(|error| failed(directory, &error))?;
     let with_number = format!("{name}-{}", process::id());
     let path = |name: &str| directory.join(format!("{name}.{SUFFIX}"));
-    at(&[path(name), path(&with_number)]).map_err(|(path, error)| failed(&path, &error))
+    at(&[path(name), path(&with_number)], Others::Tidied(SUFFIX))
+        .map_err(|(path, error)| failed(&path, &error))
 }
 
 /// At the first of these paths that no other program has.
-fn at(paths: &[PathBuf]) -> Result<ControlSocket, (PathBuf, ClaimError)> {
+fn at(paths: &[PathBuf], mut others: Others) -> Result<ControlSocket, (PathBuf, ClaimError)> {
     let mut failed = (PathBuf::new(), ClaimError::InUse);
     for path in paths {
-        match open_at(path) {
+        match open_at(path, others) {
             Ok(socket) => return Ok(socket),
             Err(error) => failed = (path.clone(), error),
         }
+        // Once is enough.
+        others = Others::Stay;
         if !matches!(failed.1, ClaimError::InUse) {
             break;
         }
@@ -142,9 +147,9 @@ fn at(paths: &[PathBuf]) -> Result<ControlSocket, (PathBuf, ClaimError)> {
     Err(failed)
 }
 
-fn open_at(path: &Path) -> Result<ControlSocket, ClaimError> {
+fn open_at(path: &Path, others: Others) -> Result<ControlSocket, ClaimError> {
     let runtime = clients::runtime()?;
-    let (listener, claimed) = runtime.block_on(claim(path))?;
+    let (listener, claimed) = runtime.block_on(claim(path, others))?;
     listener.set_nonblocking(true)?;
     let (asks, asked) = sync_channel(CLIENTS.at_once);
     clients::spawn("status", runtime, || async move {

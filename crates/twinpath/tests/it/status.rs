@@ -255,9 +255,9 @@ fn a_name_that_another_program_has_is_left_to_it_and_both_are_listed() {
     while place.sockets().len() < 2 {
         assert!(Instant::now() < until, "{:?}", place.sockets());
     }
-    // The other one says something else, to the responder that looked whether it is there too.
+    // The other one says something else, to the responder too, which looked twice whether it is there.
     let foreign = std::thread::spawn(move || {
-        for stream in other.incoming().take(3) {
+        for stream in other.incoming().take(4) {
             let _ = stream.unwrap().write_all(b"\x1b[2J{}");
         }
     });
