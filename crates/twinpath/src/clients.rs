@@ -90,6 +90,9 @@ mod tests {
         let count = Cell::new(0);
         let accept = async || {
             count.set(count.get() + 1);
+            if count.get() > 100 {
+                future::pending::<()>().await;
+            }
             Ok(())
         };
         let serving = serve("test", LIMITS, accept, |()| future::pending());
