@@ -32,7 +32,7 @@ struct Package {
     keywords: Vec<String>,
     #[serde(default)]
     categories: Vec<String>,
-    /// The registries that it may go to: none is no registry at all.
+    /// The registries that it may go to; an empty list: it is not published.
     publish: Option<Vec<String>>,
     #[serde(default)]
     dependencies: Vec<Dependency>,

@@ -115,7 +115,7 @@ pub(crate) fn write(path: &Path, octets: &[u8]) -> Result<(), Unfit> {
 pub(crate) enum Readers {
     /// Its owner (mode 0600).
     Owner,
-    /// Whoever may read a file that the user makes.
+    /// Those who may read any file that the user makes.
     Usual,
 }
 

@@ -117,7 +117,7 @@ impl Source {
         let Some((path, name)) = self.file("pfs") else {
             return Ok(None);
         };
-        // Whoever can read it: that is said, and its keys go into a file of one owner.
+        // Other users may be able to read it: a warning says so, and its keys go into a file of one owner.
         match keys::read(&path, Access::Anybody) {
             Ok(store) => Ok(Some((name, store))),
             Err(KeysError::Empty { .. }) => Ok(None),

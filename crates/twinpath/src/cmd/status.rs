@@ -134,7 +134,7 @@ impl Found {
     }
 
     /// Notes of what differs from `before`: programs that have ended, and sockets that give no document. One that was left
-    /// behind by a program that nobody saw is no news: it stays until the next one of that name.
+    /// behind before the watch began is no news.
     fn news(&self, before: &Self) -> Vec<String> {
         let had = |socket: &PathBuf| before.programs.iter().any(|it| it.socket == *socket);
         let failed = self.failed.iter();

@@ -49,7 +49,7 @@ pub(crate) struct Fault {
 pub(crate) struct Remark {
     /// Where it is written; `None`: it is a default of twampd.
     pub(crate) place: Option<Place>,
-    /// The new server serves more than the old one, or not somebody whom the old one served.
+    /// The new server serves more than the old one, or refuses a client that the old one served.
     pub(crate) is_warning: bool,
     pub(crate) text: String,
 }

@@ -10,7 +10,7 @@ use super::{Fault, Place, Remark};
 /// Who may do what.
 #[derive(Debug, Default)]
 pub(crate) struct Policy {
-    /// The first is the root, to which belongs whoever belongs to no other.
+    /// The first is the root: the class of clients without another.
     pub(super) classes: Vec<Class>,
     pub(super) networks: Vec<Assigned<IpNet>>,
     pub(super) users: Vec<Assigned<String>>,

@@ -1,4 +1,4 @@
-//! From what twampd was told to what `twinpath server` is told.
+//! The configuration of `twinpath server` that corresponds to twampd's.
 
 use zeroize::Zeroizing;
 
@@ -14,7 +14,7 @@ const USUAL_CONNECTIONS: u32 = 1_000;
 /// Iterations that `--pbkdf2-count` takes.
 const ITERATIONS: std::ops::RangeInclusive<u32> = 1_024..=crate::args::MOST_PBKDF2_COUNT;
 
-/// What a server is told.
+/// The configuration of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Imported {
     /// The lines of a file for `--limits`.
@@ -31,7 +31,7 @@ pub(crate) struct Imported {
     pub(crate) remarks: Vec<Remark>,
 }
 
-/// All that twampd is told, translated. `store`: its passphrases and the name of their file. `aes`: identities with an
+/// The whole configuration of twampd, translated. `store`: its passphrases and the name of their file. `aes`: identities with an
 /// AES key.
 ///
 /// # Errors
@@ -122,7 +122,7 @@ impl Imported {
         let is_open = letters.open && !addresses.is_empty();
         if !is_open && !has_keys {
             return Err(
-                "nobody is left to serve: open mode is off, and there is no key that can be used"
+                "no client could use the server: open mode is off, and there is no key that can be used"
                     .to_owned(),
             );
         }
@@ -222,7 +222,7 @@ impl Imported {
         for class in &policy.classes {
             let is_used = class.is_parent || used.iter().any(|other| other.name == class.name);
             if !is_used {
-                let text = format!("class {} is that of nobody, and left out", class.name);
+                let text = format!("class {} has no client, and is left out", class.name);
                 self.remarks.push(Remark::note(&class.place, text));
             }
         }
@@ -280,7 +280,7 @@ impl Imported {
 }
 
 impl Policy {
-    /// The class of whoever is of no other: the root, where no default is assigned.
+    /// The class of clients without another: the root, where no default is assigned.
     fn default_class(&self) -> Option<&Class> {
         self.classes
             .get(self.default.as_ref().map_or(0, |it| it.class))

@@ -229,7 +229,7 @@ fn what_cannot_be_read_is_one_line_and_nothing_is_written() {
             "twamp-server.limits",
             "limit a with allow_open_mode=off",
             2,
-            "nobody is left to serve",
+            "no client could use the server",
         ),
         (
             "twamp-server.pfs",

@@ -199,7 +199,7 @@ fn a_configuration_with_an_error_starts_and_changes_nothing() {
             "section one: allow is one value without #",
         ),
         (
-            "\toption allow_ssid '7 # nobody'\n",
+            "\toption allow_ssid '7 # comment'\n",
             "section one: allow_ssid is one value without #",
         ),
         (

@@ -104,7 +104,7 @@ fn a_line_that_twampd_refuses_is_refused_with_its_place() {
             "assign key x root",
             "write assign default, assign net or assign user",
         ),
-        ("assign user joe nobody", "no class nobody before it"),
+        ("assign user joe other", "no class other before it"),
         ("assign", "write assign default, assign net or assign user"),
     ] {
         assert_eq!(

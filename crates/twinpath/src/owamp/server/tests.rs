@@ -72,7 +72,7 @@ fn open_mode_is_for_the_networks_that_have_it_and_no_other() {
 }
 
 #[test]
-fn where_nobody_may_do_without_a_key_open_mode_is_not_offered() {
+fn where_every_client_needs_a_key_open_mode_is_not_offered() {
     let server = import("", LOCKED, "joe 636f7272656374\nnoc 61").unwrap();
     assert_eq!(server.options, ["--mode", "authenticated,encrypted"]);
     assert_eq!(server.limits, ["max-connections 1000"]);
@@ -89,7 +89,7 @@ fn where_nobody_may_do_without_a_key_open_mode_is_not_offered() {
     ] {
         let error = import(config, limits, keys).unwrap_err();
         assert!(
-            error.starts_with("nobody is left to serve"),
+            error.starts_with("no client could use the server"),
             "{config}: {error}"
         );
     }
@@ -137,8 +137,8 @@ fn sessions_of_a_client_are_the_fewest_of_any_class() {
     let notes = said(&server, false).join("\n");
     for part in [
         "l:2: test_sessions of class a: ",
-        "l:3: class joe is that of nobody",
-        "l:4: class idle is that of nobody",
+        "l:3: class joe has no client",
+        "l:4: class idle has no client",
         "l:6: user ann has no key",
     ] {
         assert!(notes.contains(part), "{part}: {notes}");

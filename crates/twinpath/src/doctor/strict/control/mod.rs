@@ -1,6 +1,7 @@
 //! TWAMP-Control servers (RFC 4656 section 3, RFC 5357 section 3, RFC 5938, RFC 6038).
 
 mod individual;
+mod limits;
 pub(super) mod messages;
 mod opening;
 #[cfg(feature = "control")]

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_runtime::probe::{Connection, Crowd};
-use twinpath_wire::control::ServerGreeting;
-
+use super::limits::{IDLE, MANY, beside_idle, many_sessions};
 use super::{
     ACCEPT_SESSION, READ_SESSION, READ_START, REQUEST, START, STOP, messages, not_made, open,
 };
@@ -22,65 +20,8 @@ pub(crate) static PART: Part = Part {
     trials: Trials::Dialogues(TRIALS),
 };
 
-/// A server may limit connections: by Modes 0 in its greeting it says so. Those that it serves go on.
-fn beside_idle(seen: &Transcript) -> Outcome {
-    match seen.accept(0) {
-        Some(0) => {}
-        Some(accept) => {
-            return Outcome::unclear(format!(
-                "beside idle connections a request is refused with Accept {}",
-                named(accept)
-            ));
-        }
-        None => {
-            return Outcome::fail("beside idle connections a request is not answered").by_silence();
-        }
-    }
-    let last = match &seen.crowd {
-        Some(Crowd::Made(last)) => last,
-        Some(Crowd::Limited { made, why }) => return limited(*made, why),
-        Some(Crowd::Stopped) | None => {
-            return Outcome::unclear("no further connection was tried");
-        }
-    };
-    match ServerGreeting::view(&last.octets) {
-        Ok(greeting) if greeting.modes.get() == 0 => {
-            Outcome::pass("the last is greeted with Modes 0: a limit, and it is said")
-        }
-        Ok(_) => Outcome::pass("each is greeted, and the request is accepted"),
-        Err(_) if last.is_closed => Outcome::unclear(
-            "the last is closed without a greeting: a limit, for which RFC 4656 has Modes 0",
-        ),
-        Err(_) => Outcome::unclear(
-            "the last gets no greeting: idle connections keep others out, and they are not told",
-        )
-        .by_silence(),
-    }
-}
-
-/// Of a connection beside idle ones that was not made.
-fn limited(made: usize, why: &Connection) -> Outcome {
-    let number = made + 1;
-    let limit = |how: &str| {
-        Outcome::unclear(format!(
-            "connection {number} of {IDLE} {how}: a limit, for which RFC 4656 has Modes 0"
-        ))
-    };
-    match why {
-        Connection::Refused => limit("is refused"),
-        Connection::Rejected { .. } => limit("is rejected by an ICMP error"),
-        Connection::Silent | Connection::Open(_) => limit("is not answered").by_silence(),
-        Connection::Failed(kind) => {
-            Outcome::unclear(format!("connection {number} of {IDLE} fails: {kind}"))
-        }
-    }
-}
-
 /// From the port that no session was requested for.
 const OTHER_PORT: Step = Step::Packet(Packet { from: 1, ..NOT_DUE });
-
-/// Connections that say nothing.
-const IDLE: usize = 20;
 
 static TRIALS: &[Trial<Dialogue>] = &[
     Trial {
@@ -434,8 +375,6 @@ static TRIALS: &[Trial<Dialogue>] = &[
     },
 ];
 
-const MANY: usize = 20;
-
 /// No packet but the last, which shows that the session works, must be answered.
 pub(super) fn silent_then(seen: &Transcript, what: &str) -> Outcome {
     not_made(seen, 0).unwrap_or_else(|| match seen.packets.split_last() {
@@ -470,37 +409,5 @@ fn two_sessions(seen: &Transcript) -> Outcome {
             named(accept)
         )),
         (None, _) => Outcome::fail("no answer to the second request").by_silence(),
-    }
-}
-
-fn many_sessions(seen: &Transcript) -> Outcome {
-    let octets = seen.octets(0);
-    let accepts: Vec<u8> = octets
-        .chunks(ACCEPT_SESSION)
-        .filter_map(|answer| answer.first().copied())
-        .collect();
-    if octets.len() < MANY * ACCEPT_SESSION {
-        return if seen.is_closed(0) {
-            Outcome::unclear(format!(
-                "the connection is closed after {} answers",
-                accepts.len()
-            ))
-        } else {
-            Outcome::fail(format!("{} of {MANY} requests are answered", accepts.len())).by_silence()
-        };
-    }
-    match accepts.iter().find(|accept| **accept != 0) {
-        None => Outcome::pass(format!("all {MANY} are accepted")),
-        Some(accept @ (4 | 5)) => {
-            let made = accepts.iter().take_while(|accept| **accept == 0).count();
-            Outcome::pass(format!(
-                "{made} are accepted, then Accept {}",
-                named(*accept)
-            ))
-        }
-        Some(accept) => Outcome::unclear(format!(
-            "refused with Accept {}, and 4 or 5 name a limit",
-            named(*accept)
-        )),
     }
 }
