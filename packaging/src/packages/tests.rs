@@ -161,8 +161,8 @@ fn dpkg_reads_the_package_and_finds_each_file_as_it_was() {
     assert_eq!(conffiles, CONFIGURED);
     for script in ["postinst", "prerm", "postrm"] {
         output(&unpacked.join("DEBIAN"), "sh", &["-n", script]).unwrap();
-        let mode = std::fs::metadata(unpacked.join("DEBIAN").join(script)).unwrap();
-        assert_eq!(mode.permissions().mode() & 0o777, 0o755);
+        let written = std::fs::metadata(unpacked.join("DEBIAN").join(script)).unwrap();
+        assert_eq!(written.permissions().mode() & 0o777, 0o755);
     }
     let sums = output(&unpacked, "md5sum", &["-c", "--quiet", "DEBIAN/md5sums"]);
     assert_eq!(sums.unwrap(), "");
