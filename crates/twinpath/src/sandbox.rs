@@ -139,6 +139,18 @@ pub(crate) fn confine(options: &SandboxOptions, needs: &Needs<'_>) -> Option<Str
     }))
 }
 
+/// Confines a thread that looks up names and connects: neither its files nor its connections. What could not be done
+/// is known of the process.
+#[cfg(feature = "otlp")]
+pub(crate) fn confine_client(options: &SandboxOptions) -> impl FnOnce() + Send + use<> {
+    let confinement = Confinement {
+        capabilities: options.has(SandboxPart::Capabilities).then(Vec::new),
+        files: None,
+        calls: options.has(SandboxPart::Seccomp),
+    };
+    move || drop(confine::confine(&confinement))
+}
+
 fn shortfall(failed: &[(ConfinedBy, ConfineError)]) -> Option<String> {
     let failed = failed
         .iter()

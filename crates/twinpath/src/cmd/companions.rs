@@ -72,8 +72,8 @@ pub(super) trait Companion {
         false
     }
 
-    /// Sending is over: gives the terminal back.
-    fn leave(&mut self) {}
+    /// Sending is over: gives the terminal back, and tells others how it ended.
+    fn leave(&mut self, _: &[Arc<Series>], _: &[SessionHandle]) {}
 
     /// The run is over, and its report lacks only what the series add. The file, if there is one.
     fn save(&mut self, _: Outcome<'_>) -> Option<Written> {
@@ -211,8 +211,8 @@ impl Companions {
         self.all.iter_mut().any(|it| it.glance())
     }
 
-    pub(super) fn leave(&mut self) {
-        self.each(|it| it.leave());
+    pub(super) fn leave(&mut self, series: &[Arc<Series>], handles: &[SessionHandle]) {
+        self.each(|it| it.leave(series, handles));
         self.say();
     }
 

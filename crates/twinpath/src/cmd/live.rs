@@ -104,7 +104,7 @@ impl Companion for Live {
         self.0.as_mut().map(View::redraw_soon).is_some()
     }
 
-    fn leave(&mut self) {
+    fn leave(&mut self, _: &[Arc<Series>], _: &[SessionHandle]) {
         self.0 = None;
     }
 }

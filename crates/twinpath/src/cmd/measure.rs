@@ -302,7 +302,7 @@ fn watch<R: Run>(
         output.flush()?;
         if finished && all {
             progress.erase();
-            observers.companions.leave();
+            observers.leave(run.sessions());
             return Ok(run.join());
         }
         let left = observers.show(run.sessions_mut());

@@ -1,4 +1,4 @@
-//! `--metrics` of a run: its sessions answer scrapes while they are measured.
+//! `--metrics` and `--otlp` of a run: its sessions answer scrapes while they are measured.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ use twinpath_runtime::measure::{SeriesFacts, SessionHandle};
 use super::companions::{Companion, Opened};
 use super::responder::tell_metrics;
 use super::subject::Beginning;
-use crate::args::{Label, MetricsOptions};
-use crate::exporter::{self, Counted, Exporter, Labels, MOST_SESSIONS, SessionNow};
+use crate::args::{Label, MetricsOptions, SandboxOptions};
+use crate::exporter::{self, Counted, Exporter, Families, Labels, MOST_SESSIONS, SessionNow};
 use crate::failure::Failure;
 use crate::output::names::Differing;
 use crate::output::prometheus::session_labels;
@@ -20,6 +20,32 @@ use crate::signals::Signals;
 
 /// How long a scrape waits for the figures of the last session.
 const SNAPSHOTS: Duration = Duration::from_secs(1);
+
+/// That of a reflector that is not confined yet: what it pushes to is connected to from a thread with confines of its own.
+///
+/// # Errors
+/// Where metrics cannot be pushed.
+#[cfg_attr(
+    not(feature = "otlp"),
+    expect(
+        unused_variables,
+        clippy::unnecessary_wraps,
+        reason = "nothing is pushed"
+    )
+)]
+pub(super) fn unconfined_exporter(
+    options: &MetricsOptions,
+    confines: &SandboxOptions,
+) -> Result<Exporter, Failure> {
+    #[cfg_attr(
+        not(feature = "otlp"),
+        expect(unused_mut, reason = "nothing is pushed")
+    )]
+    let mut exporter = Exporter::new();
+    #[cfg(feature = "otlp")]
+    exporter.push(options.push(), crate::sandbox::confine_client(confines))?;
+    Ok(exporter)
+}
 
 pub(super) struct Metrics {
     exporter: Exporter,
@@ -40,10 +66,13 @@ struct Scrape {
 
 impl Metrics {
     pub(super) fn open(options: &MetricsOptions, labels: &[Label], quiet: bool) -> Opened {
-        let Some(address) = options.address() else {
+        if !options.are_read() {
             return Ok(None);
-        };
-        let exporter = Exporter::start(Some(address))?;
+        }
+        let mut exporter = Exporter::new();
+        exporter.listen(options.address())?;
+        #[cfg(feature = "otlp")]
+        exporter.push(options.push(), || {})?;
         if !quiet {
             tell_metrics(&exporter);
         }
@@ -112,9 +141,30 @@ impl Companion for Metrics {
         let Some(scrape) = self.scrape.take_if(is_due) else {
             return false;
         };
-        let all = self.sessions.iter().zip(handles.iter()).zip(series);
-        let sessions = all.zip(scrape.counted);
-        let sessions = sessions.map(|(((labels, handle), series), counted)| {
+        let families = families(&self.sessions, series, handles, scrape.counted);
+        self.exporter.answer(families);
+        false
+    }
+
+    fn leave(&mut self, series: &[Arc<Series>], handles: &[SessionHandle]) {
+        let labels = &self.sessions;
+        let none = || vec![None; labels.len()];
+        self.exporter
+            .end(|| families(labels, series, handles, none()));
+    }
+}
+
+/// Of the sessions with these labels. `counted`: what they told about themselves.
+fn families(
+    labels: &[Labels],
+    series: &[Arc<Series>],
+    handles: &[SessionHandle],
+    counted: Vec<Option<Counted>>,
+) -> Families {
+    let all = labels.iter().zip(handles).zip(series);
+    let sessions = all
+        .zip(counted)
+        .map(|(((labels, handle), series), counted)| {
             // What is left of one that is over comes once, and is kept there.
             let last = || Counted::of(&series.metrics(), None);
             SessionNow {
@@ -123,9 +173,6 @@ impl Companion for Metrics {
                 counted: counted.or_else(|| handle.is_finished().then(last)),
             }
         });
-        let sessions: Vec<SessionNow> = sessions.collect();
-        let families = exporter::sessions(&sessions, handles.len(), clock_state());
-        self.exporter.answer(families);
-        false
-    }
+    let sessions: Vec<SessionNow> = sessions.collect();
+    exporter::sessions(&sessions, handles.len(), clock_state())
 }

@@ -14,6 +14,7 @@ use twinpath_runtime::keys::scope_name;
 use twinpath_runtime::responder::{self, ResponderReport, ResponderRun};
 
 use super::key_file::{NamedChanges, RereadKeys, read_again};
+use super::metrics::unconfined_exporter;
 use super::output_files::distinct_files;
 use super::{remark, unwritten};
 use crate::args::{
@@ -65,11 +66,12 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     let mut fingerprints = stamp_keys.fingerprints();
     service::check_addresses(&passed, near.map(|_| &*plan.near))?;
     args.sandbox.check()?;
+    let mut exporter = unconfined_exporter(&args.metrics, &args.sandbox)?;
     let mut unconfined = None;
     let mut run = responder::start_on(&plan, passed, stamp_keys, || {
         unconfined = sandbox::confine(&args.sandbox, &needs(args, &plan, &files));
     })?;
-    let mut exporter = Exporter::start(args.metrics.address())?;
+    exporter.listen(args.metrics.address())?;
     if !args.log.quiet {
         tell_where(&run, args);
         tell_metrics(&exporter);
@@ -83,12 +85,10 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     for reason in run.no_hardware() {
         warn!("{}", words::finding::no_hardware(reason));
     }
-    remark(&args.log, unconfined);
-    remark(&args.log, in_use);
-    remark(
-        &args.log,
-        bounds(limits.as_ref().map_or(args, |file| &file.args)),
-    );
+    let bounds = bounds(limits.as_ref().map_or(args, |file| &file.args));
+    for line in [unconfined, in_use, bounds] {
+        remark(&args.log, line);
+    }
     service.ready();
     let (mut before, mut has_repeated) = (ReflectorCounters::default(), false);
     let mut next_look = Instant::now() + IGNORED;
@@ -119,6 +119,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         }
     }
     service.stopping();
+    exporter.end(|| exporter::responder(&run.counted()));
     end(run, args, &before, &mut has_repeated)
 }
 

@@ -153,6 +153,11 @@ impl RunObservers {
         self.companions.show(&self.series, sessions)
     }
 
+    /// Sending is over.
+    pub(super) fn leave(&mut self, sessions: &[SessionHandle]) {
+        self.companions.leave(&self.series, sessions);
+    }
+
     /// The news of all sessions that wait; whether these were all.
     pub(super) fn drain(
         &mut self,

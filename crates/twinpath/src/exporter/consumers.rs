@@ -17,19 +17,17 @@ type Exported = BTreeMap<String, LabelValues>;
 fn exported() -> Exported {
     let mut all = Exported::new();
     for family in fixtures::all() {
-        let name = format!("twinpath_{}", family.name);
+        let name = family.full_name();
         let labels = labels(&family);
         match family.kind {
-            Kind::Counter => drop(all.insert(name + "_total", labels)),
-            Kind::Gauge => drop(all.insert(name, labels)),
-            Kind::Seconds => drop(all.insert(name + "_seconds", labels)),
+            Kind::Counter | Kind::Gauge | Kind::Seconds => drop(all.insert(name, labels)),
             Kind::Times => {
                 for part in ["", "_sum", "_count", "_bucket"] {
                     let mut labels = labels.clone();
                     if part == "_bucket" {
                         labels.insert("le".to_owned(), BTreeSet::new());
                     }
-                    all.insert(format!("{name}_seconds{part}"), labels);
+                    all.insert(format!("{name}{part}"), labels);
                 }
             }
         }

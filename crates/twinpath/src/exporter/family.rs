@@ -109,6 +109,17 @@ impl Native {
 }
 
 impl Family {
+    /// Its name in queries; that of a histogram is the beginning of several there.
+    #[cfg(any(feature = "metrics", test))]
+    pub(super) fn full_name(&self) -> String {
+        let (prefix, name) = ("twinpath", self.name);
+        match self.kind {
+            Kind::Counter => format!("{prefix}_{name}_total"),
+            Kind::Gauge => format!("{prefix}_{name}"),
+            Kind::Seconds | Kind::Times => format!("{prefix}_{name}_seconds"),
+        }
+    }
+
     pub(crate) fn of(
         kind: Kind,
         name: &'static str,

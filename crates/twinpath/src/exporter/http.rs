@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -40,12 +40,12 @@ const MOST_HEADERS: usize = 64;
 
 type Scrapes = SyncSender<Answer>;
 
-/// Listens at `address` and serves from a thread of its own, as long as the process lives: what scrapes
-/// wait for, and where it listens.
+/// Listens at `address` and serves from a thread of its own, as long as the process lives. Returns where it
+/// listens.
 ///
 /// # Errors
 /// Where it cannot listen there, or the system has no more threads.
-pub(super) fn start(address: SocketAddr) -> Result<(Receiver<Answer>, SocketAddr), Failure> {
+pub(super) fn start(address: SocketAddr, scrapes: Scrapes) -> Result<SocketAddr, Failure> {
     let listener = stream::listen(address, None, None).map_err(|error| {
         let failure = Failure::from(error);
         Failure {
@@ -56,7 +56,6 @@ pub(super) fn start(address: SocketAddr) -> Result<(Receiver<Answer>, SocketAddr
     let without = |error| Failure::could_not(format!("--metrics {address}: {error}"));
     let listening = listener.local_addr().map_err(without)?;
     let runtime = clients::runtime().map_err(without)?;
-    let (scrapes, answers) = sync_channel(CONNECTIONS.at_once);
     clients::spawn("metrics", runtime, || async move {
         match TcpListener::from_std(listener) {
             Ok(listener) => {
@@ -68,7 +67,7 @@ pub(super) fn start(address: SocketAddr) -> Result<(Receiver<Answer>, SocketAddr
         }
     })
     .map_err(without)?;
-    Ok((answers, listening))
+    Ok(listening)
 }
 
 async fn serve(stream: TcpStream, scrapes: Scrapes) {

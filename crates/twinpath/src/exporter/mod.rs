@@ -1,4 +1,4 @@
-//! Metrics of a running process for Prometheus (`--metrics`).
+//! Metrics of a running process for Prometheus (`--metrics`) and collectors of OpenTelemetry (`--otlp`).
 //!
 //! The thread that owns what is reported has no lock and shares nothing: it answers each scrape with
 //! plain [`Family`] values while it waits ([`Exporter::attend`]), and a thread of the exporter encodes
@@ -12,6 +12,8 @@ mod fixtures;
 mod host;
 #[cfg(feature = "metrics")]
 mod http;
+#[cfg(feature = "otlp")]
+mod otlp;
 #[cfg(feature = "metrics")]
 mod protobuf;
 #[cfg(feature = "metrics")]
@@ -24,15 +26,13 @@ mod session;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::thread;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use twinpath_runtime::{clock_state, wall};
 use twinpath_wire::Wall;
 
-use family::Families;
-pub(crate) use family::{Labels, rungs};
+pub(crate) use family::{Families, Labels, rungs};
 pub(crate) use reflector::responder;
 #[cfg(feature = "control")]
 pub(crate) use server::server;
@@ -43,36 +43,84 @@ use crate::failure::Failure;
 /// What waits for the families of one scrape.
 type Answer = Box<dyn FnOnce(Arc<Families>) + Send>;
 
-/// The owner's end of the exporter; without `--metrics` it only waits.
+/// Scrapes that may wait: as many as there may be connections, and a push.
+const MOST_WAITING: usize = 65;
+/// How long the end of the process may wait for the last push.
+#[cfg(feature = "otlp")]
+const LAST_PUSH: Duration = Duration::from_secs(5);
+/// How often it looks whether that is over.
+#[cfg(feature = "otlp")]
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Where to push metrics, and how often.
+#[cfg(feature = "otlp")]
+#[derive(Clone, Debug)]
+pub(crate) struct Push {
+    pub(crate) url: String,
+    pub(crate) every: Duration,
+}
+
+/// The owner's end of the exporter; without options it only waits.
 pub(crate) struct Exporter {
-    scrapes: Option<Receiver<Answer>>,
-    /// Those that came and have no answer: as many as there may be connections.
+    scrapes: Receiver<Answer>,
+    /// For threads that scrape.
+    #[cfg_attr(
+        not(feature = "metrics"),
+        expect(dead_code, reason = "it keeps the channel open")
+    )]
+    to_owner: SyncSender<Answer>,
+    /// Those that came and have no answer.
     waiting: Vec<Answer>,
     listening: Option<SocketAddr>,
+    #[cfg(feature = "otlp")]
+    pusher: Option<otlp::Pusher>,
     started: Wall,
 }
 
 impl Exporter {
+    pub(crate) fn new() -> Self {
+        let (to_owner, scrapes) = sync_channel(MOST_WAITING);
+        Self {
+            scrapes,
+            to_owner,
+            waiting: Vec::new(),
+            listening: None,
+            #[cfg(feature = "otlp")]
+            pusher: None,
+            started: wall(),
+        }
+    }
+
     /// Listens at this address, if there is one.
     ///
     /// # Errors
     /// Where it cannot listen there.
-    pub(crate) fn start(address: Option<SocketAddr>) -> Result<Self, Failure> {
+    pub(crate) fn listen(&mut self, address: Option<SocketAddr>) -> Result<(), Failure> {
         let start = |address| {
             #[cfg(feature = "metrics")]
-            return http::start(address);
+            return http::start(address, self.to_owner.clone());
             #[cfg(not(feature = "metrics"))]
             Err(Failure::usage(format!(
                 "{address}: metrics are not part of this program"
             )))
         };
-        let (scrapes, listening) = address.map(start).transpose()?.unzip();
-        Ok(Self {
-            scrapes,
-            waiting: Vec::new(),
-            listening,
-            started: wall(),
-        })
+        self.listening = address.map(start).transpose()?;
+        Ok(())
+    }
+
+    /// Pushes to this collector, if there is one, from a thread that calls `confine` first.
+    ///
+    /// # Errors
+    /// Where the environment has what cannot be used.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn push(
+        &mut self,
+        push: Option<Push>,
+        confine: impl FnOnce() + Send + 'static,
+    ) -> Result<(), Failure> {
+        let start = |push: Push| otlp::start(&push, self.to_owner.clone(), confine);
+        self.pusher = push.map(start).transpose()?;
+        Ok(())
     }
 
     /// Where it listens.
@@ -85,25 +133,17 @@ impl Exporter {
         let until = Instant::now() + wait;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let Some(scrapes) = &self.scrapes else {
-                return thread::sleep(left);
+            let Ok(answer) = self.scrapes.recv_timeout(left) else {
+                return;
             };
-            match scrapes.recv_timeout(left) {
-                Ok(answer) => {
-                    self.waiting.push(answer);
-                    self.answer(families());
-                }
-                Err(RecvTimeoutError::Timeout) => return,
-                // Its thread has failed. The program goes on without it.
-                Err(RecvTimeoutError::Disconnected) => self.scrapes = None,
-            }
+            self.waiting.push(answer);
+            self.answer(families());
         }
     }
 
     /// Whether a scrape waits for an answer.
     pub(crate) fn is_asked(&mut self) -> bool {
-        let scrapes = self.scrapes.iter().flat_map(Receiver::try_iter);
-        self.waiting.extend(scrapes);
+        self.waiting.extend(self.scrapes.try_iter());
         !self.waiting.is_empty()
     }
 
@@ -116,6 +156,31 @@ impl Exporter {
             for answer in self.waiting.drain(..) {
                 answer(Arc::clone(&all));
             }
+        }
+    }
+
+    /// Has these last families pushed, if it pushes.
+    #[cfg_attr(
+        not(feature = "otlp"),
+        expect(unused_variables, clippy::unused_self, reason = "nothing is pushed")
+    )]
+    pub(crate) fn end(&mut self, families: impl FnMut() -> Families) {
+        #[cfg(feature = "otlp")]
+        if let Some(mut pusher) = self.pusher.take() {
+            self.push_last(&mut pusher, families);
+        }
+    }
+
+    #[cfg(feature = "otlp")]
+    fn push_last(&mut self, pusher: &mut otlp::Pusher, mut families: impl FnMut() -> Families) {
+        let until = Instant::now() + LAST_PUSH;
+        pusher.stop();
+        while !pusher.is_over() {
+            if Instant::now() >= until {
+                tracing::warn!("the last metrics were not pushed within 5 s");
+                return;
+            }
+            self.attend(LOOK, &mut families);
         }
     }
 }

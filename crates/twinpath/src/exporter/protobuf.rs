@@ -108,15 +108,14 @@ pub(super) fn encode(families: &Families) -> Vec<u8> {
 }
 
 fn message(family: &Family) -> MetricFamily {
-    let (kind, unit, total) = match family.kind {
-        Kind::Counter => (COUNTER, "", "_total"),
-        Kind::Gauge => (GAUGE, "", ""),
-        Kind::Seconds => (GAUGE, "seconds", ""),
-        Kind::Times => (HISTOGRAM, "seconds", ""),
+    let (kind, unit) = match family.kind {
+        Kind::Counter => (COUNTER, ""),
+        Kind::Gauge => (GAUGE, ""),
+        Kind::Seconds => (GAUGE, "seconds"),
+        Kind::Times => (HISTOGRAM, "seconds"),
     };
-    let separator = if unit.is_empty() { "" } else { "_" };
     MetricFamily {
-        name: format!("twinpath_{}{separator}{unit}{total}", family.name),
+        name: family.full_name(),
         // As the text formats have it.
         help: family.help.to_owned(),
         kind,

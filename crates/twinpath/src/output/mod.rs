@@ -331,7 +331,8 @@ impl Meta {
     }
 }
 
-fn host_name() -> Option<String> {
+/// That of this host.
+pub(crate) fn host_name() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let name = name.or_else(|| std::env::var("HOSTNAME").ok())?;
     let name = name.trim();

@@ -80,6 +80,8 @@ mod one_way;
 mod openwrt;
 mod options;
 mod other_tools;
+#[cfg(all(feature = "otlp", target_os = "linux"))]
+mod otlp;
 mod outputs;
 #[cfg(feature = "pictures")]
 mod pictures;

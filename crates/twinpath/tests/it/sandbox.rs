@@ -42,6 +42,12 @@ fn are_all(process: u32, wanted: [&str; 3]) {
     }
 }
 
+/// Each thread of a responder on free ports is.
+#[cfg(feature = "otlp")]
+pub(crate) fn confined(process: u32) {
+    are_all(process, ["1", "2", NO_CAPABILITY]);
+}
+
 const NO_CAPABILITY: &str = "0000000000000000";
 
 #[test]

@@ -196,6 +196,12 @@ pub(in crate::args) fn above_zero(text: &str) -> Result<Time, Advice> {
     seconds(text, (Duration::from_nanos(1), "1ns"))
 }
 
+/// A time of a second or more.
+#[cfg(feature = "otlp")]
+pub(in crate::args) fn from_one_second(text: &str) -> Result<Time, Advice> {
+    seconds(text, (Duration::from_secs(1), "1s"))
+}
+
 impl FromStr for Time {
     type Err = Advice;
 

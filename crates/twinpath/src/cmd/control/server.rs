@@ -18,12 +18,13 @@ use twinpath_wire::control::Modes;
 use crate::args::{LogOptions, ServerArgs};
 use crate::cmd::key_file::{NamedChanges, RereadKeys, read_again};
 use crate::cmd::measure::POLL_EVERY;
+use crate::cmd::metrics::unconfined_exporter;
 use crate::cmd::responder::{
     IGNORED, limits_files, log_ignored, open_socket, plan_with, prefixes, remark_doubt, so_far,
     start_logs, tell_metrics,
 };
 use crate::cmd::{remark, unwritten};
-use crate::exporter::{self, Exporter};
+use crate::exporter;
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
@@ -58,11 +59,12 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     let modes = plan.modes;
     args.sandbox.check()?;
     let needs = needs(args, &plan, &files);
+    let mut exporter = unconfined_exporter(&args.metrics, &args.sandbox)?;
     let mut unconfined = None;
     let confine = || unconfined = sandbox::confine(&args.sandbox, &needs);
     let deriving = deriving(&plan).filter(|_| !args.log.quiet);
     let run = explained(deriving, || server::start_on(plan, passed, confine))?;
-    let mut exporter = Exporter::start(args.metrics.address())?;
+    exporter.listen(args.metrics.address())?;
     // Not before: until clients can be served, a signal ends the program at once.
     let signals = Signals::listen()?.with_progress_requests()?;
     if !args.log.quiet {
@@ -111,6 +113,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
         }
     }
     service.stopping();
+    exporter.end(|| exporter::server(&run.so_far()));
     run.stop();
     tell_no_hardware();
     end(run, args, &before)
