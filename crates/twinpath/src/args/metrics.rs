@@ -7,6 +7,8 @@ use clap::Args;
 #[cfg(feature = "metrics")]
 use super::OUTPUT;
 #[cfg(feature = "otlp")]
+use super::otlp::collector;
+#[cfg(feature = "otlp")]
 use super::value::{Time, quantity};
 #[cfg(feature = "otlp")]
 use crate::exporter::Push;
@@ -19,8 +21,8 @@ pub(crate) struct MetricsOptions {
     #[arg(long, value_name = "ADDR:PORT", value_parser = address, help_heading = OUTPUT)]
     metrics: Option<SocketAddr>,
 
-    /// Push metrics to this collector of OpenTelemetry (OTLP over HTTP), as in http://127.0.0.1:4318;
-    /// OTEL_EXPORTER_OTLP_HEADERS in the environment has headers
+    /// Push metrics to this OpenTelemetry collector (OTLP over HTTP), as in http://127.0.0.1:4318;
+    /// headers come from OTEL_EXPORTER_OTLP_HEADERS in the environment
     #[cfg(feature = "otlp")]
     #[arg(long, value_name = "URL", value_parser = collector, help_heading = OUTPUT)]
     otlp: Option<String>,
@@ -83,67 +85,4 @@ fn address(text: &str) -> Result<SocketAddr, String> {
          are all addresses"
             .to_owned()
     })
-}
-
-/// The URL of a collector's metrics, from that of the collector.
-#[cfg(feature = "otlp")]
-fn collector(text: &str) -> Result<String, String> {
-    const METRICS: &str = "/v1/metrics";
-    let Some(url) = text.parse().ok().filter(is_collector) else {
-        return Err(
-            "use http://HOST:PORT or https://HOST:PORT, with a path where the collector has one; what it \
-             must know in secret is a header, in OTEL_EXPORTER_OTLP_HEADERS"
-                .to_owned(),
-        );
-    };
-    let url = url.to_string();
-    let base = url.trim_end_matches('/');
-    let path = if base.ends_with(METRICS) { "" } else { METRICS };
-    Ok(format!("{base}{path}"))
-}
-
-/// Passwords and what follows a question mark would be seen in lists of processes.
-#[cfg(feature = "otlp")]
-fn is_collector(url: &ureq::http::Uri) -> bool {
-    let has_host = |authority: &ureq::http::uri::Authority| {
-        !authority.host().is_empty() && !authority.as_str().contains('@')
-    };
-    matches!(url.scheme_str(), Some("http" | "https"))
-        && url.authority().is_some_and(has_host)
-        && url.query().is_none()
-}
-
-#[cfg(all(test, feature = "otlp"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_url_of_a_collector_is_that_of_its_metrics() {
-        for (given, pushed) in [
-            ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/metrics"),
-            ("http://[::1]:4318/", "http://[::1]:4318/v1/metrics"),
-            ("https://example.net", "https://example.net/v1/metrics"),
-            (
-                "http://a:9090/api/v1/otlp",
-                "http://a:9090/api/v1/otlp/v1/metrics",
-            ),
-            ("http://a/otlp/v1/metrics", "http://a/otlp/v1/metrics"),
-        ] {
-            assert_eq!(collector(given).as_deref(), Ok(pushed));
-        }
-        for refused in [
-            "",
-            "a:4317",
-            "127.0.0.1:4318",
-            "ftp://a",
-            "http://",
-            "http:///x",
-            "http://me:secret@a:4318",
-            "http://a:4318/?key=secret",
-            "http://a b",
-        ] {
-            let error = collector(refused).unwrap_err();
-            assert!(error.contains("http://HOST:PORT"), "{error}");
-        }
-    }
 }

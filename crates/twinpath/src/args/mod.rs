@@ -13,6 +13,8 @@ mod live;
 mod log_format;
 mod metrics;
 mod negative_values;
+#[cfg(feature = "otlp")]
+mod otlp;
 #[cfg(test)]
 mod pages;
 #[cfg(feature = "pictures")]

@@ -45,12 +45,6 @@ type Answer = Box<dyn FnOnce(Arc<Families>) + Send>;
 
 /// Scrapes that may wait: as many as there may be connections, and a push.
 const MOST_WAITING: usize = 65;
-/// How long the end of the process may wait for the last push.
-#[cfg(feature = "otlp")]
-const LAST_PUSH: Duration = Duration::from_secs(5);
-/// How often it looks whether that is over.
-#[cfg(feature = "otlp")]
-const LOOK: Duration = Duration::from_millis(5);
 
 /// Where to push metrics, and how often.
 #[cfg(feature = "otlp")]
@@ -149,9 +143,7 @@ impl Exporter {
 
     /// Answers all scrapes that wait with these families and those that every process has.
     pub(crate) fn answer(&mut self, families: Families) {
-        let mut all = host::families(self.started, clock_state());
-        all.extend(families);
-        let all = Arc::new(all);
+        let all = self.with_host(families);
         if self.is_asked() {
             for answer in self.waiting.drain(..) {
                 answer(Arc::clone(&all));
@@ -159,28 +151,22 @@ impl Exporter {
         }
     }
 
-    /// Has these last families pushed, if it pushes.
+    fn with_host(&self, families: Families) -> Arc<Families> {
+        let mut all = host::families(self.started, clock_state());
+        all.extend(families);
+        Arc::new(all)
+    }
+
+    /// Has these last families pushed, if it pushes. When the exporter is dropped it waits for that.
     #[cfg_attr(
         not(feature = "otlp"),
         expect(unused_variables, clippy::unused_self, reason = "nothing is pushed")
     )]
-    pub(crate) fn end(&mut self, families: impl FnMut() -> Families) {
+    pub(crate) fn end(&mut self, families: impl FnOnce() -> Families) {
         #[cfg(feature = "otlp")]
         if let Some(mut pusher) = self.pusher.take() {
-            self.push_last(&mut pusher, families);
-        }
-    }
-
-    #[cfg(feature = "otlp")]
-    fn push_last(&mut self, pusher: &mut otlp::Pusher, mut families: impl FnMut() -> Families) {
-        let until = Instant::now() + LAST_PUSH;
-        pusher.stop();
-        while !pusher.is_over() {
-            if Instant::now() >= until {
-                tracing::warn!("the last metrics were not pushed within 5 s");
-                return;
-            }
-            self.attend(LOOK, &mut families);
+            pusher.end(self.with_host(families()));
+            self.pusher = Some(pusher);
         }
     }
 }

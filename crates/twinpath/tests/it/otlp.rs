@@ -1,4 +1,4 @@
-//! `--otlp`: what a collector of OpenTelemetry gets from running processes.
+//! `--otlp`: what an OpenTelemetry collector gets from running processes.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use prost::Message as _;
 
-use crate::program::{Responder, finish, run, twinpath};
+use crate::program::{Responder, Running, finish, run, twinpath};
 use crate::sandbox::confined;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -93,6 +93,7 @@ fn a_confined_responder_pushes_to_a_collector_that_it_finds_by_name() {
     let head = collector.wait_for("twinpath_reflector_replies_total", 7);
     assert!(head.starts_with("post /v1/metrics http/1.1\r\n"), "{head}");
     assert!(head.contains("\r\nx-scope: fra\r\n"), "{head}");
+    assert_eq!(responder.threads("otlp"), 1);
     confined(responder.process());
     // After this nothing is pushed but the end.
     assert_eq!(run(&format!("sender {} -c 5 -i 1", responder.at)).status, 0);
@@ -115,6 +116,25 @@ fn a_server_and_a_controller_push_their_last_figures_when_they_end() {
     of_controller.wait_for("twinpath_packets_received_total", 10);
     assert_eq!(server.stop("TERM").status, 0);
     of_server.wait_for("twinpath_reflector_replies_total", 10);
+}
+
+#[test]
+fn a_report_does_not_wait_for_a_collector_that_hangs() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let responder = Responder::on_loopback();
+    let line = format!(
+        "sender {} -c 3 -i 1 --json --otlp http://{at}",
+        responder.at
+    );
+    let mut run = Running::start(&line);
+    // The last push has begun, and has no answer: the report is there.
+    let push = listener.accept().unwrap();
+    run.wait_for("\"sessions\"");
+    // It waits for the push, and a second signal ends that.
+    run.signal(&["INT", "INT"]);
+    assert!(!run.ended().success());
+    drop(push);
 }
 
 #[test]
@@ -142,7 +162,7 @@ fn what_cannot_be_pushed_to_is_refused_before_anything_is_sent() {
         ("127.0.0.1:4318", "", "http://HOST:PORT"),
         (
             "http://127.0.0.1:9",
-            "secret",
+            "S3cr3t",
             "OTEL_EXPORTER_OTLP_HEADERS in the environment",
         ),
     ] {

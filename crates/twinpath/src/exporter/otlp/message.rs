@@ -34,7 +34,7 @@ pub(super) fn resource(given: Vec<(String, String)>) -> Resource {
     let known = [
         ("service.name", "twinpath".to_owned()),
         ("service.version", env!("CARGO_PKG_VERSION").to_owned()),
-        // Of two on one host neither is taken for the other.
+        // Two on one host are told apart.
         (
             "service.instance.id",
             format!("{host}:{}", std::process::id()),

@@ -3,57 +3,87 @@
 //!
 //! Counts are cumulative, so a push that failed loses nothing but a point in time: the next one has everything.
 
+mod collector;
 mod environment;
 mod message;
 #[cfg(test)]
 mod tests;
 
-use std::convert::Infallible;
 use std::env;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
-use opentelemetry_proto::tonic::resource::v1::Resource;
-use prost::Message as _;
 use tracing::{info, warn};
-use twinpath_report::words::is_plain;
-use twinpath_runtime::wall;
-use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
 
 use super::family::Families;
 use super::{Answer, Push};
 use crate::failure::Failure;
-use crate::output::units::shortened;
+use collector::{Collector, Failed};
 use environment::Environment;
-use message::Times;
 
-/// How long the owner may take to answer.
+/// How long the owner may take to answer a scrape.
 const OWNER: Duration = Duration::from_secs(8);
-/// How long the collector may take for a request.
-const COLLECTOR: Duration = Duration::from_secs(10);
-/// The most of its answer that is read.
-const MOST_ANSWERED: u64 = 65_536;
-/// Characters of what it says about refused values.
-const MOST_SAID: usize = 200;
+/// How long the end of the process waits for the last push.
+const LAST_PUSH: Duration = Duration::from_secs(5);
+/// How often it looks whether that is over.
+const LOOK: Duration = Duration::from_millis(5);
+/// How often the last push is tried, with this time between two trials.
+const TRIALS: usize = 3;
+const BETWEEN_TRIALS: Duration = Duration::from_secs(1);
+/// The most often that failures are logged.
+const LOGGED: Duration = Duration::from_mins(1);
+/// The longest that a collector may ask to wait.
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
-/// The thread that pushes. It ends, after a last push, once this is told to.
+/// What the thread that pushes waits for.
+enum News {
+    /// What it asked for.
+    Scraped(Arc<Families>),
+    /// What is pushed at the end.
+    Last(Arc<Families>),
+    /// The end without anything to push.
+    Over,
+}
+
+/// The thread that pushes. The last push is waited for when this is dropped, hence after the report.
 pub(super) struct Pusher {
-    stop: Option<Sender<Infallible>>,
+    news: Sender<News>,
     thread: JoinHandle<()>,
+    url: String,
+    has_last: bool,
 }
 
 impl Pusher {
-    /// Has it push once more and end.
-    pub(super) fn stop(&mut self) {
-        self.stop = None;
+    /// Has it push these and end.
+    pub(super) fn end(&mut self, families: Arc<Families>) {
+        self.has_last = self.news.send(News::Last(families)).is_ok();
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.thread.is_finished()
+    fn is_over_within(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        while !self.thread.is_finished() {
+            if Instant::now() >= until {
+                return false;
+            }
+            thread::sleep(LOOK);
+        }
+        true
+    }
+}
+
+impl Drop for Pusher {
+    fn drop(&mut self) {
+        if !self.has_last {
+            // The thread may have ended.
+            let _gone = self.news.send(News::Over);
+        } else if !self.is_over_within(LAST_PUSH) {
+            warn!(
+                "the last metrics were not pushed to {} within 5 s",
+                self.url
+            );
+        }
     }
 }
 
@@ -66,154 +96,111 @@ pub(super) fn start(
     scrapes: SyncSender<Answer>,
     confine: impl FnOnce() + Send + 'static,
 ) -> Result<Pusher, Failure> {
-    let environment = Environment::read(|name| env::var(name).ok()).map_err(Failure::usage)?;
-    let collector = Collector::of(push, environment);
-    let (stop, stopped) = channel();
-    let every = push.every;
+    let environment = Environment::read(|name| env::var_os(name)).map_err(Failure::usage)?;
+    let (news, coming) = channel();
+    let pushing = Pushing {
+        collector: Collector::of(&push.url, environment),
+        url: push.url.clone(),
+        every: push.every,
+        failing: None,
+        logged: None,
+    };
+    let answers = news.clone();
     let work = move || {
         confine();
-        collector.push_until(&stopped, every, &scrapes);
+        pushing.work(&coming, &answers, &scrapes);
     };
     let thread = thread::Builder::new().name("otlp".to_owned()).spawn(work);
     let thread = thread.map_err(|error| Failure::could_not(format!("--otlp: {error}")))?;
     Ok(Pusher {
-        stop: Some(stop),
+        news,
         thread,
+        url: push.url.clone(),
+        has_last: false,
     })
 }
 
-/// Where to push, and as whom.
-struct Collector {
-    agent: Agent,
+/// What the thread knows.
+struct Pushing {
+    collector: Collector,
     url: String,
-    headers: Vec<(String, String)>,
-    resource: Resource,
-    started_ns: u64,
-    /// The last push failed, which has been said.
-    has_failed: bool,
+    every: Duration,
+    /// Why the last push failed, as it was logged.
+    failing: Option<String>,
+    /// When something was logged last.
+    logged: Option<Instant>,
 }
 
-impl Collector {
-    fn of(push: &Push, environment: Environment) -> Self {
-        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);
-        let config = Agent::config_builder()
-            .tls_config(tls.build())
-            .timeout_global(Some(COLLECTOR))
-            .user_agent(concat!("twinpath/", env!("CARGO_PKG_VERSION")))
-            .http_status_as_error(false)
-            // Its headers may be secrets, and are for this address alone.
-            .max_redirects(0)
-            // One that the collector closed meanwhile would look like a failure.
-            .max_idle_connections(0);
-        Self {
-            agent: config.build().into(),
-            url: push.url.clone(),
-            headers: environment.headers,
-            resource: message::resource(environment.attributes),
-            started_ns: now_ns(),
-            has_failed: false,
-        }
-    }
-
-    fn push_until(
+impl Pushing {
+    fn work(
         mut self,
-        stopped: &Receiver<Infallible>,
-        every: Duration,
+        coming: &Receiver<News>,
+        answers: &Sender<News>,
         scrapes: &SyncSender<Answer>,
     ) {
-        let mut next = Instant::now() + every;
+        let mut next = Instant::now() + self.every;
+        let mut asked: Option<Instant> = None;
         loop {
-            let left = next.saturating_duration_since(Instant::now());
-            let is_last = stopped.recv_timeout(left) == Err(RecvTimeoutError::Disconnected);
-            let pushed = scrape(scrapes).and_then(|families| self.push(&families));
-            self.tell(pushed, every);
-            if is_last {
-                return;
+            let until = asked.map_or(next, |at| at + OWNER);
+            let left = until.saturating_duration_since(Instant::now());
+            let pushed = match coming.recv_timeout(left) {
+                Ok(News::Scraped(families)) => self.collector.push(&families),
+                Ok(News::Last(families)) => return self.push_last(&families),
+                Ok(News::Over) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) if asked.is_none() => {
+                    match scrapes.try_send(answer_to(answers.clone())) {
+                        Ok(()) => {
+                            asked = Some(Instant::now());
+                            continue;
+                        }
+                        Err(TrySendError::Disconnected(_)) => return,
+                        Err(TrySendError::Full(_)) => Err(Failed::here("too many scrapes wait")),
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => Err(Failed::here("no figures within 8 s")),
+            };
+            asked = None;
+            let wait = pushed.as_ref().err().and_then(|failed| failed.wait);
+            let wait = wait.unwrap_or_default().min(LONGEST_WAIT);
+            let now = Instant::now();
+            next = (now + wait).max(next + self.every);
+            self.log(pushed, now);
+        }
+    }
+
+    fn push_last(mut self, families: &Families) {
+        // What was logged before says nothing about this.
+        self.logged = None;
+        for trial in 1.. {
+            let pushed = self.collector.push(families);
+            let is_over = pushed.as_ref().err().is_none_or(|failed| !failed.may_pass);
+            if is_over || trial == TRIALS {
+                return self.log(pushed, Instant::now());
             }
-            next = Instant::now().max(next + every);
+            thread::sleep(BETWEEN_TRIALS);
         }
     }
 
-    /// Pushes all of them, in as many requests as it takes. Why not, in one line.
-    fn push(&self, families: &Families) -> Result<(), String> {
-        let times = Times {
-            start_ns: self.started_ns,
-            now_ns: now_ns(),
-        };
-        let requests = message::requests(families, &self.resource, times);
-        requests.iter().try_for_each(|request| {
-            let answer = self.post(&request.encode_to_vec())?;
-            accepted(&answer)
-        })
-    }
-
-    /// What the collector answers.
-    fn post(&self, octets: &[u8]) -> Result<Vec<u8>, String> {
-        let headers = self.headers.iter();
-        let request = headers.fold(self.agent.post(&self.url), |request, (name, value)| {
-            request.header(name, value)
-        });
-        let request = request.header("Content-Type", "application/x-protobuf");
-        let mut answer = request.send(octets).map_err(|error| error.to_string())?;
-        let status = answer.status();
-        if !status.is_success() {
-            return Err(format!("HTTP status {status}"));
+    /// Logs that pushes begin to fail, fail for another reason, or succeed again.
+    fn log(&mut self, pushed: Result<(), Failed>, now: Instant) {
+        let why = pushed.err().map(|failed| failed.why);
+        let is_due = self.logged.is_none_or(|at| now - at >= LOGGED);
+        if why == self.failing || !is_due {
+            return;
         }
-        let body = answer.body_mut().with_config().limit(MOST_ANSWERED);
-        body.read_to_vec().map_err(|error| error.to_string())
-    }
-
-    /// Says when pushes begin to fail, and when one succeeds again.
-    fn tell(&mut self, pushed: Result<(), String>, every: Duration) {
-        let had_failed = std::mem::replace(&mut self.has_failed, pushed.is_err());
-        match pushed {
-            Err(error) if !had_failed => {
-                let every = every.as_secs_f64();
-                warn!(
-                    "metrics were not pushed to {}: {error}; they are pushed again every {every} s",
-                    self.url
-                );
-            }
-            Ok(()) if had_failed => info!("metrics are pushed to {} again", self.url),
-            Err(_) | Ok(()) => {}
+        self.logged = Some(now);
+        if let Some(why) = &why {
+            warn!("metrics were not pushed to {}: {why}", self.url);
+        } else {
+            info!("metrics are pushed to {} again", self.url);
         }
+        self.failing = why;
     }
 }
 
-/// What the owner answers in time.
-fn scrape(scrapes: &SyncSender<Answer>) -> Result<Arc<Families>, String> {
-    let none = || "no figures within 8 s".to_owned();
-    let (answer, answered) = sync_channel(1);
-    let give = move |families| {
+fn answer_to(answers: Sender<News>) -> Answer {
+    Box::new(move |families| {
         // Too late.
-        let _gone = answer.try_send(families);
-    };
-    scrapes.try_send(Box::new(give)).map_err(|_| none())?;
-    answered.recv_timeout(OWNER).map_err(|_| none())
-}
-
-/// Whether it took all values (OTLP, "Partial Success"). What is no answer of OTLP says nothing about them.
-fn accepted(answer: &[u8]) -> Result<(), String> {
-    let answer = ExportMetricsServiceResponse::decode(answer).ok();
-    let Some(partial) = answer.and_then(|answer| answer.partial_success) else {
-        return Ok(());
-    };
-    if partial.rejected_data_points <= 0 {
-        return Ok(());
-    }
-    let said: String = partial
-        .error_message
-        .chars()
-        .filter(|c| is_plain(*c))
-        .collect();
-    Err(format!(
-        "the collector refused {} values: {}",
-        partial.rejected_data_points,
-        shortened(&said, MOST_SAID)
-    ))
-}
-
-/// Of this host's clock, since 1970.
-fn now_ns() -> u64 {
-    u64::try_from(wall().unix_ns()).unwrap_or_default()
+        let _gone = answers.send(News::Scraped(families));
+    })
 }

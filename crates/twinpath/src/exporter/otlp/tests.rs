@@ -2,9 +2,11 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::{
-    ExportMetricsPartialSuccess, ExportMetricsServiceRequest,
+    ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
 };
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
@@ -12,8 +14,12 @@ use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 
+use prost::Message as _;
+
 use super::super::family::{Family, Kind, Native, Sample, Value};
 use super::super::{Exporter, family, fixtures};
+use super::collector::Status;
+use super::message::Times;
 use super::*;
 
 const TIMES: Times = Times {
@@ -205,9 +211,8 @@ fn to(listener: &TcpListener, every: Duration) -> Push {
 fn families_are_pushed_at_each_interval_and_at_the_end() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut exporter = Exporter::new();
-    exporter
-        .push(Some(to(&listener, Duration::from_millis(50))), || {})
-        .unwrap();
+    let push = to(&listener, Duration::from_millis(50));
+    exporter.push(Some(push), || {}).unwrap();
     let collector = thread::spawn(move || {
         let pushes = (0..3).map(|_| collect(listener.accept().unwrap().0, "200 OK", &[]));
         pushes.collect::<Vec<Pushed>>()
@@ -217,8 +222,10 @@ fn families_are_pushed_at_each_interval_and_at_the_end() {
         replies += 1;
         vec![Family::counter("replies", "replies sent", replies)]
     };
-    exporter.attend(Duration::from_millis(120), &mut families);
+    while replies_asked(&mut exporter, &mut families) < 2 {}
     exporter.end(families);
+    // It waits for the push.
+    drop(exporter);
     let pushes = collector.join().unwrap();
     for (place, Pushed { head, request }) in pushes.iter().enumerate() {
         assert!(head.starts_with("post /v1/metrics http/1.1\r\n"), "{head}");
@@ -237,64 +244,155 @@ fn families_are_pushed_at_each_interval_and_at_the_end() {
     }
 }
 
-#[test]
-fn headers_are_sent_and_refusals_said() {
+/// Waits for one scrape, and returns the number of those so far.
+fn replies_asked(exporter: &mut Exporter, families: &mut impl FnMut() -> Families) -> usize {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    exporter.attend(Duration::from_millis(10), || {
+        ASKED.fetch_add(1, Ordering::Relaxed);
+        families()
+    });
+    ASKED.load(Ordering::Relaxed)
+}
+
+fn partial() -> Vec<u8> {
+    let partial = ExportMetricsPartialSuccess {
+        rejected_data_points: 3,
+        error_message: "out of\u{1b}[31m bounds".to_owned(),
+    };
+    let answer = ExportMetricsServiceResponse {
+        partial_success: Some(partial),
+    };
+    answer.encode_to_vec()
+}
+
+/// What a client is told of answers, one for each request, and the requests' heads.
+fn told<const N: usize>(answers: [(&'static str, Vec<u8>); N]) -> [Result<(), Failed>; N] {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let push = to(&listener, Duration::from_mins(1));
-    let environment = Environment {
-        headers: vec![("Authorization".to_owned(), "Basic a2V5".to_owned())],
-        ..Environment::default()
-    };
-    let partial = ExportMetricsServiceResponse {
-        partial_success: Some(ExportMetricsPartialSuccess {
-            rejected_data_points: 3,
-            error_message: "out of\u{1b}[31m bounds".to_owned(),
-        }),
-    };
+    let url = to(&listener, Duration::ZERO).url;
     let collector = thread::spawn(move || {
-        let answers = [
-            ("200 OK", Vec::new()),
-            ("200 OK", partial.encode_to_vec()),
-            ("503 Service Unavailable", Vec::new()),
-            ("302 Found", Vec::new()),
-        ];
         let answers = answers.iter();
         let pushed = answers
             .map(|(status, answer)| collect(listener.accept().unwrap().0, status, answer).head);
         pushed.collect::<Vec<String>>()
     });
-    let client = Collector::of(&push, environment);
+    let environment = Environment::read(|name| {
+        let is_headers = name == "OTEL_EXPORTER_OTLP_HEADERS";
+        is_headers.then(|| "Authorization=Basic%20a2V5".into())
+    });
+    let mut client = Collector::of(&url, environment.unwrap());
     let families = vec![Family::gauge("sessions", "sessions", 1)];
-    let said = [(); 4].map(|()| client.push(&families));
-    assert_eq!(said[0], Ok(()));
-    let refusal = "the collector refused 3 values: out of[31m bounds";
-    assert_eq!(said[1].as_ref().unwrap_err(), refusal);
-    for (said, status) in said[2..].iter().zip(["503", "302"]) {
-        let error = said.as_ref().unwrap_err();
-        assert!(
-            error.starts_with("HTTP status ") && error.contains(status),
-            "{error}"
-        );
-    }
+    let told = [(); N].map(|()| client.push(&families));
     for head in collector.join().unwrap() {
         assert!(head.contains("authorization: basic a2v5\r\n"), "{head}");
     }
-    // Nothing listens there any more.
-    assert!(client.push(&families).is_err());
+    // Nothing listens there any more, so a further request would have failed.
+    assert!(client.push(&families).unwrap_err().may_pass);
+    told
 }
 
 #[test]
-fn a_collector_that_takes_nothing_delays_the_end_by_a_bounded_time() {
+fn what_a_collector_says_is_told_in_a_line() {
+    let status = Status {
+        message: "no such tenant".to_owned(),
+    };
+    let text = b"too\nmany".to_vec();
+    let [taken, refused, busy, bad, moved] = told([
+        ("200 OK", Vec::new()),
+        ("200 OK", partial()),
+        ("503 Service Unavailable\r\nRetry-After: 7", Vec::new()),
+        ("400 Bad Request\r\nContent-Type: text/plain", text),
+        ("302 Found\r\nLocation: /elsewhere", status.encode_to_vec()),
+    ]);
+    assert_eq!(taken, Ok(()));
+    let lasting = |why: &str| {
+        Err(Failed {
+            why: why.to_owned(),
+            may_pass: false,
+            wait: None,
+        })
+    };
+    assert_eq!(
+        refused,
+        lasting("the collector refused 3 values: out of[31m bounds")
+    );
+    let busy = busy.unwrap_err();
+    assert_eq!(busy.why, "HTTP status 503 Service Unavailable");
+    assert!(busy.may_pass);
+    assert_eq!(busy.wait, Some(Duration::from_secs(7)));
+    assert_eq!(bad, lasting("HTTP status 400 Bad Request: toomany"));
+    assert_eq!(moved, lasting("HTTP status 302 Found: no such tenant"));
+}
+
+#[test]
+fn a_request_that_is_refused_does_not_keep_back_the_others() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = Collector::of(&to(&listener, Duration::ZERO).url, Environment::default());
+    let label = ("session".into(), "x".repeat(1 << 20));
+    let labels: family::Labels = vec![label].into();
+    let family = |name| {
+        let sample = || Sample {
+            labels: family::Labels::clone(&labels),
+            own: None,
+            value: Value::Count(1),
+        };
+        Family::of(Kind::Gauge, name, "", [sample(), sample()])
+    };
+    let families = ["a", "b", "c"].map(family).to_vec();
+    let collector = thread::spawn(move || {
+        let answers = [
+            ("200 OK", partial()),
+            ("413 Content Too Large", Vec::new()),
+            ("200 OK", Vec::new()),
+        ];
+        for (status, answer) in answers {
+            collect(listener.accept().unwrap().0, status, &answer);
+        }
+    });
+    let error = client.push(&families).unwrap_err();
+    assert!(error.why.contains("refused 3 values"), "{error:?}");
+    collector.join().unwrap();
+}
+
+#[test]
+fn the_last_push_is_tried_again() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut exporter = Exporter::new();
-    exporter
-        .push(Some(to(&listener, Duration::from_mins(1))), || {})
-        .unwrap();
-    let mut asked = 0;
-    exporter.end(|| {
-        asked += 1;
-        Vec::new()
+    let push = to(&listener, Duration::from_mins(1));
+    exporter.push(Some(push), || {}).unwrap();
+    let collector = thread::spawn(move || {
+        for status in ["503 Service Unavailable", "200 OK"] {
+            collect(listener.accept().unwrap().0, status, &[]);
+        }
     });
-    assert_eq!(asked, 1);
+    exporter.end(Vec::new);
+    drop(exporter);
+    collector.join().unwrap();
+}
+
+#[test]
+fn the_end_of_a_push_that_hangs_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (to_owner, _scrapes) = sync_channel(1);
+    let mut pusher = start(&to(&listener, Duration::from_mins(1)), to_owner, || {}).unwrap();
+    pusher.end(Arc::new(fixtures::all()));
+    // It is connected and has no answer.
+    let connected = listener.accept().unwrap();
+    assert!(!pusher.is_over_within(Duration::from_millis(200)));
+    drop(connected);
     drop(listener);
+    // Reset, and refused when it is tried again.
+    assert!(pusher.is_over_within(Duration::from_secs(30)));
+}
+
+#[test]
+fn an_owner_that_goes_without_an_end_ends_it_without_a_push() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (to_owner, scrapes) = sync_channel(1);
+    let pusher = start(&to(&listener, Duration::from_millis(1)), to_owner, || {}).unwrap();
+    let asked = scrapes.recv_timeout(Duration::from_secs(20));
+    drop((asked, scrapes));
+    pusher.news.send(News::Over).unwrap();
+    assert!(pusher.is_over_within(Duration::from_secs(20)));
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err());
 }
