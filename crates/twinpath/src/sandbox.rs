@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use twinpath_runtime::confine::{self, ConfineError, ConfinedBy, Confinement, FileAccess};
-use twinpath_runtime::host::{self, Capability};
+#[cfg(unix)]
+use twinpath_runtime::host;
+use twinpath_runtime::host::Capability;
 use twinpath_runtime::{PathOptions, StampChoice};
 
 use crate::args::{MetricsOptions, SandboxOptions, SandboxPart};

@@ -32,7 +32,9 @@ use std::time::{Duration, Instant};
 use twinpath_runtime::{clock_state, wall};
 use twinpath_wire::Wall;
 
-pub(crate) use family::{Families, Labels, rungs};
+#[cfg(all(feature = "status", unix))]
+pub(crate) use family::rungs;
+pub(crate) use family::{Families, Labels};
 pub(crate) use reflector::responder;
 #[cfg(feature = "control")]
 pub(crate) use server::server;

@@ -3,7 +3,10 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
+#[cfg(unix)]
 use std::os::fd::AsFd;
+#[cfg(windows)]
+use std::os::windows::io::AsHandle;
 use std::panic;
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
@@ -51,13 +54,12 @@ impl Screen {
     /// There is no terminal, or keys cannot be read from it.
     pub(super) fn take(colour: bool) -> io::Result<Self> {
         let (stderr, stdout) = (io::stderr(), io::stdout());
-        // A separate descriptor, so that no lock prevents restoring the terminal.
-        let fd = if stderr.is_terminal() {
-            stderr.as_fd().try_clone_to_owned()?
+        // Apart from the streams, so that no lock prevents restoring the terminal.
+        let file = if stderr.is_terminal() {
+            duplicate(&stderr)?
         } else {
-            stdout.as_fd().try_clone_to_owned()?
+            duplicate(&stdout)?
         };
-        let file = File::from(fd);
         HOOK.call_once(|| {
             let before = panic::take_hook();
             panic::set_hook(Box::new(move |panic| {
@@ -135,6 +137,17 @@ impl Screen {
         }
         Ok(events)
     }
+}
+
+/// The terminal of a stream, by a descriptor of its own.
+#[cfg(unix)]
+fn duplicate(stream: &impl AsFd) -> io::Result<File> {
+    stream.as_fd().try_clone_to_owned().map(File::from)
+}
+
+#[cfg(windows)]
+fn duplicate(stream: &impl AsHandle) -> io::Result<File> {
+    stream.as_handle().try_clone_to_owned().map(File::from)
 }
 
 /// The terminal that crossterm reads keys from. On a terminal that has hung up it reads endlessly,
