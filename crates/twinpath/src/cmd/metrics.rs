@@ -21,7 +21,8 @@ use crate::signals::Signals;
 /// How long a scrape waits for the figures of the last session.
 const SNAPSHOTS: Duration = Duration::from_secs(1);
 
-/// That of a reflector that is not confined yet: what it pushes to is connected to from a thread with confines of its own.
+/// The exporter of a reflector that has not confined itself yet. The thread that pushes connects to a collector, so it is
+/// confined separately.
 ///
 /// # Errors
 /// Where metrics cannot be pushed.

@@ -1,4 +1,4 @@
-//! Metrics of a running process for Prometheus (`--metrics`) and collectors of OpenTelemetry (`--otlp`).
+//! Metrics of a running process for Prometheus (`--metrics`) and OpenTelemetry collectors (`--otlp`).
 //!
 //! The thread that owns what is reported has no lock and shares nothing: it answers each scrape with
 //! plain [`Family`] values while it waits ([`Exporter::attend`]), and a thread of the exporter encodes

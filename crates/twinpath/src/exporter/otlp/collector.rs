@@ -66,7 +66,7 @@ impl Failed {
     }
 }
 
-/// Where to push, and as whom.
+/// The client of a collector: its URL, and the attributes of this process.
 pub(super) struct Collector {
     agent: Agent,
     url: String,

@@ -265,8 +265,8 @@ fn partial() -> Vec<u8> {
     answer.encode_to_vec()
 }
 
-/// What a client is told of answers, one for each request, and the requests' heads.
-fn told<const N: usize>(answers: [(&'static str, Vec<u8>); N]) -> [Result<(), Failed>; N] {
+/// How a client takes these answers, one for each request.
+fn taken<const N: usize>(answers: [(&'static str, Vec<u8>); N]) -> [Result<(), Failed>; N] {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = to(&listener, Duration::ZERO).url;
     let collector = thread::spawn(move || {
@@ -281,29 +281,29 @@ fn told<const N: usize>(answers: [(&'static str, Vec<u8>); N]) -> [Result<(), Fa
     });
     let mut client = Collector::of(&url, environment.unwrap());
     let families = vec![Family::gauge("sessions", "sessions", 1)];
-    let told = [(); N].map(|()| client.push(&families));
+    let taken = [(); N].map(|()| client.push(&families));
     for head in collector.join().unwrap() {
         assert!(head.contains("authorization: basic a2v5\r\n"), "{head}");
     }
     // Nothing listens there any more, so a further request would have failed.
     assert!(client.push(&families).unwrap_err().may_pass);
-    told
+    taken
 }
 
 #[test]
-fn what_a_collector_says_is_told_in_a_line() {
+fn what_a_collector_says_is_one_line() {
     let status = Status {
         message: "no such tenant".to_owned(),
     };
     let text = b"too\nmany".to_vec();
-    let [taken, refused, busy, bad, moved] = told([
+    let [accepted, refused, busy, bad, moved] = taken([
         ("200 OK", Vec::new()),
         ("200 OK", partial()),
         ("503 Service Unavailable\r\nRetry-After: 7", Vec::new()),
         ("400 Bad Request\r\nContent-Type: text/plain", text),
         ("302 Found\r\nLocation: /elsewhere", status.encode_to_vec()),
     ]);
-    assert_eq!(taken, Ok(()));
+    assert_eq!(accepted, Ok(()));
     let lasting = |why: &str| {
         Err(Failed {
             why: why.to_owned(),
