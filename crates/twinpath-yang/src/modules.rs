@@ -1,0 +1,13 @@
+//! The modules of twinpath's daemon.
+
+/// Texts of the modules, and of those that they import.
+pub const TEXTS: [&str; 5] = [
+    include_str!("../yang/ietf-inet-types@2013-07-15.yang"),
+    include_str!("../yang/ietf-yang-types@2013-07-15.yang"),
+    include_str!("../yang/twinpath-measurement@2026-11-30.yang"),
+    include_str!("../yang/ietf-netconf-acm@2018-02-14.yang"),
+    include_str!("../yang/ietf-twamp@2021-11-17.yang"),
+];
+
+/// Names of the modules whose data nodes exist.
+pub const IMPLEMENTED: [&str; 3] = ["twinpath-measurement", "ietf-netconf-acm", "ietf-twamp"];
