@@ -6,6 +6,3 @@ mod write;
 
 pub use read::{ReadOptions, read};
 pub use write::{Layout, write, write_node};
-
-#[cfg(test)]
-mod tests;

@@ -93,6 +93,3 @@ impl Schema {
         load::load(sources, implemented, &is_supported)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -49,6 +49,3 @@ fn is_position(schema: &Schema, key: NodeId) -> bool {
     let mut extensions = schema.node(key).extensions.iter();
     extensions.any(|it| &*it.keyword == "position")
 }
-
-#[cfg(test)]
-mod tests;

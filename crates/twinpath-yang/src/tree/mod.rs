@@ -237,6 +237,3 @@ impl Children {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

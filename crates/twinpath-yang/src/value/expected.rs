@@ -32,9 +32,7 @@ impl Schema {
             return (*words).to_owned();
         }
         match &ty.base {
-            Base::Int(int, ranges) if ranges.parts == [int.limits()] && int.is_64_bits() => {
-                "an integer".to_owned()
-            }
+            Base::Int(int, ranges) if int.is_64_bits() => integer(int.limits(), ranges),
             Base::Int(_, ranges) => format!("an integer {}", spans(ranges, None)),
             Base::Decimal { digits, ranges } => {
                 let point = format!("with up to {digits} digits after the point");
@@ -81,6 +79,17 @@ impl Schema {
                 all.join(", or ")
             }
         }
+    }
+}
+
+/// Of 64 bits: their bounds say little to a reader.
+fn integer((lowest, highest): (i128, i128), ranges: &Ranges) -> String {
+    match ranges.parts.as_slice() {
+        [(first, last)] if *last == highest && *first == lowest && lowest < 0 => {
+            "an integer".to_owned()
+        }
+        [(first, last)] if *last == highest => format!("an integer of {first} or more"),
+        _ => format!("an integer {}", spans(ranges, None)),
     }
 }
 

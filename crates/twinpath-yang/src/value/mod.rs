@@ -87,6 +87,3 @@ impl Value {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -20,12 +20,18 @@ impl Walk<'_> {
         let what = if let Base::LeafRef(leafref) = &ty.base {
             let target = self.schema().node(leafref.target);
             let list = self.schema().data_parent(leafref.target);
-            let list = list.map_or(&*target.name, |list| &*self.schema().node(list).name);
-            format!(
-                "{}: no {list} has the {} {text}",
-                self.name(id),
-                target.name
-            )
+            let list = list.map(|list| self.schema().node(list));
+            match list.filter(|list| list.list().is_some()) {
+                Some(list) => {
+                    format!(
+                        "{}: no {} has the {} {text}",
+                        self.name(id),
+                        list.name,
+                        target.name
+                    )
+                }
+                None => format!("{}: no {} is {text}", self.name(id), target.name),
+            }
         } else {
             format!("{}: {text} does not exist", self.name(id))
         };
