@@ -1,5 +1,5 @@
-//! YANG 1.1 modules (RFC 7950) as a [`Schema`], and trees of data that follow it: defaults, validation, paths, JSON
-//! (RFC 7951) and TOML.
+//! YANG 1.1 modules (RFC 7950) as a [`Schema`], and trees of data that follow it: defaults, validation, paths, differences,
+//! JSON (RFC 7951) and TOML.
 //!
 //! Texts come from the caller and go back to it: nothing here reads a file or a clock.
 //!
@@ -33,6 +33,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod diff;
 mod fault;
 pub mod json;
 pub mod modules;
@@ -42,6 +43,7 @@ pub mod toml;
 pub mod tree;
 pub mod value;
 
+pub use diff::{Change, ChangeKind, Place, diff, line};
 pub use fault::{Fault, FaultKind, MAX_FAULTS};
 pub use schema::{Kind, ModuleId, Node, NodeId, Schema, SchemaError};
 pub use tree::{Children, Data, Key, Path, Scope, Select, Step, validate};

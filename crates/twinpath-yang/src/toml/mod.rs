@@ -29,7 +29,7 @@ pub struct Roots {
 }
 
 /// Key and value of a list that is written as a table.
-fn table_form(schema: &Schema, list: NodeId) -> Option<(NodeId, NodeId)> {
+pub(crate) fn table_form(schema: &Schema, list: NodeId) -> Option<(NodeId, NodeId)> {
     let [key] = schema.node(list).list()?.keys.as_slice() else {
         return None;
     };

@@ -174,7 +174,7 @@ impl<'a> Context<'a> {
 }
 
 /// The data of a node; `None` also for lists without entries and containers without data that mean nothing.
-pub(super) fn present<'a>(
+pub(crate) fn present<'a>(
     schema: &Schema,
     children: Option<&'a Children>,
     id: NodeId,

@@ -14,6 +14,7 @@ pub use validate::{Scope, validate, validate_below};
 use indexmap::IndexMap;
 
 use evaluate::Context;
+pub(crate) use evaluate::present;
 
 use crate::schema::{NodeId, Schema};
 use crate::value::Value;
