@@ -67,6 +67,24 @@ pub enum FaultKind {
     WhenFalse,
     /// A `must` does not hold.
     MustFalse,
+    /// A node to create exists already.
+    Exists,
+    /// A node to delete, or one around what is changed, does not exist.
+    Absent,
+    /// The entry that another is to be put beside does not exist.
+    MissingInstance,
+    /// An attribute that an element or parameter needs is missing.
+    MissingAttribute,
+    /// An attribute has a value that is not allowed.
+    BadAttribute,
+    /// An attribute that is not known, or not allowed here.
+    UnknownAttribute,
+    /// No module has this XML namespace.
+    UnknownNamespace,
+    /// What is never allowed, such as to delete a key.
+    NotSupported,
+    /// What the user may not do.
+    AccessDenied,
 }
 
 impl FaultKind {
@@ -79,8 +97,16 @@ impl FaultKind {
             Self::WrongValue => "invalid-value",
             Self::MissingKey => "missing-element",
             Self::SeveralCases | Self::NotConfig => "bad-element",
-            Self::Missing | Self::MissingChoice | Self::DanglingReference => "data-missing",
-            Self::Duplicate => "data-exists",
+            Self::Missing | Self::MissingChoice | Self::DanglingReference | Self::Absent => {
+                "data-missing"
+            }
+            Self::Duplicate | Self::Exists => "data-exists",
+            Self::MissingInstance | Self::BadAttribute => "bad-attribute",
+            Self::MissingAttribute => "missing-attribute",
+            Self::UnknownAttribute => "unknown-attribute",
+            Self::UnknownNamespace => "unknown-namespace",
+            Self::NotSupported => "operation-not-supported",
+            Self::AccessDenied => "access-denied",
             Self::TooMany | Self::TooFew | Self::NotUnique | Self::MustFalse => "operation-failed",
         }
     }
@@ -94,6 +120,7 @@ impl FaultKind {
             Self::MustFalse => Some("must-violation"),
             Self::DanglingReference => Some("instance-required"),
             Self::MissingChoice => Some("missing-choice"),
+            Self::MissingInstance => Some("missing-instance"),
             Self::NotReadable
             | Self::TooLarge
             | Self::UnknownNode
@@ -103,7 +130,15 @@ impl FaultKind {
             | Self::NotConfig
             | Self::Missing
             | Self::SeveralCases
-            | Self::WhenFalse => None,
+            | Self::WhenFalse
+            | Self::Exists
+            | Self::Absent
+            | Self::MissingAttribute
+            | Self::BadAttribute
+            | Self::UnknownAttribute
+            | Self::UnknownNamespace
+            | Self::NotSupported
+            | Self::AccessDenied => None,
         }
     }
 }

@@ -34,6 +34,7 @@
 #![forbid(unsafe_code)]
 
 pub mod diff;
+pub mod edit;
 mod fault;
 pub mod json;
 pub mod modules;
@@ -44,6 +45,7 @@ pub mod tree;
 pub mod value;
 
 pub use diff::{Change, ChangeKind, Place, diff, line};
+pub use edit::{EditContent, EditNode, Operation, apply, edit};
 pub use fault::{Fault, FaultKind, MAX_FAULTS};
 pub use schema::{Kind, ModuleId, Node, NodeId, Schema, SchemaError};
 pub use tree::{Children, Data, Key, Path, Scope, Select, Step, validate};

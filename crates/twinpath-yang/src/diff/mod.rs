@@ -207,6 +207,3 @@ fn has_twice(values: &[Value]) -> bool {
     let mut seen = HashSet::new();
     !values.iter().all(|value| seen.insert(value))
 }
-
-#[cfg(test)]
-mod tests;

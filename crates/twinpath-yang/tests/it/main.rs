@@ -2,11 +2,15 @@
 #![cfg(test)]
 
 mod defaults;
+mod differences;
+mod edit_properties;
+mod edits;
 mod json;
 mod judges;
 mod modules;
 mod paths;
 mod properties;
+mod restconf_methods;
 mod schema;
 mod toml;
 mod validation;

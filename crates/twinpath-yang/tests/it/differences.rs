@@ -1,8 +1,9 @@
-use super::{ChangeKind, Place, diff, line};
-use crate::json::{self, ReadOptions};
-use crate::schema::Schema;
-use crate::tree::{Children, Path, Scope};
-use crate::{modules, toml};
+//! Differences of two trees.
+
+use twinpath_yang::toml::{Reader, Roots};
+use twinpath_yang::{ChangeKind, Children, Place, Schema, diff, line};
+
+use crate::{daemon, data, path};
 
 const MODULE: &str = r#"
 module example {
@@ -21,19 +22,11 @@ module example {
   }
 }"#;
 
-fn read(schema: &Schema, text: &str) -> Children {
-    let options = ReadOptions {
-        scope: Scope::All,
-        ..ReadOptions::default()
-    };
-    json::read(schema, text.as_bytes(), &options).unwrap()
-}
-
 fn lines(from: &str, to: &str) -> Vec<String> {
     let schema = Schema::load(&[MODULE], &["example"]).unwrap();
     let full = |text: &str| format!("{{\"example:top\": {text}}}");
-    let (from, to) = (read(&schema, &full(from)), read(&schema, &full(to)));
-    let root = Path::parse(&schema, "/example:top").unwrap();
+    let (from, to) = (data(&schema, &full(from)), data(&schema, &full(to)));
+    let root = path(&schema, "/example:top");
     let changes = diff(&schema, &from, &to);
     changes.iter().map(|it| line(&schema, &root, it)).collect()
 }
@@ -127,7 +120,7 @@ fn what_nothing_identifies_is_compared_as_a_whole() {
 #[test]
 fn created_entries_of_user_ordered_lists_have_their_place() {
     let schema = Schema::load(&[MODULE], &["example"]).unwrap();
-    let to = read(&schema, r#"{"example:top": {"step": ["a"], "tag": ["b"]}}"#);
+    let to = data(&schema, r#"{"example:top": {"step": ["a"], "tag": ["b"]}}"#);
     let changes = diff(&schema, &Children::new(), &to);
     let places = changes.iter().map(|it| {
         let ChangeKind::Created { place, .. } = &it.kind else {
@@ -140,14 +133,14 @@ fn created_entries_of_user_ordered_lists_have_their_place() {
 
 #[test]
 fn configurations_of_the_daemon_differ_in_words_of_their_files() {
-    let schema = Schema::load(&modules::TEXTS, &modules::IMPLEMENTED).unwrap();
-    let top = |name| Path::parse(&schema, name).unwrap().node().unwrap();
-    let roots = toml::Roots {
+    let schema = daemon();
+    let top = |name| path(&schema, name).node().unwrap();
+    let roots = Roots {
         main: top("/twinpath-measurement:measurement"),
         tables: vec![("twamp".into(), top("/ietf-twamp:twamp"))],
     };
     let read = |text: &str| {
-        let mut reader = toml::Reader::new(&schema, &roots);
+        let mut reader = Reader::new(&schema, &roots);
         reader.add("a.toml", text);
         let (document, faults) = reader.finish();
         assert!(faults.is_empty(), "{faults:?}");
@@ -164,7 +157,7 @@ fn configurations_of_the_daemon_differ_in_words_of_their_files() {
         "interval = \"2s\"\nlabels = { site = \"fra\", room = \"2\" }\ntlv = [\"hmac\"]",
     ) + &session("fra-core1", "")
         + "[twamp.server]\nservwait = 60";
-    let root = Path::parse(&schema, "/twinpath-measurement:measurement").unwrap();
+    let root = path(&schema, "/twinpath-measurement:measurement");
     let changes = diff(&schema, &read(&from), &read(&to));
     let mut lines: Vec<String> = changes.iter().map(|it| line(&schema, &root, it)).collect();
     lines.sort();
