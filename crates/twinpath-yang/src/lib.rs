@@ -36,6 +36,7 @@
 pub mod diff;
 pub mod edit;
 mod fault;
+pub mod filter;
 pub mod json;
 pub mod modules;
 pub mod schema;
@@ -47,6 +48,7 @@ pub mod value;
 pub use diff::{Change, ChangeKind, Place, diff, line};
 pub use edit::{EditContent, EditNode, Operation, apply, edit};
 pub use fault::{Fault, FaultKind, MAX_FAULTS};
+pub use filter::{Content, Fields, Filter, Query};
 pub use schema::{Kind, ModuleId, Node, NodeId, Schema, SchemaError};
 pub use tree::{Children, Data, Key, Path, Scope, Select, Step, validate};
 pub use value::Value;
