@@ -35,7 +35,7 @@ impl Fault {
 /// Kinds of faults; [`FaultKind::error_tag`] is their name in NETCONF and RESTCONF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultKind {
-    /// The text is not JSON or TOML.
+    /// The text is not JSON, XML or TOML.
     NotReadable,
     /// More nodes than are allowed.
     TooLarge,

@@ -1,5 +1,5 @@
 //! YANG 1.1 modules (RFC 7950) as a [`Schema`], and trees of data that follow it: defaults, validation, paths, differences,
-//! JSON (RFC 7951) and TOML.
+//! edits, filters, JSON (RFC 7951), XML and TOML.
 //!
 //! Texts come from the caller and go back to it: nothing here reads a file or a clock.
 //!
@@ -44,6 +44,7 @@ pub mod statement;
 pub mod toml;
 pub mod tree;
 pub mod value;
+pub mod xml;
 
 pub use diff::{Change, ChangeKind, Place, diff, line};
 pub use edit::{EditContent, EditNode, Operation, apply, edit};

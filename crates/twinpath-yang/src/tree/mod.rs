@@ -9,6 +9,7 @@ mod validate;
 pub use defaults::DefaultsMode;
 pub use path::{Path, Select, Step};
 pub use syntax::PathError;
+pub(crate) use syntax::key_predicates;
 pub use validate::{Scope, validate, validate_below};
 
 use indexmap::IndexMap;

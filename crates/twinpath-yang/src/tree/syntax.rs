@@ -205,6 +205,21 @@ fn predicates(text: &str) -> Result<(Vec<Predicate<'_>>, &str), PathError> {
     Ok((found, left))
 }
 
+/// The entry of a list by predicates alone, as in `[a='1'][b='2']`; names as a context has them.
+pub(crate) fn key_predicates(
+    schema: &Schema,
+    list: NodeId,
+    text: &str,
+    names: &Names<'_>,
+) -> Result<Select, PathError> {
+    let (predicates, rest) = predicates(text)?;
+    if predicates.is_empty() || !rest.is_empty() {
+        let what = format!("{}: write [key='value']", shorten(text));
+        return fail(FaultKind::NotReadable, what);
+    }
+    select(schema, list, &predicates, Some(names))
+}
+
 fn select(
     schema: &Schema,
     node: NodeId,

@@ -214,6 +214,12 @@ fn string(
     patterns: &[Pattern],
 ) -> Result<Value, Option<Restriction>> {
     check(lengths, length(text.chars().count()))?;
+    if !text.chars().all(is_allowed) {
+        return Err(Some(Restriction {
+            message: Some("it has control characters or others that YANG does not allow".into()),
+            app_tag: None,
+        }));
+    }
     if let Some(pattern) = patterns.iter().find(|pattern| !pattern.allows(text)) {
         return Err(Some(Restriction {
             message: pattern.message.clone(),
@@ -221,6 +227,13 @@ fn string(
         }));
     }
     Ok(Value::String(text.into()))
+}
+
+/// Whether a string can have a character (RFC 7950 section 9.4).
+fn is_allowed(c: char) -> bool {
+    let is_control = c < ' ' && !matches!(c, '\t' | '\n' | '\r');
+    let is_noncharacter = matches!(c, '\u{FDD0}'..='\u{FDEF}') || u32::from(c) & 0xFFFE == 0xFFFE;
+    !is_control && !is_noncharacter
 }
 
 fn integer(text: &str, is_schema: bool) -> Option<i128> {

@@ -9,7 +9,7 @@ use twinpath_yang::{Kind, NodeId, Schema, Scope, validate};
 use crate::{daemon, read_all};
 
 /// Whether a program is here; a test without it is skipped, and says so.
-fn is_here(program: &str) -> bool {
+pub(crate) fn is_here(program: &str) -> bool {
     let is_here = Command::new(program).arg("--version").output().is_ok();
     if !is_here {
         println!("skipped: no {program} here");
@@ -17,11 +17,11 @@ fn is_here(program: &str) -> bool {
     is_here
 }
 
-fn modules() -> PathBuf {
+pub(crate) fn modules() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("yang")
 }
 
-fn files() -> Vec<PathBuf> {
+pub(crate) fn files() -> Vec<PathBuf> {
     let files = std::fs::read_dir(modules()).unwrap();
     let files = files.map(|file| file.unwrap().path());
     files

@@ -17,6 +17,10 @@ mod schema;
 mod toml;
 mod validation;
 mod values;
+mod xml;
+mod xml_edits;
+mod xml_filters;
+mod xml_judges;
 
 use twinpath_yang::json::{Layout, ReadOptions, read, write};
 use twinpath_yang::{Children, Fault, Path, Schema, Scope, modules as texts};

@@ -9,7 +9,7 @@ use twinpath_yang::{Path, Schema};
 
 use crate::{compact, data, path, schema};
 
-const MODULE: &str = r"
+pub(crate) const MODULE: &str = r"
     extension position;
     container c {
       leaf n { type int8; } leaf d { type decimal64 { fraction-digits 4; } } leaf s { type string; } leaf e { type empty; }
@@ -28,18 +28,19 @@ fn roots(schema: &Schema) -> Roots {
 }
 
 /// Pieces of texts, so that some inputs get beyond the first character.
-fn pieces(of: &'static [&'static str]) -> impl Strategy<Value = String> {
+pub(crate) fn pieces(of: &'static [&'static str]) -> impl Strategy<Value = String> {
     let piece =
         prop_oneof![4 => prop::sample::select(of).prop_map(str::to_owned), 1 => "\\PC{0,3}"];
     prop::collection::vec(piece, 0..40).prop_map(|all| all.concat())
 }
 
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z]{0,3}", "\\PC{0,6}", "[\\x00-\\x7f]{0,4}"]
+    // Without the control characters that YANG does not allow.
+    prop_oneof!["[a-z]{0,3}", "\\PC{0,6}", "[\\t\\n\\r\\x20-\\x7f]{0,4}"]
 }
 
 /// Data of the module above, in JSON.
-fn tree() -> impl Strategy<Value = String> {
+pub(crate) fn tree() -> impl Strategy<Value = String> {
     let entry = (text(), any::<i64>(), any::<bool>());
     let entries = prop::collection::btree_map(text(), entry, 0..4);
     let words = prop::collection::btree_set(text(), 0..4);

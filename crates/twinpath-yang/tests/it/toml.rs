@@ -256,7 +256,7 @@ fn values_of_all_types() {
         ("octets = \"AQID\"", r#""octets":"AQID""#),
         ("text = 46", r#""text":"46""#),
         ("text = 1.50", r#""text":"1.50""#),
-        ("text = \"\\u0001\\\"\\\\\"", r#""text":"\u0001\"\\""#),
+        ("text = \"\\u007f\\\"\\\\\"", "\"text\":\"\u{7f}\\\"\\\\\""),
         ("when = 2026-01-31", r#""when":"2026-01-31""#),
         ("mixed = 7", r#""mixed":7"#),
         ("mixed = \"7\"", r#""mixed":"7""#),
