@@ -18,10 +18,8 @@ use crate::args::MOST_SESSIONS;
 use crate::failure::Failure;
 use crate::plan::{Ends, NamedEnd, PlannedSession, Target, WaitingTarget, jitter};
 
-/// A target is silent when nothing came back for this long, for so many timeouts and so many intervals.
+/// A target is silent when nothing came back for this long at least.
 const SILENCE: Duration = Duration::from_secs(10);
-const SILENT_TIMEOUTS: u32 = 3;
-const SILENT_INTERVALS: u32 = 4;
 /// Between two looks at all targets.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long after a look-up the next one is, which doubles each time.
@@ -262,7 +260,11 @@ impl Watched {
                 self.wait = FIRST_WAIT;
             }
             let planned = planned.get(sessions.clone()).unwrap_or_default();
-            let silence = planned.iter().map(silence).max().unwrap_or(SILENCE);
+            let silence = planned
+                .iter()
+                .map(PlannedSession::silence)
+                .max()
+                .unwrap_or(SILENCE);
             if !goes_on || now < self.since + silence {
                 return false;
             }
@@ -350,14 +352,6 @@ impl Watched {
             unmeasured,
         })
     }
-}
-
-/// For how long a session is silent before its far end's name is looked up again.
-fn silence(session: &PlannedSession) -> Duration {
-    let plan = &session.plan;
-    SILENCE
-        .max(plan.timeout * SILENT_TIMEOUTS)
-        .max(plan.schedule.mean_interval() * SILENT_INTERVALS)
 }
 
 /// What is left to send of a session that began so long ago.

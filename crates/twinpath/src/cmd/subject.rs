@@ -1,12 +1,11 @@
 //! What a command measures, for all parts of the run.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use twinpath_metrics::Series;
-use twinpath_report::{FailedTarget, Identity, SessionReport, Target};
+use twinpath_report::{FailedTarget, Identity, SessionReport};
 use twinpath_runtime::measure::{Progress, SessionHandle};
 use twinpath_wire::Wall;
 
@@ -15,7 +14,7 @@ use crate::output::names::Differing;
 use crate::output::progress::{self, together};
 use crate::output::targets::{self, SoFar};
 use crate::output::{SessionName, units};
-use crate::plan::PlannedSession;
+use crate::plan::{PlannedSession, identities};
 
 /// What is measured.
 pub(super) struct Subject {
@@ -94,7 +93,7 @@ impl Known {
         }
         self.agreed = agreed;
         self.planned.extend(begun);
-        self.identities = identities(&self.planned, sessions).into();
+        self.identities = identities(&self.planned, sessions).collect();
         let identities: Vec<&Identity> = self.identities.iter().collect();
         self.names = SessionName::all(&identities, !self.failed.is_empty()).into();
         true
@@ -157,46 +156,6 @@ impl Known {
             report.identity.target.clone_from(&known.target);
             report.identity.path = known.path;
         }
-    }
-}
-
-/// What is known of sessions before their first packets, and of those that have been agreed on what these are.
-fn identities(planned: &[PlannedSession], sessions: &[SessionHandle]) -> Vec<Identity> {
-    let sessions = planned.iter().zip(sessions).enumerate();
-    let identity = |(index, (planned, session)): (usize, (&PlannedSession, &SessionHandle))| {
-        let plan = &planned.plan;
-        let agreed = session.agreed();
-        Identity {
-            number: index + 1,
-            wire: agreed.map_or(plan.wire, |agreed| agreed.wire),
-            sid: agreed.and_then(|agreed| agreed.sid),
-            sender: session.sender(),
-            reflector: agreed.map_or(planned.target.address, |agreed| agreed.far),
-            schedule: plan.schedule,
-            seed: plan.seed,
-            timeout: plan.timeout,
-            start_within: Duration::ZERO,
-            tos: planned.class,
-            ttl: plan.path.ttl,
-            padding: agreed.map_or(plan.padding, |agreed| agreed.padding),
-            target: Some(target(planned)),
-            path: planned.path,
-            micro_session: plan.micro_session(),
-        }
-    };
-    sessions.map(identity).collect()
-}
-
-fn target(planned: &PlannedSession) -> Target {
-    let labels = planned.target.labels.iter();
-    let labels: BTreeMap<String, String> = labels
-        .map(|label| (label.key.clone(), label.value.clone()))
-        .collect();
-    Target {
-        name: planned.target.name.clone(),
-        labels,
-        has_moved: planned.target.has_moved,
-        is_listed: planned.target.is_listed,
     }
 }
 

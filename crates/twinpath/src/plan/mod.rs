@@ -5,11 +5,13 @@
 mod control;
 mod doctor;
 mod ends;
+mod identity;
 mod key_file;
 mod limits;
 mod lookups;
 mod micro_sessions;
 mod named_end;
+mod options;
 mod resolve;
 mod responder;
 mod sender;
@@ -28,9 +30,12 @@ pub(crate) use control::{
 };
 pub(crate) use doctor::doctor;
 pub(crate) use ends::other_addresses;
+pub(crate) use identity::identities;
 pub(crate) use key_file::{key_file, stamp_keys};
 pub(crate) use limits::{LimitLine, LimitsFile};
 pub(crate) use named_end::{Ends, NamedEnd};
+#[cfg(feature = "daemon")]
+pub(crate) use options::{Layer, OptionReader, Setting, Unread};
 pub(crate) use resolve::{Lookup, system_lookup};
 pub(crate) use responder::{reflector, responder};
 pub(crate) use sender::{figures, rows_fit, unfilled};

@@ -30,6 +30,10 @@ use super::threads;
 const MOST_EXACT: usize = 16;
 /// The same where they depart so often, or busy-wait, that sharing would be worse.
 const MOST_EXACT_DENSE: usize = 64;
+/// A far end is silent when nothing came back for this long, for so many timeouts and so many intervals.
+const SILENCE: Duration = Duration::from_secs(10);
+const SILENT_TIMEOUTS: u32 = 3;
+const SILENT_INTERVALS: u32 = 4;
 /// Packets that leave more often than this are dense.
 const DENSE: Duration = Duration::from_millis(1);
 
@@ -43,6 +47,15 @@ pub(crate) struct PlannedSession {
     pub(crate) path: Option<u16>,
     /// How its far end is found; the sessions of a target share it. `None`: it was agreed on.
     pub(crate) end: Option<Arc<NamedEnd>>,
+}
+
+impl PlannedSession {
+    /// For how long it is silent before its far end's name is looked up again.
+    pub(crate) fn silence(&self) -> Duration {
+        SILENCE
+            .max(self.plan.timeout * SILENT_TIMEOUTS)
+            .max(self.plan.schedule.mean_interval() * SILENT_INTERVALS)
+    }
 }
 
 /// A far end, as given and as used.

@@ -1,7 +1,6 @@
 //! A file of far ends, read before anything is sent: with every fault a line that says where it is.
 
 mod lines;
-mod settings;
 mod source;
 mod tables;
 

@@ -7,10 +7,10 @@ use strsim::osa_distance;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::args::{Cli, FarEnd, GivenOptions, Label, MOST_SESSIONS};
+use crate::args::{Cli, FarEnd, GivenOptions, Label, MOST_SESSIONS, SessionOptions, UsualSchedule};
 use crate::failure::Failure;
+use crate::plan::options::{Layer, OptionReader, Setting, Unread, of_command_line};
 
-use super::settings::{Layer, OptionReader, Setting, Unread, of_command_line};
 use super::{Faults, FileTarget, Place, check_name, too_many_targets};
 
 const DEFAULTS: &str = "defaults";
@@ -34,7 +34,7 @@ pub(super) fn parse(
     // What follows a fault of this kind may be understood wrongly.
     faults.none()?;
     let mut reading = Reading {
-        options: OptionReader::new(given.usual),
+        options: option_reader(given.usual),
         given: of_command_line(given),
         defaults: Keys::default(),
         faults: Faults::of(file),
@@ -80,6 +80,12 @@ pub(super) fn parse(
     Ok(targets)
 }
 
+/// Of the options that a target may have.
+pub(super) fn option_reader(usual: UsualSchedule) -> OptionReader<SessionOptions> {
+    let finish = move |options: SessionOptions| options.or_usual(usual);
+    OptionReader::new(SessionOptions::command(usual), "sender", finish)
+}
+
 /// The lines of a text, by where they begin.
 struct Lines(Vec<usize>);
 
@@ -108,7 +114,7 @@ struct Keys {
 }
 
 struct Reading<'a> {
-    options: OptionReader,
+    options: OptionReader<SessionOptions>,
     given: Layer,
     defaults: Keys,
     faults: Faults,

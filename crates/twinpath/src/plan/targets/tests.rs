@@ -321,7 +321,7 @@ fn each_fault_of_a_table_is_a_line_with_its_number() {
 
 #[test]
 fn every_option_of_a_session_is_a_key() {
-    let keys = settings::OptionReader::new(GivenOptions::default().usual);
+    let keys = tables::option_reader(GivenOptions::default().usual);
     let keys: Vec<String> = keys.keys().map(str::to_owned).collect();
     for key in [
         "count",
