@@ -90,6 +90,8 @@ pub fn plan(line: &[String]) -> Result<(), String> {
         Command::Status(_) => Ok(()),
         #[cfg(feature = "control")]
         Command::ImportOwamp(_) => Ok(()),
+        #[cfg(feature = "daemon")]
+        Command::Daemon(_) | Command::Config(_) => Ok(()),
         Command::Report(_) | Command::Dscptable(_) | Command::Selftest(_) => Ok(()),
     };
     planned.map_err(|failure| failure.to_string())

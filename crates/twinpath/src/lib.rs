@@ -6,6 +6,7 @@
 #![cfg_attr(
     not(all(
         feature = "control",
+        feature = "daemon",
         feature = "live",
         feature = "metrics",
         feature = "pictures",
@@ -25,6 +26,8 @@ mod captured;
 #[cfg(any(feature = "metrics", feature = "status"))]
 mod clients;
 mod cmd;
+#[cfg(feature = "daemon")]
+mod daemon;
 mod doctor;
 mod exporter;
 mod failure;

@@ -151,9 +151,46 @@ pub(crate) const PAGES: &[Page] = &[
         guides: &["doctor.md", "strict.md"],
     },
     Page {
+        command: "daemon",
+        description: &[
+            "Runs sessions, responders and servers all the time, as a TOML file or the TOML files of a directory say. \
+             SIGHUP reads them again: only entries that changed are begun again, and what has a fault changes nothing. \
+             An entry that cannot begin is tried again, and keeps no other from running.",
+            "Keys of the file are the options of twinpath sender, controller, responder and server; twinpath config \
+             checks it, and twinpath config schema describes each key. Without a file it runs a responder and a \
+             session to it on loopback. twinpath status shows what it does.",
+        ],
+        exit: &[
+            ("0", "it was asked to end"),
+            (
+                "1",
+                "a file could not be read, or an address could not be had",
+            ),
+            ("2", "bad usage, or a configuration with faults"),
+        ],
+        see: &["config", "status", "sender", "responder", "server"],
+        guides: &["daemon.md", "status.md"],
+    },
+    Page {
+        command: "config",
+        description: &[
+            "Works on configurations of twinpath daemon. check says every fault with file, line and what to write \
+             instead, and reads key files; show prints a configuration as one file; diff prints what a daemon would \
+             change, a line for each node; schema prints the YANG module of the configuration, or another one that it \
+             imports.",
+        ],
+        exit: &[
+            ("0", "no fault, or no difference"),
+            ("1", "different, or a file could not be read"),
+            ("2", "bad usage, or a fault"),
+        ],
+        see: &["daemon"],
+        guides: &["daemon.md"],
+    },
+    Page {
         command: "status",
         description: &[
-            "Asks the responders and servers that run on this host what they do: packets answered and not answered by \
+            "Asks the responders, servers and daemons that run on this host what they do: packets answered and not answered by \
              reason, the clock, the source of timestamps, control connections, and the sessions heard last with their \
              senders. With one program it shows all of it, with several a line each.",
             "Each program has a Unix socket that its own user and root can read. It is in /run/twinpath for root, \

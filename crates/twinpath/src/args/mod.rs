@@ -3,6 +3,8 @@
 mod check;
 #[cfg(feature = "control")]
 mod control;
+#[cfg(feature = "daemon")]
+mod daemon;
 mod doctor;
 mod extensions;
 mod figures;
@@ -41,6 +43,8 @@ pub(crate) use control::{
     ControlClientArgs, ControlCommand, ControlOptions, ControllerArgs, ImportOwampArgs, KeyOptions,
     ServerArgs,
 };
+#[cfg(feature = "daemon")]
+pub(crate) use daemon::{ConfigArgs, ConfigCommand, DaemonArgs};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use extensions::ExtensionOptions;
 pub(crate) use figures::{FigureArgs, FigureTerms};
@@ -194,7 +198,13 @@ pub(crate) enum Command {
     Report(Box<ReportArgs>),
     /// Find out what a far end speaks and does, and what is wrong with it
     Doctor(Box<DoctorArgs>),
-    /// Show what responders and servers on this host do now
+    /// Run sessions, responders and servers all the time, as a configuration says
+    #[cfg(feature = "daemon")]
+    Daemon(Box<DaemonArgs>),
+    /// Check, show and compare configurations of a daemon
+    #[cfg(feature = "daemon")]
+    Config(ConfigArgs),
+    /// Show what responders, servers and daemons on this host do now
     #[cfg(all(feature = "status", unix))]
     Status(StatusArgs),
     /// Turn the configuration of perfSONAR's twampd into that of a server

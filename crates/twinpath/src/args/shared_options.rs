@@ -73,7 +73,7 @@ pub(crate) struct ScheduleOptions {
 
 impl ScheduleOptions {
     /// The usual interval, where none is given and the pattern needs one.
-    pub(super) fn fill_interval(&mut self, usual: UsualSchedule) {
+    pub(crate) fn fill_interval(&mut self, usual: UsualSchedule) {
         if matches!(self.schedule, Pattern::Periodic | Pattern::Poisson) {
             self.interval.get_or_insert(Interval(usual.interval));
         }

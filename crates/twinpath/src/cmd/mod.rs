@@ -2,8 +2,12 @@
 
 mod check;
 mod companions;
+#[cfg(feature = "daemon")]
+mod config;
 #[cfg(feature = "control")]
 mod control;
+#[cfg(feature = "daemon")]
+mod daemon;
 mod deadline;
 mod doctor;
 mod dscptable;
@@ -73,6 +77,10 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
             #[cfg(feature = "control")]
             given,
         ),
+        #[cfg(feature = "daemon")]
+        Command::Daemon(args) => daemon::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Config(args) => config::run(&args),
         #[cfg(all(feature = "status", unix))]
         Command::Status(args) => status::run(&args),
         #[cfg(feature = "control")]

@@ -34,6 +34,34 @@ pub(crate) enum Kind {
     Times,
 }
 
+/// Families whose samples have a label more, by which those of several reflectors in one process differ.
+#[cfg(feature = "daemon")]
+pub(crate) fn labelled(mut families: Families, key: &'static str, value: &str) -> Families {
+    let label = (Cow::Borrowed(key), value.to_owned());
+    for sample in families.iter_mut().flat_map(|family| &mut family.samples) {
+        let labels = std::iter::once(&label).chain(sample.labels.iter());
+        sample.labels = labels.cloned().collect();
+    }
+    families
+}
+
+/// Families of several parts as those of one process: each name once.
+#[cfg(feature = "daemon")]
+pub(crate) fn merged(parts: impl IntoIterator<Item = Families>) -> Families {
+    let mut all = Families::new();
+    let mut places: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for family in parts.into_iter().flatten() {
+        let known = places.get(family.name);
+        if let Some(known) = known.and_then(|place| all.get_mut(*place)) {
+            known.samples.extend(family.samples);
+        } else {
+            places.insert(family.name, all.len());
+            all.push(family);
+        }
+    }
+    all
+}
+
 /// Labels that several samples have.
 pub(crate) type Labels = Arc<[(Cow<'static, str>, String)]>;
 

@@ -35,6 +35,8 @@ use twinpath_wire::Wall;
 #[cfg(all(feature = "status", unix))]
 pub(crate) use family::rungs;
 pub(crate) use family::{Families, Labels};
+#[cfg(feature = "daemon")]
+pub(crate) use family::{labelled, merged};
 pub(crate) use reflector::responder;
 #[cfg(feature = "control")]
 pub(crate) use server::server;

@@ -1,5 +1,7 @@
 //! What programs that run say of themselves (`twinpath status`).
 
+mod entries;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -32,6 +34,9 @@ pub(crate) struct Program {
     ports: Option<u64>,
     sessions: Sessions,
     summary: Map<String, Value>,
+    /// Of a daemon.
+    command: String,
+    entries: Vec<entries::Entry>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -97,12 +102,17 @@ impl Program {
         let own = [Some(&self.name), Some(&self.version)];
         let all = own.into_iter().chain(connections).chain(sessions);
         let names = self.receive_timestamps.keys();
-        all.flatten().chain(names).map(String::as_str)
+        let entries = self.entries.iter().flat_map(entries::Entry::strings);
+        all.flatten()
+            .chain(names)
+            .chain(entries)
+            .map(String::as_str)
     }
 
     /// Replies so far.
     fn answered(&self) -> u64 {
-        self.count("reflected")
+        let entries = self.entries.iter().map(entries::Entry::replies);
+        self.count("reflected") + entries.sum::<u64>()
     }
 
     /// Packets without a reply so far.
@@ -130,6 +140,8 @@ impl Program {
     fn listening(&self) -> String {
         let all = self.summary.get("listening").and_then(Value::as_array);
         let all = all.into_iter().flatten().filter_map(Value::as_str);
+        let entries = self.entries.iter().flat_map(entries::Entry::listening);
+        let all = all.chain(entries.map(String::as_str));
         let all: Vec<&str> = all.filter(|at| is_line(at)).collect();
         all.join(", ")
     }
@@ -180,6 +192,11 @@ pub(crate) fn text(
         lasting(program.uptime_ns)
     );
     fact(out, "Program", &about)?;
+    if program.command == "daemon" {
+        fact(out, "Clock", &program.clock())?;
+        entries::text(&program.entries, out)?;
+        return out.flush();
+    }
     fact(out, "Listening", &program.listening())?;
     fact(out, "Clock", &program.clock())?;
     let rate = program.rate(before);

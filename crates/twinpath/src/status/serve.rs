@@ -102,10 +102,11 @@ impl ControlSocket {
     }
 }
 
-/// The command and its port; where it listens at one address only, that too.
+/// The command and its port, if it listens; where it listens at one address only, that too.
 fn name(command: &str, listening: &[SocketAddr]) -> String {
     let port = listening.first().map_or(0, SocketAddr::port);
     match listening {
+        [] => command.to_owned(),
         [only] if !only.ip().is_unspecified() => format!("{command}-{}-{port}", only.ip()),
         _ => format!("{command}-{port}"),
     }

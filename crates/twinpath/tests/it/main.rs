@@ -31,6 +31,8 @@ mod capture_tlvs;
 mod checks;
 mod classes;
 mod control;
+#[cfg(feature = "daemon")]
+mod daemon;
 #[cfg(feature = "report")]
 mod directions;
 mod doctor;

@@ -57,6 +57,12 @@ pub(crate) fn address(program: &mut Responder) -> SocketAddr {
     at.unwrap_or_else(|| panic!("{line}")).parse().unwrap()
 }
 
+/// All metrics, as text.
+#[cfg(feature = "daemon")]
+pub(crate) fn scrape(at: SocketAddr) -> String {
+    get(at, "/metrics", "*/*").body
+}
+
 /// Each series with its value.
 fn series(text: &str) -> BTreeMap<&str, &str> {
     let samples = text
@@ -80,7 +86,7 @@ pub(crate) fn metrics_when(at: SocketAddr, name: &str, value: &str) -> String {
     }
 }
 
-fn is_flawless(text: &str) {
+pub(crate) fn is_flawless(text: &str) {
     match complaints(text) {
         Some(complaints) => assert_eq!(complaints, "", "{text}"),
         None => println!("skipped: promtool (Debian: prometheus) is not installed"),

@@ -231,13 +231,14 @@ fn the_command_line_is_consistent() {
 }
 
 /// What the values of options are called that have no bounds.
-const WORDS: [&str; 26] = [
+const WORDS: [&str; 27] = [
     "ADDR:PORT",
     "CODEC",
     "EDGES",
     "FAR[:PORT]",
     "FIGURE=RANGE,..",
     "FILE",
+    "FILE|DIR",
     "FILE.svg|.png",
     "FILE|-",
     "FORM",

@@ -23,6 +23,8 @@ mod control;
     feature = "pictures"
 ))]
 mod controller;
+#[cfg(all(feature = "daemon", feature = "status", unix))]
+mod daemon;
 mod doctor;
 #[cfg(all(feature = "live", feature = "report", feature = "pictures"))]
 mod report;

@@ -1,0 +1,79 @@
+//! `twinpath daemon` and `twinpath config`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{ControlSocketOptions, LogFormatOptions, LogOptions};
+
+/// `twinpath daemon`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  twinpath daemon                                       a responder and a session to it on loopback
+  twinpath daemon --config /etc/twinpath/twinpath.toml  what this file says
+  twinpath daemon --config /etc/twinpath/conf.d         all .toml files of a directory together
+
+SIGHUP reads the configuration and key files again: only what changed is begun again. SIGINT and
+SIGTERM end it")]
+pub(crate) struct DaemonArgs {
+    /// Configuration: a TOML file, or a directory whose .toml files are one configuration [default: a
+    /// demonstration on loopback]
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) control_socket: ControlSocketOptions,
+
+    #[command(flatten)]
+    pub(crate) log_form: LogFormatOptions,
+
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+}
+
+/// `twinpath config`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  twinpath config check /etc/twinpath/twinpath.toml   every fault, with its line
+  twinpath config diff twinpath.toml new.toml         what a daemon would change
+  twinpath config schema                              the YANG module of the configuration
+
+Exit status: 0 no fault, or no difference; 1 different, or a file cannot be read; 2 a fault")]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+/// What to do with a configuration. FILE may be a directory whose .toml files are one configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check a configuration as a daemon would, without measuring: every fault with its line
+    Check {
+        /// Configuration: a TOML file or a directory of them
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print a configuration as one TOML file
+    Show {
+        /// Configuration: a TOML file or a directory of them
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print what differs between two configurations
+    Diff {
+        /// Configuration to begin with
+        #[arg(value_name = "FILE")]
+        from: PathBuf,
+        /// Configuration to compare it with
+        #[arg(value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Print a YANG module
+    Schema {
+        /// Module [default: twinpath-measurement]
+        #[arg(value_name = "MODULE")]
+        module: Option<String>,
+    },
+}

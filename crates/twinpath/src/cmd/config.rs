@@ -1,0 +1,46 @@
+//! `twinpath config`.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::unwritten;
+use crate::args::{ConfigArgs, ConfigCommand};
+use crate::daemon::{self, Configuration, Source};
+use crate::failure::{Exit, Failure};
+use crate::output::stdout;
+
+pub(super) fn run(args: &ConfigArgs) -> Result<Exit, Failure> {
+    match &args.command {
+        ConfigCommand::Check { file } => {
+            read(file)?.check()?;
+            Ok(Exit::Done)
+        }
+        ConfigCommand::Show { file } => print(&read(file)?.to_toml(), Exit::Done),
+        ConfigCommand::Diff { from, to } => {
+            let differences = read(from)?.differences(&read(to)?);
+            let exit = if differences.is_empty() {
+                Exit::Done
+            } else {
+                Exit::CouldNot
+            };
+            let lines = differences
+                .iter()
+                .map(|difference| format!("{difference}\n"));
+            print(&lines.collect::<String>(), exit)
+        }
+        ConfigCommand::Schema { module } => {
+            print(daemon::module_text(module.as_deref())?, Exit::Done)
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Configuration, Failure> {
+    Source::of(Some(path)).read()
+}
+
+/// Writes a result. `exit`: with what the program ends then.
+fn print(text: &str, exit: Exit) -> Result<Exit, Failure> {
+    let mut out = stdout();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_or_else(|error| unwritten(&error), |()| Ok(exit))
+}

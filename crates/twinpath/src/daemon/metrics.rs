@@ -1,0 +1,126 @@
+//! What a daemon reports to Prometheus: all of its sessions, responders and servers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use twinpath_runtime::clock_state;
+use twinpath_runtime::measure::{SeriesFacts, SessionHandle};
+
+use crate::exporter::{
+    self, Counted, Exporter, Families, Labels, MOST_SESSIONS, SessionNow, labelled, merged,
+};
+use crate::output::prometheus::session_labels;
+use crate::plan::{PlannedSession, identities};
+
+use super::Daemon;
+
+/// How long a scrape waits for the figures of the last session.
+const SNAPSHOTS: Duration = Duration::from_secs(1);
+
+/// A scrape that waits for the figures of sessions.
+pub(super) struct Scrape {
+    sessions: Vec<Asked>,
+    by: Instant,
+}
+
+/// A session that was asked.
+struct Asked {
+    /// Its entry of the configuration, and its place there.
+    name: Arc<str>,
+    place: usize,
+    labels: Labels,
+    known_within: Duration,
+    counted: Option<Counted>,
+}
+
+impl Daemon {
+    /// Answers scrapes that wait, once the sessions have told their figures.
+    pub(crate) fn attend(&mut self, exporter: &mut Exporter) {
+        if self.scrape.is_none() && exporter.is_asked() {
+            self.scrape = Some(self.ask());
+        }
+        let Some(mut scrape) = self.scrape.take() else {
+            return;
+        };
+        for asked in &mut scrape.sessions {
+            if asked.counted.is_none()
+                && let Some((_, handle)) = self.session(&asked.name, asked.place)
+                && let Some(series) = handle.take_snapshot()
+            {
+                let counted = Counted::of(&series.metrics(), Some(asked.known_within));
+                asked.counted = Some(counted);
+            }
+        }
+        let is_complete = scrape.sessions.iter().all(|asked| asked.counted.is_some());
+        if is_complete || Instant::now() >= scrape.by {
+            exporter.answer(self.families(scrape));
+        } else {
+            self.scrape = Some(scrape);
+        }
+    }
+
+    /// Asks sessions for their figures, as many as have series.
+    fn ask(&self) -> Scrape {
+        let mut sessions = Vec::new();
+        for (name, part) in &self.sessions {
+            let Some(run) = part.running() else {
+                continue;
+            };
+            let both = || run.sessions();
+            let known = identities(
+                both().map(|(planned, _)| planned),
+                both().map(|(_, handle)| handle),
+            );
+            for ((place, identity), (planned, handle)) in (0..).zip(known).zip(both()) {
+                if sessions.len() == MOST_SESSIONS {
+                    break;
+                }
+                handle.request_snapshot();
+                let mut labels = session_labels(&identity, &[], true);
+                // Numbers of sessions mean nothing where others come and go.
+                labels.retain(|(key, _)| key != "session");
+                sessions.push(Asked {
+                    name: Arc::clone(name),
+                    place,
+                    labels: labels.into(),
+                    known_within: SeriesFacts::longest_wait(planned.plan.timeout),
+                    counted: None,
+                });
+            }
+        }
+        Scrape {
+            sessions,
+            by: Instant::now() + SNAPSHOTS,
+        }
+    }
+
+    fn session(&self, name: &Arc<str>, place: usize) -> Option<(&PlannedSession, &SessionHandle)> {
+        let run = self.sessions.get(name)?.running()?;
+        run.sessions().nth(place)
+    }
+
+    fn families(&self, scrape: Scrape) -> Families {
+        let asked = scrape.sessions.into_iter();
+        let sessions = asked.filter_map(|asked| {
+            let (_, handle) = self.session(&asked.name, asked.place)?;
+            Some(SessionNow {
+                labels: asked.labels,
+                progress: handle.progress(),
+                counted: asked.counted,
+            })
+        });
+        let sessions: Vec<SessionNow> = sessions.collect();
+        let all = self.sessions.values().filter_map(|part| part.running());
+        let all = all.map(|run| run.sessions().count()).sum();
+        let responders = self.responders.iter().filter_map(|(name, part)| {
+            let families = exporter::responder(&part.running()?.run().counted());
+            Some(labelled(families, "responder", name))
+        });
+        let servers = self.servers.iter().filter_map(|(name, part)| {
+            let families = exporter::server(&part.running()?.run().so_far());
+            Some(labelled(families, "server", name))
+        });
+        let sessions = exporter::sessions(&sessions, all, clock_state());
+        merged([sessions].into_iter().chain(responders).chain(servers))
+    }
+}

@@ -1,0 +1,233 @@
+//! What measures all the time: sessions, responders and servers as a configuration says, which may change while
+//! they go on.
+//!
+//! One thread owns all of it and looks at everything in turn; packets are measured and answered by the threads of
+//! the runtime, and what may wait for names, connections or keys is done by a [`Pool`]. Each entry of the
+//! configuration is a [`Part`]: only those whose settings differ are begun again.
+
+mod metrics;
+mod model;
+mod part;
+mod pool;
+mod reflectors;
+mod renewal;
+mod sessions;
+mod settings;
+mod source;
+mod status;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use twinpath_metrics::{ClosedInterval, IntervalFigures};
+use twinpath_proto::sender::Limit;
+use twinpath_runtime::measure::Engine;
+use twinpath_runtime::{StartError, wall};
+use twinpath_wire::{Tos, Wall};
+
+use crate::args::ResultOptions;
+use crate::plan::PlannedSession;
+
+use metrics::Scrape;
+use part::{Part, Runs};
+use pool::Pool;
+use reflectors::{Responder, Server};
+use sessions::MeasuredSessions;
+
+pub(crate) use settings::Settings;
+pub(crate) use source::{Configuration, Source, module_text};
+
+/// How long the first sessions wait for responders and servers: keys may have to be derived.
+const LONGEST_START: Duration = Duration::from_secs(10);
+
+/// What all entries share.
+#[derive(Clone)]
+struct Resources {
+    engine: Arc<Engine>,
+    pool: Pool,
+    intervals: Sender<Interval>,
+    /// Sessions that have begun, for the phases of those that follow.
+    begun: Arc<AtomicU32>,
+    /// The daemon ends: connections are not waited for.
+    is_ending: Arc<AtomicBool>,
+}
+
+/// The figures of an interval of a session.
+struct Interval {
+    /// The entry of the configuration.
+    name: Arc<str>,
+    /// Its session.
+    session: Arc<PlannedSession>,
+    row: ClosedInterval,
+}
+
+/// What runs.
+pub(crate) struct Daemon {
+    resources: Resources,
+    intervals: Receiver<Interval>,
+    responders: Parts<Responder>,
+    servers: Parts<Server>,
+    sessions: Parts<MeasuredSessions>,
+    scrape: Option<Scrape>,
+    /// The last complete interval of each session, by its entry.
+    last: HashMap<Arc<str>, LastIntervals>,
+    started: Wall,
+    began: Instant,
+    /// The first sessions may begin.
+    has_begun: bool,
+}
+
+/// By class and path.
+type LastIntervals = HashMap<(Tos, Option<u16>), IntervalFigures>;
+
+type Parts<R> = BTreeMap<Arc<str>, Part<R>>;
+
+impl Resources {
+    /// Has these sessions of an entry measured for ever, beside others, with a row for each interval.
+    fn prepare(&self, name: &str, sessions: &mut [PlannedSession], results: &ResultOptions) {
+        for session in sessions {
+            name.clone_into(&mut session.target.name);
+            session.target.labels.clone_from(&results.labels);
+            session.target.is_listed = true;
+            let plan = &mut session.plan;
+            plan.limit = Limit::Endless;
+            plan.exact = false;
+            plan.records = false;
+            plan.columns = None;
+            plan.rows = results.report_interval.map(|interval| interval.0);
+            plan.start_delay = Duration::ZERO;
+            let number = self.begun.fetch_add(1, Ordering::Relaxed);
+            plan.phase = Some(phase(number, plan.schedule.mean_interval()));
+        }
+    }
+}
+
+/// The phase of a session: multiples of the golden ratio are spread evenly over an interval, however many there are.
+fn phase(number: u32, interval: Duration) -> Duration {
+    /// 2^32 divided by the golden ratio.
+    const STEP: u32 = 0x9e37_79b9;
+    let part = f64::from(number.wrapping_mul(STEP)) / (f64::from(u32::MAX) + 1.0);
+    interval.mul_f64(part)
+}
+
+impl Daemon {
+    /// One that has nothing to do yet. Its sessions share this many threads.
+    ///
+    /// # Errors
+    /// [`StartError`]: what could not be had.
+    pub(crate) fn start(threads: usize) -> Result<Self, StartError> {
+        let (sender, intervals) = channel();
+        Ok(Self {
+            resources: Resources {
+                engine: Arc::new(Engine::start(threads.max(1))?),
+                pool: Pool::default(),
+                intervals: sender,
+                begun: Arc::default(),
+                is_ending: Arc::default(),
+            },
+            intervals,
+            responders: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            scrape: None,
+            last: HashMap::new(),
+            started: wall(),
+            began: Instant::now(),
+            has_begun: false,
+        })
+    }
+
+    /// Puts these settings in force. What they do not change goes on.
+    pub(crate) fn apply(&mut self, settings: &Settings) {
+        apply(&mut self.responders, settings.responders.clone());
+        apply(&mut self.servers, settings.servers.clone());
+        apply(&mut self.sessions, settings.sessions.clone());
+    }
+
+    /// Reads the key files of responders and servers again.
+    pub(crate) fn reread_keys(&self) {
+        for part in self.responders.values() {
+            if let Some(responder) = part.running() {
+                responder.reread(part.spec());
+            }
+        }
+        for part in self.servers.values() {
+            if let Some(server) = part.running() {
+                server.reread(part.spec());
+            }
+        }
+    }
+
+    /// What is due. To be called some times a second.
+    pub(crate) fn turn(&mut self) {
+        turn(&mut self.responders, &self.resources);
+        turn(&mut self.servers, &self.resources);
+        // Sessions with this host's own reflectors lose nothing at the start.
+        self.has_begun |= self.reflectors_are_settled() || self.began.elapsed() > LONGEST_START;
+        if self.has_begun {
+            turn(&mut self.sessions, &self.resources);
+        }
+        self.take_intervals();
+        // The last packets of sessions with this host's own responders are answered.
+        if self.resources.is_ending.load(Ordering::Acquire) && self.sessions.is_empty() {
+            dismiss(&mut self.responders);
+            dismiss(&mut self.servers);
+        }
+    }
+
+    fn take_intervals(&mut self) {
+        while let Ok(Interval { name, session, row }) = self.intervals.try_recv() {
+            let last = self.last.entry(name).or_default();
+            last.insert((session.class, session.path), row.figures());
+        }
+        let sessions = &self.sessions;
+        self.last.retain(|name, _| sessions.contains_key(name));
+    }
+
+    fn reflectors_are_settled(&self) -> bool {
+        self.responders.values().all(Part::is_settled)
+            && self.servers.values().all(Part::is_settled)
+    }
+
+    /// Everything has begun, or failed to.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.reflectors_are_settled() && self.sessions.values().all(Part::is_settled)
+    }
+
+    /// Ends all sessions, then responders and servers.
+    pub(crate) fn stop(&mut self) {
+        self.resources.is_ending.store(true, Ordering::Release);
+        dismiss(&mut self.sessions);
+    }
+
+    /// Nothing of it is left.
+    pub(crate) fn is_over(&self) -> bool {
+        self.responders.is_empty() && self.servers.is_empty() && self.sessions.is_empty()
+    }
+}
+
+fn apply<R: Runs>(parts: &mut Parts<R>, mut wanted: BTreeMap<Arc<str>, R::Spec>) {
+    for (name, part) in &mut *parts {
+        match wanted.remove(name) {
+            Some(spec) => part.want(spec),
+            None => part.dismiss(),
+        }
+    }
+    for (name, spec) in wanted {
+        parts.insert(Arc::clone(&name), Part::new(name, spec));
+    }
+}
+
+fn turn<R: Runs>(parts: &mut Parts<R>, resources: &Resources) {
+    for part in parts.values_mut() {
+        part.turn(resources);
+    }
+    parts.retain(|_, part| !part.is_gone());
+}
+
+fn dismiss<R: Runs>(parts: &mut Parts<R>) {
+    parts.values_mut().for_each(Part::dismiss);
+}

@@ -1,0 +1,277 @@
+//! One entry of the configuration as it runs: begun, begun again when it fails, changed, ended.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+use twinpath_report::words;
+
+use crate::failure::Failure;
+use crate::plan::jitter;
+
+use super::Resources;
+
+/// How long after a failure it is begun again, which doubles each time.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+/// One that went on for so long has not failed before.
+const LASTING: Duration = Duration::from_mins(1);
+
+/// What runs for one entry.
+pub(super) trait Runs: Sized + Send + 'static {
+    /// What is configured. As long as it is equal, what runs goes on.
+    type Spec: Send + Sync + PartialEq + 'static;
+    /// What an entry is called in a log.
+    const KIND: &'static str;
+
+    /// Begins. It may wait for names and connections.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    fn begin(name: &Arc<str>, spec: &Self::Spec, resources: &Resources) -> Result<Self, Failure>;
+
+    /// Whether [`Self::begin`] may wait.
+    fn waits(spec: &Self::Spec) -> bool;
+
+    /// Where it is, for a log.
+    fn place(&self) -> String;
+
+    /// Takes another spec as it goes on. False: it cannot, and has to begin again.
+    fn adopt(&mut self, _earlier: &Self::Spec, _spec: &Self::Spec) -> bool {
+        false
+    }
+
+    /// What is due now and then, until it is over. True: it has to begin again.
+    fn look(&mut self, _resources: &Resources) -> bool {
+        false
+    }
+
+    /// Asks it to end.
+    fn stop(&self);
+
+    /// It is over, or about to be.
+    fn is_finished(&self) -> bool;
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// Why it ended, if it was not asked to.
+    fn end(self, resources: &Resources) -> Result<(), Failure>;
+}
+
+/// An entry.
+pub(super) struct Part<R: Runs> {
+    name: Arc<str>,
+    spec: Arc<R::Spec>,
+    /// It is in the configuration.
+    is_wanted: bool,
+    state: State<R>,
+    /// The next wait after a failure.
+    wait: Duration,
+    /// Why it does not run.
+    failure: Option<String>,
+}
+
+enum State<R: Runs> {
+    /// It begins at this time.
+    Due(Instant),
+    /// It begins with this spec.
+    Beginning(Receiver<Result<R, Failure>>, Arc<R::Spec>),
+    /// Since this time.
+    Running(R, Instant),
+    /// It was asked to end.
+    Ending(R),
+    Over,
+}
+
+impl<R: Runs> Part<R> {
+    /// One that begins at the next turn.
+    pub(super) fn new(name: Arc<str>, spec: R::Spec) -> Self {
+        Self {
+            name,
+            spec: Arc::new(spec),
+            is_wanted: true,
+            state: State::Due(Instant::now()),
+            wait: FIRST_WAIT,
+            failure: None,
+        }
+    }
+
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(super) fn spec(&self) -> &R::Spec {
+        &self.spec
+    }
+
+    /// What it does, in a word.
+    pub(super) fn state(&self) -> &'static str {
+        match self.state {
+            State::Due(_) => "waiting",
+            State::Beginning(..) => "beginning",
+            State::Running(..) => "running",
+            State::Ending(_) | State::Over => "ending",
+        }
+    }
+
+    /// It runs.
+    pub(super) fn running(&self) -> Option<&R> {
+        match &self.state {
+            State::Running(run, _) => Some(run),
+            State::Due(_) | State::Beginning(..) | State::Ending(_) | State::Over => None,
+        }
+    }
+
+    /// Why it does not run, if it failed.
+    pub(super) fn failure(&self) -> Option<&str> {
+        self.failure.as_deref().filter(|_| self.running().is_none())
+    }
+
+    /// It is not in the configuration, and nothing of it is left.
+    pub(super) fn is_gone(&self) -> bool {
+        !self.is_wanted && matches!(self.state, State::Over)
+    }
+
+    /// It neither runs nor waits for anything but time.
+    pub(super) fn is_settled(&self) -> bool {
+        match &self.state {
+            State::Due(at) => *at > Instant::now(),
+            State::Running(..) | State::Over => true,
+            State::Beginning(..) | State::Ending(_) => false,
+        }
+    }
+
+    /// The configuration has it, with this spec.
+    pub(super) fn want(&mut self, spec: R::Spec) {
+        let was_wanted = std::mem::replace(&mut self.is_wanted, true);
+        if was_wanted && *self.spec == spec {
+            return;
+        }
+        let earlier = std::mem::replace(&mut self.spec, Arc::new(spec));
+        self.wait = FIRST_WAIT;
+        match &mut self.state {
+            State::Running(run, _) => {
+                if run.adopt(&earlier, &self.spec) {
+                    info!("{} {}: changed", R::KIND, self.name);
+                } else {
+                    self.stop();
+                }
+            }
+            State::Due(_) | State::Over => self.state = State::Due(Instant::now()),
+            State::Beginning(..) | State::Ending(_) => {}
+        }
+    }
+
+    /// The configuration has it no more.
+    pub(super) fn dismiss(&mut self) {
+        self.is_wanted = false;
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Over) {
+            State::Running(run, _) => {
+                run.stop();
+                State::Ending(run)
+            }
+            State::Due(_) => State::Over,
+            state @ (State::Beginning(..) | State::Ending(_) | State::Over) => state,
+        };
+    }
+
+    /// What is due.
+    pub(super) fn turn(&mut self, resources: &Resources) {
+        let now = Instant::now();
+        self.state = match std::mem::replace(&mut self.state, State::Over) {
+            State::Due(at) if at <= now => self.begin(resources),
+            State::Beginning(begun, spec) => match begun.try_recv() {
+                Ok(begun) => self.begun(begun, &spec),
+                Err(TryRecvError::Empty) => State::Beginning(begun, spec),
+                Err(TryRecvError::Disconnected) => {
+                    self.begun(Err(Failure::could_not("a fault of this program")), &spec)
+                }
+            },
+            State::Running(run, since) if run.is_finished() => {
+                self.failed(run.end(resources), since)
+            }
+            State::Running(mut run, since) => {
+                if run.look(resources) {
+                    run.stop();
+                    State::Ending(run)
+                } else {
+                    State::Running(run, since)
+                }
+            }
+            State::Ending(run) if run.is_finished() => {
+                // It was asked to end, and the reason does not matter.
+                let _ = run.end(resources);
+                if self.is_wanted {
+                    State::Due(now)
+                } else {
+                    info!("{} {}: ended", R::KIND, self.name);
+                    State::Over
+                }
+            }
+            State::Ending(mut run) => {
+                run.look(resources);
+                State::Ending(run)
+            }
+            state @ (State::Due(_) | State::Over) => state,
+        };
+    }
+
+    fn begin(&mut self, resources: &Resources) -> State<R> {
+        let spec = Arc::clone(&self.spec);
+        if R::waits(&spec) {
+            let (name, with) = (Arc::clone(&self.name), Arc::clone(&spec));
+            let shared = resources.clone();
+            let begun = resources.pool.run(move || R::begin(&name, &with, &shared));
+            return State::Beginning(begun, spec);
+        }
+        self.begun(R::begin(&self.name, &spec, resources), &spec)
+    }
+
+    /// It has begun with this spec, or failed to.
+    fn begun(&mut self, begun: Result<R, Failure>, spec: &Arc<R::Spec>) -> State<R> {
+        match begun {
+            Ok(run) if self.is_wanted && Arc::ptr_eq(spec, &self.spec) => {
+                info!("{} {}: {}", R::KIND, self.name, run.place());
+                self.failure = None;
+                State::Running(run, Instant::now())
+            }
+            Ok(run) => {
+                run.stop();
+                State::Ending(run)
+            }
+            Err(_) if !self.is_wanted => State::Over,
+            Err(_) if !Arc::ptr_eq(spec, &self.spec) => State::Due(Instant::now()),
+            Err(failure) => self.again(&failure),
+        }
+    }
+
+    /// It is over though it was not asked to end.
+    fn failed(&mut self, why: Result<(), Failure>, since: Instant) -> State<R> {
+        if since.elapsed() >= LASTING {
+            self.wait = FIRST_WAIT;
+        }
+        let failure = why.err();
+        self.again(&failure.unwrap_or_else(|| Failure::could_not("it ended")))
+    }
+
+    /// It is begun again some time later.
+    fn again(&mut self, failure: &Failure) -> State<R> {
+        // Whole tenths of a second, to be read.
+        let tenths = (self.wait.mul_f64(jitter()).as_millis() / 100).max(1);
+        let wait = Duration::from_millis(100) * u32::try_from(tenths).unwrap_or(u32::MAX);
+        self.wait = (self.wait * 2).min(LONGEST_WAIT);
+        let line = failure.to_string();
+        if self.failure.as_ref() != Some(&line) {
+            let next = words::time(wait);
+            warn!("{} {}: {line}; next attempt in {next}", R::KIND, self.name);
+        }
+        self.failure = Some(line);
+        State::Due(Instant::now() + wait)
+    }
+}

@@ -1,0 +1,231 @@
+//! The sessions of one far end: without a control connection, or agreed on by one.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+
+use twinpath_metrics::ClosedInterval;
+use twinpath_proto::TestFeatures;
+use twinpath_proto::sender::Wire;
+use twinpath_runtime::controller::{self, ControllerPlan, ControllerRun};
+use twinpath_runtime::measure::SessionHandle;
+
+use crate::args::{ControllerArgs, Host, SenderArgs};
+use crate::failure::Failure;
+use crate::output::ends::named;
+use crate::output::units::count;
+use crate::plan::{self, EnvironmentPassphrase, PlannedSession, system_lookup};
+
+use super::part::Runs;
+use super::renewal::Renewal;
+use super::settings::Options;
+use super::{Interval, Resources};
+
+/// How one far end is measured.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum SessionSpec {
+    /// TWAMP Light or STAMP.
+    Plain(Options<SenderArgs>),
+    /// By TWAMP-Control.
+    Controlled(Options<ControllerArgs>),
+}
+
+impl SessionSpec {
+    /// Plans what is measured, as far as that is possible without packets: with `lookup`.
+    ///
+    /// # Errors
+    /// What cannot be measured like this.
+    pub(super) fn check(&self, lookup: plan::Lookup<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Plain(options) => {
+                plan::sessions(&options.args, lookup, |_, _| {}).map(|_planned| ())
+            }
+            Self::Controlled(options) => {
+                let given = EnvironmentPassphrase::default();
+                plan::controllers(&options.args, given, lookup).map(|_plans| ())
+            }
+        }
+    }
+}
+
+/// Sessions that are measured.
+pub(super) struct MeasuredSessions {
+    /// Their entry of the configuration.
+    name: Arc<str>,
+    planned: Vec<Arc<PlannedSession>>,
+    run: Run,
+    renewal: Renewal,
+}
+
+enum Run {
+    Plain(Vec<SessionHandle>),
+    Controlled(Box<ControllerRun>),
+}
+
+impl MeasuredSessions {
+    /// The sessions, each with its plan.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = (&PlannedSession, &SessionHandle)> {
+        let planned = self.planned.iter().map(Arc::as_ref);
+        planned.zip(self.run.handles())
+    }
+
+    fn plain(
+        name: &Arc<str>,
+        options: &SenderArgs,
+        resources: &Resources,
+    ) -> Result<Self, Failure> {
+        let planned = plan::sessions(options, &system_lookup, |_, _| {})?;
+        let mut planned = planned.sessions;
+        resources.prepare(name, &mut planned, &options.run.results);
+        let begun = planned
+            .iter()
+            .map(|session| resources.engine.begin(session.plan.clone()));
+        let handles = begun.collect::<Result<_, _>>()?;
+        Ok(Self::new(name, planned, Run::Plain(handles)))
+    }
+
+    fn controlled(
+        name: &Arc<str>,
+        options: &ControllerArgs,
+        resources: &Resources,
+    ) -> Result<Self, Failure> {
+        let given = EnvironmentPassphrase::default();
+        let mut plans = plan::controllers(options, given, &system_lookup)?;
+        let controls = plans.iter().map(|plan| &plan.control);
+        let is_ending = || resources.is_ending.load(Ordering::Acquire);
+        let (index, made) = controller::reach(controls, &is_ending)?;
+        let mut plan = plans.swap_remove(index);
+        plan.control.made = Some(made);
+        let mut planned = plan.sessions;
+        resources.prepare(name, &mut planned, &options.run.results);
+        let sessions = planned.iter().map(|session| session.plan.clone());
+        let plan = ControllerPlan {
+            control: plan.control,
+            sessions: sessions.collect(),
+            secured: plan.secured,
+        };
+        let run = controller::start(plan, &resources.engine)?;
+        for session in &mut planned {
+            // Features are not known before the server has answered.
+            session.plan.wire = Wire::twamp(TestFeatures::default());
+        }
+        Ok(Self::new(name, planned, Run::Controlled(Box::new(run))))
+    }
+
+    fn new(name: &Arc<str>, planned: Vec<PlannedSession>, run: Run) -> Self {
+        Self {
+            name: Arc::clone(name),
+            planned: planned.into_iter().map(Arc::new).collect(),
+            run,
+            renewal: Renewal::new(),
+        }
+    }
+
+    /// Passes on a complete interval of the session at this place.
+    fn pass_on(&self, place: usize, row: ClosedInterval, intervals: &Sender<Interval>) {
+        if let Some(session) = self.planned.get(place) {
+            let interval = Interval {
+                name: Arc::clone(&self.name),
+                session: Arc::clone(session),
+                row,
+            };
+            // The daemon is over.
+            let _ = intervals.send(interval);
+        }
+    }
+
+    /// Passes on the intervals that are known since the last time.
+    fn pass_on_known(&self, intervals: &Sender<Interval>) {
+        for (place, handle) in self.run.handles().iter().enumerate() {
+            for row in handle.take_rows() {
+                self.pass_on(place, row, intervals);
+            }
+        }
+    }
+}
+
+impl Run {
+    fn handles(&self) -> &[SessionHandle] {
+        match self {
+            Self::Plain(handles) => handles,
+            Self::Controlled(run) => run.sessions(),
+        }
+    }
+}
+
+impl Runs for MeasuredSessions {
+    type Spec = SessionSpec;
+    const KIND: &'static str = "session";
+
+    fn begin(name: &Arc<str>, spec: &SessionSpec, resources: &Resources) -> Result<Self, Failure> {
+        match spec {
+            SessionSpec::Plain(options) => Self::plain(name, &options.args, resources),
+            SessionSpec::Controlled(options) => Self::controlled(name, &options.args, resources),
+        }
+    }
+
+    fn waits(spec: &SessionSpec) -> bool {
+        match spec {
+            SessionSpec::Plain(options) => {
+                let far = options.args.far.as_ref();
+                far.is_none_or(|far| matches!(far.host, Host::Name(_)))
+            }
+            SessionSpec::Controlled(_) => true,
+        }
+    }
+
+    fn place(&self) -> String {
+        let sessions = count(self.planned.len() as u64, "session", "sessions");
+        let far = self.planned.first().map(|first| named(first.plan.far));
+        let far = far.unwrap_or_default();
+        match &self.run {
+            Run::Plain(_) => format!("measuring {far}, {sessions}"),
+            Run::Controlled(_) => format!("measuring {far}, {sessions}, by TWAMP-Control"),
+        }
+    }
+
+    fn look(&mut self, resources: &Resources) -> bool {
+        self.pass_on_known(&resources.intervals);
+        match &self.run {
+            Run::Plain(handles) => self.renewal.look(&self.planned, handles, &resources.pool),
+            Run::Controlled(run) => {
+                // What they say is in the logs and at the end.
+                while run.next_event().is_some() {}
+                false
+            }
+        }
+    }
+
+    fn stop(&self) {
+        match &self.run {
+            Run::Plain(handles) => handles.iter().for_each(SessionHandle::stop),
+            Run::Controlled(run) => run.stop(),
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        match &self.run {
+            Run::Plain(handles) => handles.iter().all(SessionHandle::is_finished),
+            Run::Controlled(run) => run.is_finished(),
+        }
+    }
+
+    fn end(self, resources: &Resources) -> Result<(), Failure> {
+        self.pass_on_known(&resources.intervals);
+        let mut failed = None;
+        for (place, handle) in self.run.handles().iter().enumerate() {
+            match handle.ended() {
+                Ok(ended) => {
+                    for row in ended.rows() {
+                        self.pass_on(place, row.clone(), &resources.intervals);
+                    }
+                }
+                Err(error) => failed = Some(Failure::from(error)),
+            }
+        }
+        match self.run {
+            Run::Plain(_) => failed.map_or(Ok(()), Err),
+            Run::Controlled(run) => run.join().map(|_report| ()).map_err(Failure::from),
+        }
+    }
+}

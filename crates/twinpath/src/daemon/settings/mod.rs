@@ -1,0 +1,115 @@
+//! From the tree of a configuration to what its entries run. Leaves are options of the commands: those of a session
+//! are `twinpath sender`'s or `controller`'s, those of a responder or server theirs. Each is judged by the parser of
+//! its command line, so an option has one meaning wherever it is written.
+
+mod leaves;
+mod options;
+mod readers;
+mod reading;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::thread;
+
+use twinpath_yang::{Children, Fault};
+
+use crate::args::{ResponderArgs, ServerArgs};
+use crate::failure::{Exit, Failure};
+
+use super::model::Model;
+use super::reflectors::{OnAddresses, responder_plan, server_plan};
+use super::sessions::SessionSpec;
+use reading::{Reading, fault};
+
+pub(super) use options::Options;
+
+/// What a configuration comes to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// Threads that sessions share; `None`: as many as there are processors, up to [`MOST_USUAL_THREADS`].
+    threads: Option<usize>,
+    /// Where metrics are served.
+    pub(crate) listen: Option<SocketAddr>,
+    pub(super) responders: BTreeMap<Arc<str>, OnAddresses<ResponderArgs>>,
+    pub(super) servers: BTreeMap<Arc<str>, OnAddresses<ServerArgs>>,
+    pub(super) sessions: BTreeMap<Arc<str>, SessionSpec>,
+}
+
+/// One takes 50,000 packets a second.
+const MOST_USUAL_THREADS: usize = 4;
+
+/// What keeps an entry from running, and whether another configuration would mend it: else this host lacks something.
+type Obstacle = (Fault, bool);
+
+impl Settings {
+    /// What the tree says.
+    ///
+    /// # Errors
+    /// All that no entry can mean.
+    pub(super) fn of(model: &Model, root: &Children) -> Result<Self, Vec<Fault>> {
+        let mut reading = Reading::new(model, root);
+        let settings = Self {
+            threads: reading.number("daemon", "threads"),
+            listen: reading.listen(),
+            responders: reading.responders(),
+            servers: reading.servers(),
+            sessions: reading.sessions(),
+        };
+        let mut faults = reading.finish();
+        let obstacles = settings.obstacles(model, root).into_iter();
+        faults.extend(obstacles.filter_map(|(fault, is_mended)| is_mended.then_some(fault)));
+        if faults.is_empty() {
+            Ok(settings)
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// The threads that sessions share.
+    pub(crate) fn threads(&self) -> usize {
+        let processors = || thread::available_parallelism().map_or(1, usize::from);
+        self.threads
+            .unwrap_or_else(|| processors().min(MOST_USUAL_THREADS))
+    }
+
+    /// What would keep entries from running, on this host too, as far as it is known without packets.
+    pub(super) fn lacks(&self, model: &Model, root: &Children) -> Vec<Fault> {
+        let obstacles = self.obstacles(model, root).into_iter();
+        obstacles.map(|(fault, _)| fault).collect()
+    }
+
+    /// What would keep entries from running. Names are not looked up.
+    fn obstacles(&self, model: &Model, root: &Children) -> Vec<Obstacle> {
+        let obstacle = |list: &str, name: &Arc<str>, failure: Failure| {
+            let is_mended = failure.exit == Exit::Usage;
+            let line = failure.to_string();
+            (fault(model, root, list, name, None, &line), is_mended)
+        };
+        let responders = self.responders.iter().filter_map(|(name, spec)| {
+            let failure = responder_plan(spec, &any_address).err()?;
+            Some(obstacle("responder", name, failure))
+        });
+        let servers = self.servers.iter().filter_map(|(name, spec)| {
+            let failure = server_plan(spec, &any_address).err()?;
+            Some(obstacle("server", name, failure))
+        });
+        let sessions = self.sessions.iter().filter_map(|(name, spec)| {
+            let failure = spec.check(&any_address).err()?;
+            Some(obstacle("session", name, failure))
+        });
+        responders.chain(servers).chain(sessions).collect()
+    }
+}
+
+/// An address of each family for any name: of networks for documentation (RFC 5737, RFC 3849).
+#[expect(clippy::unnecessary_wraps, reason = "as names are looked up")]
+fn any_address(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let v4 = Ipv4Addr::new(192, 0, 2, 1);
+    let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+    Ok(vec![(v4, port).into(), (v6, port).into()])
+}

@@ -1,0 +1,53 @@
+//! Options of a command as a configuration has them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::plan::{Layer, Setting};
+
+/// The options, and what they were read from: by that two of them are equal.
+#[derive(Debug)]
+pub(crate) struct Options<A> {
+    pub(crate) args: Arc<A>,
+    settings: BTreeMap<String, Setting>,
+    operands: Vec<String>,
+}
+
+impl<A> Options<A> {
+    pub(super) fn new(args: Arc<A>, settings: Layer, operands: &[&str]) -> Self {
+        let settings = settings.into_iter();
+        Self {
+            args,
+            settings: settings
+                .map(|(name, (setting, _line))| (name, setting))
+                .collect(),
+            operands: operands.iter().copied().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Whether others are the same but for these options.
+    pub(crate) fn differs_only_in(&self, other: &Self, names: &[&str]) -> bool {
+        let rest = |options: &Self| {
+            let rest = options.settings.clone().into_iter();
+            rest.filter(|(name, _)| !names.contains(&name.as_str()))
+                .collect::<BTreeMap<_, _>>()
+        };
+        self.operands == other.operands && rest(self) == rest(other)
+    }
+}
+
+impl<A> Clone for Options<A> {
+    fn clone(&self) -> Self {
+        Self {
+            args: Arc::clone(&self.args),
+            settings: self.settings.clone(),
+            operands: self.operands.clone(),
+        }
+    }
+}
+
+impl<A> PartialEq for Options<A> {
+    fn eq(&self, other: &Self) -> bool {
+        self.settings == other.settings && self.operands == other.operands
+    }
+}

@@ -1,0 +1,204 @@
+//! A tree that is read, with all that is wrong with it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use twinpath_yang::{Children, Fault, FaultKind, Path};
+
+use crate::args::{ResponderArgs, ServerArgs};
+use crate::daemon::model::Model;
+use crate::daemon::reflectors::OnAddresses;
+use crate::daemon::sessions::SessionSpec;
+use crate::plan::Unread;
+
+use super::leaves::Leaves;
+use super::readers::Readers;
+
+pub(super) struct Reading<'a> {
+    model: &'a Model,
+    root: &'a Children,
+    readers: Readers,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(model: &'a Model, root: &'a Children) -> Self {
+        Self {
+            model,
+            root,
+            readers: Readers::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// All that is wrong.
+    pub(super) fn finish(self) -> Vec<Fault> {
+        self.faults
+    }
+
+    fn container(&self, name: &str) -> Leaves {
+        let container = self.model.container(self.root, name);
+        let leaves = container.map(|node| Leaves::of(&self.model.schema, node));
+        leaves.unwrap_or_default()
+    }
+
+    fn entries(&self, list: &str) -> Vec<(String, Leaves)> {
+        let entries = self.model.entries(self.root, list);
+        let schema = &self.model.schema;
+        entries
+            .map(|(name, entry)| (name, Leaves::of(schema, entry)))
+            .collect()
+    }
+
+    pub(super) fn number(&self, container: &str, leaf: &str) -> Option<usize> {
+        self.container(container).one(leaf)?.parse().ok()
+    }
+
+    pub(super) fn listen(&mut self) -> Option<SocketAddr> {
+        let api = self.container("api");
+        let text = api.one("listen")?;
+        let address = text.parse();
+        if address.is_err() {
+            let path = self.model.path("api", None);
+            let path = self.model.leaf_path(&path, "listen").unwrap_or(path);
+            let what = format!("listen {text}: use an address and a port, as in 127.0.0.1:8862");
+            self.faults.push(wrong(path, what));
+        }
+        address.ok()
+    }
+
+    pub(super) fn responders(&mut self) -> BTreeMap<Arc<str>, OnAddresses<ResponderArgs>> {
+        self.reflectors("responder", Readers::responder)
+    }
+
+    pub(super) fn servers(&mut self) -> BTreeMap<Arc<str>, OnAddresses<ServerArgs>> {
+        self.reflectors("server", Readers::server)
+    }
+
+    fn reflectors<S>(
+        &mut self,
+        list: &str,
+        read: impl Fn(&mut Readers, &Leaves) -> Result<Option<S>, Vec<Unread>>,
+    ) -> BTreeMap<Arc<str>, S> {
+        let mut all = BTreeMap::new();
+        for (name, leaves) in self.entries(list) {
+            let spec = read(&mut self.readers, &leaves);
+            all.extend(self.entry(list, name, spec));
+        }
+        all
+    }
+
+    pub(super) fn sessions(&mut self) -> BTreeMap<Arc<str>, SessionSpec> {
+        let defaults = self.container("defaults");
+        let groups: BTreeMap<String, Leaves> = self.entries("group").into_iter().collect();
+        let none = Leaves::default();
+        let mut all = BTreeMap::new();
+        for (name, own) in self.entries("session") {
+            let group = own.one("group").and_then(|group| groups.get(group));
+            let spec = self
+                .readers
+                .session([&defaults, group.unwrap_or(&none), &own]);
+            all.extend(self.entry("session", name, spec));
+        }
+        all
+    }
+
+    /// An entry that was read; `None`: it is switched off, or wrong.
+    fn entry<S>(
+        &mut self,
+        list: &str,
+        name: String,
+        spec: Result<Option<S>, Vec<Unread>>,
+    ) -> Option<(Arc<str>, S)> {
+        match spec {
+            Ok(spec) => Some((Arc::from(name), spec?)),
+            Err(unread) => {
+                let faults = unread.into_iter().map(|one| {
+                    let key = one.key.as_deref();
+                    fault(self.model, self.root, list, &name, key, &one.why)
+                });
+                let faults: Vec<Fault> = faults.collect();
+                self.faults.extend(faults);
+                None
+            }
+        }
+    }
+}
+
+fn wrong(path: Path, what: String) -> Fault {
+    Fault {
+        path,
+        kind: FaultKind::WrongValue,
+        what,
+        app_tag: None,
+    }
+}
+
+/// What is wrong with an entry, at the leaf that sets the option it is about: `key`, or the first that `line` names.
+pub(super) fn fault(
+    model: &Model,
+    root: &Children,
+    list: &str,
+    name: &str,
+    key: Option<&str>,
+    line: &str,
+) -> Fault {
+    let entry = model.path(list, Some(name));
+    let options = line.split([' ', ',', ':', '=']);
+    let options = key
+        .into_iter()
+        .chain(options.filter_map(|word| word.strip_prefix("--")));
+    let leaf = |option| match option {
+        "dscp" => "classes",
+        "stamp" => "protocol",
+        other => other,
+    };
+    let mut places = layers(model, root, list, name).into_iter();
+    let options: Vec<&str> = options.map(leaf).collect();
+    let path = places.find_map(|(above, leaves)| {
+        let set = options.iter().find(|leaf| leaves.has(leaf))?;
+        model.leaf_path(&above, set)
+    });
+    wrong(path.unwrap_or(entry), as_keys(line))
+}
+
+/// The nodes that set the leaves of an entry, the first before all others.
+fn layers(model: &Model, root: &Children, list: &str, name: &str) -> Vec<(Path, Leaves)> {
+    let entry = |list: &str, name: &str| {
+        let mut entries = model.entries(root, list);
+        let (_, entry) = entries.find(|(known, _)| known == name)?;
+        let leaves = Leaves::of(&model.schema, entry);
+        Some((model.path(list, Some(name)), leaves))
+    };
+    let own = entry(list, name);
+    if list != "session" {
+        return own.into_iter().collect();
+    }
+    let group = own.as_ref().and_then(|(_, leaves)| leaves.one("group"));
+    let group = group.and_then(|group| entry("group", group));
+    let defaults = model.container(root, "defaults");
+    let defaults = defaults.map(|node| {
+        let leaves = Leaves::of(&model.schema, node);
+        (model.path("defaults", None), leaves)
+    });
+    own.into_iter().chain(group).chain(defaults).collect()
+}
+
+/// A line about options as one about keys of a configuration.
+fn as_keys(line: &str) -> String {
+    let word = |word: &str| match word.strip_prefix("--") {
+        None => word.to_owned(),
+        Some(option) => {
+            let end = option.find(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+            let (option, rest) = option.split_at(end.unwrap_or(option.len()));
+            let key = match option {
+                "dscp" => "classes",
+                "stamp" => "protocol = \"stamp\"",
+                other => other,
+            };
+            format!("{key}{rest}")
+        }
+    };
+    line.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,218 @@
+//! Where a configuration comes from.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Read as _;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+
+use twinpath_yang::diff::{diff, line};
+use twinpath_yang::toml::{self, Document, FileFault, Reader};
+use twinpath_yang::{Scope, Select, validate};
+
+use crate::failure::Failure;
+use crate::files;
+
+use super::model::{MODULE, Model, model};
+use super::settings::Settings;
+
+/// The most octets of a file: 10,000 sessions, and as much again.
+const MOST_OCTETS: u64 = toml::MAX_TEXT as u64;
+/// The most files of a directory.
+const MOST_FILES: usize = 1_000;
+/// Of more faults only the number is said.
+const MOST_FAULTS: usize = 50;
+/// The usual port of a responder, if it is free.
+const DEMONSTRATION_PORT: u16 = 20_001;
+
+/// A file, a directory of files, or the demonstration.
+pub(crate) enum Source {
+    Path(PathBuf),
+    /// A responder and a session to it on loopback.
+    Demonstration,
+}
+
+/// A configuration without a fault.
+pub(crate) struct Configuration {
+    pub(crate) settings: Settings,
+    document: Document,
+    model: &'static Model,
+}
+
+impl Source {
+    /// The demonstration, where no path is given.
+    pub(crate) fn of(path: Option<&Path>) -> Self {
+        path.map_or(Self::Demonstration, |path| Self::Path(path.to_owned()))
+    }
+
+    /// What is read, by its option.
+    pub(crate) fn read_files(&self) -> Vec<(&'static str, &Path)> {
+        match self {
+            Self::Path(path) => vec![("--config", path)],
+            Self::Demonstration => Vec::new(),
+        }
+    }
+
+    /// The configuration as it is now.
+    ///
+    /// # Errors
+    /// A file cannot be read, or has a fault: all of them, each with its line.
+    pub(crate) fn read(&self) -> Result<Configuration, Failure> {
+        let model = model()?;
+        let mut reader = Reader::new(&model.schema, &model.roots);
+        match self {
+            Self::Demonstration => reader.add("the demonstration", &demonstration()),
+            Self::Path(path) => {
+                for path in toml_files(path)? {
+                    reader.add(&path.display().to_string(), &text(&path)?);
+                }
+            }
+        }
+        let (document, mut faults) = reader.finish();
+        let found = validate(&model.schema, &document.root, Scope::Config);
+        faults.extend(found.into_iter().map(|fault| document.locate(fault)));
+        // What an entry means is not known where some of it is missing.
+        all_of(faults)?;
+        match Settings::of(model, &document.root) {
+            Ok(settings) => Ok(Configuration {
+                settings,
+                document,
+                model,
+            }),
+            Err(faults) => {
+                let faults = faults.into_iter();
+                all_of(faults.map(|fault| document.locate(fault)).collect())?;
+                Err(Failure::usage("a configuration with faults"))
+            }
+        }
+    }
+}
+
+impl Configuration {
+    /// Whether this host has what its entries need, such as key files.
+    ///
+    /// # Errors
+    /// What it lacks.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let lacks = self.settings.lacks(self.model, &self.document.root);
+        let lacks = lacks.into_iter();
+        all_of(lacks.map(|fault| self.document.locate(fault)).collect())
+    }
+
+    /// As one TOML file.
+    pub(crate) fn to_toml(&self) -> String {
+        toml::write(&self.model.schema, &self.model.roots, &self.document.root)
+    }
+
+    /// What another configuration changes, a line for each node.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+        let Model { schema, roots } = self.model;
+        let root = twinpath_yang::Path::root().join(roots.main, Select::All);
+        let changes = diff(schema, &self.document.root, &other.document.root);
+        let lines = changes.iter().map(|change| line(schema, &root, change));
+        lines.collect()
+    }
+}
+
+/// One failure that says all of these, as far as there are some.
+fn all_of(mut faults: Vec<FileFault>) -> Result<(), Failure> {
+    faults.sort_by_key(|fault| {
+        let place = fault.place.as_ref();
+        place.map(|place| (place.file.clone(), place.line))
+    });
+    let more = faults.len().saturating_sub(MOST_FAULTS);
+    let shown = faults.iter().take(MOST_FAULTS);
+    let mut failures: Vec<Failure> = shown
+        .map(|fault| Failure::usage(fault.to_string()))
+        .collect();
+    if more > 0 {
+        failures.push(Failure::usage(format!("{more} more faults")));
+    }
+    match failures.pop() {
+        None => Ok(()),
+        Some(last) => Err(last.after(failures)),
+    }
+}
+
+/// The file, or the `.toml` files of a directory in the order of their names.
+fn toml_files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path).map_err(|error| cannot_read(path, &error))? {
+        let file = entry.map_err(|error| cannot_read(path, &error))?.path();
+        let name = file.file_name().unwrap_or_default();
+        let is_hidden = name.as_encoded_bytes().starts_with(b".");
+        if file.extension().is_some_and(|it| it == "toml") && !is_hidden {
+            found.push(file);
+        }
+        if found.len() > MOST_FILES {
+            let line = format!("{} has more than {MOST_FILES} .toml files", path.display());
+            return Err(Failure::usage(line));
+        }
+    }
+    found.sort();
+    if found.is_empty() {
+        let line = format!("{} has no .toml file", path.display());
+        return Err(Failure::usage(line));
+    }
+    Ok(found)
+}
+
+fn cannot_read(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::could_not(format!("cannot read {}: {error}", path.display()))
+}
+
+/// All of a file.
+fn text(path: &Path) -> Result<String, Failure> {
+    let file = files::open(path).map_err(|error| cannot_read(path, &error))?;
+    let mut octets = Vec::new();
+    file.take(MOST_OCTETS + 1)
+        .read_to_end(&mut octets)
+        .map_err(|error| cannot_read(path, &error))?;
+    if octets.len() as u64 > MOST_OCTETS {
+        let line = format!("{} has more than {MOST_OCTETS} octets", path.display());
+        return Err(Failure::usage(line).with_remedy(Some("use a directory of several files")));
+    }
+    String::from_utf8(octets).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let valid = error.as_bytes().get(..valid).unwrap_or_default();
+        let line = valid.split(|octet| *octet == b'\n').count();
+        Failure::usage(format!("{}:{line}: not UTF-8 text", path.display()))
+    })
+}
+
+/// A responder and a session to it on loopback, at a port that is free now.
+fn demonstration() -> String {
+    let port = [DEMONSTRATION_PORT, 0].into_iter().find_map(|port| {
+        let socket = UdpSocket::bind(("127.0.0.1", port)).ok()?;
+        Some(socket.local_addr().ok()?.port())
+    });
+    let port = port.unwrap_or(DEMONSTRATION_PORT);
+    let mut text = String::new();
+    // Memory takes it.
+    let _ = write!(
+        text,
+        "[[responder]]\nname = \"responder\"\naddress = \"127.0.0.1:{port}\"\n\n\
+         [[session]]\nname = \"loopback\"\naddress = \"127.0.0.1:{port}\"\n\
+         interval = \"100ms\"\nreport-interval = \"5s\"\ntimeout = \"1s\"\n"
+    );
+    text
+}
+
+/// The text of a YANG module of the schema.
+///
+/// # Errors
+/// It has none of this name.
+pub(crate) fn module_text(module: Option<&str>) -> Result<&'static str, Failure> {
+    let schema = &model()?.schema;
+    let name = module.unwrap_or(MODULE);
+    let found = schema.modules().find(|(_, module)| &*module.name == name);
+    if let Some((_, module)) = found {
+        return Ok(&module.text);
+    }
+    let names: Vec<&str> = schema.modules().map(|(_, module)| &*module.name).collect();
+    let line = format!("no module is called {name}: use {}", names.join(", "));
+    Err(Failure::usage(line))
+}
