@@ -29,12 +29,13 @@ mod reflector;
 mod samples;
 mod secured;
 mod sender;
+mod yang;
 
 /// A target: its name, as of its binary and its corpus, and what it does with octets.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 20] = [
     ("packets", packets::packets),
     ("messages", messages::messages),
     ("server", control::server),
@@ -50,6 +51,11 @@ pub const TARGETS: [Target; 15] = [
     ("options", options::options),
     ("raw_file", raw_file::raw_file),
     ("capture", files::capture),
+    ("yang_module", yang::module),
+    ("yang_json", yang::json),
+    ("yang_toml", yang::toml),
+    ("yang_xml", yang::xml),
+    ("yang_path", yang::path),
 ];
 
 /// Runs the target of that name.
