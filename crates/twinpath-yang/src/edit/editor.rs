@@ -14,6 +14,7 @@ type Edited = Result<(), Fault>;
 
 pub(super) struct Editor<'a> {
     schema: &'a Schema,
+    /// Configuration for edits from outside; all for changes of two trees, which are not bounded either.
     scope: Scope,
     path: Path,
     placed: usize,
@@ -49,7 +50,9 @@ impl<'a> Editor<'a> {
         for node in nodes {
             groups.entry(node.node).or_default().push(node);
         }
-        self.check_cases(&groups, around)?;
+        if self.scope == Scope::Config {
+            self.check_cases(&groups, around)?;
+        }
         let mut new = Vec::new();
         for (id, nodes) in groups {
             let was_there = present(self.schema, Some(here), id).is_some();
@@ -356,7 +359,7 @@ impl<'a> Editor<'a> {
     /// Counts what takes time by the length of a list.
     fn count(&mut self, is_costly: bool) -> Edited {
         self.placed += usize::from(is_costly);
-        if self.placed > MAX_PLACED {
+        if self.placed > MAX_PLACED && self.scope == Scope::Config {
             return self.fault(
                 FaultKind::TooLarge,
                 format!("more than {MAX_PLACED} entries with a place"),

@@ -8,7 +8,7 @@ mod nodes;
 mod ordered;
 mod restconf;
 
-pub use restconf::{delete, patch, post, put};
+pub use restconf::{delete, patch, place, post, put};
 
 use crate::diff::{Change, ChangeKind, Place};
 use crate::fault::Fault;
@@ -89,13 +89,33 @@ pub fn edit(
 ///
 /// The first change that the tree does not have: a node to delete that is not there, or one to create that is.
 pub fn apply(schema: &Schema, root: &Children, changes: &[Change]) -> Result<Children, Fault> {
-    let mut edited = root.clone();
-    let mut editor = Editor::new(schema, Scope::All);
+    let mut nodes = Vec::new();
     for change in changes {
-        let node = EditNode::of_change(schema, change);
-        editor.level(None, &mut edited, node.as_slice(), Operation::None)?;
+        if let Some(node) = EditNode::of_change(schema, change) {
+            add(&mut nodes, node);
+        }
     }
+    let mut edited = root.clone();
+    Editor::new(schema, Scope::All).level(None, &mut edited, &nodes, Operation::None)?;
     Ok(edited)
+}
+
+/// Adds a node with those above it, which it shares with the one before where they are the same.
+fn add(nodes: &mut Vec<EditNode>, mut node: EditNode) {
+    let last = nodes.last_mut().filter(|last| {
+        let is_above = last.operation.is_none() && node.operation.is_none();
+        is_above && last.node == node.node && last.select == node.select
+    });
+    if let Some(last) = last
+        && let EditContent::Nodes(shared) = &mut last.content
+        && let EditContent::Nodes(below) = &mut node.content
+    {
+        for node in below.drain(..) {
+            add(shared, node);
+        }
+        return;
+    }
+    nodes.push(node);
 }
 
 impl EditNode {

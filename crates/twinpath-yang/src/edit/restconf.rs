@@ -6,7 +6,7 @@
 use super::{EditContent, EditNode, Operation, edit};
 use crate::diff::Place;
 use crate::fault::{Fault, FaultKind};
-use crate::schema::Schema;
+use crate::schema::{Kind, NodeId, Schema};
 use crate::tree::{Children, Path, Step};
 
 fn fail<T>(path: &Path, kind: FaultKind, what: impl Into<String>) -> Result<T, Fault> {
@@ -106,6 +106,65 @@ pub fn delete(schema: &Schema, root: &Children, target: &Path) -> Result<Childre
         content: EditContent::Nothing,
     };
     edit(schema, root, &[node.below(target.steps())], Operation::None)
+}
+
+/// The place that the parameters `insert` and `point` say (RFC 8040 sections 4.8.5 and 4.8.6), for an entry of a list or
+/// leaf-list below `parent`.
+///
+/// # Errors
+///
+/// Values that are not allowed, or of another list; users do not order the list.
+pub fn place(
+    schema: &Schema,
+    parent: &Path,
+    list: NodeId,
+    insert: Option<&str>,
+    point: Option<&str>,
+) -> Result<Option<Place>, Fault> {
+    let wrong = |what: &str| Fault::new(parent, FaultKind::WrongValue, what);
+    let beside = || {
+        let Some(point) = point else {
+            return Err(wrong("write the parameter point too, as insert needs it"));
+        };
+        let path = Path::parse_api(schema, point);
+        let path = path.map_err(|error| Fault::new(parent, error.kind, error.what))?;
+        match path.steps().split_last() {
+            Some((last, above)) if above == parent.steps() && last.node == list => {
+                Ok(last.select.clone())
+            }
+            Some(_) | None => Err(wrong("point: write an entry of the same list")),
+        }
+    };
+    let place = match (insert, point) {
+        (None, None) => return Ok(None),
+        (None, Some(_)) => return Err(wrong("write the parameter insert too, as point needs it")),
+        (Some("first"), None) => Place::First,
+        (Some("last"), None) => Place::Last,
+        (Some("first" | "last"), Some(_)) => {
+            return Err(wrong("point: for insert=before or insert=after only"));
+        }
+        (Some("before"), _) => Place::Before(beside()?),
+        (Some("after"), _) => Place::After(beside()?),
+        (Some(_), _) => return Err(wrong("insert: use first, last, before or after")),
+    };
+    let is_ordered = match &schema.node(list).kind {
+        Kind::List(list) => list.user_ordered,
+        Kind::LeafList { user_ordered, .. } => *user_ordered,
+        Kind::Container { .. }
+        | Kind::Leaf { .. }
+        | Kind::Choice { .. }
+        | Kind::Case
+        | Kind::Anydata { .. }
+        | Kind::Rpc
+        | Kind::Action
+        | Kind::Input
+        | Kind::Output
+        | Kind::Notification => false,
+    };
+    if !is_ordered {
+        return Err(wrong("insert: not allowed here, as users do not order it"));
+    }
+    Ok(Some(place))
 }
 
 /// The one resource of a body.

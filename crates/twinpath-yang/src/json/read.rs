@@ -15,6 +15,8 @@ use crate::value::{Names, Restriction, Value, fit_integer, fit_union, shorten};
 pub struct ReadOptions {
     /// The node that the members are below; the root by default.
     pub at: Path,
+    /// The key of the entry that is read, where the text may leave it out (RFC 8040 section 4.6.1).
+    pub key: Option<Key>,
     /// Whether state is allowed.
     pub scope: Scope,
     /// Octets of the text, at most.
@@ -28,10 +30,19 @@ impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             at: Path::root(),
+            key: None,
             scope: Scope::Config,
             max_octets: 16 << 20,
             max_nodes: 1_000_000,
         }
+    }
+}
+
+impl ReadOptions {
+    /// The key of an entry of a list at a path, if the text may leave it out.
+    pub(crate) fn known_key(&self, path: &Path, list: &List) -> Option<&Key> {
+        let key = self.key.as_ref()?;
+        (*path == self.at && key.len() == list.keys.len()).then_some(key)
     }
 }
 
@@ -247,6 +258,7 @@ impl Reader<'_> {
         };
         let mut keyed: IndexMap<Key, Children> = IndexMap::new();
         let mut keyless = Vec::new();
+        let known = self.options.known_key(&self.path, list);
         for (at, json) in all.into_iter().enumerate() {
             if !self.count() {
                 break;
@@ -255,14 +267,21 @@ impl Reader<'_> {
                 self.unexpected(id, "an array of objects", &json);
                 continue;
             };
-            let key = self.key(id, list, &members);
+            let key = self.key(list, &members, known);
             let select = match &key {
                 Some(key) if !key.is_empty() => Select::Key(key.clone()),
                 _ => Select::Position(at + 1),
             };
             self.path.push(id, select);
-            self.missing_keys(id, list, &members);
-            let entry = self.object(Some(id), members);
+            if known.is_none() {
+                self.missing_keys(id, list, &members);
+            }
+            let mut entry = self.object(Some(id), members);
+            for (leaf, value) in list.keys.iter().zip(known.into_iter().flatten()) {
+                if entry.get(*leaf).is_none() {
+                    entry.insert(*leaf, Data::Leaf(value.clone()));
+                }
+            }
             match key {
                 Some(key) if key.is_empty() => keyless.push(entry),
                 Some(key) => {
@@ -290,12 +309,12 @@ impl Reader<'_> {
     }
 
     /// The key of an entry; `None` if it is not complete, which is said elsewhere.
-    fn key(&self, of: NodeId, list: &List, members: &[(String, Json)]) -> Option<Key> {
-        debug_assert!(self.schema.node(of).list().is_some(), "a list");
-        let leaves = list.keys.iter().map(|leaf| {
-            let (_, json) = members
-                .iter()
-                .find(|(name, _)| self.is_named(*leaf, name))?;
+    fn key(&self, list: &List, members: &[(String, Json)], known: Option<&Key>) -> Option<Key> {
+        let leaves = list.keys.iter().enumerate().map(|(at, leaf)| {
+            let mut members = members.iter();
+            let Some((_, json)) = members.find(|(name, _)| self.is_named(*leaf, name)) else {
+                return known?.get(at).cloned();
+            };
             let names = Names::Modules(self.schema.node(*leaf).module);
             fit(self.schema, self.schema.leaf_type(*leaf)?, json, &names).ok()
         });

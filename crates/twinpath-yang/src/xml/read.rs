@@ -367,28 +367,32 @@ impl<'a> Reader<'a> {
 
     /// The key of an entry.
     fn key(&mut self, id: NodeId, list: &List, element: &Element) -> Option<Key> {
+        let schema = self.schema();
+        let known = self.options.known_key(&self.path, list);
         let mut key = Vec::with_capacity(list.keys.len());
-        let mut is_complete = true;
-        for leaf in &list.keys {
-            let (schema, name) = (self.schema(), &self.schema().node(*leaf).name);
+        for (at, leaf) in list.keys.iter().enumerate() {
+            let name = &schema.node(*leaf).name;
             let namespace = &schema.module(schema.node(*leaf).module).namespace;
-            let Some(found) = element.child(namespace, name) else {
-                self.at(id, Select::All, |it| {
-                    let what = format!("{}: its key {name} is missing", element.name);
-                    it.fault(name, FaultKind::MissingKey, what);
-                });
-                is_complete = false;
-                continue;
+            let found = element.child(namespace, name);
+            let value = match (found, known.and_then(|known| known.get(at))) {
+                (Some(found), _) => schema.leaf_type(*leaf).and_then(|ty| {
+                    self.path.push(id, Select::All);
+                    let value = self.at(*leaf, Select::All, |it| it.value(ty, found));
+                    self.path.pop();
+                    value
+                }),
+                (None, Some(value)) => Some(value.clone()),
+                (None, None) => {
+                    self.at(id, Select::All, |it| {
+                        let what = format!("{}: its key {name} is missing", element.name);
+                        it.fault(name, FaultKind::MissingKey, what);
+                    });
+                    None
+                }
             };
-            let value = schema.leaf_type(*leaf).and_then(|ty| {
-                self.path.push(id, Select::All);
-                let value = self.at(*leaf, Select::All, |it| it.value(ty, found));
-                self.path.pop();
-                value
-            });
             key.extend(value);
         }
-        (is_complete && key.len() == list.keys.len()).then(|| key.into())
+        (key.len() == list.keys.len()).then(|| key.into())
     }
 }
 
@@ -412,7 +416,14 @@ fn children(schema: &Schema, nodes: Vec<EditNode>) -> Children {
                 if let Some(entries) = all.entries_mut(id)
                     && let Entry::Vacant(entry) = entries.entry(key)
                 {
-                    entry.insert(children(schema, content));
+                    let mut content = children(schema, content);
+                    let keys = schema.node(id).list().map(|list| list.keys.as_slice());
+                    for (leaf, value) in keys.unwrap_or_default().iter().zip(entry.key()) {
+                        if content.get(*leaf).is_none() {
+                            content.insert(*leaf, Data::Leaf(value.clone()));
+                        }
+                    }
+                    entry.insert(content);
                 }
             }
             (Select::Position(_), EditContent::Nodes(content)) => {

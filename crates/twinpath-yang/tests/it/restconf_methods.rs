@@ -2,9 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use twinpath_yang::edit::{delete, patch, post, put};
+use twinpath_yang::edit::{delete, patch, place, post, put};
 use twinpath_yang::json::{ReadOptions, read};
-use twinpath_yang::{Children, FaultKind, Place};
+use twinpath_yang::xml::{Element, Limits};
+use twinpath_yang::{Children, FaultKind, Place, Select, Value, xml};
 
 use crate::edits::Case;
 use crate::path;
@@ -157,4 +158,110 @@ fn delete_is_of_one_resource_that_exists() {
     assert_eq!(gone("/m:c/s").unwrap_err().kind, FaultKind::Absent);
     assert_eq!(gone("/m:c/l").unwrap_err().kind, FaultKind::MissingKey);
     assert_eq!(gone("/").unwrap_err().kind, FaultKind::NotSupported);
+}
+
+#[test]
+fn insert_and_point_are_a_place() {
+    let case = Case::new(&json!({}));
+    let parent = path(&case.schema, "/m:c");
+    let node = |name: &str| path(&case.schema, name).node().unwrap();
+    let (u, w, q) = (node("/m:c/u"), node("/m:c/w"), node("/m:c/q"));
+    let get = |list, insert, point| {
+        let place = place(&case.schema, &parent, list, insert, point);
+        place.map_err(|fault| (fault.kind.error_tag(), fault.what))
+    };
+    let text = |it: &str| Value::String(it.into());
+    assert_eq!(get(q, None, None), Ok(None));
+    assert_eq!(get(u, Some("first"), None), Ok(Some(Place::First)));
+    assert_eq!(get(w, Some("last"), None), Ok(Some(Place::Last)));
+    let key = Select::Key([text("a b")].into());
+    assert_eq!(
+        get(u, Some("before"), Some("/m:c/u=a%20b")),
+        Ok(Some(Place::Before(key)))
+    );
+    let value = Select::Value(text("x"));
+    assert_eq!(
+        get(w, Some("after"), Some("m:c/w=x")),
+        Ok(Some(Place::After(value)))
+    );
+    for (list, insert, point, what) in [
+        (
+            u,
+            None,
+            Some("/m:c/u=a"),
+            "write the parameter insert too, as point needs it",
+        ),
+        (
+            u,
+            Some("after"),
+            None,
+            "write the parameter point too, as insert needs it",
+        ),
+        (
+            u,
+            Some("first"),
+            Some("/m:c/u=a"),
+            "point: for insert=before or insert=after only",
+        ),
+        (
+            u,
+            Some("up"),
+            None,
+            "insert: use first, last, before or after",
+        ),
+        (
+            u,
+            Some("after"),
+            Some("/m:c/w=a"),
+            "point: write an entry of the same list",
+        ),
+        (
+            q,
+            Some("first"),
+            None,
+            "insert: not allowed here, as users do not order it",
+        ),
+    ] {
+        assert_eq!(
+            get(list, insert, point),
+            Err(("invalid-value", what.to_owned()))
+        );
+    }
+}
+
+#[test]
+fn a_patch_may_leave_out_the_key_that_its_path_has() {
+    // RFC 8040 section 4.6.1.
+    let case = Case::new(&json!({ "l": [{ "k": "a", "v": 1, "t": ["x"] }] }));
+    let target = path(&case.schema, "/m:c/l[k='a']");
+    let options = ReadOptions {
+        at: target.parent().unwrap(),
+        key: Some([Value::String("a".into())].into()),
+        ..ReadOptions::default()
+    };
+    let json = read(&case.schema, br#"{ "m:l": [{ "v": 2 }] }"#, &options).unwrap();
+    let element = Element::parse(b"<l xmlns='urn:m'><v>2</v></l>", &Limits::default()).unwrap();
+    let xml = xml::read(&case.schema, &[element], &options).unwrap();
+    assert_eq!(json, xml);
+    let root = patch(&case.schema, &case.root, &target, &json).unwrap();
+    assert_eq!(
+        case.json(&root),
+        json!({ "l": [{ "k": "a", "v": 2, "t": ["x"] }] })
+    );
+    let other = read(
+        &case.schema,
+        br#"{ "m:l": [{ "k": "b", "v": 2 }] }"#,
+        &options,
+    )
+    .unwrap();
+    let fault = patch(&case.schema, &case.root, &target, &other).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::WrongValue);
+    // Lists within it have their own keys.
+    let faults = read(
+        &case.schema,
+        br#"{ "m:l": [{ "i": [{ "a": 1 }] }] }"#,
+        &options,
+    )
+    .unwrap_err();
+    assert_eq!(faults[0].kind, FaultKind::MissingKey);
 }
