@@ -108,8 +108,8 @@ pub fn delete(schema: &Schema, root: &Children, target: &Path) -> Result<Childre
     edit(schema, root, &[node.below(target.steps())], Operation::None)
 }
 
-/// The place that the parameters `insert` and `point` say (RFC 8040 sections 4.8.5 and 4.8.6), for an entry of a list or
-/// leaf-list below `parent`.
+/// The place that the parameters `insert` and `point` say (RFC 8040 sections 4.8.5 and 4.8.6), for an entry of `node`, a
+/// list or leaf-list below `parent`.
 ///
 /// # Errors
 ///
@@ -117,7 +117,7 @@ pub fn delete(schema: &Schema, root: &Children, target: &Path) -> Result<Childre
 pub fn place(
     schema: &Schema,
     parent: &Path,
-    list: NodeId,
+    node: NodeId,
     insert: Option<&str>,
     point: Option<&str>,
 ) -> Result<Option<Place>, Fault> {
@@ -129,7 +129,7 @@ pub fn place(
         let path = Path::parse_api(schema, point);
         let path = path.map_err(|error| Fault::new(parent, error.kind, error.what))?;
         match path.steps().split_last() {
-            Some((last, above)) if above == parent.steps() && last.node == list => {
+            Some((last, above)) if above == parent.steps() && last.node == node => {
                 Ok(last.select.clone())
             }
             Some(_) | None => Err(wrong("point: write an entry of the same list")),
@@ -147,7 +147,7 @@ pub fn place(
         (Some("after"), _) => Place::After(beside()?),
         (Some(_), _) => return Err(wrong("insert: use first, last, before or after")),
     };
-    let is_ordered = match &schema.node(list).kind {
+    let is_ordered = match &schema.node(node).kind {
         Kind::List(list) => list.user_ordered,
         Kind::LeafList { user_ordered, .. } => *user_ordered,
         Kind::Container { .. }
