@@ -228,7 +228,12 @@ impl SessionMetrics {
 
     /// The delays so far, for any percentile, merging or conversion to plain data.
     pub fn histograms(&self) -> Histograms<'_> {
-        self.delays.histograms(self.far_times())
+        self.histograms_as(self.far_times())
+    }
+
+    /// The same for a part of a session, using the whole session's verdict on T2 and T3.
+    pub(crate) fn histograms_as(&self, far_times: FarTimes) -> Histograms<'_> {
+        self.delays.histograms(far_times)
     }
 
     /// What the packets so far show about T2 and T3.

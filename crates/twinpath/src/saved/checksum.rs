@@ -2,9 +2,8 @@
 //! before it. An octet changed by a disk or a copy is an error, not another value.
 
 use parquet::file::metadata::{KeyValue, ParquetMetaData, RowGroupMetaData};
-use parquet::file::reader::{ChunkReader as _, Length as _};
+use parquet::file::reader::ChunkReader;
 
-use super::whole::VerifiedFile;
 use super::{Unreadable, WRITER};
 
 /// The key of the row groups' checksums: a list in JSON, in their order.
@@ -28,7 +27,7 @@ pub(super) fn fact(groups: &[u32]) -> KeyValue {
 }
 
 /// What is right before this footer, which is without its length and the magic number.
-pub(super) fn seal(footer: &[u8]) -> Vec<u8> {
+pub(crate) fn seal(footer: &[u8]) -> Vec<u8> {
     let length = u32::try_from(footer.len()).unwrap_or(u32::MAX);
     [TAG, length.to_le_bytes(), of(footer).to_le_bytes()].concat()
 }
@@ -38,8 +37,8 @@ pub(super) fn seal(footer: &[u8]) -> Vec<u8> {
 ///
 /// # Errors
 /// [`Unreadable`].
-pub(super) fn of_groups(
-    file: &VerifiedFile,
+pub(crate) fn of_groups<C: ChunkReader>(
+    file: &C,
     about: &ParquetMetaData,
 ) -> Result<Option<Vec<u32>>, Unreadable> {
     let facts = about.file_metadata().key_value_metadata();
@@ -62,7 +61,7 @@ pub(super) fn of_groups(
 }
 
 /// Whether the footer has a seal, which it then agrees with.
-fn footer(file: &VerifiedFile) -> Result<bool, Unreadable> {
+fn footer<C: ChunkReader>(file: &C) -> Result<bool, Unreadable> {
     let end = file.len().saturating_sub(8);
     let length = number(&file.get_bytes(end, 4)?);
     let begin = end.checked_sub(length.into()).ok_or(Unreadable::Checksum)?;
@@ -88,8 +87,8 @@ fn footer(file: &VerifiedFile) -> Result<bool, Unreadable> {
 ///
 /// # Errors
 /// [`Unreadable`].
-pub(super) fn check(
-    file: &VerifiedFile,
+pub(crate) fn check<C: ChunkReader>(
+    file: &C,
     group: &RowGroupMetaData,
     sum: u32,
 ) -> Result<(), Unreadable> {
@@ -103,7 +102,7 @@ pub(super) fn check(
     }
 }
 
-fn hash(file: &VerifiedFile, begin: u64, length: u64) -> Result<u32, Unreadable> {
+fn hash<C: ChunkReader>(file: &C, begin: u64, length: u64) -> Result<u32, Unreadable> {
     let mut hasher = crc32fast::Hasher::new();
     let (mut at, mut left) = (begin, length);
     while left > 0 {

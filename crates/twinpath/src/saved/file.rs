@@ -5,11 +5,8 @@ use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use super::checksum;
-use super::group::{Group, Groups, MAGIC, Placed};
-use super::schema::Row;
+use super::group::{Format, Group, Groups, MAGIC, Packets, Placed};
 
-/// Rows of a finished row group in a file of up to [`DOUBLES_AFTER`] groups.
-const GROUP_ROWS: usize = 1 << 16;
 /// Groups after which their length doubles, twice, so that the footer of a long run stays short.
 const DOUBLES_AFTER: usize = 64;
 /// Octets of a row, until a file has enough rows to tell.
@@ -20,23 +17,23 @@ const END: usize = 8;
 
 /// How far a write goes before it counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sync {
+pub(crate) enum Sync {
     /// Into the system's memory: enough for a process that is killed.
     Memory,
     /// On the disk: for a power cut too.
     Disk,
 }
 
-/// A raw file that is being written. Finished row groups do not change; the last one is rewritten,
+/// A file that is being written. Finished row groups do not change; the last one is rewritten,
 /// followed by a footer, as it grows.
 ///
 /// The file is complete at any moment: its end stays in place until its replacement is complete
 /// elsewhere in the file; then one change of the file's length, or of its last eight octets,
 /// switches to the replacement.
 #[derive(Debug)]
-pub(super) struct Writer<S = File> {
+pub(crate) struct Writer<S = File, F: Format = Packets> {
     file: S,
-    groups: Groups,
+    groups: Groups<F>,
     /// Of the finished row groups.
     finished: Vec<Placed>,
     /// Where the next row group, or the footer, is to begin in the end.
@@ -44,8 +41,8 @@ pub(super) struct Writer<S = File> {
     /// The current end of the file.
     live: Live,
     facts: Vec<(&'static str, String)>,
-    rows: Vec<Row>,
-    /// Rows of a row group: [`GROUP_ROWS`], but for tests.
+    rows: Vec<F::Row>,
+    /// Rows of a row group in a file of up to [`DOUBLES_AFTER`] groups: [`Format::GROUP_ROWS`], unless asked for.
     group_rows: usize,
     /// Those of the finished row groups.
     finished_rows: u64,
@@ -71,7 +68,7 @@ struct Tail {
 }
 
 /// The target of writes: a file of the system, or one that fails where a test wants it to.
-pub(super) trait Store {
+pub(crate) trait Store {
     /// Writes these octets there; the file grows as it must.
     fn put(&mut self, at: u64, octets: &[u8]) -> io::Result<()>;
     /// Gives the file this length.
@@ -95,9 +92,9 @@ impl Store for File {
     }
 }
 
-impl Writer {
+impl<F: Format> Writer<File, F> {
     /// Whether what is written is lost: the file has no name any more. `path`: what it had.
-    pub(super) fn is_deleted(&self, path: &Path) -> bool {
+    pub(crate) fn is_deleted(&self, path: &Path) -> bool {
         let there = path.metadata();
         self.file
             .metadata()
@@ -120,18 +117,29 @@ fn is_deleted(_: &Metadata, _: Option<&Metadata>) -> bool {
 
 impl<S: Store> Writer<S> {
     /// Empties `file` and makes it a raw file without rows.
-    pub(super) fn new(mut file: S, facts: Vec<(&'static str, String)>) -> io::Result<Self> {
+    pub(super) fn new(file: S, facts: Vec<(&'static str, String)>) -> io::Result<Self> {
+        Self::of(Packets::new(), file, facts)
+    }
+}
+
+impl<S: Store, F: Format> Writer<S, F> {
+    /// Empties `file` and makes it a file of this format without rows.
+    pub(crate) fn of(
+        format: F,
+        mut file: S,
+        facts: Vec<(&'static str, String)>,
+    ) -> io::Result<Self> {
         file.cut(0)?;
         file.put(0, MAGIC)?;
         let mut writer = Self {
             file,
-            groups: Groups::new().map_err(io::Error::other)?,
+            groups: Groups::new(format).map_err(io::Error::other)?,
             finished: Vec::new(),
             end: MAGIC.len() as u64,
             live: Live::default(),
             facts,
             rows: Vec::new(),
-            group_rows: GROUP_ROWS,
+            group_rows: F::GROUP_ROWS,
             finished_rows: 0,
             written: 0,
             stale: true,
@@ -143,27 +151,37 @@ impl<S: Store> Writer<S> {
     }
 
     /// Another row; `true`: the row group is full, [`Writer::write`] finishes it.
-    pub(super) fn push(&mut self, row: Row) -> bool {
+    pub(crate) fn push(&mut self, row: F::Row) -> bool {
         self.rows.push(row);
         self.stale = true;
         self.rows.len() >= self.group_rows()
     }
 
     /// Replaces the metadata of the run.
-    pub(super) fn set_metadata(&mut self, key: &'static str, value: String) {
+    pub(crate) fn set_metadata(&mut self, key: &'static str, value: String) {
         self.facts.retain(|(known, _)| *known != key);
         self.facts.push((key, value));
         self.stale = true;
     }
 
+    /// The rows of the row group under way, which the writer then lacks: for a file that is lost.
+    pub(crate) fn take_rows(&mut self) -> Vec<F::Row> {
+        std::mem::take(&mut self.rows)
+    }
+
+    /// Rows that are in the file, or are to be.
+    pub(crate) fn pushed(&self) -> u64 {
+        self.finished_rows + self.rows.len() as u64
+    }
+
     /// Rows in the file.
-    pub(super) fn written(&self) -> u64 {
+    pub(crate) fn written(&self) -> u64 {
         self.written
     }
 
-    /// With row groups that are soon full.
-    #[cfg(test)]
-    pub(super) fn of_groups(mut self, rows: usize) -> Self {
+    /// With row groups of this many rows.
+    #[must_use]
+    pub(crate) fn of_groups(mut self, rows: usize) -> Self {
         self.group_rows = rows;
         self
     }
@@ -180,7 +198,7 @@ impl<S: Store> Writer<S> {
     }
 
     /// Writes everything known into the file. If that fails, the file is left as it was.
-    pub(super) fn write(&mut self, sync: Sync) -> io::Result<()> {
+    pub(crate) fn write(&mut self, sync: Sync) -> io::Result<()> {
         let full = self.rows.len() >= self.group_rows();
         if self.stale {
             self.replace(full, sync)?;
@@ -189,7 +207,7 @@ impl<S: Store> Writer<S> {
     }
 
     /// The last write, which leaves no unused octets in the file.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
         if self.stale || self.live.begin > self.end {
             self.replace(true, Sync::Memory)?;
         }
@@ -197,7 +215,7 @@ impl<S: Store> Writer<S> {
     }
 
     /// Waits until all of the file is on the disk.
-    pub(super) fn settle(&self) -> io::Result<()> {
+    pub(crate) fn settle(&self) -> io::Result<()> {
         self.file.sync()
     }
 

@@ -1,5 +1,6 @@
 //! Encodes rows as the octets of a row group, and writes the footer of a file of row groups.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
@@ -14,21 +15,89 @@ use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, TypePtr};
 use super::checksum;
 use super::schema::{self, Column, Row, Values};
 
-/// The magic number at both ends of a Parquet file.
-pub(super) const MAGIC: &[u8; 4] = b"PAR1";
+/// What the rows of a file are, and how they are stored.
+pub(crate) trait Format: Debug {
+    /// A row.
+    type Row: Debug;
+    /// Rows of a finished row group in a file of a few groups.
+    const GROUP_ROWS: usize;
+    /// The columns of a file.
+    ///
+    /// # Errors
+    /// Those of the Parquet library.
+    fn schema(&self) -> Result<TypePtr>;
+    /// How these rows are stored.
+    fn properties(&self, rows: &[Self::Row]) -> WriterPropertiesPtr;
+    /// Writes the values of the column at this place.
+    ///
+    /// # Errors
+    /// Those of the Parquet library.
+    fn write(
+        &self,
+        column: usize,
+        rows: &[Self::Row],
+        writer: &mut SerializedColumnWriter<'_>,
+    ) -> Result<()>;
+}
 
-/// Makes row groups and footers of one schema.
+/// The magic number at both ends of a Parquet file.
+pub(crate) const MAGIC: &[u8; 4] = b"PAR1";
+
+/// The packets of a run.
 #[derive(Debug)]
-pub(super) struct Groups {
-    schema: TypePtr,
-    descriptor: SchemaDescPtr,
+pub(crate) struct Packets {
     properties: WriterPropertiesPtr,
     /// For rows without a reply.
     unanswered: WriterPropertiesPtr,
 }
 
+impl Packets {
+    pub(super) fn new() -> Self {
+        Self {
+            properties: Arc::new(schema::properties(true)),
+            unanswered: Arc::new(schema::properties(false)),
+        }
+    }
+}
+
+impl Format for Packets {
+    type Row = Row;
+    const GROUP_ROWS: usize = 1 << 16;
+
+    fn schema(&self) -> Result<TypePtr> {
+        schema::schema()
+    }
+
+    fn properties(&self, rows: &[Row]) -> WriterPropertiesPtr {
+        let properties = if rows.iter().any(Row::is_answered) {
+            &self.properties
+        } else {
+            &self.unanswered
+        };
+        Arc::clone(properties)
+    }
+
+    fn write(
+        &self,
+        column: usize,
+        rows: &[Row],
+        writer: &mut SerializedColumnWriter<'_>,
+    ) -> Result<()> {
+        let column = schema::written().nth(column);
+        write(column.ok_or_else(lacking)?, rows, writer)
+    }
+}
+
+/// Makes row groups and footers of one schema.
+#[derive(Debug)]
+pub(crate) struct Groups<F> {
+    format: F,
+    schema: TypePtr,
+    descriptor: SchemaDescPtr,
+}
+
 /// A row group in its place: its entry in the footer, and the checksum of its octets.
-pub(super) type Placed = (RowGroupMetaData, u32);
+pub(crate) type Placed = (RowGroupMetaData, u32);
 
 /// A row group without a place yet.
 #[derive(Debug)]
@@ -41,35 +110,25 @@ pub(super) struct Group {
     about: RowGroupMetaData,
 }
 
-impl Groups {
-    pub(super) fn new() -> Result<Self> {
-        let schema = schema::schema()?;
+impl<F: Format> Groups<F> {
+    pub(crate) fn new(format: F) -> Result<Self> {
+        let schema = format.schema()?;
         Ok(Self {
             descriptor: Arc::new(SchemaDescriptor::new(Arc::clone(&schema))),
-            properties: Arc::new(schema::properties(true)),
-            unanswered: Arc::new(schema::properties(false)),
             schema,
+            format,
         })
     }
 
     /// The row group of `rows`.
-    pub(super) fn encode(&self, rows: &[Row]) -> Result<Group> {
-        let properties = if rows.iter().any(Row::is_answered) {
-            &self.properties
-        } else {
-            &self.unanswered
-        };
-        let mut file = SerializedFileWriter::new(
-            Vec::new(),
-            Arc::clone(&self.schema),
-            Arc::clone(properties),
-        )?;
+    pub(super) fn encode(&self, rows: &[F::Row]) -> Result<Group> {
+        let properties = self.format.properties(rows);
+        let schema = Arc::clone(&self.schema);
+        let mut file = SerializedFileWriter::new(Vec::new(), schema, properties)?;
         let mut group = file.next_row_group()?;
-        for column in schema::written() {
-            let mut writer = group
-                .next_column()?
-                .ok_or_else(|| ParquetError::General("the schema lacks a column".to_owned()))?;
-            write(column, rows, &mut writer)?;
+        for column in 0..self.descriptor.num_columns() {
+            let mut writer = group.next_column()?.ok_or_else(lacking)?;
+            self.format.write(column, rows, &mut writer)?;
             writer.close()?;
         }
         let about = group.close()?;
@@ -83,7 +142,7 @@ impl Groups {
     }
 
     /// The footer of a file with these row groups, its length and the magic number included.
-    pub(super) fn footer(&self, groups: Vec<Placed>, facts: &[(&str, String)]) -> Result<Vec<u8>> {
+    pub(crate) fn footer(&self, groups: Vec<Placed>, facts: &[(&str, String)]) -> Result<Vec<u8>> {
         let (groups, checksums): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
         let rows = groups.iter().map(RowGroupMetaData::num_rows).sum();
         let pairs = facts
@@ -92,7 +151,7 @@ impl Groups {
             .chain([checksum::fact(&checksums)])
             .collect();
         let file = FileMetaData::new(
-            self.properties.writer_version().as_num(),
+            self.format.properties(&[]).writer_version().as_num(),
             rows,
             Some(super::CREATED_BY.to_owned()),
             Some(pairs),
@@ -138,6 +197,10 @@ impl Group {
         };
         Ok((group, self.checksum))
     }
+}
+
+fn lacking() -> ParquetError {
+    ParquetError::General("the schema lacks a column".to_owned())
 }
 
 /// Writes the values of a column and, where not each row has one, which rows do.

@@ -15,7 +15,7 @@ thread_local! {
 ///
 /// # Errors
 /// [`Unreadable`].
-pub(super) fn catch_panics<T>(
+pub(crate) fn catch_panics<T>(
     read: impl FnOnce() -> Result<T, Unreadable>,
 ) -> Result<T, Unreadable> {
     static QUIET: Once = Once::new();

@@ -15,10 +15,16 @@ mod schema;
 mod tests;
 mod whole;
 
+pub(crate) use checksum::{check as check_group, of_groups as group_checksums, seal};
+pub(crate) use file::{Sync, Writer};
 pub(crate) use footer::{FooterBegin, FooterEnd, FooterPart};
-pub(crate) use read::Reader;
+pub(crate) use group::{Format, Groups, MAGIC};
+pub(crate) use guard::catch_panics;
+pub(crate) use pages::check_pages;
+pub(crate) use read::{Reader, read_values};
 pub(crate) use saver::{OpenError, Opened, Saved, Saver, Shortfall};
 pub(crate) use schema::Row;
+pub(crate) use whole::{Opened as OpenedFile, VerifiedFile, open as open_growing};
 
 /// The key under which a file says of which format it is.
 pub(crate) const FORMAT_KEY: &str = "twinpath.format";
@@ -38,7 +44,7 @@ const MOST_SESSIONS: usize = 20_000;
 /// Who wrote the file, whatever the version.
 const WRITER: &str = "twinpath ";
 /// Who writes files.
-const CREATED_BY: &str = concat!("twinpath ", env!("CARGO_PKG_VERSION"));
+pub(crate) const CREATED_BY: &str = concat!("twinpath ", env!("CARGO_PKG_VERSION"));
 
 impl Reader {
     /// What part of its run the file holds, if the run has several.
@@ -128,6 +134,15 @@ pub(crate) enum Unreadable {
     /// More sessions than a run can have, or such of the same number.
     #[error("its sessions are damaged")]
     Sessions,
+    /// A file of another program where a store has its own.
+    #[error("a Parquet file, but not one of a store of twinpath")]
+    NoStore,
+    /// A file of a store lacks a column.
+    #[error("column {0} is missing")]
+    NoStoreColumn(String),
+    /// A column of a store's file has an unexpected type.
+    #[error("column {0} has the wrong type")]
+    OtherStoreColumn(String),
     /// Inconsistent values.
     #[error("its rows are damaged")]
     Rows,

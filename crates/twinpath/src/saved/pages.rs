@@ -6,7 +6,6 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::ChunkReader;
 
 use super::Unreadable;
-use super::whole::VerifiedFile;
 
 /// The most octets of a decompressed page; this program writes a million.
 const LARGEST: u64 = 64 << 20;
@@ -21,14 +20,19 @@ const ENCODINGS: [i64; 5] = [0, 2, 3, 5, 8];
 /// Structures within structures.
 const DEEPEST: usize = 8;
 
+/// The most values of a page of lists, whose levels take memory for claimed ones: this program writes some
+/// ten thousand.
+const LISTED: u64 = 1 << 20;
+
 /// Checks the pages of a column.
 ///
 /// # Errors
 /// [`Unreadable`]: they are invalid, or too large to read.
-pub(super) fn check_pages(
-    file: &VerifiedFile,
+pub(crate) fn check_pages<C: ChunkReader>(
+    file: &C,
     about: &ColumnChunkMetaData,
 ) -> Result<(), Unreadable> {
+    let has_lists = about.column_descr().max_rep_level() > 0;
     let begin = match about.dictionary_page_offset() {
         Some(dictionary) if dictionary > 0 => dictionary,
         Some(_) | None => about.data_page_offset(),
@@ -44,6 +48,9 @@ pub(super) fn check_pages(
         let mut octets = Octets(&octets);
         let page = Page::read(&mut octets).ok_or(Unreadable::Rows)?;
         page.check(packed)?;
+        if has_lists && page.values > LISTED {
+            return Err(Unreadable::TooLarge);
+        }
         let behind = (header - octets.0.len()) as u64 + page.stored;
         at = at.checked_add(behind).ok_or(Unreadable::Rows)?;
     }
@@ -62,6 +69,8 @@ struct Page {
     unpacked: u64,
     /// Values of a dictionary.
     entries: u64,
+    /// Values of a data page, missing ones included.
+    values: u64,
     encoding: i64,
 }
 
@@ -112,6 +121,7 @@ impl Page {
             [2] => self.unpacked = count()?,
             [3] => self.stored = count()?,
             [7, 1] => self.entries = count()?,
+            [5 | 8, 1] => self.values = count()?,
             [5 | 7, 2] | [8, 4] => self.encoding = value,
             _ => {}
         }
@@ -212,6 +222,7 @@ mod tests {
             stored: 90,
             unpacked: 500,
             entries: 0,
+            values: 4,
             encoding: 5,
         };
         assert_eq!(page, expected);
@@ -247,6 +258,7 @@ mod tests {
             stored,
             unpacked,
             entries,
+            values: 0,
             encoding,
         };
         assert!(page(90, 500, 100, 8).check(true).is_ok());

@@ -208,7 +208,7 @@ impl TlvCells {
             return Err(Unreadable::Rows);
         };
         let mut octets = Vec::with_capacity(rows);
-        read(reader, rows, *optional, &mut octets, |value| {
+        read_values(reader, rows, *optional, &mut octets, |value| {
             Ok(value.data().to_vec())
         })?;
         let pairs = octets.into_iter().zip(&self.corrections.values);
@@ -288,15 +288,15 @@ impl Cells {
         )]
         match &mut self.reader {
             ColumnReader::Int64ColumnReader(reader) => {
-                read(reader, rows, optional, values, |value| Ok(*value))
+                read_values(reader, rows, optional, values, |value| Ok(*value))
             }
             ColumnReader::Int32ColumnReader(reader) => {
-                read(reader, rows, optional, values, |value| {
+                read_values(reader, rows, optional, values, |value| {
                     Ok(value.cast_unsigned().into())
                 })
             }
             ColumnReader::ByteArrayColumnReader(reader) => {
-                read(reader, rows, optional, values, word_place)
+                read_values(reader, rows, optional, values, word_place)
             }
             _ => Err(Unreadable::Rows),
         }
@@ -318,7 +318,10 @@ fn word_place(word: &ByteArray) -> Result<i64, Unreadable> {
 }
 
 /// Exactly `rows` values, `None` where a row has none.
-fn read<T: DataType, V>(
+///
+/// # Errors
+/// [`Unreadable`].
+pub(crate) fn read_values<T: DataType, V>(
     reader: &mut ColumnReaderImpl<T>,
     rows: usize,
     optional: bool,

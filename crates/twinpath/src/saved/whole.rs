@@ -26,7 +26,7 @@ const TURNS: usize = 10;
 
 /// The first octets of a file: so many as were whole.
 #[derive(Clone, Debug)]
-pub(super) struct VerifiedFile {
+pub(crate) struct VerifiedFile {
     file: Arc<File>,
     octets: u64,
     /// Where the last of them begin, which are in memory.
@@ -91,17 +91,17 @@ impl ChunkReader for VerifiedFile {
 }
 
 /// A file that is being read.
-pub(super) struct Opened {
-    pub(super) reader: SerializedFileReader<VerifiedFile>,
+pub(crate) struct Opened {
+    pub(crate) reader: SerializedFileReader<VerifiedFile>,
     /// The same, for a look at its pages.
-    pub(super) whole: VerifiedFile,
+    pub(crate) whole: VerifiedFile,
     /// Octets after the valid ones.
-    pub(super) behind: u64,
-    pub(super) checksums: Option<Vec<u32>>,
+    pub(crate) behind: u64,
+    pub(crate) checksums: Option<Vec<u32>>,
 }
 
 /// Opens a file, or its readable part if its end is missing.
-pub(super) fn open(
+pub(crate) fn open(
     file: File,
     length: impl Fn(&File) -> io::Result<u64>,
 ) -> std::result::Result<Opened, Unreadable> {

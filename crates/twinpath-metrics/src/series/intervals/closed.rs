@@ -4,7 +4,7 @@ use twinpath_wire::Wall;
 
 use super::figures::{IntervalFigures, LossChange, Suspect};
 use super::rows::Open;
-use crate::{FarTimes, Figures, SessionMetrics};
+use crate::{FarTimes, Figures, Histograms, SessionMetrics};
 
 /// Fewer packets make an interval suspect (row M-73).
 const FEW: u64 = 10;
@@ -32,6 +32,12 @@ impl ClosedInterval {
     pub(super) fn lost(&self) -> u64 {
         let open = self.open.as_ref();
         open.map_or(0, |open| open.metrics.lost().saturating_sub(open.recalled))
+    }
+
+    /// The delays of which [`figures`](Self::figures) has the figures. `None`: without events.
+    pub fn delays(&self) -> Option<Histograms<'_>> {
+        let open = self.open.as_ref()?;
+        Some(open.metrics.histograms_as(self.far_times))
     }
 
     /// Its row.
