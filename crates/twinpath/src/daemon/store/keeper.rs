@@ -1,0 +1,384 @@
+//! The thread that writes rows as they come: into the growing file of their day, every few seconds. While the disk
+//! does not take them they wait in memory, the latest of them.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+use twinpath_runtime::wall;
+
+use crate::files::{self, Unfit};
+use crate::saved::{Sync, Writer};
+
+use super::columns::Intervals;
+use super::cursor::Wanted;
+use super::filter::Filter;
+use super::layout::{Day, sync_directory};
+use super::query::covered;
+use super::row::{StoredInterval, StoredRow};
+use super::segment::Segment;
+use super::{FORMAT, FORMAT_KEY, Pace, Shared};
+
+/// The most rows that wait for the disk; of more, the oldest are dropped and counted.
+const MOST_WAITING: usize = 1 << 14;
+/// Intervals that are taken before files are looked at again.
+const TURN: usize = 1_024;
+/// How soon a disk that took nothing is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// How often files are looked at if nothing comes.
+const LOOK: Duration = Duration::from_secs(1);
+/// Files that grow at once: of today and of yesterday.
+const MOST_OPEN: usize = 2;
+/// How long no row came for a day that is over.
+const QUIET: Duration = Duration::from_mins(2);
+
+/// A file that grows.
+#[derive(Debug)]
+struct OpenSegment {
+    day: Day,
+    path: PathBuf,
+    writer: Writer<File, Intervals>,
+    opened: Instant,
+    last_row: Instant,
+    /// Rows in it that were counted.
+    counted: u64,
+}
+
+/// What writes.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    shared: Arc<Shared>,
+    pace: Pace,
+    open: Vec<OpenSegment>,
+    waiting: VecDeque<StoredRow>,
+    /// When the first row that is not on the disk came.
+    since: Option<Instant>,
+    /// The disk took nothing; when it is tried again.
+    again: Option<Instant>,
+    /// Tells who closes files that there is one.
+    wake: Sender<()>,
+}
+
+impl Keeper {
+    pub(super) fn new(shared: Arc<Shared>, pace: Pace, wake: Sender<()>) -> Self {
+        Self {
+            shared,
+            pace,
+            open: Vec::new(),
+            waiting: VecDeque::new(),
+            since: None,
+            again: None,
+            wake,
+        }
+    }
+
+    /// Takes intervals until there can be no more.
+    pub(super) fn run(mut self, inbox: &Receiver<Box<StoredInterval>>) {
+        loop {
+            match inbox.recv_timeout(self.wait()) {
+                Ok(interval) => self.take(&interval),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            inbox
+                .try_iter()
+                .take(TURN)
+                .for_each(|interval| self.take(&interval));
+            self.look();
+        }
+        self.end();
+    }
+
+    /// Until rows are due to be written.
+    fn wait(&self) -> Duration {
+        let due = match (self.again, self.since) {
+            (Some(again), _) => Some(again),
+            (None, since) => since.map(|since| since + self.pace.flush),
+        };
+        due.map_or(LOOK, |due| {
+            due.saturating_duration_since(Instant::now()).min(LOOK)
+        })
+    }
+
+    pub(super) fn take(&mut self, interval: &StoredInterval) {
+        self.add(StoredRow::of(interval));
+    }
+
+    pub(super) fn add(&mut self, row: StoredRow) {
+        self.since.get_or_insert_with(Instant::now);
+        self.waiting.push_back(row);
+        if self.waiting.len() > MOST_WAITING {
+            self.waiting.pop_front();
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn look(&mut self) {
+        let now = Instant::now();
+        let is_due = match self.again {
+            Some(again) => now >= again,
+            None => self
+                .since
+                .is_some_and(|since| now >= since + self.pace.flush),
+        };
+        if is_due {
+            self.flush();
+        }
+        self.close_those_due();
+    }
+
+    /// Writes all rows, or keeps them until the disk takes them.
+    pub(super) fn flush(&mut self) {
+        match self.write() {
+            Ok(()) => {
+                if self.again.take().is_some() {
+                    let dropped = self.shared.dropped.load(Ordering::Relaxed);
+                    info!("the store takes rows again; {dropped} were dropped since it began");
+                    self.shared.fail(None);
+                }
+                self.since = None;
+            }
+            Err(error) => {
+                if self.again.is_none() {
+                    let place = self.shared.layout.root().display();
+                    let remedy = match &error {
+                        Unfit::Io(error) => files::remedy(error),
+                        Unfit::Kind(_) | Unfit::Link(_) => error.remedy(),
+                    };
+                    warn!(
+                        "cannot write to the store {place}: {error}; the latest {MOST_WAITING} rows wait in \
+                         memory; {remedy}"
+                    );
+                }
+                self.shared.fail(Some(error.to_string()));
+                self.again = Some(Instant::now() + TRY_AGAIN.min(self.pace.flush.max(LOOK)));
+            }
+        }
+    }
+
+    fn write(&mut self) -> Result<(), Unfit> {
+        self.write_open()?;
+        while let Some(day) = self.waiting.front().map(|row| Day::of(row.start)) {
+            let segment = self.segment(day)?;
+            let Some(segment) = self.open.get_mut(segment) else {
+                break;
+            };
+            if let Some(row) = self.waiting.pop_front() {
+                segment.last_row = Instant::now();
+                if segment.writer.push(row) {
+                    segment.writer.write(Sync::Memory)?;
+                }
+            }
+            if segment.writer.pushed() >= self.pace.segment_rows {
+                segment.writer.write(Sync::Memory)?;
+                self.close_those_due();
+            }
+        }
+        self.write_open()
+    }
+
+    /// Writes what the open files lack. The rows of a file without a name any more go to another one.
+    fn write_open(&mut self) -> Result<(), Unfit> {
+        let mut rescued = Vec::new();
+        let shared = &self.shared;
+        self.open.retain_mut(|segment| {
+            let is_deleted = segment.writer.is_deleted(&segment.path);
+            if is_deleted {
+                warn!("the store's file {} was deleted", segment.path.display());
+                rescued.extend(segment.writer.take_rows());
+                shared.release(&segment.path);
+            }
+            !is_deleted
+        });
+        for row in rescued.into_iter().rev() {
+            self.waiting.push_front(row);
+        }
+        for segment in &mut self.open {
+            segment.writer.write(Sync::Disk)?;
+            let written = segment.writer.written();
+            let more = written.saturating_sub(segment.counted);
+            segment.counted = written;
+            self.shared.rows.fetch_add(more, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The place of the open file of a day, which is made if there is none.
+    fn segment(&mut self, day: Day) -> Result<usize, Unfit> {
+        if let Some(place) = self.open.iter().position(|segment| segment.day == day) {
+            return Ok(place);
+        }
+        if self.open.len() >= MOST_OPEN {
+            let oldest = (0..)
+                .zip(&self.open)
+                .min_by_key(|(_, segment)| segment.last_row);
+            if let Some((place, _)) = oldest {
+                let segment = self.open.remove(place);
+                self.close(segment);
+            }
+        }
+        let segment = self.begin(day)?;
+        self.open.push(segment);
+        Ok(self.open.len() - 1)
+    }
+
+    /// A new file.
+    fn begin(&self, day: Day) -> Result<OpenSegment, Unfit> {
+        let layout = &self.shared.layout;
+        let directory = layout.day(day);
+        if fs::create_dir_all(&directory).is_ok() {
+            sync_directory(layout.root());
+        }
+        let files = layout.files(day)?;
+        let covered = files.whole_day.as_deref().map(covered);
+        let covered = covered
+            .and_then(|numbers| numbers.last().copied())
+            .unwrap_or(0);
+        let number = files.next_number().max(covered.saturating_add(1));
+        let path = layout.segment(day, number);
+        let (writer, new) = new_file(&path)?;
+        self.shared.claim(&path);
+        if let Err(error) = new.persist(&path) {
+            self.shared.release(&path);
+            return Err(error.error.into());
+        }
+        sync_directory(&directory);
+        Ok(OpenSegment {
+            day,
+            path,
+            writer,
+            opened: Instant::now(),
+            last_row: Instant::now(),
+            counted: 0,
+        })
+    }
+
+    /// Goes on with the last file of today, if the process before did not close it: a copy takes its place.
+    pub(super) fn resume(&mut self) {
+        let day = Day::of(wall());
+        let files = self.shared.layout.files(day);
+        let last = files.ok().and_then(|mut files| files.segments.pop_last());
+        let Some((_, path)) = last else {
+            return;
+        };
+        let Ok(segment) = Segment::open(&path) else {
+            return;
+        };
+        if segment.is_closed() || segment.rows() >= self.pace.segment_rows / 2 {
+            return;
+        }
+        match copied(&segment, &path) {
+            Ok(writer) => {
+                self.shared.claim(&path);
+                self.open.push(OpenSegment {
+                    day,
+                    path,
+                    counted: writer.written(),
+                    writer,
+                    opened: Instant::now(),
+                    last_row: Instant::now(),
+                });
+            }
+            Err(error) => warn!("cannot go on with {}: {error}", path.display()),
+        }
+    }
+
+    pub(super) fn close_those_due(&mut self) {
+        let today = Day::of(wall());
+        let (rows, age) = (self.pace.segment_rows, self.pace.segment_age);
+        let is_due = |segment: &mut OpenSegment| {
+            segment.writer.written() >= rows
+                || segment.opened.elapsed() >= age
+                || segment.day != today && segment.last_row.elapsed() >= QUIET
+        };
+        let due: Vec<OpenSegment> = self.open.extract_if(.., is_due).collect();
+        for segment in due {
+            self.close(segment);
+        }
+    }
+
+    fn close(&mut self, mut segment: OpenSegment) {
+        if let Err(error) = segment
+            .writer
+            .finish()
+            .and_then(|()| segment.writer.settle())
+        {
+            // It is whole up to the last write, and its other rows are here.
+            warn!("cannot close {}: {error}", segment.path.display());
+            let unwritten = segment
+                .writer
+                .pushed()
+                .saturating_sub(segment.writer.written());
+            let rows = segment.writer.take_rows();
+            let written = rows
+                .len()
+                .saturating_sub(usize::try_from(unwritten).unwrap_or(0));
+            for row in rows.into_iter().skip(written).rev() {
+                self.waiting.push_front(row);
+            }
+        }
+        let written = segment.writer.written().saturating_sub(segment.counted);
+        self.shared.rows.fetch_add(written, Ordering::Relaxed);
+        self.shared.release(&segment.path);
+        // It is over.
+        let _ = self.wake.send(());
+    }
+
+    /// The store is closed: the last rows are written, and the files are left to the next process.
+    fn end(mut self) {
+        self.flush();
+        let lost = self.waiting.len() as u64;
+        if lost > 0 {
+            self.shared.dropped.fetch_add(lost, Ordering::Relaxed);
+            warn!("{lost} rows are not in the store");
+        }
+        for segment in &mut self.open {
+            if let Err(error) = segment
+                .writer
+                .finish()
+                .and_then(|()| segment.writer.settle())
+            {
+                warn!("cannot close {}: {error}", segment.path.display());
+            }
+        }
+    }
+}
+
+/// A file without rows, which is to have this name.
+fn new_file(
+    path: &std::path::Path,
+) -> Result<(Writer<File, Intervals>, tempfile::NamedTempFile), Unfit> {
+    let new = files::create(path)?;
+    let facts = vec![(FORMAT_KEY, FORMAT.to_owned())];
+    let file: File = new.as_file().try_clone()?;
+    Ok((Writer::of(Intervals, file, facts)?, new))
+}
+
+/// A file with the rows of another one, in whose place it is.
+fn copied(segment: &Segment, path: &std::path::Path) -> io::Result<Writer<File, Intervals>> {
+    let (mut writer, new) = new_file(path).map_err(io::Error::other)?;
+    let copied = segment.each(&Filter::ALL, &Wanted::All, |row| {
+        if writer.push(row) {
+            writer.write(Sync::Memory).map_err(CopyError::Io)?;
+        }
+        Ok::<(), CopyError>(())
+    });
+    copied.map_err(io::Error::other)?;
+    writer.write(Sync::Disk)?;
+    new.persist(path).map_err(|error| error.error)?;
+    Ok(writer)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum CopyError {
+    #[error(transparent)]
+    Unreadable(#[from] crate::saved::Unreadable),
+    #[error(transparent)]
+    Io(io::Error),
+}

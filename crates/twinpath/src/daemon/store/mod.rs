@@ -1,0 +1,344 @@
+//! The store of a daemon: a row for each interval of each session, as Parquet files that other programs read too.
+//!
+//! A row has the figures of its interval ([`cells`]), and the distributions of its delays without loss, so that rows
+//! add up to those of an hour or a year ([`merge`]). Times are by the sender's clock; a row is in the directory of
+//! the UTC day in which its interval began, also after a step of the clock.
+//!
+//! ```text
+//! lock                          locked by the process that writes
+//! 2026-11-30/0001.parquet       rows as measured: closed, sorted by session, class, path, start
+//! 2026-11-30/0002.parquet       the file that grows: as rows came
+//! _hours/2026-11-30/0001.parquet  the rows of the closed file of that name, by the hour
+//! _hours/2026-11-29/day.parquet   those of many files of a day, by the hour; of a day that is over, of all
+//! ```
+//!
+//! - A growing file is whole at any moment, as raw files are (`saved::file`): written every few seconds, of which
+//!   only the last 8,192 rows and the footer again. It is closed after 65,536 rows or an hour: a sorted copy takes
+//!   its name in one step, so no row is ever there twice or not at all. The next process goes on with the last one.
+//! - Files in `_hours` are made of closed ones; `day.parquet` names those that it has in its footer. Names with `_`
+//!   are passed over by programs that read directories, and `*/*.parquet` has each row once.
+//! - Closed files have one row group with pages of 4,096 rows, and a checksum for each 16 KiB: a query of one session
+//!   reads and checks some pages of the columns that it wants.
+//! - One thread writes rows ([`keeper`]), which reach it through a bounded channel; another looks after closed files
+//!   ([`upkeep`]) and goes by what is in the directory. Rows that the disk does not take wait in memory, the latest
+//!   16,384; the others are counted.
+//! - What is unfinished after a crash has a name of its own and is removed; what is damaged is set aside.
+//! - Retention deletes days by age, once the clock has said so for an hour, and the oldest files by size: first rows
+//!   as measured, then by the hour.
+
+mod blocks;
+mod cells;
+mod closed;
+mod columns;
+mod cursor;
+mod filter;
+mod keeper;
+mod layout;
+mod merge;
+mod query;
+mod row;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+
+use std::collections::HashSet;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use twinpath_runtime::wall;
+
+use crate::failure::Failure;
+use crate::files;
+
+use keeper::Keeper;
+use layout::{Day, Layout};
+use upkeep::Upkeep;
+
+pub(crate) use query::{Query, StoreReader};
+pub(crate) use row::{Delay, StoredInterval, StoredRow};
+
+/// The key under which a file says of which format it is.
+const FORMAT_KEY: &str = "twinpath.store";
+const FORMAT: &str = "1";
+/// The key of the checksums of a closed file.
+const BLOCKS_KEY: &str = "twinpath.blocks";
+/// The key of the length of the stretches of time of rows that were summed up, in nanoseconds.
+const RESOLUTION_KEY: &str = "twinpath.resolution_ns";
+/// The key of the files whose rows a file has.
+const SEGMENTS_KEY: &str = "twinpath.segments";
+/// Nanoseconds of an hour.
+const HOUR_NS: i64 = 3_600_000_000_000;
+
+/// Intervals that wait for the thread; beyond that they are dropped and counted.
+const WAITING: usize = 1 << 14;
+/// Octets of a row and its part of the hours, while a store is too young to tell: of ten packets.
+const USUAL_ROW: u64 = 400;
+/// Files whose rows tell how large one is.
+const SAMPLE: usize = 4;
+
+/// Where rows are kept, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoreSettings {
+    /// The directory, which is made if it is missing.
+    pub(crate) path: PathBuf,
+    /// How old a day's rows become; `None`: of any age.
+    pub(crate) retention: Option<Duration>,
+    /// How many octets all files have at most; `None`: as many as they take.
+    pub(crate) max_octets: Option<u64>,
+}
+
+/// What a store has done since it was opened, and what it has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StoreCounters {
+    /// Rows that are on the disk.
+    pub(crate) rows: u64,
+    /// Intervals that are not, and will not be.
+    pub(crate) dropped: u64,
+    /// Octets of all files.
+    pub(crate) octets: u64,
+    /// Octets of files that were deleted because all had too many.
+    pub(crate) deleted_octets: u64,
+    /// Files that could not be read and were set aside.
+    pub(crate) damaged: u64,
+    /// Why the disk takes no rows now.
+    pub(crate) error: Option<String>,
+}
+
+/// How often things are done.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// How long a row waits to be written.
+    flush: Duration,
+    /// How old a growing file becomes, and how long.
+    segment_age: Duration,
+    segment_rows: u64,
+    /// How often files are looked after.
+    look: Duration,
+    /// For how long the clock has to say that a day is too old.
+    doubt: Duration,
+}
+
+impl Pace {
+    const USUAL: Self = Self {
+        flush: Duration::from_secs(5),
+        segment_age: Duration::from_hours(1),
+        segment_rows: 1 << 16,
+        look: Duration::from_mins(1),
+        doubt: Duration::from_hours(1),
+    };
+}
+
+/// What the threads of a store share.
+#[derive(Debug)]
+struct Shared {
+    layout: Layout,
+    /// Files that grow.
+    open: Mutex<HashSet<PathBuf>>,
+    rows: AtomicU64,
+    dropped: AtomicU64,
+    octets: AtomicU64,
+    deleted: AtomicU64,
+    damaged: AtomicU64,
+    error: Mutex<Option<String>>,
+    stop: AtomicBool,
+}
+
+impl Shared {
+    fn new(path: &Path) -> Self {
+        Self {
+            layout: Layout::new(path),
+            open: Mutex::default(),
+            rows: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            octets: AtomicU64::new(0),
+            deleted: AtomicU64::new(0),
+            damaged: AtomicU64::new(0),
+            error: Mutex::default(),
+            stop: AtomicBool::new(false),
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn claim(&self, path: &Path) {
+        self.open().insert(path.to_owned());
+    }
+
+    fn release(&self, path: &Path) {
+        self.open().remove(path);
+    }
+
+    fn is_open(&self, path: &Path) -> bool {
+        self.open().contains(path)
+    }
+
+    fn fail(&self, error: Option<String>) {
+        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+}
+
+/// A store that is being written. Never waits for the disk.
+#[derive(Debug)]
+pub(crate) struct Store {
+    shared: Arc<Shared>,
+    intervals: Option<SyncSender<Box<StoredInterval>>>,
+    keeper: Option<JoinHandle<()>>,
+    upkeep: Option<JoinHandle<()>>,
+    /// Ours alone as long as this is.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store of a directory, and makes it if it is missing.
+    ///
+    /// # Errors
+    /// The directory cannot be written, or another process does.
+    pub(crate) fn open(settings: &StoreSettings) -> Result<Self, Failure> {
+        Self::open_at(settings, Pace::USUAL)
+    }
+
+    fn open_at(settings: &StoreSettings, pace: Pace) -> Result<Self, Failure> {
+        let shared = Arc::new(Shared::new(&settings.path));
+        let lock = lock(&shared.layout)?;
+        let cannot = |error: std::io::Error| cannot(&settings.path, &error);
+        upkeep::tidy(&shared).map_err(cannot)?;
+        let (intervals, inbox) = sync_channel(WAITING);
+        let (wake, wakes) = channel();
+        let mut keeper = Keeper::new(Arc::clone(&shared), pace, wake);
+        keeper.resume();
+        let upkeep = Upkeep::new(Arc::clone(&shared), pace, settings);
+        let keeper = thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || keeper.run(&inbox))
+            .map_err(cannot)?;
+        let upkeep = thread::Builder::new()
+            .name("store-upkeep".to_owned())
+            .spawn(move || upkeep.run(&wakes))
+            .map_err(cannot)?;
+        Ok(Self {
+            shared,
+            intervals: Some(intervals),
+            keeper: Some(keeper),
+            upkeep: Some(upkeep),
+            _lock: lock,
+        })
+    }
+
+    /// Adds the interval of a session. False: it is dropped and counted, because too many wait for the disk.
+    pub(crate) fn add(&self, interval: StoredInterval) -> bool {
+        let intervals = self.intervals.as_ref();
+        let is_taken = intervals.is_some_and(|it| it.try_send(Box::new(interval)).is_ok());
+        if !is_taken {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        is_taken
+    }
+
+    /// What it has done and has.
+    pub(crate) fn counters(&self) -> StoreCounters {
+        let shared = &self.shared;
+        let error = shared.error.lock().unwrap_or_else(PoisonError::into_inner);
+        StoreCounters {
+            rows: shared.rows.load(Ordering::Relaxed),
+            dropped: shared.dropped.load(Ordering::Relaxed),
+            octets: shared.octets.load(Ordering::Relaxed),
+            deleted_octets: shared.deleted.load(Ordering::Relaxed),
+            damaged: shared.damaged.load(Ordering::Relaxed),
+            error: error.clone(),
+        }
+    }
+
+    /// Octets that a session takes in a day with intervals of this length, as far as the latest files show it.
+    pub(crate) fn octets_per_session_day(&self, interval: Duration) -> u64 {
+        let (rows, octets) = self.latest();
+        let row = octets.checked_div(rows).unwrap_or(USUAL_ROW);
+        let day = Duration::from_hours(24).as_nanos();
+        let rows = day / interval.as_nanos().max(1);
+        row.saturating_mul(u64::try_from(rows).unwrap_or(u64::MAX))
+    }
+
+    /// Rows and octets of the latest closed files.
+    fn latest(&self) -> (u64, u64) {
+        let layout = &self.shared.layout;
+        let days = layout.days().unwrap_or_default();
+        let files = days.iter().rev().filter_map(|day| layout.files(*day).ok());
+        let files = files.flat_map(|files| files.segments.into_values().rev());
+        let closed = files.take(2 * SAMPLE).filter_map(|path| {
+            let segment = segment::Segment::open(&path).ok()?;
+            let octets = fs::metadata(&path).ok()?.len();
+            segment.is_closed().then_some((segment.rows(), octets))
+        });
+        let closed = closed.take(SAMPLE);
+        closed.fold((0, 0), |sum, file| (sum.0 + file.0, sum.1 + file.1))
+    }
+
+    /// Its directory.
+    pub(crate) fn path(&self) -> &Path {
+        self.shared.layout.root()
+    }
+
+    /// Reads it, also while it is written.
+    pub(crate) fn reader(&self) -> StoreReader {
+        StoreReader::new(self.shared.layout.root())
+    }
+
+    /// Writes everything to the disk, and ends.
+    pub(crate) fn close(mut self) -> StoreCounters {
+        self.end();
+        self.counters()
+    }
+
+    fn end(&mut self) {
+        self.intervals = None;
+        self.shared.stop.store(true, Ordering::Relaxed);
+        for thread in [self.keeper.take(), self.upkeep.take()]
+            .into_iter()
+            .flatten()
+        {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The lock of a store's directory, which is made if it is missing.
+fn lock(layout: &Layout) -> Result<File, Failure> {
+    let root = layout.root();
+    let today = layout.day(Day::of(wall()));
+    // What cannot be written is known before it is needed.
+    fs::create_dir_all(&today).map_err(|error| cannot(root, &error))?;
+    let lock = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(layout.lock());
+    let lock = lock.map_err(|error| cannot(root, &error))?;
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            let place = root.display();
+            let line = format!("cannot use the store {place}: another process is writing to it");
+            Err(Failure::could_not(line).with_remedy(Some("use another path")))
+        }
+        // A file system without locks stores all the same.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(lock),
+    }
+}
+
+fn cannot(path: &Path, error: &std::io::Error) -> Failure {
+    let line = format!("cannot use the store {}: {error}", path.display());
+    Failure::could_not(line).with_remedy(Some(files::remedy(error)))
+}

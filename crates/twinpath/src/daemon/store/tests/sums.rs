@@ -1,0 +1,193 @@
+//! Rows that are summed up.
+
+use twinpath_metrics::{Distribution, Value};
+
+use super::*;
+
+fn whole_days(path: &Path) -> usize {
+    let layout = Layout::new(path);
+    let days = layout.days().unwrap();
+    let whole = |day: &Day| layout.files(*day).unwrap().whole_day.is_some();
+    days.iter().filter(|day| whole(day)).count()
+}
+
+fn hourly() -> Query {
+    Query {
+        resolution: Some(Duration::from_hours(1)),
+        ..all()
+    }
+}
+
+/// The figures of rows of an hour, from what twinpath-metrics makes of all of its packets at once.
+fn check(row: &StoredRow, session: u64, begin: i64, packets: std::ops::Range<u64>) {
+    let mut metrics = twinpath_metrics::SessionMetrics::new();
+    for seq in packets.clone() {
+        let at = begin + i64::try_from(seq).unwrap() * SECOND + SECOND / 2;
+        metrics.record(&packet(session, seq, at));
+    }
+    let expected = metrics.figures();
+    let delays = metrics.histograms();
+    let count = |column: &str| match row.value(column) {
+        Some(Value::Unsigned(count)) => count,
+        other => panic!("{column}: {other:?}"),
+    };
+    assert_eq!(count("sent"), packets.end - packets.start);
+    assert_eq!(
+        (count("received"), count("lost")),
+        (expected.received, expected.lost)
+    );
+    for (delay, expected) in [
+        (Delay::RoundTrip, delays.round_trip),
+        (Delay::Forward, delays.forward),
+        (Delay::Backward, delays.backward),
+    ] {
+        let found: Distribution = row.distribution(delay).unwrap();
+        assert_eq!(found.count(), expected.count());
+        assert_eq!(found.sum_ns(), expected.sum_ns(), "{delay:?}");
+        assert_eq!(
+            (found.min_ns(), found.max_ns()),
+            (expected.min_ns(), expected.max_ns())
+        );
+        assert_eq!(found.mean_ns(), expected.mean_ns());
+        assert!(found.stddev_ns().abs_diff(expected.stddev_ns()) <= 1);
+    }
+    // A histogram of the values themselves adds up without any loss.
+    let found = row.distribution(Delay::RoundTrip).unwrap();
+    assert_eq!(
+        found.histogram().parts(None),
+        delays.round_trip.histogram().parts(None)
+    );
+    let figures = expected.round_trip.unwrap();
+    let p99 = u64::try_from(figures.p99_ns).unwrap();
+    assert_eq!(row.value("round_trip_p99_ns"), Some(Value::Unsigned(p99)));
+    assert_eq!(row.value("round_trip_jitter_ns"), None);
+    let ratio = 0.1;
+    assert_eq!(row.value("packets_loss_ratio"), Some(Value::Float(ratio)));
+}
+
+#[test]
+fn hours_are_the_sums_of_their_intervals_wherever_they_are_read_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    // Two days ago, so that the day is over.
+    let now = wall().unix_ns();
+    let begin = (now / (86_400 * SECOND) - 2) * 86_400 * SECOND;
+    let rows = fill(&store, 3, begin, 720);
+    wait("rows", || store.counters().rows == rows.len() as u64);
+    let check_all = |reader: &StoreReader| {
+        let hours = read(reader, &hourly());
+        assert_eq!(hours.len(), 6);
+        for (row, place) in hours.iter().zip(0..) {
+            let (session, hour) = (place / 2, place % 2);
+            assert_eq!(row.session, name(session));
+            check(row, session, begin, hour * 3_600..(hour + 1) * 3_600);
+        }
+    };
+    check_all(&store.reader());
+    let reader = store.reader();
+    store.close();
+    // The last file is of a day that is over, and so is closed by the next process.
+    let store = open(directory.path());
+    wait("a file of the day", || whole_days(directory.path()) == 1);
+    check_all(&reader);
+    let segments = directory
+        .path()
+        .join(Day::of(Wall::from_unix_ns(begin)).to_string());
+    assert!(fs::read_dir(segments).unwrap().count() > 3);
+    // Without the rows as measured, the hours are still there.
+    let layout = Layout::new(directory.path());
+    let files = layout.files(Day::of(Wall::from_unix_ns(begin))).unwrap();
+    assert!(files.hours.is_empty());
+    let again = fill(&store, 1, begin + 8 * 3_600 * SECOND, 60);
+    assert_eq!(again.len(), 60);
+    store.close();
+    let store = open(directory.path());
+    let day = Day::of(Wall::from_unix_ns(begin));
+    wait("the day again", || {
+        let files = layout.files(day).unwrap();
+        let covered = query::covered(&layout.whole_day(day));
+        files.hours.is_empty() && files.segments.keys().eq(&covered)
+    });
+    assert_eq!(read(&reader, &hourly()).len(), 7);
+    for path in layout
+        .files(Day::of(Wall::from_unix_ns(begin)))
+        .unwrap()
+        .segments
+        .values()
+    {
+        fs::remove_file(path).unwrap();
+    }
+    assert_eq!(read(&reader, &hourly()).len(), 7);
+    store.close();
+}
+
+#[test]
+fn figures_of_summed_rows_are_the_same_with_fewer_columns() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let rows = fill(&store, 2, DAY, 700);
+    wait("rows", || store.counters().rows == rows.len() as u64);
+    let reader = store.reader();
+    for step in [60, 600, 3_600, 86_400] {
+        let whole = Query {
+            resolution: Some(Duration::from_secs(step)),
+            ..all()
+        };
+        let columns = [
+            "round_trip_p99_ns",
+            "forward_mean_ns",
+            "packets_loss_ratio",
+            "lost",
+        ];
+        let few = Query {
+            columns: Some(columns.map(str::to_owned).to_vec()),
+            ..whole.clone()
+        };
+        let (whole, few) = (read(&reader, &whole), read(&reader, &few));
+        let expected = 2 * 7_000_u64.div_ceil(step);
+        assert_eq!((whole.len() as u64, few.len() as u64), (expected, expected));
+        for (whole, few) in whole.iter().zip(&few) {
+            for column in columns {
+                assert!(whole.value(column).is_some(), "{column}");
+                assert_eq!(whole.value(column), few.value(column), "{column}");
+            }
+            assert_eq!(whole.suspect, few.suspect);
+        }
+    }
+}
+
+#[test]
+fn what_a_row_lacks_is_not_made_up() {
+    let rows: Vec<StoredRow> = measured(0, DAY, 3)
+        .into_iter()
+        .map(|row| StoredRow::of(&interval(0, row)))
+        .collect();
+    let mut lacking = rows.clone();
+    lacking[1].delays[0] = None;
+    let resolution = cells::place("far_resolution_ns").unwrap();
+    for (row, value) in lacking.iter_mut().zip([1_000, 2_000, 1_000]) {
+        row.cells.put(resolution, Some(value));
+    }
+    let sum = |rows: &[StoredRow]| {
+        let mut grouping = merge::Grouping::new(60 * SECOND);
+        rows.iter().cloned().for_each(|row| grouping.add(row));
+        grouping.into_rows().next().unwrap()
+    };
+    let (whole, lacking) = (sum(&rows), sum(&lacking));
+    assert_eq!(whole.value("round_trip_count"), Some(Value::Unsigned(27)));
+    assert_eq!(lacking.value("round_trip_count"), Some(Value::Unsigned(27)));
+    assert_eq!(
+        lacking.value("round_trip_min_ns"),
+        whole.value("round_trip_min_ns")
+    );
+    assert!(whole.value("round_trip_median_ns").is_some());
+    assert_eq!(lacking.value("round_trip_median_ns"), None);
+    assert_eq!(lacking.value("far_resolution_ns"), None);
+    assert!(lacking.distribution(Delay::RoundTrip).is_none());
+    assert_eq!(
+        lacking.value("forward_median_ns"),
+        whole.value("forward_median_ns")
+    );
+    // One row stays as it is, its jitter too.
+    assert_eq!(sum(&rows[..1]), rows[0]);
+}

@@ -1,0 +1,429 @@
+//! The thread that looks after files that no longer grow: it closes them, sums their rows up by the hour, makes one
+//! file of the hours of a day that is over, and deletes what is too old or too much. It goes by what is in the
+//! directory, so it takes up where a process before it was stopped.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Instant;
+
+use tracing::{info, warn};
+use twinpath_runtime::wall;
+use twinpath_wire::{Wall, nanoseconds};
+
+use crate::files;
+use crate::saved::{Sync, Unreadable, Writer};
+
+use super::closed::{self, CloseError, FileRows, Sorted};
+use super::columns::Intervals;
+use super::cursor::Wanted;
+use super::filter::{Filter, Sessions};
+use super::layout::{Day, DayFiles, sync_directory};
+use super::merge::Grouping;
+use super::query::{covered, is_missing};
+use super::row::StoredRow;
+use super::segment::Segment;
+use super::{
+    FORMAT, FORMAT_KEY, HOUR_NS, Pace, RESOLUTION_KEY, SEGMENTS_KEY, Shared, StoreSettings,
+};
+
+/// Files of hours after which those of a day are made one: about an hour of a thousand sessions.
+const GATHERED: usize = 8;
+/// Rows of hours that are written at once: their histograms are long.
+const GROUP_ROWS: usize = 1_024;
+/// Sessions whose hours are summed up at once.
+const SESSIONS: usize = 64;
+
+/// What looks after files.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    shared: Arc<Shared>,
+    pace: Pace,
+    retention_ns: Option<i64>,
+    most_octets: Option<u64>,
+    /// Segments that are known to be closed.
+    closed: HashSet<PathBuf>,
+    /// Octets of days that no file was made of since.
+    sizes: BTreeMap<Day, u64>,
+    /// Days whose time is up, and since when: the clock may be wrong.
+    expired: HashMap<Day, Instant>,
+}
+
+impl Upkeep {
+    pub(super) fn new(shared: Arc<Shared>, pace: Pace, settings: &StoreSettings) -> Self {
+        let nanoseconds = |it| i64::try_from(nanoseconds::of(it)).unwrap_or(i64::MAX);
+        Self {
+            shared,
+            pace,
+            retention_ns: settings.retention.map(nanoseconds),
+            most_octets: settings.max_octets,
+            closed: HashSet::new(),
+            sizes: BTreeMap::new(),
+            expired: HashMap::new(),
+        }
+    }
+
+    /// Looks after files until the store is closed.
+    pub(super) fn run(mut self, wakes: &Receiver<()>) {
+        loop {
+            if let Err(error) = self.look(wall())
+                && !matches!(error, CloseError::Stopped)
+            {
+                warn!("the store's files: {error}");
+            }
+            if matches!(
+                wakes.recv_timeout(self.pace.look),
+                Err(RecvTimeoutError::Disconnected)
+            ) {
+                return;
+            }
+            // One look is enough for all of them.
+            while wakes.try_recv().is_ok() {}
+        }
+    }
+
+    /// Does what is due.
+    ///
+    /// # Errors
+    /// [`CloseError`]: what could not be done; it is tried again.
+    pub(super) fn look(&mut self, now: Wall) -> Result<(), CloseError> {
+        let today = Day::of(now);
+        let mut failed = None;
+        for day in self.shared.layout.days()? {
+            let is_recent = day.0 >= today.0.saturating_sub(1);
+            if self.sizes.contains_key(&day) && !is_recent {
+                continue;
+            }
+            match self.look_after(day, today) {
+                Ok(()) => {
+                    let octets = octets(&self.shared.layout.files(day)?);
+                    self.sizes.insert(day, octets);
+                }
+                Err(CloseError::Stopped) => return Err(CloseError::Stopped),
+                Err(error) => failed = Some(error),
+            }
+        }
+        self.delete_expired(now)?;
+        self.delete_excess()?;
+        self.shared
+            .octets
+            .store(self.sizes.values().sum(), Ordering::Relaxed);
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn look_after(&mut self, day: Day, today: Day) -> Result<(), CloseError> {
+        let files = self.shared.layout.files(day)?;
+        let covered = files.whole_day.as_deref().map(covered).unwrap_or_default();
+        let mut is_over = day < today;
+        for (number, path) in &files.segments {
+            if self.shared.is_open(path) {
+                is_over = false;
+                continue;
+            }
+            // Hours are of closed files only.
+            let has_hours = covered.contains(number) || files.hours.contains_key(number);
+            if !has_hours && self.close(path)? {
+                self.sum_up(path, &self.shared.layout.hours(day, *number))?;
+            }
+        }
+        for (_, path) in files
+            .hours
+            .iter()
+            .filter(|(number, _)| covered.contains(number))
+        {
+            remove(path)?;
+        }
+        let left = self.shared.layout.files(day)?.hours.len();
+        if is_over && left > 0 || left >= GATHERED {
+            self.gather(day, &covered)?;
+        }
+        Ok(())
+    }
+
+    /// Sorts a file, unless it is. False: there is nothing in it.
+    fn close(&mut self, path: &Path) -> Result<bool, CloseError> {
+        if self.closed.contains(path) {
+            return Ok(true);
+        }
+        let segment = match Segment::open(path) {
+            Ok(segment) => segment,
+            Err(error) => return self.set_aside(path, error),
+        };
+        if !segment.is_closed() {
+            if segment.rows() == 0 {
+                remove(path)?;
+                return Ok(false);
+            }
+            let sorted = FileRows::to_sort(&segment, &self.shared.stop);
+            let written = sorted.and_then(|rows| closed::write(path, &rows, &[]));
+            match written {
+                Ok(_) => {}
+                Err(CloseError::Unreadable(error)) => return self.set_aside(path, error),
+                Err(error) => return Err(error),
+            }
+        }
+        self.closed.insert(path.to_owned());
+        Ok(true)
+    }
+
+    /// Gives a damaged file another name, so that it is in no way and not lost.
+    fn set_aside(&self, path: &Path, error: Unreadable) -> Result<bool, CloseError> {
+        let is_io = matches!(
+            &error,
+            Unreadable::Parquet(parquet::errors::ParquetError::External(source))
+                if source.is::<io::Error>()
+        );
+        if is_missing(&error) {
+            return Ok(false);
+        }
+        if is_io {
+            return Err(error.into());
+        }
+        let aside = path.with_extension("damaged");
+        warn!(
+            "{} is called {} now: {error}",
+            path.display(),
+            aside.display()
+        );
+        fs::rename(path, &aside)?;
+        self.shared.damaged.fetch_add(1, Ordering::Relaxed);
+        Ok(false)
+    }
+
+    /// Writes the rows of a closed file by the hour.
+    fn sum_up(&self, path: &Path, to: &Path) -> Result<(), CloseError> {
+        let segment = Segment::open(path)?;
+        let mut hours = Vec::new();
+        let mut grouping = Grouping::new(HOUR_NS);
+        let mut whose: Option<StoredRow> = None;
+        segment.each(&Filter::ALL, &Wanted::All, |row| {
+            let is_same = whose.as_ref().is_none_or(|it| {
+                (&it.session, &it.class, it.path) == (&row.session, &row.class, row.path)
+            });
+            if !is_same {
+                let done = std::mem::replace(&mut grouping, Grouping::new(HOUR_NS));
+                hours.extend(done.into_rows());
+            }
+            if !is_same || whose.is_none() {
+                let mut key = StoredRow::empty(Arc::clone(&row.session), Arc::clone(&row.class));
+                key.path = row.path;
+                whose = Some(key);
+            }
+            grouping.add(row);
+            stopped(&self.shared.stop)
+        })?;
+        hours.extend(grouping.into_rows());
+        make_directory(to)?;
+        let facts = [(RESOLUTION_KEY, HOUR_NS.to_string())];
+        closed::write(to, &Sorted(&hours), &facts)?;
+        Ok(())
+    }
+
+    /// Makes one file of the hours of a day.
+    fn gather(&self, day: Day, covered: &BTreeSet<u32>) -> Result<(), CloseError> {
+        let files = self.shared.layout.files(day)?;
+        let target = self.shared.layout.whole_day(day);
+        let sources: Vec<&PathBuf> = files.whole_day.iter().chain(files.hours.values()).collect();
+        let gathered = self.gathered(&sources, &target)?;
+        let segment = Segment::open(gathered.path())?;
+        let rows = FileRows::in_order(&segment, &self.shared.stop)?;
+        let numbers: Vec<&u32> = covered.iter().chain(files.hours.keys()).collect();
+        let numbers = serde_json::to_string(&numbers).unwrap_or_default();
+        let facts = [
+            (RESOLUTION_KEY, HOUR_NS.to_string()),
+            (SEGMENTS_KEY, numbers),
+        ];
+        closed::write(&target, &rows, &facts)?;
+        files.hours.values().try_for_each(|path| remove(path))?;
+        Ok(())
+    }
+
+    /// The hours of these files in one, which has no name of its own yet.
+    fn gathered(
+        &self,
+        sources: &[&PathBuf],
+        target: &Path,
+    ) -> Result<tempfile::NamedTempFile, CloseError> {
+        let sources = sources.iter().map(|path| Segment::open(path));
+        let sources = sources.collect::<Result<Vec<_>, _>>()?;
+        let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
+        for source in &sources {
+            source.each(&Filter::ALL, &Wanted::Only(HashSet::new()), |row| {
+                names.insert(row.session);
+                stopped(&self.shared.stop)
+            })?;
+        }
+        let new = files::create(target)?;
+        let facts = vec![(FORMAT_KEY, FORMAT.to_owned())];
+        let writer = Writer::of(Intervals, new.as_file().try_clone()?, facts)?;
+        let mut writer = writer.of_groups(GROUP_ROWS);
+        let names: Vec<Arc<str>> = names.into_iter().collect();
+        for names in names.chunks(SESSIONS) {
+            let (Some(first), Some(last)) = (names.first(), names.last()) else {
+                continue;
+            };
+            let filter = Filter {
+                sessions: Sessions::Between(Arc::clone(first), Arc::clone(last)),
+                ..Filter::ALL
+            };
+            let mut grouping = Grouping::new(HOUR_NS);
+            for source in &sources {
+                source.each(&filter, &Wanted::All, |row| {
+                    grouping.add(row);
+                    stopped(&self.shared.stop)
+                })?;
+            }
+            for row in grouping.into_rows() {
+                if writer.push(row) {
+                    writer.write(Sync::Memory)?;
+                }
+            }
+        }
+        writer.finish()?;
+        Ok(new)
+    }
+
+    /// Deletes days that are too old, unless the clock has said so for a short time only.
+    fn delete_expired(&mut self, now: Wall) -> Result<(), CloseError> {
+        let Some(retention) = self.retention_ns else {
+            return Ok(());
+        };
+        let oldest = now.unix_ns().saturating_sub(retention);
+        let days: Vec<Day> = self.sizes.keys().copied().collect();
+        for day in days {
+            if day.end().unix_ns() > oldest {
+                self.expired.remove(&day);
+                continue;
+            }
+            let since = self.expired.entry(day).or_insert_with(Instant::now);
+            if since.elapsed() >= self.pace.doubt {
+                self.delete_day(day)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_day(&mut self, day: Day) -> Result<(), CloseError> {
+        let files = self.shared.layout.files(day)?;
+        if files
+            .segments
+            .values()
+            .any(|path| self.shared.is_open(path))
+        {
+            return Ok(());
+        }
+        for path in files.all().chain(&files.unfinished) {
+            self.closed.remove(path);
+            remove(path)?;
+        }
+        self.forget(day);
+        info!("the store's rows of {day} are deleted: they are older than its retention");
+        Ok(())
+    }
+
+    /// What is not ours stays.
+    fn forget(&mut self, day: Day) {
+        let layout = &self.shared.layout;
+        for directory in [layout.day(day), layout.hours_of_day(day)] {
+            let _ = fs::remove_dir(directory);
+        }
+        self.sizes.remove(&day);
+        self.expired.remove(&day);
+    }
+
+    /// Deletes the oldest rows as they were measured, then the oldest by the hour, until the rest is not too much.
+    fn delete_excess(&mut self) -> Result<(), CloseError> {
+        let Some(most) = self.most_octets else {
+            return Ok(());
+        };
+        let mut all: u64 = self.sizes.values().sum();
+        for by_hour in [false, true] {
+            let days: Vec<Day> = self.sizes.keys().copied().collect();
+            for day in days {
+                if all <= most {
+                    return Ok(());
+                }
+                let files = self.shared.layout.files(day)?;
+                let segments: Vec<&PathBuf> = if by_hour {
+                    files.hours.values().chain(&files.whole_day).collect()
+                } else {
+                    files
+                        .damaged
+                        .iter()
+                        .chain(files.segments.values())
+                        .collect()
+                };
+                let mut deleted = 0;
+                for path in segments {
+                    if all <= most {
+                        break;
+                    }
+                    if !self.shared.is_open(path) {
+                        let octets = fs::metadata(path).map_or(0, |about| about.len());
+                        remove(path)?;
+                        self.closed.remove(path);
+                        all = all.saturating_sub(octets);
+                        deleted += octets;
+                    }
+                }
+                let left = self
+                    .sizes
+                    .get(&day)
+                    .copied()
+                    .unwrap_or(0)
+                    .saturating_sub(deleted);
+                self.sizes.insert(day, left);
+                if left == 0 {
+                    self.forget(day);
+                }
+                self.shared.deleted.fetch_add(deleted, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes what a crash left unfinished, before anything is begun.
+pub(super) fn tidy(shared: &Shared) -> io::Result<()> {
+    for day in shared.layout.days()? {
+        for path in shared.layout.files(day)?.unfinished {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Octets of the files of a day.
+pub(super) fn octets(files: &DayFiles) -> u64 {
+    let files = files.all().filter_map(|path| fs::metadata(path).ok());
+    files.map(|about| about.len()).sum()
+}
+
+fn make_directory(file: &Path) -> io::Result<()> {
+    let Some(directory) = file.parent() else {
+        return Ok(());
+    };
+    fs::create_dir_all(directory)?;
+    directory.parent().into_iter().for_each(sync_directory);
+    Ok(())
+}
+
+fn stopped(stop: &AtomicBool) -> Result<(), CloseError> {
+    if stop.load(Ordering::Relaxed) {
+        Err(CloseError::Stopped)
+    } else {
+        Ok(())
+    }
+}
+
+/// What is gone already is as well.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
