@@ -32,6 +32,8 @@ mod doctor;
 mod exporter;
 mod failure;
 mod files;
+#[cfg(feature = "metrics")]
+mod http;
 #[cfg(feature = "report")]
 #[doc(hidden)]
 pub mod inside;

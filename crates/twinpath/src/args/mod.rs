@@ -82,6 +82,8 @@ pub(crate) use value::{
 use shared_options::{
     CONTROL, EXTENSIONS, FIGURES, IP, OUTPUT, PACKETS, SCHEDULE, SESSIONS, STAMPS,
 };
+#[cfg(feature = "daemon")]
+pub(crate) use value::quantity::above_zero;
 use value::{dscp, listed_dscp, quantity};
 
 /// PBKDF2 iterations that clients accept by default (RFC 5357 section 6).

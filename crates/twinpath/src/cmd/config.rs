@@ -35,7 +35,7 @@ pub(super) fn run(args: &ConfigArgs) -> Result<Exit, Failure> {
 }
 
 fn read(path: &Path) -> Result<Configuration, Failure> {
-    Source::of(Some(path)).read()
+    Source::of(Some(path))?.read()
 }
 
 /// Writes a result. `exit`: with what the program ends then.

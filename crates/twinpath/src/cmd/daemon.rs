@@ -9,7 +9,7 @@ use twinpath_report::words;
 use super::output_files::distinct_files;
 use super::responder::open_socket;
 use crate::args::DaemonArgs;
-use crate::daemon::{Configuration, Daemon, Source};
+use crate::daemon::{Api, Configuration, Daemon, Source};
 use crate::exporter::Exporter;
 use crate::failure::{Exit, Failure};
 use crate::logs;
@@ -24,26 +24,34 @@ const TURN_EVERY: Duration = Duration::from_millis(50);
 const LONGEST_END: Duration = Duration::from_secs(15);
 
 pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
-    let source = Source::of(args.config.as_deref());
+    let source = Source::of(args.config.as_deref())?;
     distinct_files(&args.log.written_files(), &source.read_files())?;
     logs::start_service(&args.log, Level::INFO, args.log_form.log_format)?;
     let configuration = source.read()?;
     let reload = ReloadSignal::listen()?;
     let signals = Signals::listen()?;
     let mut service = Service::of_environment();
+    let mut daemon = Daemon::start(&configuration.settings)?;
+    if let Some(line) = daemon.about_store() {
+        info!("{line}");
+    }
     let mut exporter = Exporter::new();
-    exporter.listen(configuration.settings.listen)?;
-    if let Some(address) = exporter.listening() {
-        info!("metrics at http://{}/metrics", named(address));
+    let listen = configuration.settings.listen;
+    let api = listen.map(|address| Api::start(address, exporter.scrapes(), &daemon));
+    let api = api.transpose()?;
+    if let Some(api) = &api {
+        info!("page at http://{}/", named(api.listening()));
     }
     let mut control = open_socket(&args.control_socket, "daemon", &[], &args.log)?;
-    let mut daemon = Daemon::start(configuration.settings.threads())?;
     let mut current = put_in_force(&mut daemon, configuration);
     let mut is_ready = false;
     while !signals.stop_requested() {
         thread::sleep(TURN_EVERY);
         daemon.turn();
         daemon.attend(&mut exporter);
+        if let Some(api) = &api {
+            api.attend(&daemon);
+        }
         control.answer(|name| daemon.document(name));
         if !is_ready && daemon.is_settled() {
             is_ready = true;
@@ -58,6 +66,11 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
     }
     service.stopping();
     end(&mut daemon);
+    if let Some(stored) = daemon.close()
+        && let Some(error) = stored.error
+    {
+        warn!("not all rows are stored: {error}");
+    }
     Ok(Exit::Done)
 }
 
@@ -75,6 +88,9 @@ fn reread(source: &Source, daemon: &mut Daemon, current: Configuration) -> Confi
             let changes = current.differences(&configuration);
             let changes = count(changes.len() as u64, "change", "changes");
             info!("configuration read again: {changes}");
+            for key in current.needs_restart(&configuration) {
+                warn!("{key} changes when the daemon is started again");
+            }
             put_in_force(daemon, configuration)
         }
         Err(failure) => {

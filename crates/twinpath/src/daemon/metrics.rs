@@ -121,6 +121,15 @@ impl Daemon {
             Some(labelled(families, "server", name))
         });
         let sessions = exporter::sessions(&sessions, all, clock_state());
-        merged([sessions].into_iter().chain(responders).chain(servers))
+        let stored = self
+            .store_counters()
+            .map(|counters| exporter::store(&counters));
+        merged(
+            [sessions]
+                .into_iter()
+                .chain(responders)
+                .chain(servers)
+                .chain(stored),
+        )
     }
 }

@@ -5,6 +5,7 @@
 //! the runtime, and what may wait for names, connections or keys is done by a [`Pool`]. Each entry of the
 //! configuration is a [`Part`]: only those whose settings differ are begun again.
 
+mod api;
 mod metrics;
 mod model;
 mod part;
@@ -15,6 +16,7 @@ mod sessions;
 mod settings;
 mod source;
 mod status;
+mod store;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -24,11 +26,13 @@ use std::time::{Duration, Instant};
 
 use twinpath_metrics::{ClosedInterval, IntervalFigures};
 use twinpath_proto::sender::Limit;
+use twinpath_report::words;
 use twinpath_runtime::measure::Engine;
-use twinpath_runtime::{StartError, wall};
+use twinpath_runtime::wall;
 use twinpath_wire::{Tos, Wall};
 
 use crate::args::ResultOptions;
+use crate::failure::Failure;
 use crate::plan::PlannedSession;
 
 use metrics::Scrape;
@@ -36,12 +40,18 @@ use part::{Part, Runs};
 use pool::Pool;
 use reflectors::{Responder, Server};
 use sessions::MeasuredSessions;
+use store::{Store, StoreReader, StoredInterval};
 
+pub(crate) use api::Api;
 pub(crate) use settings::Settings;
 pub(crate) use source::{Configuration, Source, module_text};
+pub(crate) use store::StoreCounters;
 
 /// How long the first sessions wait for responders and servers: keys may have to be derived.
 const LONGEST_START: Duration = Duration::from_secs(10);
+
+/// The usual length of an interval.
+const USUAL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What all entries share.
 #[derive(Clone)]
@@ -66,6 +76,9 @@ struct Interval {
 
 /// What runs.
 pub(crate) struct Daemon {
+    /// What this host is called.
+    name: Option<String>,
+    store: Option<Store>,
     resources: Resources,
     intervals: Receiver<Interval>,
     responders: Parts<Responder>,
@@ -114,15 +127,18 @@ fn phase(number: u32, interval: Duration) -> Duration {
 }
 
 impl Daemon {
-    /// One that has nothing to do yet. Its sessions share this many threads.
+    /// One that has nothing to do yet, with the store and threads of these settings.
     ///
     /// # Errors
-    /// [`StartError`]: what could not be had.
-    pub(crate) fn start(threads: usize) -> Result<Self, StartError> {
+    /// What could not be had.
+    pub(crate) fn start(settings: &Settings) -> Result<Self, Failure> {
         let (sender, intervals) = channel();
+        let store = settings.store.as_ref().map(Store::open).transpose()?;
         Ok(Self {
+            name: settings.name.clone(),
+            store,
             resources: Resources {
-                engine: Arc::new(Engine::start(threads.max(1))?),
+                engine: Arc::new(Engine::start(settings.threads().max(1))?),
                 pool: Pool::default(),
                 intervals: sender,
                 begun: Arc::default(),
@@ -142,6 +158,7 @@ impl Daemon {
 
     /// Puts these settings in force. What they do not change goes on.
     pub(crate) fn apply(&mut self, settings: &Settings) {
+        self.name.clone_from(&settings.name);
         apply(&mut self.responders, settings.responders.clone());
         apply(&mut self.servers, settings.servers.clone());
         apply(&mut self.sessions, settings.sessions.clone());
@@ -180,8 +197,17 @@ impl Daemon {
 
     fn take_intervals(&mut self) {
         while let Ok(Interval { name, session, row }) = self.intervals.try_recv() {
-            let last = self.last.entry(name).or_default();
+            let last = self.last.entry(Arc::clone(&name)).or_default();
             last.insert((session.class, session.path), row.figures());
+            if let Some(store) = &self.store {
+                // What it does not take is counted there.
+                store.add(StoredInterval {
+                    session: name,
+                    class: session.class,
+                    path: session.path,
+                    row,
+                });
+            }
         }
         let sessions = &self.sessions;
         self.last.retain(|name, _| sessions.contains_key(name));
@@ -201,6 +227,39 @@ impl Daemon {
     pub(crate) fn stop(&mut self) {
         self.resources.is_ending.store(true, Ordering::Release);
         dismiss(&mut self.sessions);
+    }
+
+    /// Reads what is stored.
+    fn store_reader(&self) -> Option<StoreReader> {
+        self.store.as_ref().map(Store::reader)
+    }
+
+    /// Where rows are stored, and how many octets they take.
+    pub(crate) fn about_store(&self) -> Option<String> {
+        let store = self.store.as_ref()?;
+        let octets = store.octets_per_session_day(USUAL_INTERVAL);
+        let span = store.reader().span().ok().flatten();
+        let since = span.map_or_else(
+            || "empty".to_owned(),
+            |span| format!("rows since {}", words::instant(*span.start(), 0)),
+        );
+        Some(format!(
+            "store {}: {since}; about {} kB a day for each session with intervals of {}",
+            store.path().display(),
+            octets.div_ceil(1_000),
+            words::time(USUAL_INTERVAL)
+        ))
+    }
+
+    /// What the store has done and has; `None`: there is none.
+    pub(crate) fn store_counters(&self) -> Option<StoreCounters> {
+        self.store.as_ref().map(Store::counters)
+    }
+
+    /// Writes all that is measured to the disk.
+    pub(crate) fn close(mut self) -> Option<StoreCounters> {
+        self.take_intervals();
+        self.store.take().map(Store::close)
     }
 
     /// Nothing of it is left.

@@ -1,5 +1,6 @@
 //! The sessions of one far end: without a control connection, or agreed on by one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
@@ -45,6 +46,20 @@ impl SessionSpec {
                 plan::controllers(&options.args, given, lookup).map(|_plans| ())
             }
         }
+    }
+}
+
+impl SessionSpec {
+    /// Those of the configuration.
+    pub(super) fn labels(&self) -> BTreeMap<String, String> {
+        let results = match self {
+            Self::Plain(options) => &options.args.run.results,
+            Self::Controlled(options) => &options.args.run.results,
+        };
+        let labels = results.labels.iter();
+        labels
+            .map(|label| (label.key.clone(), label.value.clone()))
+            .collect()
     }
 }
 

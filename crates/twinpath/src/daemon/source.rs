@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
 use twinpath_yang::diff::{diff, line};
 use twinpath_yang::toml::{self, Document, FileFault, Reader};
 use twinpath_yang::{Scope, Select, validate};
@@ -22,14 +23,16 @@ const MOST_OCTETS: u64 = toml::MAX_TEXT as u64;
 const MOST_FILES: usize = 1_000;
 /// Of more faults only the number is said.
 const MOST_FAULTS: usize = 50;
+/// Where its page is, if that is free.
+const PAGE_PORT: u16 = 8_862;
 /// The usual port of a responder, if it is free.
 const DEMONSTRATION_PORT: u16 = 20_001;
 
 /// A file, a directory of files, or the demonstration.
 pub(crate) enum Source {
     Path(PathBuf),
-    /// A responder and a session to it on loopback.
-    Demonstration,
+    /// A responder and a session to it on loopback, stored in a directory that ends with the program.
+    Demonstration(TempDir),
 }
 
 /// A configuration without a fault.
@@ -41,15 +44,25 @@ pub(crate) struct Configuration {
 
 impl Source {
     /// The demonstration, where no path is given.
-    pub(crate) fn of(path: Option<&Path>) -> Self {
-        path.map_or(Self::Demonstration, |path| Self::Path(path.to_owned()))
+    ///
+    /// # Errors
+    /// There can be no directory for it.
+    pub(crate) fn of(path: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = path else {
+            let directory = tempfile::Builder::new().prefix("twinpath-").tempdir();
+            let directory = directory.map_err(|error| {
+                Failure::could_not(format!("cannot make a temporary directory: {error}"))
+            })?;
+            return Ok(Self::Demonstration(directory));
+        };
+        Ok(Self::Path(path.to_owned()))
     }
 
     /// What is read, by its option.
     pub(crate) fn read_files(&self) -> Vec<(&'static str, &Path)> {
         match self {
             Self::Path(path) => vec![("--config", path)],
-            Self::Demonstration => Vec::new(),
+            Self::Demonstration(_) => Vec::new(),
         }
     }
 
@@ -61,7 +74,9 @@ impl Source {
         let model = model()?;
         let mut reader = Reader::new(&model.schema, &model.roots);
         match self {
-            Self::Demonstration => reader.add("the demonstration", &demonstration()),
+            Self::Demonstration(store) => {
+                reader.add("the demonstration", &demonstration(store.path()));
+            }
             Self::Path(path) => {
                 for path in toml_files(path)? {
                     reader.add(&path.display().to_string(), &text(&path)?);
@@ -97,6 +112,18 @@ impl Configuration {
         let lacks = self.settings.lacks(self.model, &self.document.root);
         let lacks = lacks.into_iter();
         all_of(lacks.map(|fault| self.document.locate(fault)).collect())
+    }
+
+    /// What another configuration changes that a daemon has for as long as it lives.
+    pub(crate) fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
+        let (ours, others) = (&self.settings, &other.settings);
+        let both = [
+            (ours.listen != others.listen, "listen of [api]"),
+            (ours.threads() != others.threads(), "threads of [daemon]"),
+            (ours.store != others.store, "[store]"),
+        ];
+        let changed = both.into_iter().filter(|(is_changed, _)| *is_changed);
+        changed.map(|(_, key)| key).collect()
     }
 
     /// As one TOML file.
@@ -184,21 +211,30 @@ fn text(path: &Path) -> Result<String, Failure> {
 }
 
 /// A responder and a session to it on loopback, at a port that is free now.
-fn demonstration() -> String {
+fn demonstration(store: &Path) -> String {
     let port = [DEMONSTRATION_PORT, 0].into_iter().find_map(|port| {
         let socket = UdpSocket::bind(("127.0.0.1", port)).ok()?;
         Some(socket.local_addr().ok()?.port())
     });
     let port = port.unwrap_or(DEMONSTRATION_PORT);
+    let is_free = TcpListener::bind(("127.0.0.1", PAGE_PORT)).is_ok();
+    let page_port = if is_free { PAGE_PORT } else { 0 };
     let mut text = String::new();
     // Memory takes it.
     let _ = write!(
         text,
-        "[[responder]]\nname = \"responder\"\naddress = \"127.0.0.1:{port}\"\n\n\
+        "[api]\nlisten = \"127.0.0.1:{page_port}\"\n\n[store]\npath = {}\n\n[[responder]]\nname = \"responder\"\naddress = \"127.0.0.1:{port}\"\n\n\
          [[session]]\nname = \"loopback\"\naddress = \"127.0.0.1:{port}\"\n\
-         interval = \"100ms\"\nreport-interval = \"5s\"\ntimeout = \"1s\"\n"
+         interval = \"100ms\"\nreport-interval = \"5s\"\ntimeout = \"1s\"\n",
+        quoted(&store.display().to_string())
     );
     text
+}
+
+/// A text as TOML has it.
+fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{escaped}\"")
 }
 
 /// The text of a YANG module of the schema.

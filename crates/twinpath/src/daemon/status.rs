@@ -1,16 +1,23 @@
-//! What a daemon tells `twinpath status`: its entries, whether each runs, and what its sessions measure.
+//! What a daemon tells `twinpath status` and shows on its page: its entries, whether each runs, and what its sessions
+//! measure.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
-use twinpath_metrics::IntervalFigures;
+use twinpath_metrics::{IntervalFigures, SessionState};
 use twinpath_report::ClockState;
 use twinpath_runtime::clock_state;
+use twinpath_runtime::responder::ResponderRun;
+use twinpath_runtime::server::ServerRun;
 use twinpath_wire::nanoseconds;
 
 use crate::output::ends::named;
-use crate::output::rfc3339;
 use crate::output::units::count;
+use crate::output::{self, rfc3339};
 
+use super::api::State;
 use super::part::{Part, Runs};
+use super::reflectors::{Responder, Server};
 use super::sessions::MeasuredSessions;
 use super::{Daemon, Parts};
 
@@ -28,8 +35,21 @@ struct Document<'a> {
     started: String,
     uptime_ns: u64,
     clock: Clock,
-    entries: Vec<Entry<'a>>,
+    entries: Vec<Entry>,
     sessions: Sessions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<Stored>,
+}
+
+/// What its store has done since it was opened, and has.
+#[derive(Serialize)]
+struct Stored {
+    rows: u64,
+    dropped: u64,
+    octets: u64,
+    damaged: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -39,20 +59,22 @@ struct Clock {
 }
 
 /// An entry of the configuration.
-#[derive(Serialize)]
-struct Entry<'a> {
-    kind: &'static str,
-    name: &'a str,
-    state: &'static str,
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Entry {
+    pub(crate) kind: &'static str,
+    pub(crate) name: String,
+    pub(crate) state: &'static str,
     /// Why it does not run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<&'a str>,
+    pub(crate) failure: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    listening: Vec<String>,
+    pub(crate) listening: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    replies: Option<u64>,
+    pub(crate) replies: Option<u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) labels: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    measures: Vec<Session>,
+    pub(crate) measures: Vec<Measured>,
 }
 
 /// How many sessions are measured, and how many of them are not listed.
@@ -62,26 +84,30 @@ struct Sessions {
     left_out: u64,
 }
 
-#[derive(Serialize)]
-struct Session {
-    reflector: String,
-    dscp: u8,
-    path: Option<u16>,
-    sent: u64,
-    received: u64,
-    lost: u64,
+/// A session of an entry.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Measured {
+    pub(crate) reflector: String,
+    pub(crate) dscp: u8,
+    pub(crate) path: Option<u16>,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    pub(crate) lost: u64,
     /// The last complete interval.
-    interval: Option<LastInterval>,
+    pub(crate) interval: Option<LastInterval>,
+    /// So many packets were lost in a row that it counts as failed.
+    pub(crate) is_silent: bool,
 }
 
-#[derive(Serialize)]
-struct LastInterval {
+/// Some figures of an interval.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LastInterval {
     start: String,
     end: String,
-    received: u64,
-    lost: u64,
-    round_trip_median_ns: Option<i64>,
-    round_trip_p95_ns: Option<i64>,
+    pub(crate) received: u64,
+    pub(crate) lost: u64,
+    pub(crate) round_trip_median_ns: Option<i64>,
+    pub(crate) round_trip_p95_ns: Option<i64>,
 }
 
 impl LastInterval {
@@ -125,36 +151,13 @@ impl Daemon {
             synchronized,
             error_ns,
         } = clock_state();
-        let mut entries = Vec::new();
-        entries.extend(self.responders.values().map(|part| {
-            Entry {
-                listening: listening(part.running().map(|responder| responder.run().listening())),
-                replies: part
-                    .running()
-                    .map(|responder| responder.run().counted().counters.reflected),
-                ..Entry::of(part)
-            }
-        }));
-        entries.extend(self.servers.values().map(|part| {
-            Entry {
-                listening: listening(part.running().map(|server| server.run().listening())),
-                replies: part
-                    .running()
-                    .map(|server| server.run().counters().packets.reflected),
-                ..Entry::of(part)
-            }
-        }));
+        let mut entries = self.entries();
         let mut left = MOST_LISTED;
         let mut open = 0;
-        for part in self.sessions.values() {
-            let measures = self.measures(part.name());
-            open += measures.len();
-            let shown: Vec<Session> = measures.into_iter().take(left).collect();
-            left -= shown.len();
-            entries.push(Entry {
-                measures: shown,
-                ..Entry::of(part)
-            });
+        for entry in &mut entries {
+            open += entry.measures.len();
+            entry.measures.truncate(left);
+            left -= entry.measures.len();
         }
         let document = Document {
             schema: "twinpath-status-1",
@@ -173,6 +176,13 @@ impl Daemon {
                 open: open as u64,
                 left_out: open.saturating_sub(MOST_LISTED) as u64,
             },
+            store: self.store_counters().map(|counters| Stored {
+                rows: counters.rows,
+                dropped: counters.dropped,
+                octets: counters.octets,
+                damaged: counters.damaged,
+                error: counters.error,
+            }),
         };
         // Memory takes it, and all keys are strings.
         let mut octets = serde_json::to_vec_pretty(&document).unwrap_or_default();
@@ -180,7 +190,46 @@ impl Daemon {
         octets
     }
 
-    fn measures(&self, name: &str) -> Vec<Session> {
+    /// What it does now.
+    pub(super) fn state(&self) -> State {
+        State {
+            name: self
+                .name
+                .clone()
+                .or_else(output::host_name)
+                .unwrap_or_else(|| "this host".to_owned()),
+            entries: self.entries(),
+            uptime: self.began.elapsed(),
+        }
+    }
+
+    /// All entries: responders, servers, sessions.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        let responders = self.responders.values().map(|part| {
+            let run = part.running().map(Responder::run);
+            Entry {
+                listening: listening(run.map(ResponderRun::listening)),
+                replies: run.map(|run| run.counted().counters.reflected),
+                ..Entry::of(part)
+            }
+        });
+        let servers = self.servers.values().map(|part| {
+            let run = part.running().map(Server::run);
+            Entry {
+                listening: listening(run.map(ServerRun::listening)),
+                replies: run.map(|run| run.counters().packets.reflected),
+                ..Entry::of(part)
+            }
+        });
+        let sessions = self.sessions.values().map(|part| Entry {
+            labels: part.spec().labels(),
+            measures: self.measures(part.name()),
+            ..Entry::of(part)
+        });
+        responders.chain(servers).chain(sessions).collect()
+    }
+
+    fn measures(&self, name: &str) -> Vec<Measured> {
         let run = self.sessions.get(name).and_then(Part::running);
         let sessions = run.into_iter().flat_map(MeasuredSessions::sessions);
         let measures = sessions.map(|(planned, handle)| {
@@ -188,7 +237,7 @@ impl Daemon {
             let agreed = handle.agreed().map(|agreed| agreed.far);
             let last = self.last.get(name);
             let last = last.and_then(|last| last.get(&(planned.class, planned.path)));
-            Session {
+            Measured {
                 reflector: named(agreed.unwrap_or(planned.target.address)),
                 dscp: planned.class.dscp().value(),
                 path: planned.path,
@@ -196,21 +245,23 @@ impl Daemon {
                 received: progress.received,
                 lost: progress.lost,
                 interval: last.map(LastInterval::of),
+                is_silent: progress.reply_status.state == SessionState::Failed,
             }
         });
         measures.collect()
     }
 }
 
-impl<'a> Entry<'a> {
-    fn of<R: Runs>(part: &'a Part<R>) -> Self {
+impl Entry {
+    fn of<R: Runs>(part: &Part<R>) -> Self {
         Self {
             kind: R::KIND,
-            name: part.name(),
+            name: part.name().to_string(),
             state: part.state(),
-            failure: part.failure(),
+            failure: part.failure().map(str::to_owned),
             listening: Vec::new(),
             replies: None,
+            labels: BTreeMap::new(),
             measures: Vec::new(),
         }
     }

@@ -23,6 +23,8 @@ mod reflector;
 #[cfg(feature = "control")]
 mod server;
 mod session;
+#[cfg(feature = "daemon")]
+mod store;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,15 +39,19 @@ pub(crate) use family::rungs;
 pub(crate) use family::{Families, Labels};
 #[cfg(feature = "daemon")]
 pub(crate) use family::{labelled, merged};
+#[cfg(feature = "daemon")]
+pub(crate) use http::{Scrapes, respond};
 pub(crate) use reflector::responder;
 #[cfg(feature = "control")]
 pub(crate) use server::server;
 pub(crate) use session::{Counted, MOST_SESSIONS, SessionNow, sessions};
+#[cfg(feature = "daemon")]
+pub(crate) use store::store;
 
 use crate::failure::Failure;
 
 /// What waits for the families of one scrape.
-type Answer = Box<dyn FnOnce(Arc<Families>) + Send>;
+pub(crate) type Answer = Box<dyn FnOnce(Arc<Families>) + Send>;
 
 /// Scrapes that may wait: as many as there may be connections, and a push.
 const MOST_WAITING: usize = 65;
@@ -119,6 +125,12 @@ impl Exporter {
         let start = |push: Push| otlp::start(&push, self.to_owner.clone(), confine);
         self.pusher = push.map(start).transpose()?;
         Ok(())
+    }
+
+    /// For an HTTP server of its own.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn scrapes(&self) -> Scrapes {
+        self.to_owner.clone()
     }
 
     /// Where it listens.

@@ -37,6 +37,7 @@ pub(crate) struct Program {
     /// Of a daemon.
     command: String,
     entries: Vec<entries::Entry>,
+    store: Option<entries::Stored>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -103,6 +104,7 @@ impl Program {
         let all = own.into_iter().chain(connections).chain(sessions);
         let names = self.receive_timestamps.keys();
         let entries = self.entries.iter().flat_map(entries::Entry::strings);
+        let entries = entries.chain(self.store.iter().flat_map(entries::Stored::strings));
         all.flatten()
             .chain(names)
             .chain(entries)
@@ -194,6 +196,9 @@ pub(crate) fn text(
     fact(out, "Program", &about)?;
     if program.command == "daemon" {
         fact(out, "Clock", &program.clock())?;
+        if let Some(store) = &program.store {
+            fact(out, "Store", &store.line())?;
+        }
         entries::text(&program.entries, out)?;
         return out.flush();
     }

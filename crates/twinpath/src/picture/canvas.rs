@@ -267,7 +267,7 @@ fn px(value: f64) -> String {
 
 /// Text escaped for XML and HTML. Characters that XML forbids or that change the direction of
 /// surrounding text are left out.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

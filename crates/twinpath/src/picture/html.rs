@@ -47,7 +47,11 @@ footer{color:var(--dim);font-size:13px;margin-top:32px}
 
 /// The whole page. `made_by`: the program and its version.
 pub(crate) fn page(picture: &Picture, theme: Theme, made_by: &str) -> String {
-    let mut page = opening(&picture.title, theme, "", None);
+    let mut page = opening(&Head {
+        title: &picture.title,
+        theme,
+        ..Head::default()
+    });
     title(&picture.title, &picture.subtitle, &mut page);
     for session in &picture.sessions {
         let (name, summary) = (escaped(&session.name), escaped(&session.summary));
@@ -67,26 +71,44 @@ pub(crate) fn page(picture: &Picture, theme: Theme, made_by: &str) -> String {
     page
 }
 
-/// The file up to its contents. `script`: the hash of its script.
-pub(super) fn opening(title: &str, theme: Theme, forms: &str, script: Option<&str>) -> String {
+/// What a page has beside its contents.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Head<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) theme: Theme,
+    /// Rules of style of its own.
+    pub(crate) forms: &'a str,
+    /// The hash of its script.
+    pub(crate) script: Option<&'a str>,
+    /// It is loaded again after as many seconds.
+    pub(crate) refresh_s: Option<u32>,
+}
+
+/// The file up to its contents.
+pub(crate) fn opening(head: &Head<'_>) -> String {
+    let script = head.script;
     let script = script.map(|hash| format!("script-src 'sha256-{hash}'; "));
+    let refresh = head.refresh_s.map_or_else(String::new, |seconds| {
+        format!("<meta http-equiv=\"refresh\" content=\"{seconds}\">\n")
+    });
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; {}\
          style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n\
-         <link rel=\"icon\" href=\"data:,\">\n\
-         <title>{}</title>\n<style>\n{}{FORMS}{forms}{}</style>\n</head>\n\
+         {refresh}<link rel=\"icon\" href=\"data:,\">\n\
+         <title>{}</title>\n<style>\n{}{FORMS}{}{}</style>\n</head>\n\
          <body>\n<main>\n",
         script.unwrap_or_default(),
-        escaped(title),
-        page_colours(theme),
-        sheet(theme)
+        escaped(head.title),
+        page_colours(head.theme),
+        head.forms,
+        sheet(head.theme)
     )
 }
 
 /// What follows its contents.
-pub(super) fn closing(made_by: &str, script: Option<&str>, out: &mut String) {
+pub(crate) fn closing(made_by: &str, script: Option<&str>, out: &mut String) {
     let _ = writeln!(out, "<footer>{}</footer>\n</main>", escaped(made_by));
     if let Some(script) = script {
         let _ = writeln!(out, "<script>{script}</script>");
@@ -94,7 +116,7 @@ pub(super) fn closing(made_by: &str, script: Option<&str>, out: &mut String) {
     out.push_str("</body>\n</html>\n");
 }
 
-pub(super) fn title(title: &str, subtitle: &str, out: &mut String) {
+pub(crate) fn title(title: &str, subtitle: &str, out: &mut String) {
     let _ = writeln!(out, "<h1>{}</h1>", escaped(title));
     if !subtitle.is_empty() {
         let _ = writeln!(out, "<p class=\"sub\">{}</p>", escaped(subtitle));
@@ -135,7 +157,7 @@ pub(super) fn failed(failed: &[String], out: &mut String) {
 }
 
 /// Figures down, sessions across.
-pub(super) fn table(sessions: &[PictureSession], out: &mut String) {
+pub(crate) fn table(sessions: &[PictureSession], out: &mut String) {
     let Some(first) = sessions.first().filter(|first| !first.figures.is_empty()) else {
         return;
     };
@@ -170,7 +192,7 @@ pub(super) fn table(sessions: &[PictureSession], out: &mut String) {
 }
 
 /// Each chart twice, with a prefix to the names of its elements: letters that are small on a phone would be unreadable, shrunken ones are.
-pub(super) fn charts(picture: &Picture, prefix: &str, out: &mut String) {
+pub(crate) fn charts(picture: &Picture, prefix: &str, out: &mut String) {
     out.push_str("<h2>Pictures</h2>\n");
     let mut any = false;
     for (kind, wide, narrow) in [

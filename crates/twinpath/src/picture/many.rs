@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::canvas::{Area, Canvas, escaped, patterns};
 use super::data::{Overview, Picture, Tile};
-use super::html::{NARROW, WIDE, charts, closing, failed, notes, opening, table, title};
+use super::html::{Head, NARROW, WIDE, charts, closing, failed, notes, opening, table, title};
 use super::{Theme, small};
 
 /// The worst sessions, with all charts.
@@ -80,7 +80,13 @@ impl<'a> ManyPage<'a> {
     /// The whole page. `made_by`: the program and its version.
     pub(crate) fn finish(self, theme: Theme, made_by: &str) -> String {
         let overview = self.overview;
-        let mut page = opening(&overview.title, theme, FORMS, Some(SCRIPT_HASH));
+        let mut page = opening(&Head {
+            title: &overview.title,
+            theme,
+            forms: FORMS,
+            script: Some(SCRIPT_HASH),
+            refresh_s: None,
+        });
         title(&overview.title, &overview.subtitle, &mut page);
         let mut class = " class=\"lead\"";
         for sentence in &overview.summary {

@@ -28,8 +28,12 @@ mod times;
 mod values;
 mod variation;
 
+#[cfg(feature = "daemon")]
+pub(crate) use canvas::escaped;
 pub(crate) use data::{KeyFigure, Overview, Picture, PictureNote, PictureSession, Tile};
 pub(crate) use html::page;
+#[cfg(feature = "daemon")]
+pub(crate) use html::{Head, charts, closing, opening, table, title};
 pub(crate) use many::ManyPage;
 pub(crate) use png::png;
 pub(crate) use scale::Range;

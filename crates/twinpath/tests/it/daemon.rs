@@ -1,6 +1,7 @@
 //! `twinpath daemon` and `twinpath config`: what runs by a configuration, and what a changed one leaves alone.
 
 mod configurations;
+mod pages;
 mod reloads;
 
 use std::fs;

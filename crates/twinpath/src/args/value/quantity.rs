@@ -192,7 +192,7 @@ fn or_endless<T>(
 }
 
 /// A time that is not 0, for options where 0 would do nothing, or end everything at once.
-pub(in crate::args) fn above_zero(text: &str) -> Result<Time, Advice> {
+pub(crate) fn above_zero(text: &str) -> Result<Time, Advice> {
     seconds(text, (Duration::from_nanos(1), "1ns"))
 }
 

@@ -298,9 +298,12 @@ fn broken(path: &Path, error: &Unreadable) -> Failure {
         Unreadable::TooLarge | Unreadable::Encoding => {
             "use the file as written by --save, not one rewritten by another program"
         }
-        Unreadable::NoColumn(_) | Unreadable::NoFormat | Unreadable::OtherColumn(_) => {
-            "use a file written by --save"
-        }
+        Unreadable::NoColumn(_)
+        | Unreadable::NoFormat
+        | Unreadable::NoStore
+        | Unreadable::NoStoreColumn(_)
+        | Unreadable::OtherColumn(_)
+        | Unreadable::OtherStoreColumn(_) => "use a file written by --save",
         Unreadable::Unit(_) => {
             "rewrite it with timestamps in nanoseconds (pyarrow: without coerce_timestamps)"
         }

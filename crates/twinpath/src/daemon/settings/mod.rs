@@ -21,6 +21,7 @@ use crate::failure::{Exit, Failure};
 use super::model::Model;
 use super::reflectors::{OnAddresses, responder_plan, server_plan};
 use super::sessions::SessionSpec;
+use super::store::StoreSettings;
 use reading::{Reading, fault};
 
 pub(super) use options::Options;
@@ -30,7 +31,11 @@ pub(super) use options::Options;
 pub(crate) struct Settings {
     /// Threads that sessions share; `None`: as many as there are processors, up to [`MOST_USUAL_THREADS`].
     threads: Option<usize>,
-    /// Where metrics are served.
+    /// What this host is called.
+    pub(super) name: Option<String>,
+    /// Where rows of intervals are kept; `None`: nowhere.
+    pub(super) store: Option<StoreSettings>,
+    /// Where the page and metrics are served.
     pub(crate) listen: Option<SocketAddr>,
     pub(super) responders: BTreeMap<Arc<str>, OnAddresses<ResponderArgs>>,
     pub(super) servers: BTreeMap<Arc<str>, OnAddresses<ServerArgs>>,
@@ -52,6 +57,8 @@ impl Settings {
         let mut reading = Reading::new(model, root);
         let settings = Self {
             threads: reading.number("daemon", "threads"),
+            name: reading.text("daemon", "name"),
+            store: reading.store(),
             listen: reading.listen(),
             responders: reading.responders(),
             servers: reading.servers(),

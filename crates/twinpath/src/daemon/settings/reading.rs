@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use twinpath_yang::{Children, Fault, FaultKind, Path};
 
-use crate::args::{ResponderArgs, ServerArgs};
+use crate::args::{ResponderArgs, ServerArgs, above_zero};
 use crate::daemon::model::Model;
 use crate::daemon::reflectors::OnAddresses;
 use crate::daemon::sessions::SessionSpec;
+use crate::daemon::store::StoreSettings;
 use crate::plan::Unread;
 
 use super::leaves::Leaves;
@@ -51,21 +53,52 @@ impl<'a> Reading<'a> {
             .collect()
     }
 
+    pub(super) fn text(&self, container: &str, leaf: &str) -> Option<String> {
+        self.container(container).one(leaf).map(str::to_owned)
+    }
+
     pub(super) fn number(&self, container: &str, leaf: &str) -> Option<usize> {
-        self.container(container).one(leaf)?.parse().ok()
+        self.text(container, leaf)?.parse().ok()
+    }
+
+    /// Where rows are kept.
+    pub(super) fn store(&mut self) -> Option<StoreSettings> {
+        let store = self.container("store");
+        let path = store.one("path")?.into();
+        let retention = store.one("retention").map(time_with_unit);
+        let retention = retention.transpose().unwrap_or_else(|what| {
+            self.leaf_fault("store", "retention", what);
+            None
+        });
+        let max_octets = store.one("max-size").map(size);
+        let max_octets = max_octets.transpose().unwrap_or_else(|what| {
+            self.leaf_fault("store", "max-size", what);
+            None
+        });
+        Some(StoreSettings {
+            path,
+            retention,
+            max_octets,
+        })
+    }
+
+    fn leaf_fault(&mut self, container: &str, leaf: &str, what: String) {
+        let path = self.model.path(container, None);
+        let path = self.model.leaf_path(&path, leaf).unwrap_or(path);
+        self.faults.push(wrong(path, what));
     }
 
     pub(super) fn listen(&mut self) -> Option<SocketAddr> {
         let api = self.container("api");
         let text = api.one("listen")?;
-        let address = text.parse();
-        if address.is_err() {
-            let path = self.model.path("api", None);
-            let path = self.model.leaf_path(&path, "listen").unwrap_or(path);
-            let what = format!("listen {text}: use an address and a port, as in 127.0.0.1:8862");
-            self.faults.push(wrong(path, what));
-        }
-        address.ok()
+        let advice = "use a loopback address and a port, as in 127.0.0.1:8862";
+        let what = match text.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => return Some(address),
+            Ok(_) => format!("listen {text}: others could read it: {advice}"),
+            Err(_) => format!("listen {text}: {advice}"),
+        };
+        self.leaf_fault("api", "listen", what);
+        None
     }
 
     pub(super) fn responders(&mut self) -> BTreeMap<Arc<str>, OnAddresses<ResponderArgs>> {
@@ -124,6 +157,26 @@ impl<'a> Reading<'a> {
             }
         }
     }
+}
+
+/// A time as the schema has it.
+fn time_with_unit(text: &str) -> Result<Duration, String> {
+    let time = above_zero(text).map_err(|advice| format!("retention {text}: {advice}"));
+    time.map(|time| time.0)
+}
+
+/// A size as the schema has it.
+fn size(text: &str) -> Result<u64, String> {
+    let units = [
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+    ];
+    let octets = units.into_iter().find_map(|(unit, octets)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(octets)
+    });
+    octets.ok_or_else(|| format!("max-size {text}: use a whole number and its unit, as in 10GB"))
 }
 
 fn wrong(path: Path, what: String) -> Fault {

@@ -23,6 +23,47 @@ pub(super) struct Entry {
     measures: Vec<Measured>,
 }
 
+/// The store.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Stored {
+    rows: u64,
+    dropped: u64,
+    octets: u64,
+    damaged: u64,
+    error: Option<String>,
+}
+
+impl Stored {
+    /// All that is shown of it as it came.
+    pub(super) fn strings(&self) -> impl Iterator<Item = &String> {
+        self.error.iter()
+    }
+
+    /// What it has done and has.
+    pub(super) fn line(&self) -> String {
+        let rows = units::count(self.rows, "row", "rows");
+        let mut parts = vec![
+            format!("{rows} written"),
+            format!("{} kB in all", self.octets.div_ceil(1_000)),
+        ];
+        if self.dropped > 0 {
+            parts.push(format!(
+                "{} dropped",
+                units::count(self.dropped, "row", "rows")
+            ));
+        }
+        if self.damaged > 0 {
+            let files = units::count(self.damaged, "damaged file", "damaged files");
+            parts.push(format!("{files} set aside"));
+        }
+        if let Some(error) = &self.error {
+            parts.push(format!("it takes no rows now: {error}"));
+        }
+        parts.join(", ")
+    }
+}
+
 /// A session of an entry.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

@@ -1,0 +1,224 @@
+//! What a daemon serves by HTTP: the page of its sessions, metrics.
+//!
+//! Requests are answered by a thread of their own. What they need of the daemon it gives between two turns; what they
+//! need of the store is read by other threads. No client delays a measurement.
+
+mod grid;
+mod markup;
+mod range;
+mod session;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::header::{HOST, HeaderValue};
+use hyper::{Request, StatusCode, Uri};
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use twinpath_runtime::wall;
+
+use crate::exporter::{Scrapes, respond};
+use crate::failure::Failure;
+use crate::http::{self, Reply, only_read, reply, short};
+
+use super::Daemon;
+use super::status::Entry;
+use super::store::StoreReader;
+use range::TimeRange;
+use session::History;
+
+/// Requests that wait for the daemon's state, at most.
+const MOST_WAITING: usize = 64;
+/// How long it may take to give it.
+const OWNER: Duration = Duration::from_secs(8);
+/// What pages say of their origin.
+const MADE_BY: &str = concat!("twinpath ", env!("CARGO_PKG_VERSION"));
+const HTML: &str = "text/html; charset=utf-8";
+
+/// What waits for the daemon's state.
+type Ask = oneshot::Sender<Arc<State>>;
+
+/// What a daemon does now.
+pub(super) struct State {
+    pub(super) name: String,
+    pub(super) entries: Vec<Entry>,
+    /// For how long it runs.
+    pub(super) uptime: Duration,
+}
+
+/// The daemon's end of its HTTP server.
+pub(crate) struct Api {
+    listening: SocketAddr,
+    asks: Receiver<Ask>,
+}
+
+/// What requests are answered with.
+#[derive(Clone)]
+struct Answering {
+    asks: SyncSender<Ask>,
+    scrapes: Scrapes,
+    /// `None`: nothing is stored.
+    reader: Option<StoreReader>,
+}
+
+impl Api {
+    /// Listens there, and shows what `daemon` stores.
+    ///
+    /// # Errors
+    /// Where it cannot.
+    pub(crate) fn start(
+        address: SocketAddr,
+        scrapes: Scrapes,
+        daemon: &Daemon,
+    ) -> Result<Self, Failure> {
+        let (sender, asks) = sync_channel(MOST_WAITING);
+        let answering = Answering {
+            asks: sender,
+            scrapes,
+            reader: daemon.store_reader(),
+        };
+        let listening = http::start("listen", address, move |request| {
+            let answering = answering.clone();
+            async move { answering.answer(request).await }
+        })?;
+        Ok(Self { listening, asks })
+    }
+
+    /// Where it listens.
+    pub(crate) fn listening(&self) -> SocketAddr {
+        self.listening
+    }
+
+    /// Answers what waits for the daemon's state.
+    pub(crate) fn attend(&self, daemon: &Daemon) {
+        let mut state = None;
+        for ask in self.asks.try_iter().filter(|ask| !ask.is_closed()) {
+            let state = state.get_or_insert_with(|| Arc::new(daemon.state()));
+            // A client that has gone needs no answer.
+            let _gone = ask.send(Arc::clone(state));
+        }
+    }
+}
+
+impl Answering {
+    async fn answer(self, request: Request<Incoming>) -> Reply {
+        if !is_for_this_host(&request) {
+            let line = "use the address of this server, or localhost";
+            return short(StatusCode::MISDIRECTED_REQUEST, line);
+        }
+        if let Some(metrics) = respond(&request, &self.scrapes).await {
+            return metrics;
+        }
+        let path = request.uri().path();
+        let session = path.strip_prefix("/session/");
+        if path != "/" && session.is_none() {
+            return short(StatusCode::NOT_FOUND, "see /, /metrics and /healthz");
+        }
+        if let Some(refusal) = only_read(request.method()) {
+            return refusal;
+        }
+        let Some(state) = self.state().await else {
+            return short(StatusCode::SERVICE_UNAVAILABLE, "no answer within 8 s");
+        };
+        let query = Query::of(request.uri());
+        match session {
+            None => reply(
+                StatusCode::OK,
+                HTML,
+                grid::page(&state, &query).into_bytes(),
+            ),
+            Some(part) => self.session(part, &state, &query).await,
+        }
+    }
+
+    /// The page of a session, or with `.json` behind its name its rows.
+    async fn session(&self, part: &str, state: &State, query: &Query) -> Reply {
+        let (part, is_json) = match part.strip_suffix(".json") {
+            Some(part) => (part, true),
+            None => (part, false),
+        };
+        let name = markup::decoded_path(part);
+        let Some(reader) = self.reader.clone() else {
+            let line = "there is no store: add [store] to the configuration";
+            return short(StatusCode::NOT_FOUND, line);
+        };
+        let range = TimeRange::of(query, wall(), state.uptime);
+        let of = name.clone();
+        let history = spawn_blocking(move || History::read(&reader, &of, range)).await;
+        let history = match history {
+            Ok(Ok(history)) => history,
+            Ok(Err(error)) => {
+                let line = format!("the store cannot be read: {error}");
+                return short(StatusCode::INTERNAL_SERVER_ERROR, &line);
+            }
+            Err(error) => return short(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        };
+        let mut entries = state.entries.iter();
+        let entry = entries.find(|entry| entry.kind == "session" && entry.name == name);
+        if entry.is_none() && history.is_empty() {
+            return short(StatusCode::NOT_FOUND, "no session has this name");
+        }
+        if is_json {
+            return reply(StatusCode::OK, "application/json", history.json(&name));
+        }
+        reply(
+            StatusCode::OK,
+            HTML,
+            history.page(&name, entry).into_bytes(),
+        )
+    }
+
+    async fn state(&self) -> Option<Arc<State>> {
+        let (ask, answered) = oneshot::channel();
+        self.asks.try_send(ask).ok()?;
+        timeout(OWNER, answered).await.ok()?.ok()
+    }
+}
+
+/// Whether a browser was sent here by the name of this server: another name that leads here is a trick by which a page
+/// of others would read what is served.
+fn is_for_this_host(request: &Request<Incoming>) -> bool {
+    let host = request.headers().get(HOST).map(HeaderValue::to_str);
+    let Some(Ok(host)) = host else {
+        return host.is_none();
+    };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|octet| octet.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || address.parse::<IpAddr>().is_ok()
+}
+
+/// The query of a request.
+pub(super) struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn of(uri: &Uri) -> Self {
+        let pairs = uri.query().unwrap_or_default().split('&');
+        let pairs = pairs.filter(|pair| !pair.is_empty());
+        let pairs = pairs.map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (markup::decoded(name), markup::decoded(value))
+        });
+        Self(pairs.collect())
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.0.iter();
+        pairs
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// All but these.
+    pub(super) fn others(&self, names: &[&str]) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.0.iter();
+        let others = pairs.filter(|(name, _)| !names.contains(&name.as_str()));
+        others.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}

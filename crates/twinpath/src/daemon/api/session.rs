@@ -1,0 +1,368 @@
+//! The page of one entry's sessions: the round trip over time, losses, figures.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use twinpath_metrics::{Column, Distribution, Smoke, Suspect, Value};
+use twinpath_wire::Wall;
+
+use crate::daemon::status::Entry;
+use crate::daemon::store::{Delay, Query as StoreQuery, StoreReader, StoredRow};
+use crate::output::{rfc3339, units};
+use crate::picture::{
+    Head, KeyFigure, Picture, PictureSession, charts, closing, escaped, opening, table, title,
+};
+
+use super::MADE_BY;
+use super::markup::encoded;
+use super::range::{SPANS, TimeRange};
+
+/// Sessions that a page draws at most.
+const MOST_DRAWN: usize = 16;
+/// Rows that are read at most: 64 sessions of a year by the day, of an hour by 10 s.
+const MOST_ROWS: usize = 40_000;
+/// How often the page of the latest time is loaded again, in seconds.
+const REFRESH_S: u32 = 30;
+/// Columns of the store that are read: counts, percentiles, and what the distribution of the round trip needs.
+const COLUMNS: [&str; 20] = [
+    "sent",
+    "received",
+    "lost",
+    "late",
+    "duplicates",
+    "reordered",
+    "round_trip_median_ns",
+    "round_trip_p95_ns",
+    "round_trip_p99_ns",
+    "round_trip_count",
+    "round_trip_min_ns",
+    "round_trip_max_ns",
+    "round_trip_reference_ns",
+    "round_trip_bins_per_octave",
+    "histograms_round_trip_sum_ns",
+    "histograms_round_trip_squares_ns2",
+    "histograms_round_trip_ipdv_sum_ns",
+    "histograms_round_trip_ipdv_pairs",
+    "histograms_round_trip_lower_ns",
+    "histograms_round_trip_counts",
+];
+
+const FORMS: &str = ".links a,.links b{margin-right:12px}\na{color:inherit}\n";
+
+/// By class and path.
+type Sessions = BTreeMap<(Arc<str>, Option<u16>), Vec<StoredRow>>;
+
+/// What the store has of an entry in a time.
+pub(super) struct History {
+    range: TimeRange,
+    step: Duration,
+    sessions: Sessions,
+    /// There were more rows.
+    is_cut: bool,
+    /// Files that could not be read.
+    unread: Vec<String>,
+}
+
+impl History {
+    /// Reads the rows of an entry.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(super) fn read(reader: &StoreReader, name: &str, range: TimeRange) -> io::Result<Self> {
+        let step = range.step(Duration::from_secs(1));
+        let columns = COLUMNS.map(str::to_owned).to_vec();
+        let rows = reader.rows(&StoreQuery {
+            session: Some(name.into()),
+            from: range.from(),
+            to: range.to(),
+            resolution: Some(step),
+            columns: Some(columns),
+        })?;
+        let mut history = Self {
+            range,
+            step,
+            sessions: Sessions::new(),
+            is_cut: false,
+            unread: Vec::new(),
+        };
+        for (number, row) in rows.enumerate() {
+            if number >= MOST_ROWS {
+                history.is_cut = true;
+                break;
+            }
+            match row {
+                Ok(row) => {
+                    let key = (Arc::clone(&row.class), row.path);
+                    history.sessions.entry(key).or_default().push(row);
+                }
+                Err(error) => history.unread.push(error.to_string()),
+            }
+        }
+        Ok(history)
+    }
+
+    /// Whether there is nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// A document with the rows.
+    pub(super) fn json(&self, name: &str) -> Vec<u8> {
+        let rows = self.sessions.values().flatten().map(JsonRow::of);
+        let document = Document {
+            schema: "twinpath-history-1",
+            session: name,
+            from: rfc3339(self.range.from()),
+            to: rfc3339(self.range.to()),
+            resolution_ns: u64::try_from(self.step.as_nanos()).unwrap_or(u64::MAX),
+            complete: !self.is_cut && self.unread.is_empty(),
+            rows: rows.collect(),
+        };
+        // Memory takes it, and all keys are strings.
+        serde_json::to_vec(&document).unwrap_or_default()
+    }
+
+    /// The page. `entry`: what is measured now; `None`: it is no longer in the configuration.
+    pub(super) fn page(&self, name: &str, entry: Option<&Entry>) -> String {
+        let heading = format!("Session {name}");
+        let mut page = opening(&Head {
+            title: &heading,
+            forms: FORMS,
+            refresh_s: self.range.is_latest().then_some(REFRESH_S),
+            ..Head::default()
+        });
+        page.push_str("<p class=\"links\"><a href=\"/\">All sessions</a></p>\n");
+        title(&heading, &about(entry), &mut page);
+        self.links(name, &mut page);
+        let picture = Picture {
+            title: heading,
+            sessions: self.pictures(),
+            ..Picture::default()
+        };
+        if self.is_empty() {
+            page.push_str("<p class=\"lead\">Nothing was measured in this time.</p>\n");
+        } else {
+            table(&picture.sessions, &mut page);
+            charts(&picture, "", &mut page);
+        }
+        self.remarks(&mut page);
+        closing(MADE_BY, None, &mut page);
+        page
+    }
+
+    fn remarks(&self, out: &mut String) {
+        let left_out = self.sessions.len().saturating_sub(MOST_DRAWN);
+        let mut lines = self.unread.clone();
+        if left_out > 0 {
+            let more = units::count(left_out as u64, "session", "sessions");
+            lines.push(format!("{more} more are not drawn; the JSON has them"));
+        }
+        if self.is_cut {
+            lines.push("there are more rows than a page has: choose a shorter time".to_owned());
+        }
+        for line in lines {
+            let _ = writeln!(
+                out,
+                "<p class=\"note warning\"><b>Note:</b> {}</p>",
+                escaped(&line)
+            );
+        }
+    }
+
+    /// Links to other times.
+    fn links(&self, name: &str, out: &mut String) {
+        let path = format!("/session/{}", encoded(name));
+        out.push_str("<p class=\"links\">");
+        for (text, span) in SPANS {
+            let is_here = self.range.is_latest() && self.range.length_s() == span;
+            let _ = if is_here {
+                write!(out, "<b>{text}</b> ")
+            } else {
+                write!(out, "<a href=\"{path}?last={span}\">{text}</a> ")
+            };
+        }
+        for (text, from, to) in self.range.others() {
+            let _ = write!(
+                out,
+                "<a href=\"{path}?from={from}&amp;to={to}\">{text}</a> "
+            );
+        }
+        let (from, to) = (rfc3339(self.range.from()), rfc3339(self.range.to()));
+        let _ = writeln!(out, "</p>\n<p class=\"sub\">{from} to {to}</p>");
+    }
+
+    fn pictures(&self) -> Vec<PictureSession> {
+        let are_several = self.sessions.len() > 1;
+        let sessions = self.sessions.iter().take(MOST_DRAWN);
+        sessions
+            .map(|((class, path), rows)| {
+                let path = path.map_or_else(String::new, |path| format!(" path {path}"));
+                let name = if are_several {
+                    format!("{class}{path}")
+                } else {
+                    String::new()
+                };
+                self.picture(name, rows)
+            })
+            .collect()
+    }
+
+    fn picture(&self, name: String, rows: &[StoredRow]) -> PictureSession {
+        let by_start: BTreeMap<Wall, &StoredRow> =
+            rows.iter().map(|row| (row.start, row)).collect();
+        let step_ns = i64::try_from(self.step.as_nanos()).unwrap_or(i64::MAX);
+        let columns = self.range.columns(self.step).map(|start| {
+            let end = Wall::from_unix_ns(start.unix_ns().saturating_add(step_ns));
+            let row = by_start.range(start..end).next();
+            row.map_or_else(|| Column::silent(start), |(_, row)| column(start, row))
+        });
+        let sum = |column: &str| {
+            rows.iter()
+                .filter_map(|row| count(row, column))
+                .sum::<u64>()
+        };
+        let (received, lost) = (sum("received"), sum("lost"));
+        let delays = rows
+            .iter()
+            .filter_map(|row| row.distribution(Delay::RoundTrip));
+        let round_trip = delays.reduce(|mut sum, delays| {
+            sum.merge(&delays);
+            sum
+        });
+        PictureSession {
+            name,
+            columns: columns.collect(),
+            width: self.step,
+            sent: received + lost,
+            lost,
+            figures: figures(received, lost, round_trip.as_ref()),
+            round_trip,
+            ..PictureSession::default()
+        }
+    }
+}
+
+/// What an entry is, in a line.
+fn about(entry: Option<&Entry>) -> String {
+    let Some(entry) = entry else {
+        return "no longer in the configuration".to_owned();
+    };
+    let far = entry
+        .measures
+        .first()
+        .map(|session| session.reflector.clone());
+    let labels = entry.labels.iter();
+    let labels = labels.map(|(label, value)| format!("{label} {value}"));
+    let parts = far.into_iter().chain(labels).chain(entry.failure.clone());
+    let parts: Vec<String> = [entry.state.to_owned()].into_iter().chain(parts).collect();
+    parts.join(", ")
+}
+
+fn figures(received: u64, lost: u64, round_trip: Option<&Distribution>) -> Vec<KeyFigure> {
+    let figure = |name, value| KeyFigure { name, value };
+    let delay =
+        |name, ns: Option<i64>| figure(name, ns.map_or_else(|| "-".to_owned(), units::delay));
+    let of = |p| round_trip.and_then(|delays| delays.quantile(p));
+    vec![
+        figure("Packets", (received + lost).to_string()),
+        figure("Lost", lost.to_string()),
+        figure("Loss", units::percent(lost, received + lost)),
+        delay("Minimum", round_trip.and_then(Distribution::min_ns)),
+        delay("Median", round_trip.and_then(Distribution::median)),
+        delay("95 %", of(0.95)),
+        delay("99 %", of(0.99)),
+        delay("Maximum", round_trip.and_then(Distribution::max_ns)),
+    ]
+}
+
+fn count(row: &StoredRow, column: &str) -> Option<u64> {
+    match row.value(column)? {
+        Value::Unsigned(count) => Some(count),
+        Value::Signed(count) => u64::try_from(count).ok(),
+        Value::Float(_) => None,
+    }
+}
+
+fn column(start: Wall, row: &StoredRow) -> Column {
+    let of = |column| count(row, column).unwrap_or(0);
+    let (received, lost) = (of("received"), of("lost"));
+    let delays = row.distribution(Delay::RoundTrip);
+    Column {
+        sent: received + lost,
+        received,
+        lost,
+        late: of("late"),
+        duplicates: of("duplicates"),
+        reordered: of("reordered"),
+        round_trip: delays.as_ref().and_then(smoke),
+        ..Column::silent(start)
+    }
+}
+
+fn smoke(delays: &Distribution) -> Option<Smoke> {
+    Some(Smoke {
+        count: delays.count(),
+        min_ns: delays.min_ns()?,
+        p5_ns: delays.quantile(0.05)?,
+        p25_ns: delays.quantile(0.25)?,
+        median_ns: delays.median()?,
+        p75_ns: delays.quantile(0.75)?,
+        p95_ns: delays.quantile(0.95)?,
+        max_ns: delays.max_ns()?,
+    })
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    session: &'a str,
+    from: String,
+    to: String,
+    resolution_ns: u64,
+    /// All rows of this time are in it.
+    complete: bool,
+    rows: Vec<JsonRow>,
+}
+
+#[derive(Serialize)]
+struct JsonRow {
+    class: String,
+    path: Option<u16>,
+    start: String,
+    end: String,
+    received: Option<u64>,
+    lost: Option<u64>,
+    late: Option<u64>,
+    duplicates: Option<u64>,
+    reordered: Option<u64>,
+    round_trip_median_ns: Option<Value>,
+    round_trip_p95_ns: Option<Value>,
+    round_trip_p99_ns: Option<Value>,
+    /// Why the figures are doubtful.
+    suspect: Vec<&'static str>,
+}
+
+impl JsonRow {
+    fn of(row: &StoredRow) -> Self {
+        let count = |column| count(row, column);
+        Self {
+            class: row.class.to_string(),
+            path: row.path,
+            start: rfc3339(row.start),
+            end: rfc3339(row.end),
+            received: count("received"),
+            lost: count("lost"),
+            late: count("late"),
+            duplicates: count("duplicates"),
+            reordered: count("reordered"),
+            round_trip_median_ns: row.value("round_trip_median_ns"),
+            round_trip_p95_ns: row.value("round_trip_p95_ns"),
+            round_trip_p99_ns: row.value("round_trip_p99_ns"),
+            suspect: row.suspect().map(Suspect::name).collect(),
+        }
+    }
+}
