@@ -73,6 +73,15 @@ impl Signals {
         })
     }
 
+    /// The second signal does not end the program: it changes nothing.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn without_second(mut self) -> Self {
+        for end in self.ends.drain(..) {
+            unregister(end);
+        }
+        self
+    }
+
     /// No signal asks, but this flag does.
     pub(crate) fn by_flag(requested: Arc<AtomicBool>) -> Self {
         Self {

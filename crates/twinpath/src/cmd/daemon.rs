@@ -1,5 +1,6 @@
 //! `twinpath daemon`.
 
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,16 +30,15 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
     logs::start_service(&args.log, Level::INFO, args.log_form.log_format)?;
     let configuration = source.read()?;
     let reload = ReloadSignal::listen()?;
-    let signals = Signals::listen()?;
+    // Its end takes a bounded time: another signal changes nothing.
+    let signals = Signals::listen()?.without_second();
     let mut service = Service::of_environment();
     let mut daemon = Daemon::start(&configuration.settings)?;
     if let Some(line) = daemon.about_store() {
         info!("{line}");
     }
     let mut exporter = Exporter::new();
-    let listen = configuration.settings.listen;
-    let api = listen.map(|address| Api::start(address, exporter.scrapes(), &daemon));
-    let api = api.transpose()?;
+    let api = open_api(&source, &configuration, &exporter, &daemon)?;
     if let Some(api) = &api {
         info!("page at http://{}/", named(api.listening()));
     }
@@ -74,6 +74,24 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Serves the page and metrics, where that is configured.
+fn open_api(
+    source: &Source,
+    configuration: &Configuration,
+    exporter: &Exporter,
+    daemon: &Daemon,
+) -> Result<Option<Api>, Failure> {
+    let Some(address) = configuration.settings.listen else {
+        return Ok(None);
+    };
+    let start = |address| Api::start(address, exporter.scrapes(), daemon);
+    match start(address) {
+        Err(_) if source.is_demonstration() => start(SocketAddr::new(address.ip(), 0)),
+        api => api,
+    }
+    .map(Some)
+}
+
 /// Has the daemon do what a configuration says.
 fn put_in_force(daemon: &mut Daemon, configuration: Configuration) -> Configuration {
     daemon.apply(&configuration.settings);
@@ -82,13 +100,13 @@ fn put_in_force(daemon: &mut Daemon, configuration: Configuration) -> Configurat
 
 /// Reads the configuration and key files again. One with faults changes nothing.
 fn reread(source: &Source, daemon: &mut Daemon, current: Configuration) -> Configuration {
-    daemon.reread_keys();
     match source.read() {
         Ok(configuration) => {
+            daemon.reread_keys();
             let changes = current.differences(&configuration);
             let changes = count(changes.len() as u64, "change", "changes");
             info!("configuration read again: {changes}");
-            for key in current.needs_restart(&configuration) {
+            for key in daemon.needs_restart(&configuration.settings) {
                 warn!("{key} changes when the daemon is started again");
             }
             put_in_force(daemon, configuration)

@@ -12,6 +12,7 @@ mod part;
 mod pool;
 mod reflectors;
 mod renewal;
+mod replies;
 mod sessions;
 mod settings;
 mod source;
@@ -24,6 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use tracing::warn;
 use twinpath_metrics::{ClosedInterval, IntervalFigures};
 use twinpath_proto::sender::Limit;
 use twinpath_report::words;
@@ -39,6 +41,7 @@ use metrics::Scrape;
 use part::{Part, Runs};
 use pool::Pool;
 use reflectors::{Responder, Server};
+use replies::ReplyWatch;
 use sessions::MeasuredSessions;
 use store::{Store, StoreReader, StoredInterval};
 
@@ -47,7 +50,7 @@ pub(crate) use settings::Settings;
 pub(crate) use source::{Configuration, Source, module_text};
 pub(crate) use store::StoreCounters;
 
-/// How long the first sessions wait for responders and servers: keys may have to be derived.
+/// How long new sessions wait for responders and servers: keys may have to be derived.
 const LONGEST_START: Duration = Duration::from_secs(10);
 
 /// The usual length of an interval.
@@ -78,6 +81,8 @@ struct Interval {
 pub(crate) struct Daemon {
     /// What this host is called.
     name: Option<String>,
+    /// What it was started with.
+    lasting: Settings,
     store: Option<Store>,
     resources: Resources,
     intervals: Receiver<Interval>,
@@ -89,8 +94,11 @@ pub(crate) struct Daemon {
     last: HashMap<Arc<str>, LastIntervals>,
     started: Wall,
     began: Instant,
-    /// The first sessions may begin.
-    has_begun: bool,
+    /// When entries were wanted last: sessions wait a moment for this host's own reflectors.
+    applied: Instant,
+    /// That the store dropped rows.
+    drops_are_said: bool,
+    replies: ReplyWatch,
 }
 
 /// By class and path.
@@ -136,6 +144,7 @@ impl Daemon {
         let store = settings.store.as_ref().map(Store::open).transpose()?;
         Ok(Self {
             name: settings.name.clone(),
+            lasting: settings.clone(),
             store,
             resources: Resources {
                 engine: Arc::new(Engine::start(settings.threads().max(1))?),
@@ -152,16 +161,24 @@ impl Daemon {
             last: HashMap::new(),
             started: wall(),
             began: Instant::now(),
-            has_begun: false,
+            applied: Instant::now(),
+            drops_are_said: false,
+            replies: ReplyWatch::default(),
         })
     }
 
     /// Puts these settings in force. What they do not change goes on.
     pub(crate) fn apply(&mut self, settings: &Settings) {
         self.name.clone_from(&settings.name);
+        self.applied = Instant::now();
         apply(&mut self.responders, settings.responders.clone());
         apply(&mut self.servers, settings.servers.clone());
         apply(&mut self.sessions, settings.sessions.clone());
+    }
+
+    /// What these settings change that it has for as long as it lives.
+    pub(crate) fn needs_restart(&self, settings: &Settings) -> Vec<&'static str> {
+        self.lasting.needs_restart(settings)
     }
 
     /// Reads the key files of responders and servers again.
@@ -180,13 +197,12 @@ impl Daemon {
 
     /// What is due. To be called some times a second.
     pub(crate) fn turn(&mut self) {
-        turn(&mut self.responders, &self.resources);
-        turn(&mut self.servers, &self.resources);
+        turn(&mut self.responders, &self.resources, true);
+        turn(&mut self.servers, &self.resources, true);
         // Sessions with this host's own reflectors lose nothing at the start.
-        self.has_begun |= self.reflectors_are_settled() || self.began.elapsed() > LONGEST_START;
-        if self.has_begun {
-            turn(&mut self.sessions, &self.resources);
-        }
+        let may_begin = self.reflectors_are_settled() || self.applied.elapsed() > LONGEST_START;
+        turn(&mut self.sessions, &self.resources, may_begin);
+        self.replies.look(&self.sessions);
         self.take_intervals();
         // The last packets of sessions with this host's own responders are answered.
         if self.resources.is_ending.load(Ordering::Acquire) && self.sessions.is_empty() {
@@ -200,13 +216,17 @@ impl Daemon {
             let last = self.last.entry(Arc::clone(&name)).or_default();
             last.insert((session.class, session.path), row.figures());
             if let Some(store) = &self.store {
-                // What it does not take is counted there.
-                store.add(StoredInterval {
+                let is_taken = store.add(StoredInterval {
                     session: name,
                     class: session.class,
                     path: session.path,
                     row,
                 });
+                if !is_taken && !std::mem::replace(&mut self.drops_are_said, true) {
+                    warn!(
+                        "the store does not keep up: rows are dropped, and counted in its status"
+                    );
+                }
             }
         }
         let sessions = &self.sessions;
@@ -280,9 +300,9 @@ fn apply<R: Runs>(parts: &mut Parts<R>, mut wanted: BTreeMap<Arc<str>, R::Spec>)
     }
 }
 
-fn turn<R: Runs>(parts: &mut Parts<R>, resources: &Resources) {
+fn turn<R: Runs>(parts: &mut Parts<R>, resources: &Resources, may_begin: bool) {
     for part in parts.values_mut() {
-        part.turn(resources);
+        part.turn(resources, may_begin);
     }
     parts.retain(|_, part| !part.is_gone());
 }

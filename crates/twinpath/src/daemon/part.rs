@@ -181,11 +181,11 @@ impl<R: Runs> Part<R> {
         };
     }
 
-    /// What is due.
-    pub(super) fn turn(&mut self, resources: &Resources) {
+    /// What is due. `may_begin`: nothing has to be waited for.
+    pub(super) fn turn(&mut self, resources: &Resources, may_begin: bool) {
         let now = Instant::now();
         self.state = match std::mem::replace(&mut self.state, State::Over) {
-            State::Due(at) if at <= now => self.begin(resources),
+            State::Due(at) if at <= now && may_begin => self.begin(resources),
             State::Beginning(begun, spec) => match begun.try_recv() {
                 Ok(begun) => self.begun(begun, &spec),
                 Err(TryRecvError::Empty) => State::Beginning(begun, spec),

@@ -8,13 +8,14 @@ use std::sync::mpsc::Sender;
 use twinpath_metrics::ClosedInterval;
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Wire;
-use twinpath_runtime::controller::{self, ControllerPlan, ControllerRun};
+use twinpath_runtime::controller::{self, ControlEvent, ControllerPlan, ControllerRun};
 use twinpath_runtime::measure::SessionHandle;
 
 use crate::args::{ControllerArgs, Host, SenderArgs};
 use crate::failure::Failure;
 use crate::output::ends::named;
 use crate::output::units::count;
+use crate::output::words;
 use crate::plan::{self, EnvironmentPassphrase, PlannedSession, system_lookup};
 
 use super::part::Runs;
@@ -70,6 +71,8 @@ pub(super) struct MeasuredSessions {
     planned: Vec<Arc<PlannedSession>>,
     run: Run,
     renewal: Renewal,
+    /// What the control connection came to.
+    why: Option<String>,
 }
 
 enum Run {
@@ -133,6 +136,7 @@ impl MeasuredSessions {
             planned: planned.into_iter().map(Arc::new).collect(),
             run,
             renewal: Renewal::new(),
+            why: None,
         }
     }
 
@@ -204,8 +208,11 @@ impl Runs for MeasuredSessions {
         match &self.run {
             Run::Plain(handles) => self.renewal.look(&self.planned, handles, &resources.pool),
             Run::Controlled(run) => {
-                // What they say is in the logs and at the end.
-                while run.next_event().is_some() {}
+                while let Some(event) = run.next_event() {
+                    if let ControlEvent::ServerGone(_) = &event {
+                        self.why = Some(words::event::line(&event));
+                    }
+                }
                 false
             }
         }
@@ -225,7 +232,7 @@ impl Runs for MeasuredSessions {
         }
     }
 
-    fn end(self, resources: &Resources) -> Result<(), Failure> {
+    fn end(mut self, resources: &Resources) -> Result<(), Failure> {
         self.pass_on_known(&resources.intervals);
         let mut failed = None;
         for (place, handle) in self.run.handles().iter().enumerate() {
@@ -240,7 +247,15 @@ impl Runs for MeasuredSessions {
         }
         match self.run {
             Run::Plain(_) => failed.map_or(Ok(()), Err),
-            Run::Controlled(run) => run.join().map(|_report| ()).map_err(Failure::from),
+            Run::Controlled(run) => {
+                while let Some(event) = run.next_event() {
+                    if let ControlEvent::ServerGone(_) = &event {
+                        self.why = Some(words::event::line(&event));
+                    }
+                }
+                run.join()?;
+                self.why.map_or(Ok(()), |why| Err(Failure::could_not(why)))
+            }
         }
     }
 }

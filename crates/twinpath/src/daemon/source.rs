@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
-use std::net::{TcpListener, UdpSocket};
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -25,7 +25,7 @@ const MOST_FILES: usize = 1_000;
 const MOST_FAULTS: usize = 50;
 /// Where its page is, if that is free.
 const PAGE_PORT: u16 = 8_862;
-/// The usual port of a responder, if it is free.
+/// The port of its responder where none is free.
 const DEMONSTRATION_PORT: u16 = 20_001;
 
 /// A file, a directory of files, or the demonstration.
@@ -56,6 +56,11 @@ impl Source {
             return Ok(Self::Demonstration(directory));
         };
         Ok(Self::Path(path.to_owned()))
+    }
+
+    /// Its page may be at another port.
+    pub(crate) fn is_demonstration(&self) -> bool {
+        matches!(self, Self::Demonstration(_))
     }
 
     /// What is read, by its option.
@@ -112,18 +117,6 @@ impl Configuration {
         let lacks = self.settings.lacks(self.model, &self.document.root);
         let lacks = lacks.into_iter();
         all_of(lacks.map(|fault| self.document.locate(fault)).collect())
-    }
-
-    /// What another configuration changes that a daemon has for as long as it lives.
-    pub(crate) fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
-        let (ours, others) = (&self.settings, &other.settings);
-        let both = [
-            (ours.listen != others.listen, "listen of [api]"),
-            (ours.threads() != others.threads(), "threads of [daemon]"),
-            (ours.store != others.store, "[store]"),
-        ];
-        let changed = both.into_iter().filter(|(is_changed, _)| *is_changed);
-        changed.map(|(_, key)| key).collect()
     }
 
     /// As one TOML file.
@@ -212,18 +205,13 @@ fn text(path: &Path) -> Result<String, Failure> {
 
 /// A responder and a session to it on loopback, at a port that is free now.
 fn demonstration(store: &Path) -> String {
-    let port = [DEMONSTRATION_PORT, 0].into_iter().find_map(|port| {
-        let socket = UdpSocket::bind(("127.0.0.1", port)).ok()?;
-        Some(socket.local_addr().ok()?.port())
-    });
-    let port = port.unwrap_or(DEMONSTRATION_PORT);
-    let is_free = TcpListener::bind(("127.0.0.1", PAGE_PORT)).is_ok();
-    let page_port = if is_free { PAGE_PORT } else { 0 };
+    let socket = UdpSocket::bind(("127.0.0.1", 0)).and_then(|socket| socket.local_addr());
+    let port = socket.map_or(DEMONSTRATION_PORT, |address| address.port());
     let mut text = String::new();
     // Memory takes it.
     let _ = write!(
         text,
-        "[api]\nlisten = \"127.0.0.1:{page_port}\"\n\n[store]\npath = {}\n\n[[responder]]\nname = \"responder\"\naddress = \"127.0.0.1:{port}\"\n\n\
+        "[api]\nlisten = \"127.0.0.1:{PAGE_PORT}\"\n\n[store]\npath = {}\n\n[[responder]]\nname = \"responder\"\naddress = \"127.0.0.1:{port}\"\n\n\
          [[session]]\nname = \"loopback\"\naddress = \"127.0.0.1:{port}\"\n\
          interval = \"100ms\"\nreport-interval = \"5s\"\ntimeout = \"1s\"\n",
         quoted(&store.display().to_string())

@@ -40,7 +40,8 @@ impl TimeRange {
     /// What a query asks for: `from` and `to` in seconds of Unix time, or the `last` so many seconds; else the last
     /// hour, or ten minutes of a daemon that runs for so long.
     pub(super) fn of(query: &Query, now: Wall, uptime: Duration) -> Self {
-        let now_s = now.unix_ns().div_euclid(SECOND_NS);
+        // The second that has begun is shown too.
+        let now_s = now.unix_ns().div_euclid(SECOND_NS) + 1;
         let number = |name| query.get(name).and_then(|text| text.parse::<i64>().ok());
         let last = number("last").filter(|last| (1..=LONGEST_S).contains(last));
         let is_young = uptime < Duration::from_mins(10);
@@ -137,8 +138,8 @@ mod tests {
     fn what_is_asked_for_is_shown_else_the_last_hour() {
         let now = 1_800_000_000;
         let latest = |length| TimeRange {
-            from_s: now - length,
-            to_s: now,
+            from_s: now + 1 - length,
+            to_s: now + 1,
             is_latest: true,
         };
         assert_eq!(range("", now), latest(3_600));

@@ -81,6 +81,17 @@ impl Settings {
             .unwrap_or_else(|| processors().min(MOST_USUAL_THREADS))
     }
 
+    /// What others change that a daemon has for as long as it lives.
+    pub(super) fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
+        let both = [
+            (self.listen != other.listen, "listen of [api]"),
+            (self.threads() != other.threads(), "threads of [daemon]"),
+            (self.store != other.store, "[store]"),
+        ];
+        let changed = both.into_iter().filter(|(is_changed, _)| *is_changed);
+        changed.map(|(_, key)| key).collect()
+    }
+
     /// What would keep entries from running, on this host too, as far as it is known without packets.
     pub(super) fn lacks(&self, model: &Model, root: &Children) -> Vec<Fault> {
         let obstacles = self.obstacles(model, root).into_iter();

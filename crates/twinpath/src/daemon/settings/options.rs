@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use twinpath_proto::stamp::KeyScope;
+
 use crate::plan::{Layer, Setting};
 
 /// The options, and what they were read from: by that two of them are equal.
@@ -11,9 +13,20 @@ pub(crate) struct Options<A> {
     pub(crate) args: Arc<A>,
     settings: BTreeMap<String, Setting>,
     operands: Vec<String>,
+    /// Of the keys that its file has.
+    keys: Fingerprints,
 }
 
+/// Of keys, by the packets that they are for.
+pub(super) type Fingerprints = BTreeMap<KeyScope, [u8; 16]>;
+
 impl<A> Options<A> {
+    /// With the keys of a file: with others they are not equal.
+    pub(super) fn with_keys(mut self, keys: Fingerprints) -> Self {
+        self.keys = keys;
+        self
+    }
+
     pub(super) fn new(args: Arc<A>, settings: Layer, operands: &[&str]) -> Self {
         let settings = settings.into_iter();
         Self {
@@ -22,6 +35,7 @@ impl<A> Options<A> {
                 .map(|(name, (setting, _line))| (name, setting))
                 .collect(),
             operands: operands.iter().copied().map(str::to_owned).collect(),
+            keys: Fingerprints::new(),
         }
     }
 
@@ -42,12 +56,15 @@ impl<A> Clone for Options<A> {
             args: Arc::clone(&self.args),
             settings: self.settings.clone(),
             operands: self.operands.clone(),
+            keys: self.keys.clone(),
         }
     }
 }
 
 impl<A> PartialEq for Options<A> {
     fn eq(&self, other: &Self) -> bool {
-        self.settings == other.settings && self.operands == other.operands
+        self.settings == other.settings
+            && self.operands == other.operands
+            && self.keys == other.keys
     }
 }

@@ -1,12 +1,13 @@
 //! Leaves as the options of commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clap::{Args, Command};
+use twinpath_wire::Dscp;
 
 use crate::args::{ControllerArgs, ResponderArgs, SenderArgs, ServerArgs, UsualSchedule};
-use crate::plan::{Layer, OptionReader, Setting, Unread};
+use crate::plan::{self, Layer, OptionReader, Setting, Unread};
 
 use super::leaves::Leaves;
 use super::options::Options;
@@ -112,6 +113,7 @@ impl Readers {
             let (settings, near) = self.controlled(&common, layers)?;
             let operands: Vec<&str> = [address].into_iter().chain(near.as_deref()).collect();
             let args = self.controller.read_with(settings.clone(), &operands)?;
+            distinct(&args.dscp)?;
             return Ok(Some(SessionSpec::Controlled(Options::new(
                 args, settings, &operands,
             ))));
@@ -121,11 +123,12 @@ impl Readers {
         }
         let settings = merged(&self.sender, &common, layers)?;
         let args = self.sender.read_with(settings.clone(), &[address])?;
-        Ok(Some(SessionSpec::Plain(Options::new(
-            args,
-            settings,
-            &[address],
-        ))))
+        distinct(&args.session.marking.dscp)?;
+        // A file that cannot be read has none; that is said where sessions begin.
+        let keys = plan::stamp_keys(&args.session.stamp.keys);
+        let keys = keys.map(|keys| keys.fingerprints()).unwrap_or_default();
+        let options = Options::new(args, settings, &[address]).with_keys(keys);
+        Ok(Some(SessionSpec::Plain(options)))
     }
 
     /// The options of a controller, and its local address, which is an operand there.
@@ -139,6 +142,19 @@ impl Readers {
         settings.remove("near");
         Ok((settings, near.map(str::to_owned)))
     }
+}
+
+/// Whether each class is there once, however it is written.
+fn distinct(classes: &[Dscp]) -> Result<(), Vec<Unread>> {
+    let mut known = BTreeSet::new();
+    let twice = classes.iter().find(|class| !known.insert(class.value()));
+    twice.map_or(Ok(()), |class| {
+        Err(vec![Unread {
+            line: None,
+            key: Some("dscp".to_owned()),
+            why: format!("classes has {class} twice: leave one out"),
+        }])
+    })
 }
 
 /// The options of one command that layers come to. What another protocol has is passed over in defaults and groups,
@@ -204,8 +220,6 @@ fn on_addresses<A: clap::FromArgMatches>(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use clap::FromArgMatches;
 
     use super::*;

@@ -75,6 +75,7 @@ struct Measured {
     received: u64,
     lost: u64,
     interval: Option<Interval>,
+    is_silent: bool,
 }
 
 /// Its last complete interval.
@@ -178,7 +179,11 @@ impl Measured {
         };
         [
             format!("{}{which}", entry.name),
-            entry.state.clone(),
+            if self.is_silent {
+                "no replies".to_owned()
+            } else {
+                entry.state.clone()
+            },
             self.reflector.clone(),
             self.sent.to_string(),
             self.lost.to_string(),

@@ -19,7 +19,7 @@ fn a_configuration_without_faults_passes() {
 }
 
 /// Of each text: the line of its fault, and what is said of it.
-const FAULTS: [(&str, usize, &str); 14] = [
+const FAULTS: [(&str, usize, &str); 15] = [
     (
         "[[session]]\nname = \"a\"\naddress = \"192.0.2.1\"\nintervall = \"1s\"\n",
         4,
@@ -73,6 +73,11 @@ const FAULTS: [(&str, usize, &str); 14] = [
         "[[session]]\nname = \"a\"\naddress = \"192.0.2.1\"\nreport-interval = \"10ms\"\n",
         4,
         "too short",
+    ),
+    (
+        "[[session]]\nname = \"a\"\naddress = \"192.0.2.1\"\nclasses = [\"ef\", 46]\n",
+        4,
+        "classes has ef twice",
     ),
     (
         "[[responder]]\nname = \"r\"\nauthenticated = true\n",

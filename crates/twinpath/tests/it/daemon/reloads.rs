@@ -106,3 +106,43 @@ fn limits_of_a_responder_change_as_it_runs() {
     daemon.status_when(|document| received(document, "a") > received(&after, "a") + 10);
     assert_eq!(daemon.stop().status, 0);
 }
+
+#[test]
+fn another_key_in_a_file_begins_the_sessions_that_have_it_again() {
+    let port = free_port();
+    let place = tempfile::tempdir().unwrap();
+    let keys = place.path().join("keys");
+    let write = |key: &str| {
+        std::fs::write(&keys, key).unwrap();
+        let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&keys, owner_only).unwrap();
+    };
+    write(&"11".repeat(32));
+    let secured = format!(
+        "authenticated = true\nhmac-key-file = \"{}\"\n",
+        keys.display()
+    );
+    let text = format!(
+        "[[responder]]
+name = \"r\"
+address = \"127.0.0.1:{port}\"
+{secured}
+[[session]]
+name = \"a\"
+address = \"127.0.0.1:{port}\"
+protocol = \"stamp\"
+interval = \"20ms\"
+timeout = \"200ms\"
+{secured}"
+    );
+    let mut daemon = Daemon::start(&text);
+    daemon.status_when(|document| received(document, "a") > 10);
+    write(&"22".repeat(32));
+    daemon.process().signal(&["HUP"]);
+    daemon.process().wait_for_error("session a: measuring");
+    let again = daemon.process().wait_for_error("session a: measuring");
+    assert!(again.contains("1 key read"), "{again}");
+    // With the old key nothing is answered.
+    daemon.status_when(|document| received(document, "a") > 50);
+    assert_eq!(daemon.stop().status, 0);
+}
