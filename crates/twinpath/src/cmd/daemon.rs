@@ -41,6 +41,7 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
     let api = open_api(&source, &configuration, &exporter, &daemon)?;
     if let Some(api) = &api {
         info!("page at http://{}/", named(api.listening()));
+        daemon.show_at(api.listening());
     }
     let mut control = open_socket(&args.control_socket, "daemon", &[], &args.log)?;
     let mut current = put_in_force(&mut daemon, configuration);

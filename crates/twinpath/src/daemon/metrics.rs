@@ -1,5 +1,6 @@
 //! What a daemon reports to Prometheus: all of its sessions, responders and servers.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,8 @@ use twinpath_runtime::clock_state;
 use twinpath_runtime::measure::{SeriesFacts, SessionHandle};
 
 use crate::exporter::{
-    self, Counted, Exporter, Families, Labels, MOST_SESSIONS, SessionNow, labelled, merged,
+    self, Counted, Exporter, Families, Labels, MOST_SESSIONS, Sample, SessionNow, Value, labelled,
+    merged,
 };
 use crate::output::prometheus::session_labels;
 use crate::plan::{PlannedSession, identities};
@@ -99,6 +101,27 @@ impl Daemon {
         run.sessions().nth(place)
     }
 
+    /// A sample for each alarm that is active.
+    fn alarm_family(&self) -> Families {
+        let samples = self.shown_alarms().into_iter().map(|alarm| {
+            let path = alarm.path.map(|path| ("path", path.to_string()));
+            let own = [
+                ("alert", alarm.alert),
+                ("target", alarm.session),
+                ("dscp", alarm.dscp.to_string()),
+            ];
+            let labels = own.into_iter().chain(path);
+            Sample {
+                labels: labels
+                    .map(|(key, value)| (Cow::Borrowed(key), value))
+                    .collect(),
+                own: None,
+                value: Value::Count(1),
+            }
+        });
+        exporter::alarms(samples)
+    }
+
     fn families(&self, scrape: Scrape) -> Families {
         let asked = scrape.sessions.into_iter();
         let sessions = asked.filter_map(|asked| {
@@ -124,12 +147,7 @@ impl Daemon {
         let stored = self
             .store_counters()
             .map(|counters| exporter::store(&counters));
-        merged(
-            [sessions]
-                .into_iter()
-                .chain(responders)
-                .chain(servers)
-                .chain(stored),
-        )
+        let all = [sessions, self.alarm_family()].into_iter();
+        merged(all.chain(responders).chain(servers).chain(stored))
     }
 }

@@ -5,6 +5,7 @@
 //! the runtime, and what may wait for names, connections or keys is done by a [`Pool`]. Each entry of the
 //! configuration is a [`Part`]: only those whose settings differ are begun again.
 
+mod alarms;
 mod api;
 mod metrics;
 mod model;
@@ -20,6 +21,7 @@ mod status;
 mod store;
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -37,6 +39,7 @@ use crate::args::ResultOptions;
 use crate::failure::Failure;
 use crate::plan::PlannedSession;
 
+use alarms::Alarms;
 use metrics::Scrape;
 use part::{Part, Runs};
 use pool::Pool;
@@ -55,6 +58,9 @@ const LONGEST_START: Duration = Duration::from_secs(10);
 
 /// The usual length of an interval.
 const USUAL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often alarms of sessions that are not measured any more are looked for.
+const RETAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// What all entries share.
 #[derive(Clone)]
@@ -92,6 +98,9 @@ pub(crate) struct Daemon {
     scrape: Option<Scrape>,
     /// The last complete interval of each session, by its entry.
     last: HashMap<Arc<str>, LastIntervals>,
+    alarms: Alarms,
+    /// When alarms of sessions that are not measured any more were looked for.
+    retained: Instant,
     started: Wall,
     began: Instant,
     /// When entries were wanted last: sessions wait a moment for this host's own reflectors.
@@ -142,6 +151,7 @@ impl Daemon {
     pub(crate) fn start(settings: &Settings) -> Result<Self, Failure> {
         let (sender, intervals) = channel();
         let store = settings.store.as_ref().map(Store::open).transpose()?;
+        let alarms = Alarms::new(store.as_ref().map(Store::path));
         Ok(Self {
             name: settings.name.clone(),
             lasting: settings.clone(),
@@ -159,6 +169,8 @@ impl Daemon {
             sessions: BTreeMap::new(),
             scrape: None,
             last: HashMap::new(),
+            alarms,
+            retained: Instant::now(),
             started: wall(),
             began: Instant::now(),
             applied: Instant::now(),
@@ -174,6 +186,16 @@ impl Daemon {
         apply(&mut self.responders, settings.responders.clone());
         apply(&mut self.servers, settings.servers.clone());
         apply(&mut self.sessions, settings.sessions.clone());
+        let sessions = settings.sessions.iter();
+        let labels = sessions.map(|(name, spec)| (Arc::clone(name), spec.labels()));
+        let host = self.host();
+        self.alarms.apply(&settings.alarms, host, labels.collect());
+        self.alarms.settle();
+    }
+
+    /// Says where its page is.
+    pub(crate) fn show_at(&mut self, page: SocketAddr) {
+        self.alarms.show_at(page);
     }
 
     /// What these settings change that it has for as long as it lives.
@@ -213,8 +235,11 @@ impl Daemon {
 
     fn take_intervals(&mut self) {
         while let Ok(Interval { name, session, row }) = self.intervals.try_recv() {
+            let figures = row.figures();
+            self.alarms
+                .observe(&name, session.class, session.path, &figures);
             let last = self.last.entry(Arc::clone(&name)).or_default();
-            last.insert((session.class, session.path), row.figures());
+            last.insert((session.class, session.path), figures);
             if let Some(store) = &self.store {
                 let is_taken = store.add(StoredInterval {
                     session: name,
@@ -231,6 +256,24 @@ impl Daemon {
         }
         let sessions = &self.sessions;
         self.last.retain(|name, _| sessions.contains_key(name));
+        self.retain_alarms();
+        self.alarms.settle();
+    }
+
+    /// Ends alarms of classes and paths that a session does not have any more.
+    fn retain_alarms(&mut self) {
+        if self.retained.elapsed() < RETAIN_EVERY {
+            return;
+        }
+        self.retained = Instant::now();
+        let sessions = &self.sessions;
+        self.alarms.retain(|name, class, path| {
+            let running = sessions.get(name).and_then(Part::running);
+            running.is_none_or(|run| {
+                let mut planned = run.sessions().map(|(planned, _)| planned);
+                planned.any(|session| (session.class, session.path) == (class, path))
+            })
+        });
     }
 
     fn reflectors_are_settled(&self) -> bool {
@@ -279,6 +322,7 @@ impl Daemon {
     /// Writes all that is measured to the disk.
     pub(crate) fn close(mut self) -> Option<StoreCounters> {
         self.take_intervals();
+        self.alarms.close();
         self.store.take().map(Store::close)
     }
 

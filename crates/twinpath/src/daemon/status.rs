@@ -15,6 +15,7 @@ use crate::output::ends::named;
 use crate::output::units::count;
 use crate::output::{self, rfc3339};
 
+use super::alarms::ActiveAlarm;
 use super::api::State;
 use super::part::{Part, Runs};
 use super::reflectors::{Responder, Server};
@@ -23,6 +24,12 @@ use super::{Daemon, Parts};
 
 /// The most sessions that are listed, so that the document stays below a megabyte.
 const MOST_LISTED: usize = 1_000;
+
+/// The most alarms that are listed, and rows of each.
+const MOST_ALARMS: usize = 100;
+const MOST_EVIDENCE: usize = 10;
+/// The most alarms of a page and of metrics.
+const MOST_SHOWN_ALARMS: usize = 1_000;
 
 /// The document. Keys and their order are a contract; additions come last.
 #[derive(Serialize)]
@@ -39,6 +46,9 @@ struct Document<'a> {
     sessions: Sessions,
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<Stored>,
+    alarms: Vec<ActiveAlarm>,
+    /// Alarms that are active and not listed.
+    alarms_left_out: u64,
 }
 
 /// What its store has done since it was opened, and has.
@@ -159,6 +169,10 @@ impl Daemon {
             entry.measures.truncate(left);
             left -= entry.measures.len();
         }
+        let (mut alarms, alarms_left_out) = self.alarms.active(MOST_ALARMS);
+        for alarm in &mut alarms {
+            alarm.evidence.truncate(MOST_EVIDENCE);
+        }
         let document = Document {
             schema: "twinpath-status-1",
             name,
@@ -183,6 +197,8 @@ impl Daemon {
                 damaged: counters.damaged,
                 error: counters.error,
             }),
+            alarms,
+            alarms_left_out: alarms_left_out as u64,
         };
         // Memory takes it, and all keys are strings.
         let mut octets = serde_json::to_vec_pretty(&document).unwrap_or_default();
@@ -190,17 +206,25 @@ impl Daemon {
         octets
     }
 
+    /// What this host is called.
+    pub(super) fn host(&self) -> String {
+        let name = self.name.clone().or_else(output::host_name);
+        name.unwrap_or_else(|| "this host".to_owned())
+    }
+
     /// What it does now.
     pub(super) fn state(&self) -> State {
         State {
-            name: self
-                .name
-                .clone()
-                .or_else(output::host_name)
-                .unwrap_or_else(|| "this host".to_owned()),
+            name: self.host(),
             entries: self.entries(),
+            alarms: self.shown_alarms(),
             uptime: self.began.elapsed(),
         }
+    }
+
+    /// Alarms that are active, as many as a page and metrics have.
+    pub(super) fn shown_alarms(&self) -> Vec<ActiveAlarm> {
+        self.alarms.active(MOST_SHOWN_ALARMS).0
     }
 
     /// All entries: responders, servers, sessions.

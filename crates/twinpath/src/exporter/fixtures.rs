@@ -12,6 +12,8 @@ use twinpath_runtime::{OneWayReport, ReflectorReport};
 use twinpath_wire::{Fate, Rung, Sample, Stamp, Wall};
 
 use super::family::Families;
+#[cfg(feature = "daemon")]
+use super::family::{Sample as FamilySample, Value};
 use super::host;
 use super::session::{Counted, SessionNow};
 use crate::output::fixtures::quiet_path;
@@ -88,7 +90,22 @@ pub(super) fn all() -> Families {
     #[cfg(feature = "control")]
     all.extend(super::server(&report(ServerCounters::default())));
     all.extend(super::sessions(&[session()], 1, clock));
+    #[cfg(feature = "daemon")]
+    all.extend(of_daemon());
     let mut names = std::collections::BTreeSet::new();
     all.retain(|family| names.insert(family.name));
     all
+}
+
+/// What a daemon has beside all that.
+#[cfg(feature = "daemon")]
+fn of_daemon() -> Families {
+    let alarm = FamilySample {
+        labels: [("alert".into(), "slow".to_owned())].into(),
+        own: None,
+        value: Value::Count(1),
+    };
+    let mut families = super::alarms([alarm]);
+    families.extend(super::store(&crate::daemon::StoreCounters::default()));
+    families
 }

@@ -4,6 +4,8 @@
 //! plain [`Family`] values while it waits ([`Exporter::attend`]), and a thread of the exporter encodes
 //! and sends them. A client can delay neither packets nor that thread.
 
+#[cfg(feature = "daemon")]
+mod alarms;
 #[cfg(test)]
 mod consumers;
 mod family;
@@ -34,11 +36,13 @@ use std::time::{Duration, Instant};
 use twinpath_runtime::{clock_state, wall};
 use twinpath_wire::Wall;
 
+#[cfg(feature = "daemon")]
+pub(crate) use alarms::alarms;
 #[cfg(all(feature = "status", unix))]
 pub(crate) use family::rungs;
 pub(crate) use family::{Families, Labels};
 #[cfg(feature = "daemon")]
-pub(crate) use family::{labelled, merged};
+pub(crate) use family::{Sample, Value, labelled, merged};
 #[cfg(feature = "daemon")]
 pub(crate) use http::{Scrapes, respond};
 pub(crate) use reflector::responder;

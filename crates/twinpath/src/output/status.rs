@@ -1,5 +1,6 @@
 //! What programs that run say of themselves (`twinpath status`).
 
+mod alarms;
 mod entries;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,8 @@ pub(crate) struct Program {
     command: String,
     entries: Vec<entries::Entry>,
     store: Option<entries::Stored>,
+    alarms: Vec<alarms::Alarm>,
+    alarms_left_out: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -105,9 +108,11 @@ impl Program {
         let names = self.receive_timestamps.keys();
         let entries = self.entries.iter().flat_map(entries::Entry::strings);
         let entries = entries.chain(self.store.iter().flat_map(entries::Stored::strings));
+        let alarms = self.alarms.iter().flat_map(alarms::Alarm::strings);
         all.flatten()
             .chain(names)
             .chain(entries)
+            .chain(alarms)
             .map(String::as_str)
     }
 
@@ -199,6 +204,7 @@ pub(crate) fn text(
         if let Some(store) = &program.store {
             fact(out, "Store", &store.line())?;
         }
+        alarms::text(&program.alarms, program.alarms_left_out, out)?;
         entries::text(&program.entries, out)?;
         return out.flush();
     }

@@ -63,6 +63,12 @@ pub(crate) fn scrape(at: SocketAddr) -> String {
     get(at, "/metrics", "*/*").body
 }
 
+/// What this server has at a path.
+#[cfg(feature = "daemon")]
+pub(crate) fn page(at: SocketAddr, path: &str) -> String {
+    get(at, path, "*/*").body
+}
+
 /// Each series with its value.
 fn series(text: &str) -> BTreeMap<&str, &str> {
     let samples = text

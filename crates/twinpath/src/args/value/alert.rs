@@ -30,6 +30,37 @@ impl NamedFigure {
         METRICS.get(self.place)
     }
 
+    /// One value of it: in nanoseconds, as a share of 1, or a number.
+    ///
+    /// # Errors
+    /// What to write instead.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn value(&self, text: &str) -> Result<f64, Advice> {
+        let metric = self.metric();
+        let unit = metric.map_or(Unit::Number, |row| row.about.unit);
+        let end = End::parse(text, unit).ok_or_else(|| {
+            Advice::new(match unit {
+                Unit::Nanoseconds => "write a number and its unit, as in 50ms",
+                Unit::Ratio => "write a share with its unit, as in 5%",
+                Unit::Packets
+                | Unit::Events
+                | Unit::PacketsPerSecond
+                | Unit::PartsPerMillion
+                | Unit::Blocks
+                | Unit::Hops
+                | Unit::Number => "write a number, as in 4",
+            })
+        })?;
+        let value = end.with(None, unit)?.number;
+        match metric.and_then(Metric::most) {
+            Some(most) if value > most => Err(Advice::new(format!(
+                "{} is 100% at most: use a share up to that",
+                self.name
+            ))),
+            Some(_) | None => Ok(value),
+        }
+    }
+
     /// Whether both are one figure, whatever they are called.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.place == other.place

@@ -9,7 +9,7 @@ use crate::output::units::{self, count};
 use crate::picture::{Head, closing, escaped, opening};
 
 use super::markup::{encoded, query};
-use super::{MADE_BY, Query, State};
+use super::{MADE_BY, Query, State, alarms};
 
 /// A name of the query that groups the sessions by a label.
 const GROUP: &str = "group";
@@ -130,6 +130,7 @@ pub(super) fn page(state: &State, asked: &Query) -> String {
     });
     let _ = writeln!(page, "<h1>{}</h1>", escaped(&title));
     let _ = writeln!(page, "<p class=\"lead\">{}</p>", escaped(&summary(&rows)));
+    alarms::table(&state.alarms, &mut page);
     chips(&sessions, asked, &mut page);
     let more = rows.len().saturating_sub(MOST_ROWS);
     rows.truncate(MOST_ROWS);

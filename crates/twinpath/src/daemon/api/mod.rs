@@ -3,6 +3,7 @@
 //! Requests are answered by a thread of their own. What they need of the daemon it gives between two turns; what they
 //! need of the store is read by other threads. No client delays a measurement.
 
+mod alarms;
 mod grid;
 mod markup;
 mod range;
@@ -26,6 +27,7 @@ use crate::failure::Failure;
 use crate::http::{self, Reply, only_read, reply, short};
 
 use super::Daemon;
+use super::alarms::ActiveAlarm;
 use super::status::Entry;
 use super::store::StoreReader;
 use range::TimeRange;
@@ -46,6 +48,8 @@ type Ask = oneshot::Sender<Arc<State>>;
 pub(super) struct State {
     pub(super) name: String,
     pub(super) entries: Vec<Entry>,
+    /// Those that are active, the latest first.
+    pub(super) alarms: Vec<ActiveAlarm>,
     /// For how long it runs.
     pub(super) uptime: Duration,
 }
@@ -168,7 +172,7 @@ impl Answering {
         reply(
             StatusCode::OK,
             HTML,
-            history.page(&name, entry).into_bytes(),
+            history.page(&name, entry, &state.alarms).into_bytes(),
         )
     }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use twinpath_metrics::{Column, Distribution, Smoke, Suspect, Value};
 use twinpath_wire::Wall;
 
+use crate::daemon::alarms::ActiveAlarm;
 use crate::daemon::status::Entry;
 use crate::daemon::store::{Delay, Query as StoreQuery, StoreReader, StoredRow};
 use crate::output::{rfc3339, units};
@@ -17,9 +18,9 @@ use crate::picture::{
     Head, KeyFigure, Picture, PictureSession, charts, closing, escaped, opening, table, title,
 };
 
-use super::MADE_BY;
 use super::markup::encoded;
 use super::range::{SPANS, TimeRange};
+use super::{MADE_BY, alarms};
 
 /// Sessions that a page draws at most.
 const MOST_DRAWN: usize = 16;
@@ -127,7 +128,8 @@ impl History {
     }
 
     /// The page. `entry`: what is measured now; `None`: it is no longer in the configuration.
-    pub(super) fn page(&self, name: &str, entry: Option<&Entry>) -> String {
+    /// `alarms`: all that are active.
+    pub(super) fn page(&self, name: &str, entry: Option<&Entry>, alarms: &[ActiveAlarm]) -> String {
         let heading = format!("Session {name}");
         let mut page = opening(&Head {
             title: &heading,
@@ -137,6 +139,8 @@ impl History {
         });
         page.push_str("<p class=\"links\"><a href=\"/\">All sessions</a></p>\n");
         title(&heading, &about(entry), &mut page);
+        let own = alarms.iter().filter(|alarm| alarm.session == name);
+        alarms::list(own, &mut page);
         self.links(name, &mut page);
         let picture = Picture {
             title: heading,

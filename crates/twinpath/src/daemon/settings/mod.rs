@@ -2,6 +2,7 @@
 //! are `twinpath sender`'s or `controller`'s, those of a responder or server theirs. Each is judged by the parser of
 //! its command line, so an option has one meaning wherever it is written.
 
+mod alerts;
 mod leaves;
 mod options;
 mod readers;
@@ -18,6 +19,7 @@ use twinpath_yang::{Children, Fault};
 use crate::args::{ResponderArgs, ServerArgs};
 use crate::failure::{Exit, Failure};
 
+use super::alarms::AlarmSettings;
 use super::model::Model;
 use super::reflectors::{OnAddresses, responder_plan, server_plan};
 use super::sessions::SessionSpec;
@@ -40,6 +42,7 @@ pub(crate) struct Settings {
     pub(super) responders: BTreeMap<Arc<str>, OnAddresses<ResponderArgs>>,
     pub(super) servers: BTreeMap<Arc<str>, OnAddresses<ServerArgs>>,
     pub(super) sessions: BTreeMap<Arc<str>, SessionSpec>,
+    pub(super) alarms: AlarmSettings,
 }
 
 /// One takes 50,000 packets a second.
@@ -63,6 +66,7 @@ impl Settings {
             responders: reading.responders(),
             servers: reading.servers(),
             sessions: reading.sessions(),
+            alarms: reading.alarms(),
         };
         let mut faults = reading.finish();
         let obstacles = settings.obstacles(model, root).into_iter();
@@ -117,7 +121,12 @@ impl Settings {
             let failure = spec.check(&any_address).err()?;
             Some(obstacle("session", name, failure))
         });
-        responders.chain(servers).chain(sessions).collect()
+        let alerts = self.alarms.alerts.iter().filter_map(|alert| {
+            let failure = alert.lacks()?;
+            Some(obstacle("alert", &alert.name, failure))
+        });
+        let entries = responders.chain(servers).chain(sessions);
+        entries.chain(alerts).collect()
     }
 }
 

@@ -18,10 +18,10 @@ use super::leaves::Leaves;
 use super::readers::Readers;
 
 pub(super) struct Reading<'a> {
-    model: &'a Model,
-    root: &'a Children,
+    pub(super) model: &'a Model,
+    pub(super) root: &'a Children,
     readers: Readers,
-    faults: Vec<Fault>,
+    pub(super) faults: Vec<Fault>,
 }
 
 impl<'a> Reading<'a> {
@@ -179,7 +179,8 @@ fn size(text: &str) -> Result<u64, String> {
     octets.ok_or_else(|| format!("max-size {text}: use a whole number and its unit, as in 10GB"))
 }
 
-fn wrong(path: Path, what: String) -> Fault {
+/// A leaf or an entry that is wrong.
+pub(super) fn wrong(path: Path, what: String) -> Fault {
     Fault {
         path,
         kind: FaultKind::WrongValue,

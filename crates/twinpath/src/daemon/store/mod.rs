@@ -51,6 +51,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use twinpath_metrics::IntervalFigures;
 use twinpath_runtime::wall;
 
 use crate::failure::Failure;
@@ -62,6 +63,21 @@ use upkeep::Upkeep;
 
 pub(crate) use query::{Query, StoreReader};
 pub(crate) use row::{Delay, StoredInterval, StoredRow};
+
+/// The place of a figure in rows, by its path in a session's document; `None`: rows do not have it.
+pub(super) fn figure_place(path: &str) -> Option<usize> {
+    let column = path.replace('.', "_");
+    let short = column.strip_prefix("packets_");
+    cells::place(&column).or_else(|| cells::place(short?))
+}
+
+/// The figure at this place of a row; `None`: it is not known.
+pub(super) fn figure_at(
+    place: usize,
+    interval: &IntervalFigures,
+) -> Option<twinpath_metrics::Value> {
+    cells::CELLS.get(place)?.value(interval)
+}
 
 /// The key under which a file says of which format it is.
 const FORMAT_KEY: &str = "twinpath.store";

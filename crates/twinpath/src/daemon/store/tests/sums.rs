@@ -96,8 +96,8 @@ fn hours_are_the_sums_of_their_intervals_wherever_they_are_read_from() {
     assert!(fs::read_dir(segments).unwrap().count() > 3);
     // Without the rows as measured, the hours are still there.
     let layout = Layout::new(directory.path());
-    let files = layout.files(Day::of(Wall::from_unix_ns(begin))).unwrap();
-    assert!(files.hours.is_empty());
+    let of_day = || layout.files(Day::of(Wall::from_unix_ns(begin))).unwrap();
+    wait("the files of hours to go", || of_day().hours.is_empty());
     let again = fill(&store, 1, begin + 8 * 3_600 * SECOND, 60);
     assert_eq!(again.len(), 60);
     store.close();

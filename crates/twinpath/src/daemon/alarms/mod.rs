@@ -1,0 +1,277 @@
+//! Alerts: conditions over the intervals of sessions, and what is done when one begins or ceases to hold.
+//!
+//! [`engine`] decides, [`actions`] act by threads of their own, [`state`] keeps what is active for the next process.
+//! What is active is written before an action is run, so that no action is run twice.
+
+mod actions;
+mod condition;
+mod engine;
+mod maintenance;
+mod selector;
+mod state;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tracing::{info, warn};
+use twinpath_metrics::IntervalFigures;
+use twinpath_runtime::clock_state;
+use twinpath_wire::Tos;
+
+use crate::failure::Failure;
+use crate::output::rfc3339;
+
+use actions::{Facts, Runners};
+use engine::{Change, Engine, Row, SessionKey};
+use state::{SavedAlarm, StateFile};
+
+pub(super) use actions::Action;
+pub(super) use condition::Condition;
+pub(super) use maintenance::Maintenance;
+pub(super) use selector::Selector;
+
+/// An alert of the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct AlertSpec {
+    pub(super) name: Arc<str>,
+    pub(super) selector: Selector,
+    /// Sessions that it is not for.
+    pub(super) except: Vec<Selector>,
+    pub(super) condition: Condition,
+    pub(super) actions: Vec<Action>,
+}
+
+impl AlertSpec {
+    /// Whether it is for the session of this name with these labels.
+    fn is_for(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+        let selects = |selector: &Selector| selector.selects(name, labels);
+        selects(&self.selector) && !self.except.iter().any(selects)
+    }
+
+    /// What this host lacks for its actions.
+    pub(super) fn lacks(&self) -> Option<Failure> {
+        self.actions.iter().find_map(Action::lacks)
+    }
+}
+
+/// What a configuration says of alerts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct AlarmSettings {
+    pub(super) alerts: Vec<Arc<AlertSpec>>,
+    pub(super) maintenance: Vec<Maintenance>,
+}
+
+/// An alarm that is active, as it is shown.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ActiveAlarm {
+    pub(crate) alert: String,
+    pub(crate) session: String,
+    pub(crate) dscp: u8,
+    pub(crate) path: Option<u16>,
+    /// The condition.
+    pub(crate) when: String,
+    pub(crate) since: String,
+    pub(crate) evidence: Vec<ShownRow>,
+}
+
+/// An interval that an alarm was raised or cleared by.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ShownRow {
+    start: String,
+    end: String,
+    value: Option<twinpath_metrics::Value>,
+}
+
+/// All alerts of a daemon.
+pub(super) struct Alarms {
+    engine: Engine,
+    runners: Runners,
+    /// All windows of maintenance.
+    maintenance: Vec<Maintenance>,
+    labels: BTreeMap<Arc<str>, BTreeMap<String, String>>,
+    state: StateFile,
+    /// What was active before the process was started, until the first configuration is in force.
+    earlier: Vec<SavedAlarm>,
+    /// What has changed and is neither kept nor acted on.
+    changes: Vec<Change>,
+    is_unsaved: bool,
+    /// What this host is called.
+    host: String,
+    /// Where the page is.
+    page: Option<SocketAddr>,
+}
+
+impl Alarms {
+    /// Without an alert. What is active is kept in this directory, if there is one.
+    pub(super) fn new(directory: Option<&Path>) -> Self {
+        let state = StateFile::within(directory);
+        let earlier = state.read();
+        Self {
+            engine: Engine::default(),
+            runners: Runners::new(),
+            maintenance: Vec::new(),
+            labels: BTreeMap::new(),
+            state,
+            earlier,
+            changes: Vec::new(),
+            is_unsaved: false,
+            host: String::new(),
+            page: None,
+        }
+    }
+
+    /// Puts these settings in force, for sessions with these labels.
+    pub(super) fn apply(
+        &mut self,
+        settings: &AlarmSettings,
+        host: String,
+        labels: BTreeMap<Arc<str>, BTreeMap<String, String>>,
+    ) {
+        let sessions = labels.iter();
+        let sessions: Vec<_> = sessions
+            .map(|(name, labels)| (Arc::clone(name), labels.clone()))
+            .collect();
+        let before = self.engine.active().count();
+        self.engine.apply(&settings.alerts, &sessions);
+        let earlier = std::mem::take(&mut self.earlier);
+        for saved in earlier {
+            let (session, active) = (saved.session(), saved.active());
+            let is_known = self
+                .engine
+                .restore(&saved.alert, &saved.when, session, active);
+            self.is_unsaved |= !is_known;
+        }
+        self.is_unsaved |= before > self.engine.active().count();
+        if self.state.is_nowhere() && self.labels.is_empty() && !settings.alerts.is_empty() {
+            info!("alarms are not kept for the next start: add [store] to the configuration");
+        }
+        self.maintenance.clone_from(&settings.maintenance);
+        self.labels = labels;
+        self.host = host;
+    }
+
+    /// Says where the page is, for links to it.
+    pub(super) fn show_at(&mut self, page: SocketAddr) {
+        self.page = Some(page);
+    }
+
+    /// Takes an interval of a session.
+    pub(super) fn observe(
+        &mut self,
+        name: &Arc<str>,
+        class: Tos,
+        path: Option<u16>,
+        interval: &IntervalFigures,
+    ) {
+        let session = SessionKey {
+            name: Arc::clone(name),
+            class,
+            path,
+        };
+        let is_ignored = self.is_maintained(name, interval);
+        let is_synchronized = clock_state().synchronized;
+        let changes = self
+            .engine
+            .observe(&session, interval, is_ignored, is_synchronized);
+        self.changes.extend(changes);
+    }
+
+    fn is_maintained(&self, name: &Arc<str>, interval: &IntervalFigures) -> bool {
+        let none = BTreeMap::new();
+        let labels = self.labels.get(name).unwrap_or(&none);
+        self.maintenance.iter().any(|window| {
+            window.overlaps(interval.start, interval.end) && window.selector.selects(name, labels)
+        })
+    }
+
+    /// Forgets sessions that are not measured.
+    pub(super) fn retain(&mut self, is_measured: impl Fn(&Arc<str>, Tos, Option<u16>) -> bool) {
+        let engine = &mut self.engine;
+        self.is_unsaved |=
+            engine.retain(|session| is_measured(&session.name, session.class, session.path));
+    }
+
+    /// Keeps what has changed, logs it and runs actions.
+    pub(super) fn settle(&mut self) {
+        let changes = std::mem::take(&mut self.changes);
+        if !changes.is_empty() || self.is_unsaved {
+            self.is_unsaved = false;
+            let active = self.engine.active();
+            let saved =
+                active.map(|(alert, session, active)| SavedAlarm::of(alert, session, active));
+            self.state.write(saved.collect());
+        }
+        for change in changes {
+            self.act(&change);
+        }
+        self.runners.attend();
+    }
+
+    fn act(&mut self, change: &Change) {
+        let facts = Facts::of(change, &self.host, self.page);
+        let (alert, session) = (&change.alert.name, &facts.session_words);
+        let condition = &change.alert.condition;
+        if change.is_raised {
+            let values = change.evidence.iter().filter_map(|row| row.value);
+            let values: Vec<String> = values.map(|value| condition.words(value)).collect();
+            let values = match values.as_slice() {
+                [] => String::new(),
+                values => format!(" ({})", values.join(", ")),
+            };
+            warn!(
+                "alert {alert}: raised for session {session}: {}{values}",
+                condition.text
+            );
+        } else {
+            info!("alert {alert}: cleared for session {session}");
+        }
+        for action in &change.alert.actions {
+            self.runners.run(alert, action, &facts);
+        }
+    }
+
+    /// Alarms that are active, the latest first, and how many more than `most` there are.
+    pub(super) fn active(&self, most: usize) -> (Vec<ActiveAlarm>, usize) {
+        let mut all: Vec<_> = self.engine.active().collect();
+        all.sort_by(
+            |(alert, session, active), (other_alert, other_session, other)| {
+                let times = other.since.cmp(&active.since);
+                let names = alert.name.cmp(&other_alert.name);
+                let sessions = session.name.cmp(&other_session.name);
+                times.then(names).then(sessions)
+            },
+        );
+        let left_out = all.len().saturating_sub(most);
+        let shown = all
+            .into_iter()
+            .take(most)
+            .map(|(alert, session, active)| ActiveAlarm {
+                alert: alert.name.to_string(),
+                session: session.name.to_string(),
+                dscp: session.class.dscp().value(),
+                path: session.path,
+                when: alert.condition.text.clone(),
+                since: rfc3339(active.since),
+                evidence: active.evidence.iter().map(ShownRow::of).collect(),
+            });
+        (shown.collect(), left_out)
+    }
+
+    /// Waits a short time for actions that run.
+    pub(super) fn close(self) {
+        self.runners.close();
+    }
+}
+
+impl ShownRow {
+    fn of(row: &Row) -> Self {
+        Self {
+            start: rfc3339(row.start),
+            end: rfc3339(row.end),
+            value: row.value,
+        }
+    }
+}
