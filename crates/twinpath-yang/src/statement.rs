@@ -25,7 +25,7 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// The argument; empty where there is none.
+    /// The argument; empty if the statement has no argument.
     pub fn arg(&self) -> &str {
         self.argument.as_deref().unwrap_or_default()
     }

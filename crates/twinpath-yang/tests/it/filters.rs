@@ -78,7 +78,7 @@ fn a_content_match_node_selects_its_siblings() {
         json!([
         { "name": "root", "tag": ["all"] }, { "name": "fred", "tag": ["all"] }, { "name": "barney", "tag": ["all"] }])
     );
-    assert_eq!(users(&json!({ "name": "nobody" })), Json::Null);
+    assert_eq!(users(&json!({ "name": "unknown" })), Json::Null);
 }
 
 #[test]

@@ -189,8 +189,8 @@ fn a_resource_that_does_not_exist_is_not_shown() {
     let (schema, root) = jukebox();
     let is_there = |at: &str| resource(&schema, &root, &path(&schema, at)).is_some();
     assert!(is_there("/m:jukebox/library/artist[name='Foo Fighters']"));
-    assert!(!is_there("/m:jukebox/library/artist[name='Nobody']"));
-    assert!(!is_there("/m:jukebox/library/artist[name='Nobody']/album"));
+    assert!(!is_there("/m:jukebox/library/artist[name='Unknown']"));
+    assert!(!is_there("/m:jukebox/library/artist[name='Unknown']/album"));
     let none = Children::new();
     assert_eq!(
         resource(&schema, &none, &path(&schema, "/m:jukebox/player")),

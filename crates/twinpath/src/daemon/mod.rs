@@ -314,7 +314,7 @@ impl Daemon {
         ))
     }
 
-    /// What the store has done and has; `None`: there is none.
+    /// What the store has done and has; `None` without a store.
     pub(crate) fn store_counters(&self) -> Option<StoreCounters> {
         self.store.as_ref().map(Store::counters)
     }

@@ -209,7 +209,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// The place of the open file of a day, which is made if there is none.
+    /// The place of the open file of a day, which is made if it is missing.
     fn segment(&mut self, day: Day) -> Result<usize, Unfit> {
         if let Some(place) = self.open.iter().position(|segment| segment.day == day) {
             return Ok(place);

@@ -325,7 +325,7 @@ mod tests {
         assert_eq!(status, None);
         let pid = fs::read_to_string(file).unwrap();
         let state = || fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-        // Whoever inherits it may need a moment to take it away.
+        // A process that inherited it may keep it for a moment.
         while state().is_ok_and(|stat| !stat.contains(") Z")) {
             thread::sleep(LOOK_EVERY);
         }

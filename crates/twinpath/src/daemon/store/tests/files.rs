@@ -164,11 +164,11 @@ fn a_query_gives_the_rows_and_columns_that_it_asks_for() {
             None
         );
     }
-    let nobody = Query {
-        session: Some("nobody".into()),
+    let unknown = Query {
+        session: Some("unknown".into()),
         ..all()
     };
-    assert!(read(&reader, &nobody).is_empty());
+    assert!(read(&reader, &unknown).is_empty());
     let never = Query { to: from, ..query };
     assert!(read(&reader, &never).is_empty());
     let span = reader.span().unwrap().unwrap();
