@@ -49,19 +49,10 @@ impl Node {
 
     /// What a list has beside its nodes.
     pub fn list(&self) -> Option<&List> {
-        match &self.kind {
-            Kind::List(list) => Some(list),
-            Kind::Container { .. }
-            | Kind::Leaf { .. }
-            | Kind::LeafList { .. }
-            | Kind::Choice { .. }
-            | Kind::Case
-            | Kind::Anydata { .. }
-            | Kind::Rpc
-            | Kind::Action
-            | Kind::Input
-            | Kind::Output
-            | Kind::Notification => None,
+        if let Kind::List(list) = &self.kind {
+            Some(list)
+        } else {
+            None
         }
     }
 }
@@ -131,34 +122,18 @@ pub enum Kind {
 impl Kind {
     /// The type of a leaf or leaf-list.
     pub fn leaf_type(&self) -> Option<&Type> {
-        match self {
-            Self::Leaf { ty, .. } | Self::LeafList { ty, .. } => Some(ty),
-            Self::Container { .. }
-            | Self::List(_)
-            | Self::Choice { .. }
-            | Self::Case
-            | Self::Anydata { .. }
-            | Self::Rpc
-            | Self::Action
-            | Self::Input
-            | Self::Output
-            | Self::Notification => None,
+        if let Self::Leaf { ty, .. } | Self::LeafList { ty, .. } = self {
+            Some(ty)
+        } else {
+            None
         }
     }
 
     pub(super) fn leaf_type_mut(&mut self) -> Option<&mut Type> {
-        match self {
-            Self::Leaf { ty, .. } | Self::LeafList { ty, .. } => Some(ty),
-            Self::Container { .. }
-            | Self::List(_)
-            | Self::Choice { .. }
-            | Self::Case
-            | Self::Anydata { .. }
-            | Self::Rpc
-            | Self::Action
-            | Self::Input
-            | Self::Output
-            | Self::Notification => None,
+        if let Self::Leaf { ty, .. } | Self::LeafList { ty, .. } = self {
+            Some(ty)
+        } else {
+            None
         }
     }
 }

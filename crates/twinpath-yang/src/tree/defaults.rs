@@ -18,59 +18,33 @@ pub enum DefaultsMode {
 
 /// The default of a leaf.
 pub(super) fn of_leaf(schema: &Schema, id: NodeId) -> Option<&Value> {
-    match &schema.node(id).kind {
-        Kind::Leaf { default, .. } => default.as_ref(),
-        Kind::Container { .. }
-        | Kind::List(_)
-        | Kind::LeafList { .. }
-        | Kind::Choice { .. }
-        | Kind::Case
-        | Kind::Anydata { .. }
-        | Kind::Rpc
-        | Kind::Action
-        | Kind::Input
-        | Kind::Output
-        | Kind::Notification => None,
+    if let Kind::Leaf { default, .. } = &schema.node(id).kind {
+        default.as_ref()
+    } else {
+        None
     }
 }
 
 /// The defaults of a leaf or leaf-list.
 pub(super) fn values(schema: &Schema, id: NodeId) -> &[Value] {
-    match &schema.node(id).kind {
-        Kind::Leaf { default, .. } => default.as_slice(),
-        Kind::LeafList { defaults, .. } => defaults,
-        Kind::Container { .. }
-        | Kind::List(_)
-        | Kind::Choice { .. }
-        | Kind::Case
-        | Kind::Anydata { .. }
-        | Kind::Rpc
-        | Kind::Action
-        | Kind::Input
-        | Kind::Output
-        | Kind::Notification => &[],
+    let kind = &schema.node(id).kind;
+    if let Kind::Leaf { default, .. } = kind {
+        default.as_slice()
+    } else if let Kind::LeafList { defaults, .. } = kind {
+        defaults
+    } else {
+        &[]
     }
 }
 
 /// The default of a leaf or leaf-list as data.
 fn as_data(schema: &Schema, id: NodeId) -> Option<Data> {
-    match &schema.node(id).kind {
-        Kind::Leaf { default, .. } => default.clone().map(Data::Leaf),
-        Kind::LeafList { defaults, .. } if !defaults.is_empty() => {
-            Some(Data::LeafList(defaults.clone()))
-        }
-        Kind::LeafList { .. }
-        | Kind::Container { .. }
-        | Kind::List(_)
-        | Kind::Choice { .. }
-        | Kind::Case
-        | Kind::Anydata { .. }
-        | Kind::Rpc
-        | Kind::Action
-        | Kind::Input
-        | Kind::Output
-        | Kind::Notification => None,
+    let kind = &schema.node(id).kind;
+    if let Kind::Leaf { default, .. } = kind {
+        return default.clone().map(Data::Leaf);
     }
+    let defaults = values(schema, id);
+    (!defaults.is_empty()).then(|| Data::LeafList(defaults.to_vec()))
 }
 
 impl Children {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Key;
-use crate::schema::{Kind, NodeId, Schema};
+use crate::schema::{NodeId, Schema};
 use crate::value::Value;
 
 /// The way from the root of a datastore to a node of its data; empty for the root.
@@ -139,20 +139,8 @@ impl Path {
 }
 
 fn key_names(schema: &Schema, list: NodeId) -> impl Iterator<Item = String> {
-    let keys = match &schema.node(list).kind {
-        Kind::List(list) => list.keys.as_slice(),
-        Kind::Container { .. }
-        | Kind::Leaf { .. }
-        | Kind::LeafList { .. }
-        | Kind::Choice { .. }
-        | Kind::Case
-        | Kind::Anydata { .. }
-        | Kind::Rpc
-        | Kind::Action
-        | Kind::Input
-        | Kind::Output
-        | Kind::Notification => &[],
-    };
+    let keys = schema.node(list).list();
+    let keys = keys.map_or(&[][..], |list| list.keys.as_slice());
     keys.iter().map(|key| schema.json_name(*key))
 }
 

@@ -13,19 +13,19 @@ use crate::plan;
 const NAMES: usize = 4;
 
 /// The file of keys of a reflector that runs.
-pub(super) struct RereadKeys<'a> {
+pub(crate) struct RereadKeys<'a> {
     path: &'a Path,
     insecure: bool,
 }
 
 impl<'a> RereadKeys<'a> {
     /// `insecure`: others may read or change the file.
-    pub(super) const fn new(path: &'a Path, insecure: bool) -> Self {
+    pub(crate) const fn new(path: &'a Path, insecure: bool) -> Self {
         Self { path, insecure }
     }
 
     /// Its present keys. What cannot be used changes nothing, and is logged.
-    pub(super) fn reread<K: KeyFile<Fault: KeyLine>>(&self) -> Option<(&'a Path, K)> {
+    pub(crate) fn reread<K: KeyFile<Fault: KeyLine>>(&self) -> Option<(&'a Path, K)> {
         // A pipe has been read: to wait for its next writer would stop all else.
         if std::fs::metadata(self.path).is_ok_and(|file| !file.is_file()) {
             warn!("the key file cannot be reread: keeping the old keys");

@@ -91,6 +91,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
 }
 
 pub(crate) use check::unchecked;
+#[cfg(feature = "daemon")]
+pub(crate) use key_file::RereadKeys;
 
 /// `twinpath report`, on another stream than stdout.
 ///

@@ -1,22 +1,21 @@
 //! Responders and servers.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
-use tracing::{info, warn};
+use tracing::info;
 use twinpath_proto::stamp::StampKeys;
 use twinpath_runtime::ResponderPlan;
-use twinpath_runtime::keys::{KeyFile, KeyRing};
+use twinpath_runtime::keys::KeyRing;
 use twinpath_runtime::responder::{self, ResponderRun};
 use twinpath_runtime::server::{self, ServerPlan, ServerRun};
 use twinpath_wire::control::Modes;
 
 use crate::args::{Limited, ResponderArgs, ServerArgs};
+use crate::cmd::RereadKeys;
 use crate::failure::Failure;
 use crate::output::ends::named;
 use crate::output::units::count;
-use crate::output::words::error::KeyLine;
 use crate::plan::{self, system_lookup};
 
 use super::Resources;
@@ -76,22 +75,6 @@ pub(super) fn server_plan(
     all.ok_or_else(|| Failure::could_not("no address to listen on"))
 }
 
-/// The present keys of a file. What cannot be used changes nothing, and is logged.
-fn reread<K: KeyFile<Fault: KeyLine>>(path: &Path, is_insecure: bool) -> Option<K> {
-    // A pipe has been read: to wait for its next writer would stop all else.
-    if std::fs::metadata(path).is_ok_and(|file| !file.is_file()) {
-        warn!(path = %path.display(), "the key file cannot be reread: keeping the old keys");
-        return None;
-    }
-    match plan::key_file(path, is_insecure) {
-        Ok(keys) => Some(keys),
-        Err(failure) => {
-            warn!("{failure}; keeping the old keys");
-            None
-        }
-    }
-}
-
 /// The options of a spec that differs from an earlier one in nothing but limits, which can change as it runs.
 fn differ_in_limits<'a, A: Limited>(
     earlier: &OnAddresses<A>,
@@ -120,7 +103,8 @@ impl Responder {
         else {
             return;
         };
-        if let Some(keys) = reread::<StampKeys>(path, keys.insecure_key_file) {
+        let file = RereadKeys::new(path, keys.insecure_key_file);
+        if let Some((path, keys)) = file.reread::<StampKeys>() {
             let number = count(keys.len() as u64, "key", "keys");
             info!("{}: {number} read", path.display());
             self.run.replace_keys(keys);
@@ -139,7 +123,8 @@ impl Server {
         let Some((path, keys)) = keys.and_then(|keys| Some((keys.keys.as_deref()?, keys))) else {
             return;
         };
-        if let Some(ring) = reread::<KeyRing>(path, keys.insecure_key_file) {
+        let file = RereadKeys::new(path, keys.insecure_key_file);
+        if let Some((path, ring)) = file.reread::<KeyRing>() {
             let number = count(ring.len() as u64, "key", "keys");
             info!("{}: {number} read", path.display());
             self.run.replace_keys(ring);

@@ -325,7 +325,7 @@ mod tests {
         assert_eq!(status, None);
         let pid = fs::read_to_string(file).unwrap();
         let state = || fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-        // A process that inherited it may keep it for a moment.
+        // The process that adopts it may take a moment to reap it.
         while state().is_ok_and(|stat| !stat.contains(") Z")) {
             thread::sleep(LOOK_EVERY);
         }
