@@ -1,5 +1,5 @@
 //! YANG 1.1 modules (RFC 7950) as a [`Schema`], and trees of data that follow it: defaults, validation, paths, differences,
-//! edits, filters, JSON (RFC 7951), XML and TOML.
+//! edits, filters, access control (RFC 8341), JSON (RFC 7951), XML and TOML.
 //!
 //! Texts come from the caller and go back to it: nothing here reads a file or a clock.
 //!
@@ -33,6 +33,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod diff;
 pub mod edit;
 mod fault;
@@ -46,6 +47,7 @@ pub mod tree;
 pub mod value;
 pub mod xml;
 
+pub use access::{Access, User};
 pub use diff::{Change, ChangeKind, Place, diff, line};
 pub use edit::{EditContent, EditNode, Operation, apply, edit};
 pub use fault::{Fault, FaultKind, MAX_FAULTS};

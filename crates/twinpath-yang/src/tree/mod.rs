@@ -3,7 +3,7 @@
 mod defaults;
 mod evaluate;
 mod path;
-mod syntax;
+pub(crate) mod syntax;
 mod validate;
 
 pub use defaults::DefaultsMode;

@@ -26,10 +26,24 @@ fn fail<T>(kind: FaultKind, what: impl Into<String>) -> Result<T, PathError> {
     })
 }
 
+impl PathError {
+    pub(crate) fn unreadable(what: impl Into<String>) -> Self {
+        Self {
+            kind: FaultKind::NotReadable,
+            what: what.into(),
+        }
+    }
+}
+
 /// A predicate as it is written.
-enum Predicate<'a> {
+pub(crate) enum Predicate<'a> {
+    /// A key and its value.
     Name(&'a str, &'a str),
+    /// The value of a leaf-list.
     Dot(&'a str),
+    /// A key, or `.`, that is the variable `$USER`.
+    User(&'a str),
+    /// The place of an entry, from 1.
     Position(usize),
 }
 
@@ -63,30 +77,41 @@ impl Path {
         text: &str,
         prefixed: Option<&Names<'_>>,
     ) -> Result<Self, PathError> {
-        if text.len() > MAX_TEXT {
-            return fail(FaultKind::TooLarge, "a path longer than 16 KiB");
-        }
+        Self::check_length(text)?;
         let mut path = Self::root();
         let mut left = text.trim();
         if left == "/" {
             return Ok(path);
         }
         while !left.is_empty() {
-            let Some(below) = left.strip_prefix('/') else {
-                return fail(
-                    FaultKind::NotReadable,
-                    format!("{}: write / here", shorten(left)),
-                );
-            };
-            let end = below.find(['/', '[']).unwrap_or(below.len());
-            let (name, rest) = below.split_at_checked(end).unwrap_or((below, ""));
-            let node = step(schema, path.node(), name.trim(), prefixed)?;
+            let (name, rest) = Self::split_name(left)?;
+            let node = step(schema, path.node(), name, prefixed)?;
             let (predicates, rest) = predicates(rest)?;
             left = rest;
             let select = select(schema, node, &predicates, prefixed)?;
             path.push(node, select);
         }
         Ok(path)
+    }
+
+    pub(crate) fn check_length(text: &str) -> Result<(), PathError> {
+        if text.len() > MAX_TEXT {
+            return fail(FaultKind::TooLarge, "a path longer than 16 KiB");
+        }
+        Ok(())
+    }
+
+    /// The name after a slash, and what follows it.
+    pub(crate) fn split_name(left: &str) -> Result<(&str, &str), PathError> {
+        let Some(below) = left.strip_prefix('/') else {
+            return fail(
+                FaultKind::NotReadable,
+                format!("{}: write / here", shorten(left)),
+            );
+        };
+        let end = below.find(['/', '[']).unwrap_or(below.len());
+        let (name, rest) = below.split_at_checked(end).unwrap_or((below, ""));
+        Ok((name.trim(), rest))
     }
 
     /// The path of a RESTCONF resource below `data/` (RFC 8040 section 3.5.3). The last step may be an action, or a list
@@ -96,9 +121,7 @@ impl Path {
     ///
     /// What is not a path, or not in the schema.
     pub fn parse_api(schema: &Schema, text: &str) -> Result<Self, PathError> {
-        if text.len() > MAX_TEXT {
-            return fail(FaultKind::TooLarge, "a path longer than 16 KiB");
-        }
+        Self::check_length(text)?;
         let mut path = Self::root();
         let text = text.trim_start_matches('/').trim_end_matches('/');
         let mut parts = text.split('/').filter(|part| !part.is_empty()).peekable();
@@ -123,7 +146,7 @@ impl Path {
 }
 
 /// The node of a name below another.
-fn step(
+pub(crate) fn step(
     schema: &Schema,
     of: Option<NodeId>,
     name: &str,
@@ -167,7 +190,7 @@ fn step(
     }
 }
 
-fn predicates(text: &str) -> Result<(Vec<Predicate<'_>>, &str), PathError> {
+pub(crate) fn predicates(text: &str) -> Result<(Vec<Predicate<'_>>, &str), PathError> {
     let mut found = Vec::new();
     let mut left = text.trim_start();
     let wrong = || PathError {
@@ -181,6 +204,11 @@ fn predicates(text: &str) -> Result<(Vec<Predicate<'_>>, &str), PathError> {
         let name = name.trim();
         let after = if let Some(value) = rest.strip_prefix('=') {
             let value = value.trim_start();
+            if let Some(rest) = value.strip_prefix("$USER") {
+                found.push(Predicate::User(name));
+                left = after_predicate(rest).ok_or_else(wrong)?;
+                continue;
+            }
             let quote = value.chars().next().filter(|c| matches!(c, '\'' | '"'));
             let quote = quote.ok_or_else(wrong)?;
             let inner = value.strip_prefix(quote).ok_or_else(wrong)?;
@@ -196,13 +224,14 @@ fn predicates(text: &str) -> Result<(Vec<Predicate<'_>>, &str), PathError> {
             found.push(Predicate::Position(at.ok_or_else(wrong)?));
             rest
         };
-        left = after
-            .trim_start()
-            .strip_prefix(']')
-            .ok_or_else(wrong)?
-            .trim_start();
+        left = after_predicate(after).ok_or_else(wrong)?;
     }
     Ok((found, left))
+}
+
+fn after_predicate(text: &str) -> Option<&str> {
+    let after = text.trim_start().strip_prefix(']')?;
+    Some(after.trim_start())
 }
 
 /// The entry of a list by predicates alone, as in `[a='1'][b='2']`; names as a context has them.
@@ -251,7 +280,7 @@ fn select(
                             .map_or(*written, |(_, local)| local);
                         (local == name).then_some(*value)
                     }
-                    Predicate::Dot(_) | Predicate::Position(_) => None,
+                    Predicate::Dot(_) | Predicate::User(_) | Predicate::Position(_) => None,
                 });
                 let (Some(value), None) = (values.next(), values.next()) else {
                     let list = &schema.node(node).name;
@@ -303,7 +332,7 @@ fn api_select(schema: &Schema, node: NodeId, text: &str) -> Result<Select, PathE
     }
 }
 
-fn leaf_value(
+pub(crate) fn leaf_value(
     schema: &Schema,
     leaf: NodeId,
     text: &str,

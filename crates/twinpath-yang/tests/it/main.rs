@@ -1,6 +1,10 @@
 //! What the crate does, against texts of the RFCs and against other programs.
 #![cfg(test)]
 
+mod access;
+mod access_changes;
+mod access_examples;
+mod access_properties;
 mod defaults;
 mod differences;
 mod edit_properties;
