@@ -11,3 +11,12 @@ pub const TEXTS: [&str; 5] = [
 
 /// Names of the modules whose data nodes exist.
 pub const IMPLEMENTED: [&str; 3] = ["twinpath-measurement", "ietf-netconf-acm", "ietf-twamp"];
+
+/// Texts of the modules of a NETCONF server, beside [`TEXTS`].
+pub const NETCONF_TEXTS: [&str; 2] = [
+    include_str!("../yang/ietf-netconf-monitoring@2010-10-04.yang"),
+    include_str!("../yang/nc-notifications@2026-11-30.yang"),
+];
+
+/// Names of the modules of a NETCONF server whose nodes exist, beside [`IMPLEMENTED`].
+pub const NETCONF_IMPLEMENTED: [&str; 2] = ["ietf-netconf-monitoring", "nc-notifications"];

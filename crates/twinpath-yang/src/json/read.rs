@@ -194,7 +194,7 @@ impl Reader<'_> {
                 value.map(Data::Leaf)
             }
             Kind::LeafList { ty, .. } => self.leaf_list(id, ty, json),
-            Kind::Anydata { .. } if matches!(json, Json::Object(_)) => {
+            Kind::Anydata { is_xml, .. } if *is_xml || matches!(json, Json::Object(_)) => {
                 Some(Data::Any(json.into_any()))
             }
             Kind::Anydata { .. } => self.unexpected(id, "an object", &json),

@@ -238,7 +238,7 @@ impl<'a> Builder<'a> {
             match &*statement.keyword {
                 "uses" => made.extend(self.uses(statement, target, scope)?),
                 "container" | "list" | "leaf" | "leaf-list" | "choice" | "case" | "anydata"
-                | "rpc" | "action" | "input" | "output" | "notification" => {
+                | "anyxml" | "rpc" | "action" | "input" | "output" | "notification" => {
                     made.extend(self.child(statement, target, scope)?);
                 }
                 _ => {}

@@ -4,7 +4,7 @@
 use crate::statement::Statement;
 
 /// Substatements of the statements for data.
-const DATA: &str = "anydata choice container leaf leaf-list list uses";
+const DATA: &str = "anydata anyxml choice container leaf leaf-list list uses";
 
 /// The first statement below that does not belong there, and what is wrong with it.
 pub(super) fn check(statement: &Statement) -> Result<(), (usize, String)> {
@@ -17,7 +17,7 @@ pub(super) fn check(statement: &Statement) -> Result<(), (usize, String)> {
     for child in statement.children.iter().filter(|it| it.prefix.is_none()) {
         let keyword = &*child.keyword;
         let mut all = known.iter().flat_map(|words| words.split(' '));
-        if matches!(keyword, "anyxml" | "deviation" | "include" | "submodule") {
+        if matches!(keyword, "deviation" | "include" | "submodule") {
             return Err((child.line, format!("{keyword} is not supported")));
         }
         if !all.any(|word| word == keyword) {
@@ -130,10 +130,10 @@ fn substatements(keyword: &str) -> Option<&'static [&'static str]> {
             NODE,
             "config must type units default min-elements max-elements ordered-by",
         ],
-        "anydata" => &[NODE, "config must mandatory"],
+        "anydata" | "anyxml" => &[NODE, "config must mandatory"],
         "choice" => &[
             NODE,
-            "anydata case choice container leaf leaf-list list config default mandatory",
+            "anydata anyxml case choice container leaf leaf-list list config default mandatory",
         ],
         "case" => &[NODE, DATA],
         "uses" => &[NODE, "refine augment"],

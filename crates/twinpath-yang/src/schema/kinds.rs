@@ -33,7 +33,10 @@ impl<'a> Builder<'a> {
                 mandatory,
             },
             "case" => Kind::Case,
-            "anydata" => Kind::Anydata { mandatory },
+            "anydata" | "anyxml" => Kind::Anydata {
+                mandatory,
+                is_xml: statement.is("anyxml"),
+            },
             "rpc" => Kind::Rpc,
             "action" => Kind::Action,
             "input" => Kind::Input,

@@ -74,7 +74,7 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// The first statement that is wrong or not supported: deviations, submodules, `anyxml`, conditions beyond
+    /// The first statement that is wrong or not supported: deviations, submodules, conditions beyond
     /// [`Condition`].
     pub fn load(sources: &[&str], implemented: &[&str]) -> Result<Self, SchemaError> {
         Self::load_with_features(sources, implemented, |_, _| true)

@@ -106,6 +106,8 @@ pub enum Kind {
     Anydata {
         /// Whether it must exist.
         mandatory: bool,
+        /// Whether it is `anyxml`, which any value of JSON can be (RFC 7951 section 5.6).
+        is_xml: bool,
     },
     /// An operation at the top.
     Rpc,

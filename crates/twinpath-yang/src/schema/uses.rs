@@ -130,7 +130,7 @@ impl<'a> Builder<'a> {
             (
                 Kind::Leaf { mandatory: is, .. }
                 | Kind::Choice { mandatory: is, .. }
-                | Kind::Anydata { mandatory: is },
+                | Kind::Anydata { mandatory: is, .. },
                 Some(mandatory),
             ) => *is = mandatory,
             (_, Some(_)) => return Err(unfit),

@@ -136,7 +136,7 @@ impl<'a> Walk<'a> {
             Kind::Leaf { mandatory, .. } => self.leaf(id, *mandatory, data),
             Kind::LeafList { min, max, .. } => self.leaf_list(id, (*min, *max), data),
             Kind::List(list) => self.list(id, list, data),
-            Kind::Anydata { mandatory } => {
+            Kind::Anydata { mandatory, .. } => {
                 if *mandatory && data.is_none() {
                     self.missing(id);
                 }

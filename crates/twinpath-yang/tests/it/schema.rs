@@ -334,7 +334,6 @@ const WRONG: &[(&str, &str)] = &[
         "m, line 1: deviation is not supported",
     ),
     ("include s;", "m, line 1: include is not supported"),
-    ("anyxml a;", "m, line 1: anyxml is not supported"),
     (
         "import n { prefix n; }",
         "m, line 1: import of n, whose text is missing",
