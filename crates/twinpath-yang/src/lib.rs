@@ -1,5 +1,5 @@
 //! YANG 1.1 modules (RFC 7950) as a [`Schema`], and trees of data that follow it: defaults, validation, paths, differences,
-//! edits, filters, access control (RFC 8341), JSON (RFC 7951), XML and TOML.
+//! edits, filters, access control (RFC 8341), JSON (RFC 7951), XML and TOML; and NETCONF (RFC 6241) without its transport.
 //!
 //! Texts come from the caller and go back to it: nothing here reads a file or a clock.
 //!
@@ -40,6 +40,7 @@ mod fault;
 pub mod filter;
 pub mod json;
 pub mod modules;
+pub mod netconf;
 pub mod schema;
 pub mod statement;
 pub mod toml;

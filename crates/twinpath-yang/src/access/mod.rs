@@ -15,6 +15,7 @@ mod visible;
 pub use counters::Counters;
 pub use load::IgnoredRule;
 
+use crate::fault::{Fault, FaultKind};
 use crate::schema::Schema;
 use crate::tree::{Children, Path};
 use decision::Decision;
@@ -104,6 +105,29 @@ impl Access {
     #[must_use]
     pub fn visible(&self, schema: &Schema, user: User<'_>, root: &Children) -> Children {
         visible::visible(&self.decision(schema, user), root)
+    }
+
+    /// A fault without what a user may not read: its path ends before that, and it does not say what is wrong. Whether a node
+    /// that the user may not read exists is not said either: the fault is that access was denied.
+    #[must_use]
+    pub fn conceal(&self, schema: &Schema, user: User<'_>, fault: Fault) -> Fault {
+        let steps = fault.path.steps();
+        let shown = self.decision(schema, user).readable(steps);
+        if shown == steps.len() {
+            return fault;
+        }
+        let mut path = Path::root();
+        for step in steps.iter().take(shown) {
+            path.push(step.node, step.select.clone());
+        }
+        let is_existence = matches!(fault.kind, FaultKind::Exists | FaultKind::Absent);
+        let kind = if is_existence {
+            FaultKind::AccessDenied
+        } else {
+            fault.kind
+        };
+        let what = format!("a node that {} may not read is wrong then", user.shown());
+        Fault::new(&path, kind, what)
     }
 
     fn decision<'a>(&'a self, schema: &'a Schema, user: User<'_>) -> Decision<'a> {

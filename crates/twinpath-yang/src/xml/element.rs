@@ -50,7 +50,7 @@ pub struct Element {
     pub children: Vec<Element>,
     /// All text directly in it.
     pub text: String,
-    pub(super) scope: Scope,
+    pub(crate) scope: Scope,
 }
 
 /// An attribute.

@@ -4,7 +4,7 @@ use super::Element;
 use super::value::Modules;
 use crate::fault::{Fault, FaultKind};
 use crate::filter::{Filter, Test};
-use crate::schema::{NodeId, Schema};
+use crate::schema::{Kind, NodeId, Schema};
 use crate::tree::Path;
 
 /// Nodes of a filter, at most.
@@ -19,6 +19,21 @@ pub const MAX_FILTERS: usize = 10_000;
 pub fn filters(schema: &Schema, elements: &[Element]) -> Result<Vec<Filter>, Fault> {
     let mut reader = Reader {
         modules: Modules::new(schema),
+        has_notifications: false,
+        left: MAX_FILTERS,
+    };
+    reader.filters(None, true, elements)
+}
+
+/// As [`filters`], of notifications and the data that they are in (RFC 5277 section 3.2.5.2.1).
+///
+/// # Errors
+///
+/// As [`filters`].
+pub fn notification_filters(schema: &Schema, elements: &[Element]) -> Result<Vec<Filter>, Fault> {
+    let mut reader = Reader {
+        modules: Modules::new(schema),
+        has_notifications: true,
         left: MAX_FILTERS,
     };
     reader.filters(None, true, elements)
@@ -26,6 +41,7 @@ pub fn filters(schema: &Schema, elements: &[Element]) -> Result<Vec<Filter>, Fau
 
 struct Reader<'a> {
     modules: Modules<'a>,
+    has_notifications: bool,
     left: usize,
 }
 
@@ -64,15 +80,27 @@ impl Reader<'_> {
     /// The nodes that an element can be of, or one that is not known.
     fn nodes(&self, of: Option<NodeId>, is_known: bool, element: &Element) -> Vec<Option<NodeId>> {
         let schema = self.modules.schema;
-        let found: Vec<Option<NodeId>> = if !is_known || !element.attributes.is_empty() {
-            Vec::new()
-        } else if element.namespace.is_some() {
-            vec![self.modules.child(of, element)]
-        } else {
-            let all = schema.data_children(of).iter();
-            let named = all.filter(|id| schema.node(**id).name == element.name);
-            named.map(|id| Some(*id)).collect()
+        if !is_known || !element.attributes.is_empty() {
+            return vec![None];
+        }
+        let named = |id: &&NodeId| schema.node(**id).name == element.name;
+        let is_of = |id: &&NodeId| match element.namespace.as_deref() {
+            Some(namespace) => self.modules.module(namespace) == Some(schema.node(**id).module),
+            None => true,
         };
+        let notifications = match of {
+            _ if !self.has_notifications => &[][..],
+            Some(of) => schema.children(Some(of)),
+            None => schema.notifications(),
+        };
+        let is_notification = |id: &&NodeId| matches!(schema.node(**id).kind, Kind::Notification);
+        let all = schema.data_children(of).iter();
+        let all = all.chain(notifications.iter().filter(is_notification));
+        let found: Vec<_> = all
+            .filter(named)
+            .filter(is_of)
+            .map(|id| Some(*id))
+            .collect();
         if found.is_empty() { vec![None] } else { found }
     }
 }

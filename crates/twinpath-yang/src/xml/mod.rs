@@ -14,8 +14,9 @@ mod value;
 mod write;
 
 pub use element::{Attribute, Element, Limits, MAX_DEPTH};
-pub use filters::{MAX_FILTERS, filters};
+pub use filters::{MAX_FILTERS, filters, notification_filters};
 pub use read::{XmlFault, edits, read};
+pub(crate) use write::write_path;
 pub use write::{WriteOptions, escape, write};
 
 /// The namespace of NETCONF's messages, and of the attribute `operation` (RFC 6241 section 3.1).
@@ -25,4 +26,4 @@ pub const YANG: &str = "urn:ietf:params:xml:ns:yang:1";
 /// The namespace of the attribute `default` (RFC 6243 section 6).
 pub const WITH_DEFAULTS: &str = "urn:ietf:params:xml:ns:netconf:default:1.0";
 /// The namespace of attributes whose prefix is `xml`.
-const XML: &str = "http://www.w3.org/XML/1998/namespace";
+pub(crate) const XML: &str = "http://www.w3.org/XML/1998/namespace";

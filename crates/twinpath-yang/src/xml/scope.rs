@@ -7,7 +7,7 @@ pub(super) const MAX_DECLARATIONS: usize = 256;
 
 /// The declarations that apply to an element, the nearest first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Scope(Option<Arc<Declaration>>);
+pub(crate) struct Scope(Option<Arc<Declaration>>);
 
 #[derive(Debug)]
 struct Declaration {
@@ -33,6 +33,16 @@ impl Scope {
             count: outer.count() + 1,
             outer,
         }));
+    }
+
+    /// All declarations, the nearest first: prefix and namespace.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
+        let nearest = self.0.as_deref();
+        let all = std::iter::successors(nearest, |it| it.outer.0.as_deref());
+        all.map(|it| {
+            let namespace = it.namespace.as_deref().unwrap_or_default();
+            (it.prefix.as_deref(), namespace)
+        })
     }
 
     /// The namespace of a prefix, or the default one.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Element;
 use super::names::{trim, with_prefixes};
-use crate::schema::{Base, ModuleId, NodeId, Schema, Type};
+use crate::schema::{Base, ModuleId, Schema, Type};
 use crate::value::{Names, Unfit, Value};
 
 /// A schema by its namespaces.
@@ -26,12 +26,6 @@ impl<'a> Modules<'a> {
 
     pub(super) fn module(&self, namespace: &str) -> Option<ModuleId> {
         self.by_namespace.get(namespace).copied()
-    }
-
-    /// The data node of an element, in its namespace.
-    pub(super) fn child(&self, of: Option<NodeId>, element: &Element) -> Option<NodeId> {
-        let module = self.module(element.namespace.as_deref()?)?;
-        self.schema.child(of, Some(module), &element.name)
     }
 
     /// The value of a text, where prefixes are those of an element.

@@ -8,7 +8,7 @@ use super::WITH_DEFAULTS;
 use super::names::{as_name, is_char, with_prefixes};
 use super::value::is_xpath;
 use crate::json::Layout;
-use crate::schema::{ModuleId, NodeId, Schema};
+use crate::schema::{Kind, ModuleId, NodeId, Schema};
 use crate::tree::{Children, Data, Path, Select};
 use crate::value::Value;
 
@@ -54,6 +54,23 @@ pub fn write(
     };
     writer.level(of, None, children, explicit);
     writer.text
+}
+
+/// A path as XPath, each of whose names has a prefix, and the namespaces of these. Inputs and outputs are no steps.
+pub(crate) fn write_path(schema: &Schema, path: &Path) -> (String, Vec<(String, String)>) {
+    let writer = Writer {
+        schema,
+        layout: Layout::Compact,
+        depth: 0,
+        text: String::new(),
+    };
+    let mut used = BTreeMap::new();
+    let text = writer.path(path, &mut used);
+    let namespaces = used.into_iter().map(|(prefix, module)| {
+        let namespace = schema.module(module).namespace.to_string();
+        (prefix, namespace)
+    });
+    (text, namespaces.collect())
 }
 
 /// Text with what XML needs escaped, in elements and attributes. Characters that XML cannot have are U+FFFD.
@@ -277,6 +294,9 @@ impl Writer<'_> {
         let mut text = String::new();
         for step in path.steps() {
             let node = self.schema.node(step.node);
+            if matches!(node.kind, Kind::Input | Kind::Output) {
+                continue;
+            }
             let prefix = self.prefix(node.module, used);
             let _ = write!(text, "/{prefix}:{}", node.name);
             match &step.select {

@@ -1,0 +1,161 @@
+//! Commits of the candidate, and how they are undone (RFC 6241 sections 8.3.4 and 8.4).
+
+use std::time::Duration;
+
+use super::confirmed::{Confirmed, wrong_token};
+use super::{After, Commit, Context, Datastores, Effect, failed};
+use crate::fault::Fault;
+use crate::netconf::error::RpcError;
+use crate::netconf::operation::{CommitOptions, Datastore};
+use crate::netconf::params::Errors;
+use crate::schema::Schema;
+
+impl Datastores {
+    pub(super) fn commit(
+        &mut self,
+        context: &Context<'_>,
+        options: &CommitOptions,
+    ) -> Result<Effect, Errors> {
+        self.check_target(context.session, Datastore::Running)?;
+        self.check_target(context.session, Datastore::Candidate)?;
+        self.check_not_due(context.now)?;
+        let token = options.persist_id.as_deref();
+        match &self.confirmed {
+            Some(confirmed) => confirmed.check(context.session, token)?,
+            None if token.is_some() => return Err(wrong_token()),
+            None => {}
+        }
+        let tree = self.get(Datastore::Candidate, context.running);
+        context.check_change(context.running, tree)?;
+        context.check_valid(tree)?;
+        let tree = tree.clone();
+        let after = After::Candidate(self.expected(context, options));
+        if tree == *context.running {
+            self.apply(after, context.now);
+            return Ok(Effect::Done);
+        }
+        Ok(self.begin(tree, after))
+    }
+
+    /// The commit that is to be confirmed after this one. It keeps the token of the one that it continues, unless it has its
+    /// own.
+    fn expected(&self, context: &Context<'_>, options: &CommitOptions) -> Option<Confirmed> {
+        let timeout = options.confirmed?;
+        let before = self.confirmed.as_ref();
+        let token = before.and_then(|it| it.persist.clone());
+        Some(Confirmed {
+            session: context.session,
+            persist: options.persist.clone().or(token),
+            previous: before.map_or_else(|| context.running.clone(), |it| it.previous.clone()),
+            timeout,
+            deadline: context.now.saturating_add(timeout),
+        })
+    }
+
+    pub(super) fn cancel(
+        &mut self,
+        context: &Context<'_>,
+        token: Option<&str>,
+    ) -> Result<Effect, Errors> {
+        self.check_target(context.session, Datastore::Running)?;
+        let Some(confirmed) = &self.confirmed else {
+            if token.is_some() {
+                return Err(wrong_token());
+            }
+            return Err(failed(
+                "operation-failed",
+                "no commit waits to be confirmed",
+            ));
+        };
+        confirmed.check(context.session, token)?;
+        let tree = confirmed.previous.clone();
+        if tree == *context.running {
+            self.apply(After::Rollback, context.now);
+            return Ok(Effect::Done);
+        }
+        Ok(self.begin(tree, After::Rollback))
+    }
+
+    /// What is to be put in force as a commit was not confirmed in time, or its session has ended. It is to be asked for at
+    /// [`Datastores::poll_timeout`], after [`Datastores::close`] and after [`Datastores::finish`].
+    pub fn poll(&mut self, now: Duration) -> Option<Commit> {
+        let confirmed = self.confirmed.as_ref().filter(|it| it.is_due(now))?;
+        if self.is_committing {
+            return None;
+        }
+        self.is_committing = true;
+        Some(Commit {
+            tree: confirmed.previous.clone(),
+            after: After::Rollback,
+        })
+    }
+
+    /// When [`Datastores::poll`] is to be asked next.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let confirmed = self.confirmed.as_ref()?;
+        (!self.is_committing).then_some(confirmed.deadline)
+    }
+
+    /// What came of a commit: whether its tree is in force. `now`: when.
+    ///
+    /// # Errors
+    ///
+    /// The faults as errors of the reply. What is prepared is left as it was; a rollback is not tried again.
+    pub fn finish(
+        &mut self,
+        schema: &Schema,
+        commit: Commit,
+        result: Result<(), Vec<Fault>>,
+        now: Duration,
+    ) -> Result<(), Errors> {
+        self.is_committing = false;
+        let is_rollback = commit.is_rollback();
+        if result.is_ok() || is_rollback {
+            self.apply(commit.after, now);
+        }
+        let Err(faults) = result else {
+            return Ok(());
+        };
+        let mut errors: Errors = faults
+            .iter()
+            .map(|it| RpcError::of_fault(schema, it))
+            .collect();
+        if errors.is_empty() {
+            errors = failed("operation-failed", "the configuration was not put in force");
+        }
+        if is_rollback {
+            for error in &mut errors {
+                error.tag = "rollback-failed";
+                error.info.clear();
+            }
+        }
+        Err(errors)
+    }
+
+    fn apply(&mut self, after: After, now: Duration) {
+        match after {
+            After::Edit => {}
+            After::Candidate(confirmed) => {
+                self.candidate = None;
+                self.confirmed = confirmed;
+                if let Some(confirmed) = &mut self.confirmed {
+                    confirmed.deadline = now.saturating_add(confirmed.timeout);
+                    let is_open = self.sessions.contains(&confirmed.session);
+                    if !is_open {
+                        confirmed.end_of(confirmed.session);
+                    }
+                }
+            }
+            After::Rollback => self.confirmed = None,
+        }
+    }
+
+    /// That no rollback is to be done first.
+    fn check_not_due(&self, now: Duration) -> Result<(), Errors> {
+        if self.confirmed.as_ref().is_some_and(|it| it.is_due(now)) {
+            let what = "a commit that was not confirmed in time is being rolled back";
+            return Err(failed("in-use", what));
+        }
+        Ok(())
+    }
+}
