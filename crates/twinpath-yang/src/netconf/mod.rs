@@ -14,6 +14,7 @@ mod operation;
 mod params;
 mod reply;
 mod rpc;
+mod show;
 mod time;
 
 pub use datastores::{Commit, Context, Datastores, Effect, Lock};

@@ -185,15 +185,21 @@ impl<'a> Params<'a> {
     }
 
     pub(super) fn datastore_of(&self, element: &Element) -> Result<Datastore, Errors> {
-        match (element.namespace.as_deref(), &*element.name) {
-            (Some(NETCONF), "running") => Ok(Datastore::Running),
-            (Some(NETCONF), "candidate") => Ok(Datastore::Candidate),
-            _ => Err(unknown(
-                self.schema,
-                element,
-                "element here: use running or candidate",
-            )),
+        let datastore = match (element.namespace.as_deref(), &*element.name) {
+            (Some(NETCONF), "running") => Datastore::Running,
+            (Some(NETCONF), "candidate") => Datastore::Candidate,
+            _ => {
+                let what = "element here: use running or candidate";
+                return Err(unknown(self.schema, element, what));
+            }
+        };
+        if let Some(child) = element.children.first() {
+            return Err(unknown(self.schema, child, "element"));
         }
+        if !element.word().is_empty() {
+            return Err(invalid(format!("{}: it is without text", element.name)));
+        }
+        Ok(datastore)
     }
 
     /// That all parameters were read.
