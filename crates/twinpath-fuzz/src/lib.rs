@@ -21,6 +21,7 @@ mod files;
 mod input;
 mod keys;
 mod messages;
+mod netconf;
 mod options;
 mod packets;
 mod peer;
@@ -35,7 +36,7 @@ mod yang;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 22] = [
     ("packets", packets::packets),
     ("messages", messages::messages),
     ("server", control::server),
@@ -56,6 +57,8 @@ pub const TARGETS: [Target; 20] = [
     ("yang_toml", yang::toml),
     ("yang_xml", yang::xml),
     ("yang_path", yang::path),
+    ("netconf_framing", netconf::framing),
+    ("netconf_session", netconf::session),
 ];
 
 /// Runs the target of that name.
