@@ -26,15 +26,12 @@ fn get(schema: &Schema, access: &Access, root: &Children, parameters: &str) -> S
         at: "",
     };
     let text = selection.reply(&context, &request.reply, root);
-    let content = text.strip_prefix(
-        "<rpc-reply xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\" message-id=\"101\">",
-    );
-    let content = content.and_then(|it| it.strip_suffix("</rpc-reply>"));
-    let content = content.unwrap_or_else(|| panic!("{text}"));
-    let content = content
-        .trim_start_matches("<data>")
-        .trim_end_matches("</data>");
-    content.replace("<data/>", "")
+    let begin = "<rpc-reply xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\" message-id=\"101\">";
+    let inner = text.strip_prefix(begin);
+    let inner = inner.and_then(|it| it.strip_suffix("</rpc-reply>"));
+    let inner = inner.unwrap_or_else(|| panic!("{text}"));
+    let inner = inner.trim_start_matches("<data>");
+    inner.trim_end_matches("</data>").replace("<data/>", "")
 }
 
 const INTERFACES: &str = "module example { yang-version 1.1; namespace 'http://example.com/ns/interfaces'; prefix exam;
