@@ -14,6 +14,7 @@ mod operation;
 mod params;
 mod reply;
 mod rpc;
+mod session;
 mod show;
 mod time;
 
@@ -31,4 +32,5 @@ pub use reply::{
     Reply, STREAMS, notification, notification_complete, notification_of, replay_complete,
 };
 pub use rpc::{BadMessage, Request};
+pub use session::{Received, Session, SessionEnd};
 pub use time::Time;

@@ -20,6 +20,7 @@ mod netconf_judges;
 mod netconf_replies;
 mod netconf_requests;
 mod netconf_selections;
+mod netconf_sessions;
 mod netconf_subscriptions;
 mod paths;
 mod properties;
