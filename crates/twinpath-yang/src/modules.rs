@@ -1,16 +1,26 @@
 //! The modules of twinpath's daemon.
 
 /// Texts of the modules, and of those that they import.
-pub const TEXTS: [&str; 5] = [
+pub const TEXTS: [&str; 9] = [
     include_str!("../yang/ietf-inet-types@2013-07-15.yang"),
     include_str!("../yang/ietf-yang-types@2013-07-15.yang"),
     include_str!("../yang/twinpath-measurement@2026-11-30.yang"),
     include_str!("../yang/ietf-netconf-acm@2018-02-14.yang"),
     include_str!("../yang/ietf-twamp@2021-11-17.yang"),
+    include_str!("../yang/ietf-datastores@2018-02-14.yang"),
+    include_str!("../yang/ietf-yang-library@2019-01-04.yang"),
+    include_str!("../yang/ietf-restconf@2017-01-26.yang"),
+    include_str!("../yang/ietf-restconf-monitoring@2017-01-26.yang"),
 ];
 
 /// Names of the modules whose data nodes exist.
-pub const IMPLEMENTED: [&str; 3] = ["twinpath-measurement", "ietf-netconf-acm", "ietf-twamp"];
+pub const IMPLEMENTED: [&str; 5] = [
+    "twinpath-measurement",
+    "ietf-netconf-acm",
+    "ietf-twamp",
+    "ietf-yang-library",
+    "ietf-restconf-monitoring",
+];
 
 /// Texts of the modules of a NETCONF server, beside [`TEXTS`].
 pub const NETCONF_TEXTS: [&str; 2] = [

@@ -4,5 +4,5 @@ mod raw;
 mod read;
 mod write;
 
-pub use read::{ReadOptions, read};
+pub use read::{ReadOptions, read, read_member};
 pub use write::{Layout, write, write_node};

@@ -54,17 +54,61 @@ impl ReadOptions {
 ///
 /// All faults, at most [`crate::MAX_FAULTS`].
 pub fn read(schema: &Schema, text: &[u8], options: &ReadOptions) -> Result<Children, Vec<Fault>> {
-    let fail = |kind, what: String| vec![Fault::new(&options.at, kind, what)];
+    let members = members(text, options)?;
+    read_members(schema, members, options)
+}
+
+/// As [`read`], of an object that is the only member of another: `{"name": {...}}`.
+///
+/// # Errors
+///
+/// Those of [`read`], and another object.
+pub fn read_member(
+    schema: &Schema,
+    text: &[u8],
+    name: &str,
+    options: &ReadOptions,
+) -> Result<Children, Vec<Fault>> {
+    let mut members = members(text, options)?;
+    match (members.pop(), members.is_empty()) {
+        (Some((found, Json::Object(inner))), true) if found == name => {
+            read_members(schema, inner, options)
+        }
+        (Some(_) | None, _) => {
+            let what = format!("write an object with one member, {name}, which is an object");
+            Err(fail(options, FaultKind::NotReadable, what))
+        }
+    }
+}
+
+fn fail(options: &ReadOptions, kind: FaultKind, what: String) -> Vec<Fault> {
+    vec![Fault::new(&options.at, kind, what)]
+}
+
+fn members(text: &[u8], options: &ReadOptions) -> Result<Vec<(String, Json)>, Vec<Fault>> {
     if text.len() > options.max_octets {
         let what = format!("more than {} octets", options.max_octets);
-        return Err(fail(FaultKind::TooLarge, what));
+        return Err(fail(options, FaultKind::TooLarge, what));
     }
-    let json: Json = serde_json::from_slice(text)
-        .map_err(|error| fail(FaultKind::NotReadable, format!("not JSON: {error}")))?;
+    let json: Json = serde_json::from_slice(text).map_err(|error| {
+        fail(
+            options,
+            FaultKind::NotReadable,
+            format!("not JSON: {error}"),
+        )
+    })?;
     let Json::Object(members) = json else {
         let what = format!("write an object, not {}", json.noun());
-        return Err(fail(FaultKind::NotReadable, what));
+        return Err(fail(options, FaultKind::NotReadable, what));
     };
+    Ok(members)
+}
+
+fn read_members(
+    schema: &Schema,
+    members: Vec<(String, Json)>,
+    options: &ReadOptions,
+) -> Result<Children, Vec<Fault>> {
     let mut reader = Reader {
         schema,
         options,

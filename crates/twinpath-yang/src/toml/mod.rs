@@ -8,10 +8,12 @@
 mod fit;
 mod lines;
 mod read;
+mod update;
 mod write;
 
 pub use lines::{Document, FileFault, Place};
 pub use read::Reader;
+pub use update::update;
 pub use write::write;
 
 use crate::schema::{Kind, NodeId, Schema};

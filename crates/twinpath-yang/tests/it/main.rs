@@ -28,6 +28,7 @@ mod restconf_methods;
 mod restconf_queries;
 mod schema;
 mod toml;
+mod toml_updates;
 mod validation;
 mod values;
 mod xml;

@@ -4,18 +4,17 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::{Level, error, info, warn};
+use tracing::{Level, info, warn};
 use twinpath_report::words;
 
 use super::output_files::distinct_files;
 use super::responder::open_socket;
 use crate::args::DaemonArgs;
-use crate::daemon::{Api, Configuration, Daemon, Source};
+use crate::daemon::{self, Control, Daemon, Owner, Source, serve};
 use crate::exporter::Exporter;
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
-use crate::output::units::count;
 use crate::service::Service;
 use crate::signals::{ReloadSignal, Signals};
 
@@ -38,22 +37,22 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
         info!("{line}");
     }
     let mut exporter = Exporter::new();
-    let api = open_api(&source, &configuration, &exporter, &daemon)?;
-    if let Some(api) = &api {
-        info!("page at http://{}/", named(api.listening()));
-        daemon.show_at(api.listening());
+    daemon.apply(&configuration.settings);
+    let (owner, control) = daemon::control(source, configuration);
+    let api = open_api(&owner, &control, &exporter, &daemon)?;
+    if let Some(page) = api {
+        info!("page at http://{}/", named(page));
+        daemon.show_at(page);
     }
-    let mut control = open_socket(&args.control_socket, "daemon", &[], &args.log)?;
-    let mut current = put_in_force(&mut daemon, configuration);
+    let mut socket = open_socket(&args.control_socket, "daemon", &[], &args.log)?;
     let mut is_ready = false;
+    let mut is_reread = true;
     while !signals.stop_requested() {
         thread::sleep(TURN_EVERY);
         daemon.turn();
         daemon.attend(&mut exporter);
-        if let Some(api) = &api {
-            api.attend(&daemon);
-        }
-        control.answer(|name| daemon.document(name));
+        owner.attend(&mut daemon);
+        socket.answer(|name| daemon.document(name));
         if !is_ready && daemon.is_settled() {
             is_ready = true;
             service.ready();
@@ -61,7 +60,10 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
         service.attend(|| true, || daemon.summary());
         if reload.requested() {
             service.reloading();
-            current = reread(&source, &mut daemon, current);
+            is_reread = false;
+        }
+        if !is_reread {
+            is_reread = owner.reread(&mut daemon);
             is_ready = false;
         }
     }
@@ -75,51 +77,22 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Serves the page and metrics, where that is configured.
+/// Serves the page, metrics and RESTCONF, where that is configured. Returns where.
 fn open_api(
-    source: &Source,
-    configuration: &Configuration,
+    owner: &Owner,
+    control: &Control,
     exporter: &Exporter,
     daemon: &Daemon,
-) -> Result<Option<Api>, Failure> {
-    let Some(address) = configuration.settings.listen else {
+) -> Result<Option<SocketAddr>, Failure> {
+    let Some(address) = owner.listen() else {
         return Ok(None);
     };
-    let start = |address| Api::start(address, exporter.scrapes(), daemon);
+    let start = |address| serve(address, exporter.scrapes(), daemon, control.clone());
     match start(address) {
-        Err(_) if source.is_demonstration() => start(SocketAddr::new(address.ip(), 0)),
-        api => api,
+        Err(_) if owner.source().is_demonstration() => start(SocketAddr::new(address.ip(), 0)),
+        listening => listening,
     }
     .map(Some)
-}
-
-/// Has the daemon do what a configuration says.
-fn put_in_force(daemon: &mut Daemon, configuration: Configuration) -> Configuration {
-    daemon.apply(&configuration.settings);
-    configuration
-}
-
-/// Reads the configuration and key files again. One with faults changes nothing.
-fn reread(source: &Source, daemon: &mut Daemon, current: Configuration) -> Configuration {
-    match source.read() {
-        Ok(configuration) => {
-            daemon.reread_keys();
-            let changes = current.differences(&configuration);
-            let changes = count(changes.len() as u64, "change", "changes");
-            info!("configuration read again: {changes}");
-            for key in daemon.needs_restart(&configuration.settings) {
-                warn!("{key} changes when the daemon is started again");
-            }
-            put_in_force(daemon, configuration)
-        }
-        Err(failure) => {
-            for fault in failure.earlier.iter().chain([&failure]) {
-                error!("{fault}");
-            }
-            warn!("the configuration stays as it was");
-            current
-        }
-    }
 }
 
 /// Ends everything; what takes too long is left.

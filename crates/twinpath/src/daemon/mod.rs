@@ -7,6 +7,7 @@
 
 mod alarms;
 mod api;
+mod control;
 mod metrics;
 mod model;
 mod part;
@@ -48,7 +49,8 @@ use replies::ReplyWatch;
 use sessions::MeasuredSessions;
 use store::{Store, StoreReader, StoredInterval};
 
-pub(crate) use api::Api;
+pub(crate) use api::serve;
+pub(crate) use control::{Control, Owner, control};
 pub(crate) use settings::Settings;
 pub(crate) use source::{Configuration, Source, module_text};
 pub(crate) use store::StoreCounters;

@@ -11,6 +11,14 @@ use crate::failure::Failure;
 /// The module of the configuration.
 pub(crate) const MODULE: &str = "twinpath-measurement";
 
+/// Those whose data a daemon has.
+const IMPLEMENTED: [&str; 4] = [
+    MODULE,
+    "ietf-netconf-acm",
+    "ietf-yang-library",
+    "ietf-restconf-monitoring",
+];
+
 /// The schema, and the node that a configuration file is.
 pub(crate) struct Model {
     pub(crate) schema: Schema,
@@ -18,15 +26,16 @@ pub(crate) struct Model {
 }
 
 static MODEL: LazyLock<Result<Model, String>> = LazyLock::new(|| {
-    let schema = Schema::load(&TEXTS, &[MODULE]).map_err(|error| error.to_string())?;
-    let main = schema.child(None, schema.module_named(MODULE), "measurement");
-    let main = main.ok_or("the module has no container measurement")?;
+    let schema = Schema::load(&TEXTS, &IMPLEMENTED).map_err(|error| error.to_string())?;
+    let top = |module: &str, name: &str| {
+        let node = schema.child(None, schema.module_named(module), name);
+        node.ok_or(format!("module {module} has no container {name}"))
+    };
+    let main = top(MODULE, "measurement")?;
+    let tables = vec![("nacm".into(), top("ietf-netconf-acm", "nacm")?)];
     Ok(Model {
+        roots: Roots { main, tables },
         schema,
-        roots: Roots {
-            main,
-            tables: Vec::new(),
-        },
     })
 });
 

@@ -1,5 +1,7 @@
 //! Where a configuration comes from.
 
+mod saving;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
@@ -9,7 +11,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use twinpath_yang::diff::{diff, line};
 use twinpath_yang::toml::{self, Document, FileFault, Reader};
-use twinpath_yang::{Scope, Select, validate};
+use twinpath_yang::{Children, Fault, Scope, Select, validate};
 
 use crate::failure::Failure;
 use crate::files;
@@ -77,18 +79,7 @@ impl Source {
     /// A file cannot be read, or has a fault: all of them, each with its line.
     pub(crate) fn read(&self) -> Result<Configuration, Failure> {
         let model = model()?;
-        let mut reader = Reader::new(&model.schema, &model.roots);
-        match self {
-            Self::Demonstration(store) => {
-                reader.add("the demonstration", &demonstration(store.path()));
-            }
-            Self::Path(path) => {
-                for path in toml_files(path)? {
-                    reader.add(&path.display().to_string(), &text(&path)?);
-                }
-            }
-        }
-        let (document, mut faults) = reader.finish();
+        let (document, mut faults) = read_document(model, &self.files()?);
         let found = validate(&model.schema, &document.root, Scope::Config);
         faults.extend(found.into_iter().map(|fault| document.locate(fault)));
         // What an entry means is not known where some of it is missing.
@@ -106,9 +97,68 @@ impl Source {
             }
         }
     }
+
+    /// All files.
+    fn files(&self) -> Result<Vec<File>, Failure> {
+        let path = match self {
+            Self::Demonstration(store) => {
+                return Ok(vec![File {
+                    path: "the demonstration".into(),
+                    text: demonstration(store.path()),
+                }]);
+            }
+            Self::Path(path) => path,
+        };
+        let paths = toml_files(path)?.into_iter();
+        let files = paths.map(|path| {
+            let text = text(&path)?;
+            Ok(File { path, text })
+        });
+        files.collect()
+    }
+}
+
+/// A file as it is.
+struct File {
+    path: PathBuf,
+    text: String,
+}
+
+/// What files say, and their faults.
+fn read_document(model: &Model, files: &[File]) -> (Document, Vec<FileFault>) {
+    let mut reader = Reader::new(&model.schema, &model.roots);
+    for file in files {
+        reader.add(&file.path.display().to_string(), &file.text);
+    }
+    reader.finish()
 }
 
 impl Configuration {
+    /// Another tree as a configuration, which no file has yet.
+    ///
+    /// # Errors
+    /// All that no configuration can mean.
+    pub(super) fn with_root(&self, root: Children) -> Result<Self, Vec<Fault>> {
+        let model = self.model;
+        let faults = validate(&model.schema, &root, Scope::Config);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let settings = Settings::of(model, &root)?;
+        let mut document = Document::default();
+        document.root = root;
+        Ok(Self {
+            settings,
+            document,
+            model,
+        })
+    }
+
+    /// The tree.
+    pub(super) fn root(&self) -> &Children {
+        &self.document.root
+    }
+
     /// Whether this host has what its entries need, such as key files.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod alarms;
 mod configurations;
 mod pages;
 mod reloads;
+mod restconf;
 
 use std::fs;
 use std::path::PathBuf;

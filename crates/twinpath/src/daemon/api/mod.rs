@@ -7,19 +7,16 @@ mod alarms;
 mod grid;
 mod markup;
 mod range;
+mod restconf;
 mod session;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, StatusCode, Uri};
-use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 use twinpath_runtime::wall;
 
 use crate::exporter::{Scrapes, respond};
@@ -28,21 +25,15 @@ use crate::http::{self, Reply, only_read, reply, short};
 
 use super::Daemon;
 use super::alarms::ActiveAlarm;
+use super::control::Control;
 use super::status::Entry;
 use super::store::StoreReader;
 use range::TimeRange;
 use session::History;
 
-/// Requests that wait for the daemon's state, at most.
-const MOST_WAITING: usize = 64;
-/// How long it may take to give it.
-const OWNER: Duration = Duration::from_secs(8);
 /// What pages say of their origin.
 const MADE_BY: &str = concat!("twinpath ", env!("CARGO_PKG_VERSION"));
 const HTML: &str = "text/html; charset=utf-8";
-
-/// What waits for the daemon's state.
-type Ask = oneshot::Sender<Arc<State>>;
 
 /// What a daemon does now.
 pub(super) struct State {
@@ -54,58 +45,34 @@ pub(super) struct State {
     pub(super) uptime: Duration,
 }
 
-/// The daemon's end of its HTTP server.
-pub(crate) struct Api {
-    listening: SocketAddr,
-    asks: Receiver<Ask>,
-}
-
 /// What requests are answered with.
 #[derive(Clone)]
 struct Answering {
-    asks: SyncSender<Ask>,
+    control: Control,
     scrapes: Scrapes,
     /// `None`: nothing is stored.
     reader: Option<StoreReader>,
 }
 
-impl Api {
-    /// Listens there, and shows what `daemon` stores.
-    ///
-    /// # Errors
-    /// Where it cannot.
-    pub(crate) fn start(
-        address: SocketAddr,
-        scrapes: Scrapes,
-        daemon: &Daemon,
-    ) -> Result<Self, Failure> {
-        let (sender, asks) = sync_channel(MOST_WAITING);
-        let answering = Answering {
-            asks: sender,
-            scrapes,
-            reader: daemon.store_reader(),
-        };
-        let listening = http::start("listen", address, move |request| {
-            let answering = answering.clone();
-            async move { answering.answer(request).await }
-        })?;
-        Ok(Self { listening, asks })
-    }
-
-    /// Where it listens.
-    pub(crate) fn listening(&self) -> SocketAddr {
-        self.listening
-    }
-
-    /// Answers what waits for the daemon's state.
-    pub(crate) fn attend(&self, daemon: &Daemon) {
-        let mut state = None;
-        for ask in self.asks.try_iter().filter(|ask| !ask.is_closed()) {
-            let state = state.get_or_insert_with(|| Arc::new(daemon.state()));
-            // A client that has gone needs no answer.
-            let _gone = ask.send(Arc::clone(state));
-        }
-    }
+/// Serves the page of a daemon, its metrics and RESTCONF at `address`. Returns where it listens.
+///
+/// # Errors
+/// Where it cannot.
+pub(crate) fn serve(
+    address: SocketAddr,
+    scrapes: Scrapes,
+    daemon: &Daemon,
+    control: Control,
+) -> Result<SocketAddr, Failure> {
+    let answering = Answering {
+        control,
+        scrapes,
+        reader: daemon.store_reader(),
+    };
+    http::start("listen", address, move |request| {
+        let answering = answering.clone();
+        async move { answering.answer(request).await }
+    })
 }
 
 impl Answering {
@@ -117,15 +84,21 @@ impl Answering {
         if let Some(metrics) = respond(&request, &self.scrapes).await {
             return metrics;
         }
+        if restconf::has(request.uri().path()) {
+            return restconf::answer(self.control, request).await;
+        }
         let path = request.uri().path();
         let session = path.strip_prefix("/session/");
         if path != "/" && session.is_none() {
-            return short(StatusCode::NOT_FOUND, "see /, /metrics and /healthz");
+            return short(
+                StatusCode::NOT_FOUND,
+                "see /, /metrics, /healthz and /restconf",
+            );
         }
         if let Some(refusal) = only_read(request.method()) {
             return refusal;
         }
-        let Some(state) = self.state().await else {
+        let Some(state) = self.control.state().await else {
             return short(StatusCode::SERVICE_UNAVAILABLE, "no answer within 8 s");
         };
         let query = Query::of(request.uri());
@@ -150,7 +123,10 @@ impl Answering {
             let line = "there is no store: add [store] to the configuration";
             return short(StatusCode::NOT_FOUND, line);
         };
-        let range = TimeRange::of(query, wall(), state.uptime);
+        let range = match TimeRange::of(query, wall(), state.uptime) {
+            Ok(range) => range,
+            Err(why) => return short(StatusCode::BAD_REQUEST, &why),
+        };
         let of = name.clone();
         let history = spawn_blocking(move || History::read(&reader, &of, range)).await;
         let history = match history {
@@ -174,12 +150,6 @@ impl Answering {
             HTML,
             history.page(&name, entry, &state.alarms).into_bytes(),
         )
-    }
-
-    async fn state(&self) -> Option<Arc<State>> {
-        let (ask, answered) = oneshot::channel();
-        self.asks.try_send(ask).ok()?;
-        timeout(OWNER, answered).await.ok()?.ok()
     }
 }
 

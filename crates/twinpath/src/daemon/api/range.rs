@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use twinpath_wire::{Delta, Wall};
 
 use super::Query;
+use crate::args::above_zero;
 
 /// Columns of a picture at most.
 const MOST_COLUMNS: u64 = 370;
@@ -24,6 +26,8 @@ pub(super) const SPANS: [(&str, u64); 7] = [
 ];
 /// Two years are the longest.
 const LONGEST_S: i64 = 2 * 31_536_000;
+/// Times are in this millennium.
+const LATEST_S: i64 = 32_503_680_000;
 const SECOND_NS: i64 = 1_000_000_000;
 
 /// From one time to another, excluded.
@@ -37,33 +41,37 @@ pub(super) struct TimeRange {
 }
 
 impl TimeRange {
-    /// What a query asks for: `from` and `to` in seconds of Unix time, or the `last` so many seconds; else the last
-    /// hour, or ten minutes of a daemon that runs for so long.
-    pub(super) fn of(query: &Query, now: Wall, uptime: Duration) -> Self {
+    /// What a query asks for: `from` and `to`, or the `last` seconds up to now; else the last hour, or ten minutes of a daemon
+    /// that runs for so long. Times are seconds of Unix time or as in RFC 3339.
+    ///
+    /// # Errors
+    /// What is none of it.
+    pub(super) fn of(query: &Query, now: Wall, uptime: Duration) -> Result<Self, String> {
         // The second that has begun is shown too.
         let now_s = now.unix_ns().div_euclid(SECOND_NS) + 1;
-        let number = |name| query.get(name).and_then(|text| text.parse::<i64>().ok());
-        let last = number("last").filter(|last| (1..=LONGEST_S).contains(last));
-        let is_young = uptime < Duration::from_mins(10);
-        let last = last.unwrap_or(if is_young { 600 } else { 3_600 });
-        match (number("from"), number("to")) {
-            (Some(from_s), Some(to_s))
-                if from_s >= 0
-                    && to_s > from_s
-                    && to_s - from_s <= LONGEST_S
-                    && to_s <= now_s + LONGEST_S =>
-            {
-                Self {
+        let latest = |last| Self {
+            from_s: now_s - last,
+            to_s: now_s,
+            is_latest: true,
+        };
+        match (query.get("last"), query.get("from"), query.get("to")) {
+            (None, None, None) if uptime < Duration::from_mins(10) => Ok(latest(600)),
+            (None, None, None) => Ok(latest(3_600)),
+            (Some(last), None, None) => Ok(latest(seconds(last)?)),
+            (None, Some(from), to) => {
+                let from_s = time("from", from)?;
+                let to_s = to.map_or(Ok(now_s), |to| time("to", to))?;
+                let is_some = (1..=LONGEST_S).contains(&(to_s - from_s));
+                let range = Self {
                     from_s,
                     to_s,
                     is_latest: to_s >= now_s,
-                }
+                };
+                let remedy =
+                    "from, to: use two times, the first before the second and at most two years";
+                is_some.then_some(range).ok_or_else(|| remedy.to_owned())
             }
-            _ => Self {
-                from_s: now_s - last,
-                to_s: now_s,
-                is_latest: true,
-            },
+            (_, _, _) => Err("use last, or from and to".to_owned()),
         }
     }
 
@@ -124,14 +132,38 @@ impl TimeRange {
     }
 }
 
+/// Seconds of a stretch of time: a number, or one with its unit.
+fn seconds(text: &str) -> Result<i64, String> {
+    let with_unit = || above_zero(text).ok().map(|time| time.0.as_secs());
+    let number = text.parse().ok().or_else(with_unit);
+    let seconds = number.and_then(|number| i64::try_from(number).ok());
+    let seconds = seconds.filter(|seconds| (1..=LONGEST_S).contains(seconds));
+    seconds
+        .ok_or_else(|| "last: use seconds, or a time as in 6h or 30d, up to two years".to_owned())
+}
+
+/// A time in seconds of Unix time.
+fn time(name: &str, text: &str) -> Result<i64, String> {
+    let as_text = || text.parse::<Timestamp>().ok().map(Timestamp::as_second);
+    let time = text.parse().ok().or_else(as_text);
+    let time = time.filter(|time| (0..=LATEST_S).contains(time));
+    time.ok_or_else(|| {
+        format!("{name}: use a time as in 2026-11-30T14:00:00Z, or seconds of Unix time")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn range(query: &str, now_s: i64) -> TimeRange {
+    fn asked(query: &str, now_s: i64) -> Result<TimeRange, String> {
         let uri = format!("/session/a?{query}").parse().unwrap();
         let now = Wall::from_unix_ns(now_s * SECOND_NS);
         TimeRange::of(&Query::of(&uri), now, Duration::from_hours(1))
+    }
+
+    fn range(query: &str, now_s: i64) -> TimeRange {
+        asked(query, now_s).unwrap()
     }
 
     #[test]
@@ -144,22 +176,34 @@ mod tests {
         };
         assert_eq!(range("", now), latest(3_600));
         assert_eq!(range("last=86400", now), latest(86_400));
-        for nonsense in [
-            "last=0",
-            "last=-1",
-            "last=x",
-            "from=5",
-            "from=9&to=8",
-            "from=-9&to=8",
-            "last=99999999999",
-        ] {
-            assert_eq!(range(nonsense, now), latest(3_600), "{nonsense}");
-        }
+        assert_eq!(range("last=1d", now), latest(86_400));
         let some = range("from=1000&to=4600", now);
         assert_eq!(
             (some.from_s, some.to_s, some.is_latest),
             (1_000, 4_600, false)
         );
+        let times = "from=2027-01-15T08:00:00%2B01:00&to=2027-01-15T07:30:00Z";
+        assert_eq!(range(times, now).length_s(), 1_800);
+        let since = range("from=1799999000", now);
+        assert_eq!((since.to_s, since.is_latest), (now + 1, true));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for (nonsense, name) in [
+            ("last=0", "last"),
+            ("last=-1", "last"),
+            ("last=x", "last"),
+            ("last=99999999999", "last"),
+            ("last=6h&from=5", "use last"),
+            ("to=5", "use last"),
+            ("from=9&to=8", "from"),
+            ("from=-9&to=8", "from"),
+            ("from=5&to=tomorrow", "to"),
+        ] {
+            let why = asked(nonsense, 1_800_000_000).unwrap_err();
+            assert!(why.starts_with(name), "{nonsense}: {why}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod options;
 mod readers;
 mod reading;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use twinpath_yang::{Children, Fault};
 
 use crate::args::{ResponderArgs, ServerArgs};
 use crate::failure::{Exit, Failure};
+use crate::output::ends::named;
 
 use super::alarms::AlarmSettings;
 use super::model::Model;
@@ -109,14 +110,20 @@ impl Settings {
             let line = failure.to_string();
             (fault(model, root, list, name, None, &line), is_mended)
         };
+        let mut taken = Taken::default();
         let responders = self.responders.iter().filter_map(|(name, spec)| {
-            let failure = responder_plan(spec, &any_address).err()?;
-            Some(obstacle("responder", name, failure))
+            let plan = responder_plan(spec, &any_address);
+            let free = plan.and_then(|(plan, _)| taken.claim("responder", name, &plan.near));
+            Some(obstacle("responder", name, free.err()?))
         });
+        let responders: Vec<Obstacle> = responders.collect();
+        let mut taken = Taken::default();
         let servers = self.servers.iter().filter_map(|(name, spec)| {
-            let failure = server_plan(spec, &any_address).err()?;
-            Some(obstacle("server", name, failure))
+            let plan = server_plan(spec, &any_address);
+            let free = plan.and_then(|plan| taken.claim("server", name, &plan.near));
+            Some(obstacle("server", name, free.err()?))
         });
+        let servers: Vec<Obstacle> = servers.collect();
         let sessions = self.sessions.iter().filter_map(|(name, spec)| {
             let failure = spec.check(&any_address).err()?;
             Some(obstacle("session", name, failure))
@@ -125,18 +132,40 @@ impl Settings {
             let failure = alert.lacks()?;
             Some(obstacle("alert", &alert.name, failure))
         });
-        let entries = responders.chain(servers).chain(sessions);
-        entries.chain(alerts).collect()
+        let reflectors = responders.into_iter().chain(servers);
+        reflectors.chain(sessions).chain(alerts).collect()
     }
 }
 
-/// An address of each family for any name: of networks for documentation (RFC 5737, RFC 3849).
+/// Which entry listens where.
+#[derive(Default)]
+struct Taken<'a>(HashMap<SocketAddr, &'a str>);
+
+impl<'a> Taken<'a> {
+    /// Notes where an entry listens; fails where another does. A name may have any address, and port 0 is a free one.
+    fn claim(&mut self, list: &str, name: &'a str, near: &[SocketAddr]) -> Result<(), Failure> {
+        for address in near {
+            let is_known = address.port() != 0 && ![V4.into(), V6.into()].contains(&address.ip());
+            let other = is_known.then(|| self.0.insert(*address, name)).flatten();
+            if let Some(other) = other {
+                let place = named(*address);
+                let line = format!("--address {place}: {list} {other} listens there too");
+                return Err(Failure::usage(line));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Addresses that stand for any name: of networks for documentation (RFC 5737, RFC 3849).
+const V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+
+/// An address of each family for any name.
 #[expect(clippy::unnecessary_wraps, reason = "as names are looked up")]
 fn any_address(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let v4 = Ipv4Addr::new(192, 0, 2, 1);
-    let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-    Ok(vec![(v4, port).into(), (v6, port).into()])
+    Ok(vec![(V4, port).into(), (V6, port).into()])
 }

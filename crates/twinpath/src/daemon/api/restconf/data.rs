@@ -1,0 +1,258 @@
+//! The datastore and the resources in it (RFC 8040 sections 3.4, 3.5 and 4).
+
+use std::sync::Arc;
+
+use hyper::header::{HeaderName, HeaderValue, LOCATION};
+use hyper::{Method, StatusCode};
+use tokio::task::spawn_blocking;
+use twinpath_yang::filter::get;
+use twinpath_yang::{Children, Content, Data, NodeId, Path, Place, Schema, Select, edit};
+
+use super::media::{Encoding, below};
+use super::preconditions::{Preconditions, mark};
+use super::refusal::Refusal;
+use super::{Asked, ROOT, empty, library, options};
+use crate::daemon::control::{Changed, Running};
+use crate::http::Reply;
+
+/// What clients may send to be merged.
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+const PATCHES: HeaderValue =
+    HeaderValue::from_static("application/yang-data+json, application/yang-data+xml");
+
+const OF_DATASTORE: &str = "GET, HEAD, OPTIONS, PATCH, POST, PUT";
+const OF_CONFIGURATION: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+const OF_STATE: &str = "GET, HEAD, OPTIONS";
+
+/// Answers a request for what is below `/restconf/data`.
+pub(super) async fn answer(asked: Asked, path: &str) -> Result<Reply, Refusal> {
+    let schema = &asked.model.schema;
+    let target = Path::parse_api(schema, path).map_err(|error| Refusal::of_path(&error))?;
+    let node = target.node();
+    let methods = match node {
+        None => OF_DATASTORE,
+        Some(node) if schema.node(node).is_config => OF_CONFIGURATION,
+        Some(_) => OF_STATE,
+    };
+    asked.only(methods)?;
+    match asked.method {
+        Method::OPTIONS => {
+            let mut reply = options(methods);
+            if methods != OF_STATE {
+                reply.headers_mut().insert(ACCEPT_PATCH, PATCHES);
+            }
+            Ok(reply)
+        }
+        Method::GET | Method::HEAD => show(asked, target).await,
+        _ => change(asked, target).await,
+    }
+}
+
+/// GET and HEAD.
+async fn show(asked: Asked, target: Path) -> Result<Reply, Refusal> {
+    let known = ["content", "depth", "fields", "with-defaults"];
+    asked.parameters.only(&asked.method, &known)?;
+    let schema = &asked.model.schema;
+    let query = asked.parameters.query(schema, target.node())?;
+    let running = asked.control.running();
+    let is_config = query.content == Content::Config;
+    if is_config && Preconditions::of(&asked.headers).is_known(&running) {
+        let mut reply = empty(StatusCode::NOT_MODIFIED);
+        mark(reply.headers_mut(), &running);
+        return Ok(reply);
+    }
+    let state = if is_config {
+        None
+    } else {
+        Some(asked.control.state().await.ok_or_else(Refusal::late)?)
+    };
+    let (model, encoding, of) = (asked.model, asked.encoding, Arc::clone(&running));
+    let shown = spawn_blocking(move || {
+        let root = match &state {
+            Some(state) => library::with_state(model, of.configuration.root(), state),
+            None => of.configuration.root().clone(),
+        };
+        let shown = get(&model.schema, &root, &target, &query);
+        let shown = shown.ok_or_else(|| Refusal::not_found("the resource does not exist"))?;
+        written(&model.schema, encoding, &target, &shown)
+    });
+    let shown = shown
+        .await
+        .map_err(|error| Refusal::broken(&error.to_string()))?;
+    let mut reply = asked.document(shown?);
+    mark(reply.headers_mut(), &running);
+    Ok(reply)
+}
+
+fn written(
+    schema: &Schema,
+    encoding: Encoding,
+    target: &Path,
+    shown: &Children,
+) -> Result<String, Refusal> {
+    if target.steps().is_empty() {
+        return Ok(encoding.write_whole(schema, shown));
+    }
+    if encoding == Encoding::Xml && shown.iter().any(|(_, data)| is_several(data)) {
+        let line = "several entries are no XML document: write a key, or take JSON";
+        return Err(Refusal::invalid(line));
+    }
+    let parent = target.parent().unwrap_or_default();
+    Ok(encoding.write(schema, parent.node(), shown))
+}
+
+fn is_several(data: &Data) -> bool {
+    match data {
+        Data::List(entries) => entries.len() != 1,
+        Data::LeafList(values) => values.len() != 1,
+        Data::Keyless(entries) => entries.len() != 1,
+        Data::Leaf(_) | Data::Container(_) | Data::Any(_) => false,
+    }
+}
+
+/// POST, PUT, PATCH and DELETE.
+async fn change(asked: Asked, target: Path) -> Result<Reply, Refusal> {
+    let change = Change::of(&asked, target)?;
+    let schema = &asked.model.schema;
+    let preconditions = Preconditions::of(&asked.headers);
+    let edit = change.clone();
+    let changed = asked.control.change(move |running: &Running| {
+        let root = running.configuration.root();
+        preconditions.may_change(running, edit.exists(root))?;
+        edit.made(schema, root)
+    });
+    let Changed { from, to } = changed.await?;
+    let created = change.created(schema, from.configuration.root());
+    let status = match created {
+        Some(_) => StatusCode::CREATED,
+        None => StatusCode::NO_CONTENT,
+    };
+    let mut reply = empty(status);
+    mark(reply.headers_mut(), &to);
+    let location = created.map(|path| format!("{ROOT}/data/{}", path.api_text(schema)));
+    if let Some(Ok(location)) = location.map(|it| HeaderValue::from_str(&it)) {
+        reply.headers_mut().insert(LOCATION, location);
+    }
+    Ok(reply)
+}
+
+/// A change that a request asks for.
+#[derive(Clone, Debug)]
+struct Change {
+    target: Path,
+    what: What,
+    body: Children,
+    place: Option<Place>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Create,
+    Replace,
+    Merge,
+    Delete,
+}
+
+impl Change {
+    fn of(asked: &Asked, target: Path) -> Result<Self, Refusal> {
+        let schema = &asked.model.schema;
+        let what = match asked.method {
+            Method::POST => What::Create,
+            Method::PUT => What::Replace,
+            Method::PATCH => What::Merge,
+            _ => What::Delete,
+        };
+        let parameters: &[&str] = match what {
+            What::Create | What::Replace => &["insert", "point"],
+            What::Merge | What::Delete => &[],
+        };
+        asked.parameters.only(&asked.method, parameters)?;
+        let body = match what {
+            What::Delete if asked.body.is_empty() => Children::new(),
+            What::Delete => return Err(Refusal::malformed("DELETE has no body")),
+            What::Create => decoded(asked, &target, &target)?,
+            What::Replace | What::Merge => {
+                decoded(asked, &target, &target.parent().unwrap_or_default())?
+            }
+        };
+        let [insert, point] = ["insert", "point"].map(|name| asked.parameters.get(name));
+        let place = match (insert.or(point), listed(&target, what, &body)) {
+            (Some(_), Some((parent, node))) => {
+                let place = edit::place(schema, &parent, node, insert, point);
+                place.map_err(|fault| Refusal::of_faults(vec![fault], schema))?
+            }
+            (Some(_), None) => return Err(Refusal::invalid("insert and point are for entries")),
+            (None, _) => None,
+        };
+        Ok(Self {
+            target,
+            what,
+            body,
+            place,
+        })
+    }
+
+    fn exists(&self, root: &Children) -> bool {
+        self.target.steps().is_empty() || root.has(&self.target)
+    }
+
+    /// The tree that it makes.
+    fn made(&self, schema: &Schema, root: &Children) -> Result<Children, Refusal> {
+        let (target, body, place) = (&self.target, &self.body, self.place.clone());
+        if self.what != What::Replace && !self.exists(root) && !is_implied(schema, target, root) {
+            return Err(Refusal::not_found("the resource does not exist"));
+        }
+        let made = match self.what {
+            What::Create => edit::post(schema, root, target, body, place).map(|(root, _)| root),
+            What::Replace => edit::put(schema, root, target, body, place).map(|(root, _)| root),
+            What::Merge => edit::patch(schema, root, target, body),
+            What::Delete => edit::delete(schema, root, target),
+        };
+        made.map_err(|fault| Refusal::of_faults(vec![fault], schema))
+    }
+
+    /// What it created where there was this tree.
+    fn created(&self, schema: &Schema, root: &Children) -> Option<Path> {
+        match self.what {
+            What::Create => edit::post(schema, root, &self.target, &self.body, None)
+                .ok()
+                .map(|(_, path)| path),
+            What::Replace => (!self.exists(root)).then(|| self.target.clone()),
+            What::Merge | What::Delete => None,
+        }
+    }
+}
+
+/// Whether a resource that has nothing exists: a container that needs no presence.
+fn is_implied(schema: &Schema, target: &Path, root: &Children) -> bool {
+    let is_plain = |node| schema.node(node).is_plain_container();
+    let parent = target.parent().unwrap_or_default();
+    target.node().is_some_and(is_plain)
+        && (parent.steps().is_empty() || root.has(&parent) || is_implied(schema, &parent, root))
+}
+
+/// The list that a request puts an entry into, and what is around it.
+fn listed(target: &Path, what: What, body: &Children) -> Option<(Path, NodeId)> {
+    if what == What::Create {
+        let (node, _) = body.iter().next()?;
+        return Some((target.clone(), node));
+    }
+    let last = target.steps().last()?;
+    (last.select != Select::All).then_some(())?;
+    Some((target.parent()?, last.node))
+}
+
+/// The body: the whole datastore, or what is below `at`.
+fn decoded(asked: &Asked, target: &Path, at: &Path) -> Result<Children, Refusal> {
+    let schema = &asked.model.schema;
+    let encoding = Encoding::of_body(&asked.headers).ok_or_else(Refusal::unsupported_type)?;
+    if target.steps().is_empty() && asked.method != Method::POST {
+        return encoding.read_whole(schema, &asked.body);
+    }
+    let mut options = below(at.clone());
+    options.key = match target.steps().last().map(|last| &last.select) {
+        Some(Select::Key(key)) if at != target => Some(key.clone()),
+        Some(_) | None => None,
+    };
+    encoding.read(schema, &asked.body, &options)
+}

@@ -1,0 +1,159 @@
+//! RESTCONF (RFC 8040): the configuration and state of a daemon as resources.
+//!
+//! The methods are done on trees by `twinpath_yang`; here are their requests, responses, preconditions and errors.
+
+mod data;
+mod library;
+mod media;
+mod operations;
+mod preconditions;
+mod query;
+mod refusal;
+mod root;
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+
+use crate::http::{Reply, reply};
+
+use super::super::control::Control;
+use super::super::model::{Model, model};
+use media::Encoding;
+use query::Parameters;
+use refusal::Refusal;
+
+/// Where resources are.
+const ROOT: &str = "/restconf";
+/// Where clients find out (RFC 8040 section 3.1).
+const DISCOVERY: &str = "/.well-known/host-meta";
+/// Octets of a body, at most: 10,000 sessions, and as much again.
+const MOST_OCTETS: usize = 16 << 20;
+
+/// A request that is answered.
+struct Asked {
+    control: Control,
+    model: &'static Model,
+    method: Method,
+    headers: HeaderMap,
+    parameters: Parameters,
+    /// Of the response.
+    encoding: Encoding,
+    body: Bytes,
+}
+
+/// Whether a path is one of RESTCONF.
+pub(super) fn has(path: &str) -> bool {
+    path == DISCOVERY || below(path).is_some()
+}
+
+/// What is behind the root of RESTCONF.
+fn below(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix(ROOT)?;
+    if rest.is_empty() {
+        return Some(rest);
+    }
+    rest.strip_prefix('/')
+}
+
+/// Answers a request for a path that RESTCONF has.
+pub(super) async fn answer(control: Control, request: Request<Incoming>) -> Reply {
+    let encoding = Encoding::accepted(request.headers());
+    let shown = encoding.unwrap_or(Encoding::Json);
+    match answered(control, request, encoding).await {
+        Ok(reply) => reply,
+        Err(refusal) => refusal.reply(shown),
+    }
+}
+
+async fn answered(
+    control: Control,
+    request: Request<Incoming>,
+    encoding: Option<Encoding>,
+) -> Result<Reply, Refusal> {
+    let path = request.uri().path().to_owned();
+    if path == DISCOVERY {
+        return root::discovery(request.method());
+    }
+    let encoding = encoding.ok_or_else(Refusal::not_acceptable)?;
+    let model = model().map_err(|failure| Refusal::broken(&failure.to_string()))?;
+    let parameters = Parameters::of(request.uri().query().unwrap_or_default())?;
+    let (head, body) = request.into_parts();
+    let asked = Asked {
+        control,
+        model,
+        method: head.method,
+        headers: head.headers,
+        parameters,
+        encoding,
+        body: read(body).await?,
+    };
+    let path = below(&path).unwrap_or_default();
+    let (kind, rest) = path.split_once('/').unwrap_or((path, ""));
+    match kind {
+        "" => root::api(&asked),
+        "yang-library-version" if rest.is_empty() => root::library_version(&asked),
+        "operations" => operations::answer(&asked, rest),
+        "modules" => root::module(&asked, rest),
+        "data" => data::answer(asked, rest).await,
+        _ => Err(Refusal::not_found(
+            "use /restconf/data, /restconf/operations or /restconf/yang-library-version",
+        )),
+    }
+}
+
+/// All of a body.
+async fn read(body: Incoming) -> Result<Bytes, Refusal> {
+    if body.size_hint().lower() > MOST_OCTETS as u64 {
+        return Err(Refusal::too_large(MOST_OCTETS));
+    }
+    match Limited::new(body, MOST_OCTETS).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Refusal::too_large(MOST_OCTETS))
+        }
+        Err(error) => Err(Refusal::malformed(&error.to_string())),
+    }
+}
+
+impl Asked {
+    /// Refuses methods that a resource does not have.
+    fn only(&self, methods: &'static str) -> Result<(), Refusal> {
+        let mut known = methods.split(", ");
+        if known.any(|method| method == self.method.as_str()) {
+            return Ok(());
+        }
+        Err(Refusal::not_allowed(&self.method, methods))
+    }
+
+    /// A document of this encoding.
+    fn document(&self, octets: String) -> Reply {
+        let mut response = reply(
+            StatusCode::OK,
+            self.encoding.media_type(),
+            octets.into_bytes(),
+        );
+        no_cache(response.headers_mut());
+        response
+    }
+}
+
+fn no_cache(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+}
+
+/// The answer to OPTIONS.
+fn options(methods: &'static str) -> Reply {
+    let mut response = empty(StatusCode::OK);
+    let methods = HeaderValue::from_static(methods);
+    response.headers_mut().insert(ALLOW, methods);
+    response
+}
+
+/// No content.
+fn empty(status: StatusCode) -> Reply {
+    let mut response = reply(status, "", Vec::new());
+    response.headers_mut().remove(hyper::header::CONTENT_TYPE);
+    response
+}

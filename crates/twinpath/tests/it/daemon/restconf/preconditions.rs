@@ -1,0 +1,62 @@
+//! Entity tags, and clients that do not overwrite one another (RFC 8040 section 3.5.1).
+
+use super::{JSON, Served, of_session};
+
+#[test]
+fn a_change_that_is_meant_for_another_configuration_is_refused() {
+    let served = Served::start();
+    let shown = served.get("/data?content=config");
+    let (tag, since) = (shown.field("etag"), shown.field("last-modified"));
+    assert!(tag.starts_with('"') && since.ends_with(" GMT"), "{shown:?}");
+    let put = |field: &str, value: &str, name: &str| {
+        let fields = [("Content-Type", JSON), (field, value)];
+        let body = served.session(name).to_string();
+        served.ask("PUT", &of_session(name), &fields, &body)
+    };
+    let changed = put("If-Match", tag, "b");
+    assert_eq!(changed.status, 201);
+    let new = changed.field("etag");
+    assert_ne!(new, tag);
+    assert_eq!(served.get(&of_session("b")).field("etag"), new);
+    // The second client had the first configuration.
+    let refused = put("If-Match", tag, "c");
+    assert_eq!(
+        (refused.status, refused.error().1.as_str()),
+        (412, "operation-failed")
+    );
+    assert_eq!(put("If-Match", &format!("\"x\", {new}"), "c").status, 201);
+    assert_eq!(put("If-Match", "*", "d").status, 412);
+    assert_eq!(put("If-None-Match", "*", "c").status, 412);
+    assert_eq!(put("If-None-Match", "*", "d").status, 201);
+    let [long_ago, in_years] = [
+        "Thu, 26 Jan 2017 20:56:30 GMT",
+        "Thu, 26 Jan 2090 20:56:30 GMT",
+    ];
+    assert_eq!(put("If-Unmodified-Since", long_ago, "e").status, 412);
+    assert_eq!(put("If-Unmodified-Since", in_years, "e").status, 201);
+    // What changes nothing leaves the tag.
+    let tag = served.get("/data?content=config").field("etag").to_owned();
+    let same = put("If-Match", &tag, "e");
+    assert_eq!((same.status, same.field("etag")), (204, tag.as_str()));
+}
+
+#[test]
+fn what_a_client_has_already_is_not_sent_again() {
+    let served = Served::start();
+    let shown = served.get("/data?content=config");
+    let tag = shown.field("etag");
+    let again =
+        |path: &str, field: &str, value: &str| served.ask("GET", path, &[(field, value)], "");
+    let same = again("/data?content=config", "If-None-Match", tag);
+    assert_eq!(
+        (same.status, same.body.as_str(), same.field("etag")),
+        (304, "", tag)
+    );
+    let other = again("/data?content=config", "If-None-Match", "\"x\"");
+    assert_eq!(other.status, 200);
+    let since = shown.field("last-modified");
+    let same = again("/data?content=config", "If-Modified-Since", since);
+    assert_eq!(same.status, 304);
+    // State changes all the time.
+    assert_eq!(again("/data", "If-None-Match", tag).status, 200);
+}
