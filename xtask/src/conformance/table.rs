@@ -6,8 +6,8 @@ use super::Fault;
 
 const STATUSES: [&str; 4] = ["held", "partly", "not yet", "not planned"];
 /// Crates by the names that tests have here: `twinpath-` left out.
-const CRATES: [&str; 7] = [
-    "fuzz", "metrics", "net", "proto", "runtime", "twinpath", "wire",
+const CRATES: [&str; 9] = [
+    "fuzz", "metrics", "net", "proto", "report", "runtime", "twinpath", "wire", "yang",
 ];
 
 /// How many rows have each status, in the order of [`STATUSES`].
