@@ -22,11 +22,18 @@ pub const IMPLEMENTED: [&str; 5] = [
     "ietf-restconf-monitoring",
 ];
 
-/// Texts of the modules of a NETCONF server, beside [`TEXTS`].
-pub const NETCONF_TEXTS: [&str; 2] = [
+/// Texts of the modules of a NETCONF server, beside [`TEXTS`]. `ietf-netconf` is imported only: its operations are in
+/// [`crate::netconf`].
+pub const NETCONF_TEXTS: [&str; 4] = [
+    include_str!("../yang/ietf-netconf@2011-06-01.yang"),
     include_str!("../yang/ietf-netconf-monitoring@2010-10-04.yang"),
+    include_str!("../yang/ietf-netconf-notifications@2012-02-06.yang"),
     include_str!("../yang/nc-notifications@2026-11-30.yang"),
 ];
 
 /// Names of the modules of a NETCONF server whose nodes exist, beside [`IMPLEMENTED`].
-pub const NETCONF_IMPLEMENTED: [&str; 2] = ["ietf-netconf-monitoring", "nc-notifications"];
+pub const NETCONF_IMPLEMENTED: [&str; 3] = [
+    "ietf-netconf-monitoring",
+    "ietf-netconf-notifications",
+    "nc-notifications",
+];

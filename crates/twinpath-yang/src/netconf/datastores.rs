@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::error::{ErrorInfo, Layer, RpcError};
+use super::events::ConfirmEvent;
 use super::operation::{Datastore, EditConfig, Operation, Source, TestOption};
 use super::params::{Errors, invalid};
 use crate::access::{Access, User};
@@ -32,6 +33,8 @@ pub struct Datastores {
     last_session: u32,
     /// Whether a [`Commit`] was returned and its result is not known.
     is_committing: bool,
+    /// What happened to commits that are to be confirmed, with their sessions.
+    events: Vec<(u32, ConfirmEvent)>,
 }
 
 /// Who does something, and what it is about.
@@ -119,6 +122,11 @@ impl Datastores {
         if let Some(confirmed) = &mut self.confirmed {
             confirmed.end_of(session);
         }
+    }
+
+    /// What happened to commits that are to be confirmed since this was asked last, with the session that each is of.
+    pub fn take_events(&mut self) -> Vec<(u32, ConfirmEvent)> {
+        std::mem::take(&mut self.events)
     }
 
     /// Numbers of open sessions.

@@ -181,6 +181,11 @@ const NOTIFICATIONS: [&str; 2] = ["notification:1.0", "interleave:1.0"];
 /// Revision of `ietf-yang-library` (RFC 8525).
 const YANG_LIBRARY: &str = "2019-01-04";
 
+/// The module of NETCONF's operations.
+const NETCONF_NAME: &str = "ietf-netconf";
+/// Its capability, with the features that its operations have here. A schema that has it need not implement it.
+const NETCONF_MODULE: &str = "urn:ietf:params:xml:ns:netconf:base:1.0?module=ietf-netconf&revision=2011-06-01&features=writable-running,candidate,confirmed-commit,rollback-on-error,validate";
+
 /// The capabilities of a server with [`super::Datastores`]: the base versions, those of its operations, the YANG library
 /// (RFC 8526 section 2), and modules of YANG version 1 (RFC 7950 section 5.6.4).
 pub fn capabilities(schema: &Schema, options: ServerOptions<'_>) -> Vec<String> {
@@ -195,12 +200,12 @@ pub fn capabilities(schema: &Schema, options: ServerOptions<'_>) -> Vec<String> 
             "yang-library:1.1?revision={YANG_LIBRARY}&content-id={content_id}"
         )));
     }
+    if schema.module_named(NETCONF_NAME).is_some() {
+        all.push(NETCONF_MODULE.to_owned());
+    }
     let modules = schema.modules().map(|(_, module)| module);
-    all.extend(
-        modules
-            .filter(|it| it.is_implemented && is_version_1(it))
-            .map(of_module),
-    );
+    let modules = modules.filter(|it| it.is_implemented && *it.name != *NETCONF_NAME);
+    all.extend(modules.filter(|it| is_version_1(it)).map(of_module));
     all
 }
 

@@ -7,6 +7,7 @@
 mod action;
 mod datastores;
 mod error;
+pub mod events;
 pub mod framing;
 mod hello;
 mod monitoring;

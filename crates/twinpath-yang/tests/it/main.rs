@@ -15,6 +15,7 @@ mod judges;
 mod modules;
 mod netconf_commits;
 mod netconf_datastores;
+mod netconf_events;
 mod netconf_framing;
 mod netconf_judges;
 mod netconf_replies;

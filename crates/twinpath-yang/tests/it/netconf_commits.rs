@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use twinpath_yang::netconf::events::ConfirmEvent;
 use twinpath_yang::netconf::{Datastore, Effect};
 
 use crate::netconf_datastores::{A1, A2, Server, on};
@@ -178,4 +179,40 @@ fn nothing_changes_while_a_commit_is_put_in_force() {
     assert_eq!(it.running(), A2);
     assert_eq!(it.poll(), Some("ok".into()));
     assert_eq!(it.running(), A1);
+}
+
+#[test]
+fn events_say_what_happened() {
+    let mut it = Server::new();
+    let minutes = Duration::from_mins;
+    it.set(1, "candidate", "<a>2</a>");
+    it.ask(1, CONFIRMED);
+    it.ask(1, "<commit><confirmed/></commit>");
+    it.ask(1, "<commit/>");
+    let expected = [
+        (1, ConfirmEvent::Start(minutes(2))),
+        (1, ConfirmEvent::Extend(minutes(10))),
+        (1, ConfirmEvent::Complete),
+    ];
+    assert_eq!(it.datastores.take_events(), expected);
+    it.set(1, "candidate", "<a>3</a>");
+    it.ask(1, CONFIRMED);
+    it.ask(1, "<cancel-commit/>");
+    it.ask(2, CONFIRMED);
+    it.datastores.close(2);
+    it.poll();
+    it.ask(3, CONFIRMED);
+    it.now += minutes(2);
+    it.poll();
+    it.ask(3, "<commit/>");
+    let start = ConfirmEvent::Start(minutes(2));
+    let expected = [
+        (1, start),
+        (1, ConfirmEvent::Cancel),
+        (2, start),
+        (2, ConfirmEvent::Cancel),
+        (3, start),
+        (3, ConfirmEvent::Timeout),
+    ];
+    assert_eq!(it.datastores.take_events(), expected);
 }

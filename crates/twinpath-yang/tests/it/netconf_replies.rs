@@ -252,7 +252,7 @@ fn notifications_of_rfc_5277() {
     );
 }
 
-fn server() -> Schema {
+pub(crate) fn server() -> Schema {
     let texts: Vec<&str> = modules::TEXTS
         .iter()
         .chain(&modules::NETCONF_TEXTS)

@@ -6,9 +6,13 @@ use super::confirmed::{Confirmed, wrong_token};
 use super::{After, Commit, Context, Datastores, Effect, failed};
 use crate::fault::Fault;
 use crate::netconf::error::RpcError;
+use crate::netconf::events::ConfirmEvent;
 use crate::netconf::operation::{CommitOptions, Datastore};
 use crate::netconf::params::Errors;
 use crate::schema::Schema;
+
+/// Events that are kept until they are asked for, at most.
+const MAX_EVENTS: usize = 100;
 
 impl Datastores {
     pub(super) fn commit(
@@ -137,16 +141,49 @@ impl Datastores {
             After::Edit => {}
             After::Candidate(confirmed) => {
                 self.candidate = None;
-                self.confirmed = confirmed;
-                if let Some(confirmed) = &mut self.confirmed {
-                    confirmed.deadline = now.saturating_add(confirmed.timeout);
-                    let is_open = self.sessions.contains(&confirmed.session);
-                    if !is_open {
-                        confirmed.end_of(confirmed.session);
-                    }
+                self.expect(confirmed, now);
+            }
+            After::Rollback => {
+                if let Some(undone) = self.confirmed.take() {
+                    // The end of its session has set its deadline to zero.
+                    let is_timeout = undone.deadline > Duration::ZERO && undone.is_due(now);
+                    let event = if is_timeout {
+                        ConfirmEvent::Timeout
+                    } else {
+                        ConfirmEvent::Cancel
+                    };
+                    self.add_event(undone.session, event);
                 }
             }
-            After::Rollback => self.confirmed = None,
+        }
+    }
+
+    /// Notes the commit that is to be confirmed from now on, if there is one.
+    fn expect(&mut self, next: Option<Confirmed>, now: Duration) {
+        let before = std::mem::replace(&mut self.confirmed, next);
+        let is_first = before.is_none();
+        let Some(confirmed) = &mut self.confirmed else {
+            if let Some(before) = before {
+                self.add_event(before.session, ConfirmEvent::Complete);
+            }
+            return;
+        };
+        let (session, timeout) = (confirmed.session, confirmed.timeout);
+        confirmed.deadline = now.saturating_add(timeout);
+        if !self.sessions.contains(&session) {
+            confirmed.end_of(session);
+        }
+        let event = if is_first {
+            ConfirmEvent::Start(timeout)
+        } else {
+            ConfirmEvent::Extend(timeout)
+        };
+        self.add_event(session, event);
+    }
+
+    fn add_event(&mut self, session: u32, event: ConfirmEvent) {
+        if self.events.len() < MAX_EVENTS {
+            self.events.push((session, event));
         }
     }
 
