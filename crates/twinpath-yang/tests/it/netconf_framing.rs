@@ -6,8 +6,7 @@ use twinpath_yang::netconf::framing::encode;
 use twinpath_yang::netconf::{
     Decoder, Framing, FramingError, Hello, HelloError, ServerOptions, Version, capabilities,
 };
-
-use crate::daemon;
+use twinpath_yang::{Schema, modules::TEXTS};
 
 /// All messages of a stream whose octets come in pieces of some length, and what ends it.
 fn decoded(
@@ -211,12 +210,13 @@ fn the_version_is_the_highest_of_both() {
 }
 
 #[test]
-fn capabilities_of_the_daemon() {
+fn capabilities_of_a_server() {
+    let schema = Schema::load(&TEXTS, &["ietf-netconf-acm", "ietf-twamp"]).unwrap();
     let options = ServerOptions {
         content_id: Some("5a"),
         has_notifications: true,
     };
-    let all = capabilities(&daemon(), options);
+    let all = capabilities(&schema, options);
     assert_eq!(
         all,
         [
