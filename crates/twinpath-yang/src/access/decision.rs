@@ -122,6 +122,9 @@ impl<'a> Decision<'a> {
         };
         let name = &self.schema.node(node).name;
         let module = &*self.schema.module(self.schema.node(node).module).name;
+        if module == STREAMS && matches!(&**name, "replayComplete" | "notificationComplete") {
+            return true;
+        }
         let mut rules = applied.rules.iter();
         if let Some(rule) = rules.find(|rule| rule.is_of_notification(module, name)) {
             return rule.is_permit;
@@ -139,6 +142,8 @@ impl<'a> Decision<'a> {
 
 /// The module of NETCONF's own operations.
 pub(super) const NETCONF: &str = "ietf-netconf";
+/// The module of notifications about subscriptions.
+const STREAMS: &str = "nc-notifications";
 const DENY_ALL: &str = "default-deny-all";
 const DENY_WRITE: &str = "default-deny-write";
 

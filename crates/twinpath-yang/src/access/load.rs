@@ -5,7 +5,7 @@ use super::rule_path::RulePath;
 use super::{Access, Defaults, MODULE, Rules};
 use crate::schema::{NodeId, Schema};
 use crate::tree::{Children, Data, Path, Select};
-use crate::value::Value;
+use crate::value::{Value, shorten};
 
 /// A rule that matches nothing, as the schema does not have its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ fn subject(rule: &Node<'_>) -> Result<Subject, String> {
         None => Ok(Subject::All),
         Some(path) => RulePath::parse(rule.schema, &path)
             .map(Subject::Data)
-            .map_err(|error| format!("path {path}: {error}")),
+            .map_err(|error| format!("path {}: {error}", shorten(path.trim()))),
     }
 }
 

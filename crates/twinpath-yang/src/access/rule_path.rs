@@ -44,6 +44,9 @@ impl RulePath {
         if left == "/" {
             return Ok(Self::default());
         }
+        if left.is_empty() {
+            return Err(PathError::unreadable("write a path; / is that of all data"));
+        }
         while !left.is_empty() {
             let (name, rest) = Path::split_name(left)?;
             let above = steps.last().map(|last: &RuleStep| last.node);

@@ -61,7 +61,8 @@ pub struct Context<'a> {
 pub enum Effect {
     /// It is done: `ok`.
     Done,
-    /// A tree is to be put in force, after which [`Datastores::finish`] is called.
+    /// A tree is to be put in force, after which [`Datastores::finish`] is called. Nothing else may change what is in force
+    /// between [`Datastores::perform`] and that: the tree replaces all of it.
     Commit(Commit),
     /// This session ends after its reply: [`Datastores::close`].
     Close,

@@ -106,14 +106,28 @@ fn what_is_shown() {
 #[test]
 fn a_rule_whose_path_is_unknown_is_reported() {
     let schema = schema();
-    let rules = rule(7, "deny", r#","path":"/m:c/l[x='1']""#);
-    let access = access(&schema, "", &rules);
-    let ignored = access.ignored().first().unwrap();
-    assert_eq!((&*ignored.rule_list, &*ignored.rule), ("r", "7"));
-    assert_eq!(
-        ignored.what,
-        "path /m:c/l[x='1']: l: a predicate that is not a key"
-    );
+    let cases = [
+        (
+            "/m:c/l[x='1']",
+            "path /m:c/l[x='1']: l: a predicate that is not a key",
+        ),
+        (
+            "/m:c/a[.='1']",
+            "path /m:c/a[.='1']: a: a predicate that it cannot have",
+        ),
+        ("/c", "path /c: c: write its module: MODULE:c"),
+        ("/m:d", "path /m:d: d: unknown node: did you mean c?"),
+        ("m:c", "path m:c: m:c: write / here"),
+        (" ", "path \"\": write a path; / is that of all data"),
+    ];
+    for (path, what) in cases {
+        let rules = rule(7, "deny", &format!(r#","path":"{path}""#));
+        let access = access(&schema, "", &rules);
+        let ignored = access.ignored().first().unwrap_or_else(|| panic!("{path}"));
+        assert_eq!((&*ignored.rule_list, &*ignored.rule), ("r", "7"));
+        assert!(ignored.what.starts_with(what), "{}", ignored.what);
+        assert!(access.may_read(&schema, U, &crate::path(&schema, "/m:c/a")));
+    }
 }
 
 #[test]

@@ -3,12 +3,13 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use twinpath_yang::access::{Access, User};
 use twinpath_yang::netconf::events::{
     ConfirmEvent, EndReason, Event, MAX_EDITS, Origin, config_change, confirmed_commit,
     session_end, session_start,
 };
 use twinpath_yang::netconf::{ServerOptions, capabilities, notification};
-use twinpath_yang::{Schema, diff, modules};
+use twinpath_yang::{Path, Schema, Select, diff, modules};
 
 use crate::judges::is_here;
 use crate::netconf_replies::server;
@@ -165,4 +166,19 @@ fn the_module_of_netconf_is_a_capability() {
     // What is imported only is not implemented.
     let types = all.iter().any(|it| it.contains("ietf-yang-types"));
     assert!(!types && modules::NETCONF_TEXTS.len() == 4);
+}
+
+#[test]
+fn notifications_about_subscriptions_need_no_permission() {
+    let schema = server();
+    let rules = r#"{"ietf-netconf-acm:nacm":{"read-default":"deny"}}"#;
+    let access = Access::of(&schema, &data(&schema, rules));
+    let may = |module: &str, name: &str| {
+        let node = schema.notification(None, schema.module_named(module), name);
+        let path = Path::root().join(node.unwrap(), Select::All);
+        access.may_notify(&schema, User::named("u"), &path)
+    };
+    assert!(may("nc-notifications", "replayComplete"));
+    assert!(may("nc-notifications", "notificationComplete"));
+    assert!(!may("ietf-netconf-notifications", "netconf-session-start"));
 }
