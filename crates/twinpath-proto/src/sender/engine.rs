@@ -92,6 +92,10 @@ pub struct SessionSender {
     overdue_reported: u64,
     /// The best rung that transmit timestamps have reached.
     pub(super) best_rung: Option<Rung>,
+    /// Packets before this number are not counted again.
+    pub(super) counted_below: u64,
+    /// Packets that the system call refused, ever.
+    refused: u64,
 }
 
 impl SessionSender {
@@ -146,6 +150,8 @@ impl SessionSender {
             finished: first,
             overdue_reported: first,
             best_rung: None,
+            counted_below: first,
+            refused: 0,
         }
     }
 
@@ -186,7 +192,7 @@ impl SessionSender {
         self.answered.enter(seq, self.in_flight.span(), now);
         let octets = self.payload.octets(seq - self.first).min(packet.len());
         if let Some(packet) = packet.get_mut(..octets) {
-            let sent = (seq + 1 - self.first).saturating_sub(self.counters.send_errors);
+            let sent = (seq + 1 - self.first).saturating_sub(self.refused);
             let tlvs = self.tlvs.as_deref();
             self.payload.write(low32(seq), packet, |rest| match tlvs {
                 None => rest,
@@ -242,6 +248,7 @@ impl SessionSender {
                 self.recall_overdue();
             }
             self.counters.send_errors += 1;
+            self.refused += 1;
             self.in_flight.skip_closed();
         }
     }

@@ -177,18 +177,24 @@ impl SessionSender {
         let is_too_long = sample.excluded == Some(Exclusion::Implausible)
             && sample.residence().unwrap_or_default() >= Delta::ZERO;
         self.counters.anomalies.residence_too_long += u64::from(is_too_long);
-        if facts.overdue {
+        sample.fate = if in_time { Fate::Received } else { Fate::Late };
+        if sample.seq >= self.counted_below {
+            self.count(in_time, facts.overdue);
+        }
+        sample
+    }
+
+    /// A packet was answered.
+    fn count(&mut self, in_time: bool, overdue: bool) {
+        if overdue {
             self.recall_overdue();
         }
         let counters = &mut self.counters;
         if in_time {
-            sample.fate = Fate::Received;
             counters.received += 1;
         } else {
-            sample.fate = Fate::Late;
             counters.late += 1;
             counters.lost += 1;
         }
-        sample
     }
 }

@@ -141,6 +141,13 @@ impl InFlight {
         self.next - self.head
     }
 
+    /// How many packets are awaited.
+    pub(super) fn awaited(&self) -> u64 {
+        let flying = self.numbers().filter_map(|seq| self.get(seq));
+        let flying = flying.filter(|slot| matches!(slot, Slot::Flying(flight) if !flight.overdue));
+        flying.count() as u64
+    }
+
     /// The numbers in the ring.
     pub(super) fn numbers(&self) -> Range<u64> {
         self.head..self.next

@@ -16,6 +16,7 @@
 mod anomalies;
 mod answered;
 mod chunk;
+mod commands;
 mod config;
 mod counters;
 mod echo;

@@ -18,6 +18,8 @@ pub(super) struct Slots {
     left: u64,
     /// Slots due at or after this do not exist.
     end: Option<Mono>,
+    /// When a packet beside the pattern is due.
+    extra: Option<Mono>,
     max_burst: u32,
     /// Packets handed out without a wait between them, and when the last one was.
     row: u32,
@@ -57,6 +59,7 @@ impl Slots {
             pattern: Pattern::new(schedule, start, seed),
             left,
             end,
+            extra: None,
             max_burst: row(schedule, max_burst),
             row: 0,
             handed_at: None,
@@ -69,14 +72,39 @@ impl Slots {
     /// When the next packet is due; `None` when all were handed out.
     pub(super) fn next_due(&self) -> Option<Mono> {
         let due = self.pattern.due();
-        (self.left > 0 && self.end.is_none_or(|end| due < end)).then_some(due)
+        let due = self.extra.map_or(due, |extra| extra.min(due));
+        self.exists(due).then_some(due)
+    }
+
+    /// When the next slot of the pattern is due.
+    fn next_slot(&self) -> Option<Mono> {
+        let due = self.pattern.due();
+        self.exists(due).then_some(due)
+    }
+
+    fn exists(&self, due: Mono) -> bool {
+        self.left > 0 && self.end.is_none_or(|end| due < end)
+    }
+
+    /// A packet is due at `now` whatever the pattern, which goes on as before. One that is still due is not joined by
+    /// another one.
+    pub(super) fn add(&mut self, now: Mono) {
+        self.extra.get_or_insert(now);
     }
 
     /// Takes the next slot that is due at `now`. Of missed slots, the newest `max_burst` are handed
     /// out in a row; older ones are skipped. A count is still reached, later; a duration is not
     /// extended.
     pub(super) fn take(&mut self, now: Mono) -> Option<Mono> {
-        let due = self.next_due().filter(|due| *due <= now)?;
+        if let Some(extra) = self
+            .extra
+            .filter(|extra| *extra <= now && self.exists(*extra))
+        {
+            self.extra = None;
+            self.left -= 1;
+            return Some(extra);
+        }
+        let due = self.next_slot().filter(|due| *due <= now)?;
         let in_a_row = self.handed_at.is_some_and(|handed| due <= handed);
         let row = if in_a_row { self.row } else { 0 };
         let room = u64::from(self.max_burst.saturating_sub(row));
@@ -90,7 +118,7 @@ impl Slots {
                 return None;
             }
         }
-        let due = self.next_due().filter(|due| *due <= now)?;
+        let due = self.next_slot().filter(|due| *due <= now)?;
         self.pattern.step();
         self.left -= 1;
         self.row = row.saturating_add(1);
@@ -131,6 +159,11 @@ impl Slots {
     /// Slots that were missed and not caught up.
     pub(super) fn skipped(&self) -> u64 {
         self.skipped
+    }
+
+    /// Counts skipped slots and rows of packets from 0 again.
+    pub(super) fn clear_counts(&mut self) {
+        (self.skipped, self.largest_burst) = (0, 0);
     }
 
     /// The most packets handed out in a row.

@@ -3,6 +3,7 @@ mod authenticated;
 mod bursts;
 mod captures;
 mod clock_steps;
+mod commands;
 mod endings;
 mod fates;
 mod memory;

@@ -1,7 +1,7 @@
 //! The handles on a session, and what they share with the thread that measures it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use twinpath_metrics::{ClosedInterval, Record, Series};
@@ -54,6 +54,7 @@ pub(super) struct Shared {
     pub(super) abandoned: AtomicBool,
     /// A snapshot is asked for.
     pub(super) snapshot_wanted: AtomicBool,
+    pub(super) commands: Commands,
     /// Not before it begins, and only if it was agreed on.
     pub(super) agreed: OnceLock<Box<Agreed>>,
     progress: Mutex<Progress>,
@@ -64,6 +65,40 @@ pub(super) struct Shared {
     finished: AtomicBool,
     outcome: Mutex<Option<Outcome>>,
     has_ended: Condvar,
+}
+
+/// What is asked of a session beside its end: a bit for each [`Command`].
+#[derive(Debug, Default)]
+pub(super) struct Commands(AtomicU8);
+
+/// Something that a session does once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Command {
+    /// Count from 0.
+    Clear = 1,
+    /// Send a packet whatever the schedule.
+    SendNow = 2,
+}
+
+impl Commands {
+    /// Asks for it; false: it was asked for before, and is not done yet.
+    fn add(&self, command: Command) -> bool {
+        let bit = command as u8;
+        self.0.fetch_or(bit, Ordering::AcqRel) & bit == 0
+    }
+
+    /// Takes what was asked for, each command once.
+    pub(super) fn take(&self) -> impl Iterator<Item = Command> + use<> {
+        let none = self.0.load(Ordering::Relaxed) == 0;
+        let bits = if none {
+            0
+        } else {
+            self.0.swap(0, Ordering::AcqRel)
+        };
+        let all = [Command::Clear, Command::SendNow].into_iter();
+        all.filter(move |command| bits & *command as u8 != 0)
+    }
 }
 
 /// What is left of a session: all that its report is made of.
@@ -176,6 +211,12 @@ impl SessionControl {
         }
     }
 
+    fn command(&self, command: Command) {
+        if self.shared.commands.add(command) {
+            self.waker.wake();
+        }
+    }
+
     /// Waits for the end. The error of a session that failed is returned once.
     ///
     /// # Errors
@@ -280,6 +321,18 @@ impl SessionHandle {
     /// timeout at the latest.
     pub fn stop(&self) {
         self.control.stop();
+    }
+
+    /// Resets all figures, those of the interval in progress too. Numbers and schedule go on; packets in flight are
+    /// counted as sent.
+    pub fn clear(&self) {
+        self.control.command(Command::Clear);
+    }
+
+    /// Sends a packet at once whatever the schedule, which goes on as before. One that was asked for and has not left is
+    /// the same.
+    pub fn send_now(&self) {
+        self.control.command(Command::SendNow);
     }
 
     /// The session is over: read [`SessionHandle::next_news`] to its end, then [`SessionHandle::join`].

@@ -1,5 +1,7 @@
 //! One session as its thread measures it: all but the socket.
 
+mod commands;
+
 use std::iter;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -72,10 +74,22 @@ pub(super) struct Session {
     /// When nothing more is waited for, once the session was asked to stop.
     stop_by: Option<Mono>,
     snapshot_by: Option<Mono>,
+    /// Packets before this number were counted before all counts were set to 0.
+    counted_below: u64,
     /// When a row may be known.
     row_due: Option<Mono>,
     /// The interface of the far end's zone.
     far_follows: Option<FollowedInterface>,
+}
+
+/// What counts the records of a session that begins `phase` later than others.
+fn recorder(plan: &SenderPlan, phase: Duration) -> Recorder {
+    let config = SeriesFacts::of(plan).config(plan.rows, plan.columns, true);
+    let among = (!plan.exact).then(|| AmongMany {
+        interval: plan.schedule.mean_interval(),
+        phase,
+    });
+    Recorder::new(config, among)
 }
 
 /// How long packets waited from the reading right before their send call to the kernel's best stamp.
@@ -146,14 +160,9 @@ impl Session {
         }
         let first = engine.next_due().unwrap_or(start);
         let ahead = Delta::from_duration(first.since(now.mono));
-        let config = SeriesFacts::of(&plan).config(plan.rows, plan.columns, true);
-        let among = (!plan.exact).then(|| AmongMany {
-            interval: plan.schedule.mean_interval(),
-            phase,
-        });
         let mut session = Self {
             engine,
-            recorder: Recorder::new(config, among),
+            recorder: recorder(&plan, phase),
             refusals: RefusalCounts::default(),
             started: ClockPair {
                 mono: first,
@@ -175,6 +184,7 @@ impl Session {
             reads_at_once: !awaits_stamps,
             stop_by: None,
             snapshot_by: None,
+            counted_below: 0,
             row_due: None,
             far_follows: Device::of(plan.far, None)
                 .as_ref()
@@ -318,6 +328,7 @@ impl Session {
             }
         }
         self.take_samples();
+        self.take_commands(now);
         self.housekeeping(now);
     }
 
@@ -341,7 +352,9 @@ impl Session {
             let tlvs = self.engine.take_reply_tlvs(sample.seq);
             // Only where they are read.
             let tlvs = tlvs.filter(|_| self.news.is_some());
-            self.record_with(Record::Sample(sample), tlvs.map(Box::new));
+            if sample.seq >= self.counted_below {
+                self.record_with(Record::Sample(sample), tlvs.map(Box::new));
+            }
         }
     }
 

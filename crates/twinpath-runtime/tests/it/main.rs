@@ -1,5 +1,6 @@
 //! Reflector threads and sender loop over loopback.
 #![cfg(test)]
+mod commands;
 mod controller;
 mod faults;
 mod loops;

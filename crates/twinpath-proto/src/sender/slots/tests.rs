@@ -382,3 +382,37 @@ fn missed_slots_are_reported_with_the_first_and_the_last_of_them() {
     assert_eq!(slots.take_missed(), Some(missed(49, 1_310, 1_890)));
     assert_eq!(slots.skipped(), 69);
 }
+
+#[test]
+fn a_packet_beside_the_schedule_leaves_at_once_and_moves_no_other() {
+    let mut slots = slots(Limit::Count(5), 10);
+    assert_eq!(slots.take(ms(1_000)), Some(ms(1_000)));
+    // Asked for twice before it leaves: one packet.
+    slots.add(ms(1_003));
+    slots.add(ms(1_004));
+    assert_eq!(slots.next_due(), Some(ms(1_003)));
+    assert_eq!(slots.take(ms(1_002)), None);
+    assert_eq!(slots.take(ms(1_004)), Some(ms(1_003)));
+    assert_eq!(slots.take(ms(1_004)), None);
+    assert_eq!(slots.next_due(), Some(ms(1_010)));
+    // The two slots that are due at the same time are not behind it.
+    slots.add(ms(1_021));
+    let row: Vec<_> = std::iter::from_fn(|| slots.take(ms(1_025))).collect();
+    assert_eq!(row, [ms(1_021), ms(1_010), ms(1_020)]);
+    assert_eq!((slots.skipped(), slots.largest_burst()), (0, 2));
+    // All that were asked for left.
+    slots.add(ms(1_026));
+    assert_eq!((slots.next_due(), slots.take(ms(2_000))), (None, None));
+}
+
+#[test]
+fn nothing_leaves_beside_the_schedule_after_its_end() {
+    let mut slots = slots(Limit::Duration(Duration::from_millis(15)), 10);
+    slots.add(ms(1_016));
+    assert_eq!(slots.take(ms(1_020)), Some(ms(1_000)));
+    assert_eq!(slots.take(ms(1_020)), Some(ms(1_010)));
+    assert_eq!((slots.next_due(), slots.take(ms(1_020))), (None, None));
+    slots.stop();
+    slots.add(ms(1_001));
+    assert_eq!(slots.next_due(), None);
+}
