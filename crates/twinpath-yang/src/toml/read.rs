@@ -9,7 +9,7 @@ use ::toml::de::{DeTable, DeValue};
 
 use super::lines::{Document, FileFault, Lines, Place};
 use super::{MAX_TEXT, Roots, fit};
-use crate::fault::{Fault, FaultKind, MAX_FAULTS, names, unknown};
+use crate::fault::{Fault, FaultKind, MAX_FAULTS, unknown};
 use crate::schema::{Kind, NodeId, Schema, Type};
 use crate::tree::{Children, Data, Path, Select};
 use crate::value::{Names, Unfit, Value};
@@ -223,7 +223,12 @@ impl Reading<'_> {
         let is_main = of == self.roots.main;
         let tables = self.roots.tables.iter().filter(|_| is_main);
         let tables = tables.map(|(name, _)| name.to_string());
-        unknown(name, names(self.schema, Some(of)).chain(tables), "key")
+        let children = self.schema.data_children(Some(of)).iter();
+        let children = children.map(|id| self.schema.node(*id));
+        // State cannot be set.
+        let keys = children.filter(|node| node.is_config);
+        let keys = keys.map(|node| node.name.to_string());
+        unknown(name, keys.chain(tables), "key")
     }
 
     /// A node with its value, among these children.

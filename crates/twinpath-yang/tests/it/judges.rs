@@ -33,6 +33,11 @@ pub(crate) fn files() -> Vec<PathBuf> {
 fn tree(schema: &Schema, ids: &[NodeId], depth: usize, lines: &mut Vec<String>) {
     for id in ids {
         let node = schema.node(*id);
+        // Every operation has them; pyang shows those that are written.
+        if matches!(node.kind, Kind::Input | Kind::Output) && schema.children(Some(*id)).is_empty()
+        {
+            continue;
+        }
         let access = if node.is_config { "rw" } else { "ro" };
         let ty = schema.leaf_type(*id).map(|ty| match ty.typedefs.first() {
             Some(typedef) => typedef.name.to_string(),

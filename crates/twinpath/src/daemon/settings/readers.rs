@@ -269,9 +269,9 @@ mod tests {
         let model = model().unwrap();
         let list = model.child(model.roots.main, list).unwrap();
         let nodes = model.schema.data_children(Some(list)).iter();
-        nodes
-            .map(|id| model.schema.node(*id).name.to_string())
-            .collect()
+        let nodes = nodes.map(|id| model.schema.node(*id));
+        let set = nodes.filter(|node| node.is_config);
+        set.map(|node| node.name.to_string()).collect()
     }
 
     fn options<A: FromArgMatches>(reader: &OptionReader<A>) -> BTreeSet<String> {
