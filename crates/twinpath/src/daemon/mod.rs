@@ -5,9 +5,11 @@
 //! the runtime, and what may wait for names, connections or keys is done by a [`Pool`]. Each entry of the
 //! configuration is a [`Part`]: only those whose settings differ are begun again.
 
+mod actions;
 mod alarms;
 mod api;
 mod control;
+mod events;
 mod metrics;
 mod model;
 mod part;
@@ -20,6 +22,7 @@ mod settings;
 mod source;
 mod status;
 mod store;
+mod tree;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -41,6 +44,7 @@ use crate::failure::Failure;
 use crate::plan::PlannedSession;
 
 use alarms::Alarms;
+use events::{Events, SessionChange};
 use metrics::Scrape;
 use part::{Part, Runs};
 use pool::Pool;
@@ -51,6 +55,7 @@ use store::{Store, StoreReader, StoredInterval};
 
 pub(crate) use api::serve;
 pub(crate) use control::{Control, Owner, control};
+pub(crate) use events::Event;
 pub(crate) use settings::Settings;
 pub(crate) use source::{Configuration, Source, module_text};
 pub(crate) use store::StoreCounters;
@@ -110,10 +115,11 @@ pub(crate) struct Daemon {
     /// That the store dropped rows.
     drops_are_said: bool,
     replies: ReplyWatch,
+    events: Events,
 }
 
 /// By class and path.
-type LastIntervals = HashMap<(Tos, Option<u16>), IntervalFigures>;
+type LastIntervals = HashMap<(Tos, Option<u16>), Arc<IntervalFigures>>;
 
 type Parts<R> = BTreeMap<Arc<str>, Part<R>>;
 
@@ -178,6 +184,7 @@ impl Daemon {
             applied: Instant::now(),
             drops_are_said: false,
             replies: ReplyWatch::default(),
+            events: Events::default(),
         })
     }
 
@@ -221,13 +228,25 @@ impl Daemon {
 
     /// What is due. To be called some times a second.
     pub(crate) fn turn(&mut self) {
-        turn(&mut self.responders, &self.resources, true);
-        turn(&mut self.servers, &self.resources, true);
+        turn(&mut self.responders, &self.resources, true, |_, _| {});
+        turn(&mut self.servers, &self.resources, true, |_, _| {});
         // Sessions with this host's own reflectors lose nothing at the start.
         let may_begin = self.reflectors_are_settled() || self.applied.elapsed() > LONGEST_START;
-        turn(&mut self.sessions, &self.resources, may_begin);
-        self.replies.look(&self.sessions);
+        let events = &mut self.events;
+        turn(
+            &mut self.sessions,
+            &self.resources,
+            may_begin,
+            |part, states| {
+                let change = SessionChange::entry(part.name(), states, part.failure());
+                events.push(Event::Session(change));
+            },
+        );
+        self.replies.look(&self.sessions, &mut self.events);
         self.take_intervals();
+        for event in self.alarms.take_events() {
+            self.events.push(event);
+        }
         // The last packets of sessions with this host's own responders are answered.
         if self.resources.is_ending.load(Ordering::Acquire) && self.sessions.is_empty() {
             dismiss(&mut self.responders);
@@ -235,9 +254,15 @@ impl Daemon {
         }
     }
 
+    /// What happened since the last call, as much as is kept.
+    #[cfg_attr(not(test), expect(dead_code, reason = "management protocols call it"))]
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        self.events.take()
+    }
+
     fn take_intervals(&mut self) {
         while let Ok(Interval { name, session, row }) = self.intervals.try_recv() {
-            let figures = row.figures();
+            let figures = Arc::new(row.figures());
             self.alarms
                 .observe(&name, session.class, session.path, &figures);
             let last = self.last.entry(Arc::clone(&name)).or_default();
@@ -346,9 +371,18 @@ fn apply<R: Runs>(parts: &mut Parts<R>, mut wanted: BTreeMap<Arc<str>, R::Spec>)
     }
 }
 
-fn turn<R: Runs>(parts: &mut Parts<R>, resources: &Resources, may_begin: bool) {
+/// What is due. `changed` is called for each that does something else, with what it did and does.
+fn turn<R: Runs>(
+    parts: &mut Parts<R>,
+    resources: &Resources,
+    may_begin: bool,
+    mut changed: impl FnMut(&Part<R>, [&'static str; 2]),
+) {
     for part in parts.values_mut() {
         part.turn(resources, may_begin);
+        if let Some(states) = part.take_change() {
+            changed(part, states);
+        }
     }
     parts.retain(|_, part| !part.is_gone());
 }

@@ -96,7 +96,8 @@ impl Model {
     }
 }
 
-fn key(name: &str) -> Key {
+/// The key of an entry.
+pub(super) fn key(name: &str) -> Key {
     Box::new([Value::String(name.into())])
 }
 

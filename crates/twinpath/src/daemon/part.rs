@@ -71,6 +71,8 @@ pub(super) struct Part<R: Runs> {
     wait: Duration,
     /// Why it does not run.
     failure: Option<String>,
+    /// What it did when that was asked last.
+    noted: &'static str,
 }
 
 enum State<R: Runs> {
@@ -88,14 +90,17 @@ enum State<R: Runs> {
 impl<R: Runs> Part<R> {
     /// One that begins at the next turn.
     pub(super) fn new(name: Arc<str>, spec: R::Spec) -> Self {
-        Self {
+        let mut part = Self {
             name,
             spec: Arc::new(spec),
             is_wanted: true,
             state: State::Due(Instant::now()),
             wait: FIRST_WAIT,
             failure: None,
-        }
+            noted: "",
+        };
+        part.noted = part.state();
+        part
     }
 
     pub(super) fn name(&self) -> &Arc<str> {
@@ -114,6 +119,13 @@ impl<R: Runs> Part<R> {
             State::Running(..) => "running",
             State::Ending(_) | State::Over => "ending",
         }
+    }
+
+    /// What it did at the last call and does now, if that is something else.
+    pub(super) fn take_change(&mut self) -> Option<[&'static str; 2]> {
+        let now = self.state();
+        let before = std::mem::replace(&mut self.noted, now);
+        (before != now).then_some([before, now])
     }
 
     /// It runs.

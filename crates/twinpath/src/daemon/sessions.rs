@@ -87,6 +87,16 @@ impl MeasuredSessions {
         planned.zip(self.run.handles())
     }
 
+    /// The sessions that send packets.
+    pub(super) fn open(&self) -> impl Iterator<Item = &SessionHandle> {
+        let is_controlled = matches!(self.run, Run::Controlled(_));
+        let handles = self.run.handles().iter();
+        handles.filter(move |handle| {
+            let is_agreed = !is_controlled || handle.agreed().is_some();
+            is_agreed && !handle.is_finished()
+        })
+    }
+
     fn plain(
         name: &Arc<str>,
         options: &SenderArgs,

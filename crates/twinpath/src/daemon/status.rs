@@ -2,14 +2,15 @@
 //! measure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use twinpath_metrics::{IntervalFigures, SessionState};
 use twinpath_report::ClockState;
 use twinpath_runtime::clock_state;
-use twinpath_runtime::responder::ResponderRun;
-use twinpath_runtime::server::ServerRun;
-use twinpath_wire::nanoseconds;
+use twinpath_runtime::responder::{ResponderReport, ResponderRun};
+use twinpath_runtime::server::{ServerCounters, ServerRun};
+use twinpath_wire::{Wall, nanoseconds};
 
 use crate::output::ends::named;
 use crate::output::units::count;
@@ -85,6 +86,16 @@ pub(crate) struct Entry {
     pub(crate) labels: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) measures: Vec<Measured>,
+    /// What a reflector did, as long as it runs.
+    #[serde(skip)]
+    pub(crate) counts: Option<Counts>,
+}
+
+/// What a reflector did.
+#[derive(Clone, Debug)]
+pub(crate) enum Counts {
+    Responder(Box<ResponderReport>),
+    Server(Box<ServerCounters>),
 }
 
 /// How many sessions are measured, and how many of them are not listed.
@@ -107,30 +118,55 @@ pub(crate) struct Measured {
     pub(crate) interval: Option<LastInterval>,
     /// So many packets were lost in a row that it counts as failed.
     pub(crate) is_silent: bool,
+    #[serde(skip)]
+    pub(crate) sender: String,
+    #[serde(skip)]
+    pub(crate) ssid: Option<u16>,
+    #[serde(skip)]
+    pub(crate) unawaited: u64,
+    #[serde(skip)]
+    pub(crate) unsent: u64,
+    #[serde(skip)]
+    pub(crate) far_clock: Option<ClockState>,
 }
 
 /// Some figures of an interval.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct LastInterval {
-    start: String,
-    end: String,
+    #[serde(serialize_with = "time")]
+    start: Wall,
+    #[serde(serialize_with = "time")]
+    end: Wall,
     pub(crate) received: u64,
     pub(crate) lost: u64,
     pub(crate) round_trip_median_ns: Option<i64>,
     pub(crate) round_trip_p95_ns: Option<i64>,
+    #[serde(skip)]
+    figures: Arc<IntervalFigures>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn time<S: Serializer>(at: &Wall, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*at))
 }
 
 impl LastInterval {
-    fn of(interval: &IntervalFigures) -> Self {
+    /// All of them.
+    pub(super) fn figures(&self) -> &IntervalFigures {
+        &self.figures
+    }
+
+    pub(super) fn of(interval: &Arc<IntervalFigures>) -> Self {
         let figures = &interval.figures;
         let round_trip = figures.round_trip.as_ref();
         Self {
-            start: rfc3339(interval.start),
-            end: rfc3339(interval.end),
+            start: interval.start,
+            end: interval.end,
             received: figures.received,
             lost: figures.lost,
             round_trip_median_ns: round_trip.map(|delay| delay.median_ns),
             round_trip_p95_ns: round_trip.map(|delay| delay.p95_ns),
+            figures: Arc::clone(interval),
         }
     }
 }
@@ -218,7 +254,12 @@ impl Daemon {
             name: self.host(),
             entries: self.entries(),
             alarms: self.shown_alarms(),
+            alerts: self.alarms.counts(),
+            started: self.started,
             uptime: self.began.elapsed(),
+            clock: clock_state(),
+            store: self.store_counters(),
+            events_dropped: self.events.dropped(),
         }
     }
 
@@ -231,17 +272,21 @@ impl Daemon {
     pub(crate) fn entries(&self) -> Vec<Entry> {
         let responders = self.responders.values().map(|part| {
             let run = part.running().map(Responder::run);
+            let report = run.map(ResponderRun::counted);
             Entry {
                 listening: listening(run.map(ResponderRun::listening)),
-                replies: run.map(|run| run.counted().counters.reflected),
+                replies: report.as_ref().map(|report| report.counters.reflected),
+                counts: report.map(|report| Counts::Responder(Box::new(report))),
                 ..Entry::of(part)
             }
         });
         let servers = self.servers.values().map(|part| {
             let run = part.running().map(Server::run);
+            let counters = run.map(ServerRun::counters);
             Entry {
                 listening: listening(run.map(ServerRun::listening)),
-                replies: run.map(|run| run.counters().packets.reflected),
+                replies: counters.map(|counters| counters.packets.reflected),
+                counts: counters.map(|counters| Counts::Server(Box::new(counters))),
                 ..Entry::of(part)
             }
         });
@@ -259,6 +304,9 @@ impl Daemon {
         let measures = sessions.map(|(planned, handle)| {
             let progress = handle.progress();
             let agreed = handle.agreed().map(|agreed| agreed.far);
+            let wire = handle
+                .agreed()
+                .map_or(planned.plan.wire, |agreed| agreed.wire);
             let last = self.last.get(name);
             let last = last.and_then(|last| last.get(&(planned.class, planned.path)));
             Measured {
@@ -270,6 +318,11 @@ impl Daemon {
                 lost: progress.lost,
                 interval: last.map(LastInterval::of),
                 is_silent: progress.reply_status.state == SessionState::Failed,
+                sender: named(handle.sender()),
+                ssid: wire.format.ssid(),
+                unawaited: progress.unawaited,
+                unsent: progress.unsent,
+                far_clock: progress.far_clock,
             }
         });
         measures.collect()
@@ -287,6 +340,7 @@ impl Entry {
             replies: None,
             labels: BTreeMap::new(),
             measures: Vec::new(),
+            counts: None,
         }
     }
 }

@@ -197,6 +197,17 @@ impl Engine {
         were_active
     }
 
+    /// How many alarms of each alert are active.
+    pub(super) fn counts(&self) -> BTreeMap<Arc<str>, usize> {
+        let alerts = self.alerts.iter();
+        let counts = alerts.map(|(name, watched)| {
+            let active = watched.sessions.values();
+            let active = active.filter(|tracker| tracker.active.is_some());
+            (Arc::clone(name), active.count())
+        });
+        counts.collect()
+    }
+
     /// Alarms that are active, by the names of their alerts.
     pub(super) fn active(&self) -> impl Iterator<Item = (&Arc<AlertSpec>, &SessionKey, &Active)> {
         self.alerts.values().flat_map(|watched| {

@@ -19,8 +19,9 @@ use serde::Serialize;
 use tracing::{info, warn};
 use twinpath_metrics::IntervalFigures;
 use twinpath_runtime::clock_state;
-use twinpath_wire::Tos;
+use twinpath_wire::{Tos, Wall};
 
+use crate::daemon::events::Event;
 use crate::failure::Failure;
 use crate::output::rfc3339;
 
@@ -80,9 +81,9 @@ pub(crate) struct ActiveAlarm {
 /// An interval that an alarm was raised or cleared by.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ShownRow {
-    start: String,
-    end: String,
-    value: Option<twinpath_metrics::Value>,
+    pub(crate) start: String,
+    pub(crate) end: String,
+    pub(crate) value: Option<twinpath_metrics::Value>,
 }
 
 /// All alerts of a daemon.
@@ -98,6 +99,8 @@ pub(super) struct Alarms {
     /// What has changed and is neither kept nor acted on.
     changes: Vec<Change>,
     is_unsaved: bool,
+    /// What has changed, for others.
+    events: Vec<Event>,
     /// What this host is called.
     host: String,
     /// Where the page is.
@@ -118,6 +121,7 @@ impl Alarms {
             earlier,
             changes: Vec::new(),
             is_unsaved: false,
+            events: Vec::new(),
             host: String::new(),
             page: None,
         }
@@ -231,6 +235,27 @@ impl Alarms {
         for action in &change.alert.actions {
             self.runners.run(alert, action, &facts);
         }
+        let alarm = ActiveAlarm::of(
+            &change.alert,
+            &change.session,
+            change.since,
+            &change.evidence,
+        );
+        self.events.push(Event::Alert {
+            is_raised: change.is_raised,
+            at: change.at,
+            alarm,
+        });
+    }
+
+    /// Alarms that were raised and cleared since the last call.
+    pub(super) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// How many alarms of each alert are active.
+    pub(super) fn counts(&self) -> BTreeMap<Arc<str>, usize> {
+        self.engine.counts()
     }
 
     /// Alarms that are active, the latest first, and how many more than `most` there are.
@@ -245,24 +270,29 @@ impl Alarms {
             },
         );
         let left_out = all.len().saturating_sub(most);
-        let shown = all
-            .into_iter()
-            .take(most)
-            .map(|(alert, session, active)| ActiveAlarm {
-                alert: alert.name.to_string(),
-                session: session.name.to_string(),
-                dscp: session.class.dscp().value(),
-                path: session.path,
-                when: alert.condition.text.clone(),
-                since: rfc3339(active.since),
-                evidence: active.evidence.iter().map(ShownRow::of).collect(),
-            });
+        let shown = all.into_iter().take(most).map(|(alert, session, active)| {
+            ActiveAlarm::of(alert, session, active.since, &active.evidence)
+        });
         (shown.collect(), left_out)
     }
 
     /// Waits a short time for actions that run.
     pub(super) fn close(self) {
         self.runners.close();
+    }
+}
+
+impl ActiveAlarm {
+    fn of(alert: &AlertSpec, session: &SessionKey, since: Wall, evidence: &[Row]) -> Self {
+        Self {
+            alert: alert.name.to_string(),
+            session: session.name.to_string(),
+            dscp: session.class.dscp().value(),
+            path: session.path,
+            when: alert.condition.text.clone(),
+            since: rfc3339(since),
+            evidence: evidence.iter().map(ShownRow::of).collect(),
+        }
     }
 }
 

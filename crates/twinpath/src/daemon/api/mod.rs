@@ -10,14 +10,18 @@ mod range;
 mod restconf;
 mod session;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, StatusCode, Uri};
 use tokio::task::spawn_blocking;
+use twinpath_report::ClockState;
 use twinpath_runtime::wall;
+use twinpath_wire::Wall;
 
 use crate::exporter::{Scrapes, respond};
 use crate::failure::Failure;
@@ -27,7 +31,7 @@ use super::Daemon;
 use super::alarms::ActiveAlarm;
 use super::control::Control;
 use super::status::Entry;
-use super::store::StoreReader;
+use super::store::{StoreCounters, StoreReader};
 use range::TimeRange;
 use session::History;
 
@@ -36,13 +40,22 @@ const MADE_BY: &str = concat!("twinpath ", env!("CARGO_PKG_VERSION"));
 const HTML: &str = "text/html; charset=utf-8";
 
 /// What a daemon does now.
-pub(super) struct State {
+pub(crate) struct State {
     pub(super) name: String,
     pub(super) entries: Vec<Entry>,
     /// Those that are active, the latest first.
     pub(super) alarms: Vec<ActiveAlarm>,
+    /// How many alarms of each alert are active, those that are not listed among them.
+    pub(super) alerts: BTreeMap<Arc<str>, usize>,
+    pub(super) started: Wall,
     /// For how long it runs.
     pub(super) uptime: Duration,
+    /// The clock of this host.
+    pub(super) clock: ClockState,
+    /// `None`: nothing is stored.
+    pub(super) store: Option<StoreCounters>,
+    /// Notifications that were dropped.
+    pub(super) events_dropped: u64,
 }
 
 /// What requests are answered with.

@@ -1,0 +1,61 @@
+//! What the sessions of a daemon can be asked for.
+
+use tracing::info;
+
+use super::Daemon;
+use super::part::Part;
+use super::sessions::MeasuredSessions;
+
+/// What a session can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(test), expect(dead_code, reason = "management protocols call it"))]
+pub(crate) enum SessionAction {
+    /// Reset all figures.
+    Clear,
+    /// Send a packet at once.
+    RunNow,
+}
+
+impl Daemon {
+    /// Has all measurements of a session do this.
+    ///
+    /// # Errors
+    /// Why none of them can.
+    #[cfg_attr(not(test), expect(dead_code, reason = "management protocols call it"))]
+    pub(crate) fn act(&self, session: &str, action: SessionAction) -> Result<(), String> {
+        let Some(part) = self.sessions.get(session) else {
+            return Err(format!(
+                "session {session}: nothing of this name runs: write the name of a session that is enabled"
+            ));
+        };
+        let run = part.running().ok_or_else(|| not_running(part))?;
+        let mut handles = run.open().peekable();
+        if handles.peek().is_none() {
+            return Err(format!(
+                "session {session} is not open: the server has not accepted it yet"
+            ));
+        }
+        for handle in handles {
+            match action {
+                SessionAction::Clear => handle.clear(),
+                SessionAction::RunNow => handle.send_now(),
+            }
+        }
+        match action {
+            SessionAction::Clear => info!("session {session}: figures are reset"),
+            SessionAction::RunNow => info!("session {session}: a packet is sent at once"),
+        }
+        Ok(())
+    }
+}
+
+fn not_running(part: &Part<MeasuredSessions>) -> String {
+    let (name, state) = (part.name(), part.state());
+    match part.failure() {
+        Some(why) => format!("session {name} does not run: {why}"),
+        None => format!("session {name} does not run: it is {state}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
