@@ -11,7 +11,8 @@
         feature = "metrics",
         feature = "pictures",
         feature = "report",
-        feature = "status"
+        feature = "status",
+        feature = "tls"
     )),
     allow(
         dead_code,
@@ -23,6 +24,8 @@
 mod args;
 #[cfg(feature = "report")]
 mod captured;
+#[cfg(all(unix, any(feature = "daemon", feature = "status")))]
+mod claim;
 #[cfg(any(feature = "metrics", feature = "status"))]
 mod clients;
 mod cmd;

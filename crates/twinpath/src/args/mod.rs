@@ -72,6 +72,8 @@ pub(crate) use targets::{
 };
 #[cfg(feature = "report")]
 pub(crate) use value::Rotate;
+#[cfg(feature = "daemon")]
+pub(crate) use value::key_path;
 pub(crate) use value::{Alert, AlertRange, Beyond, NamedFigure, TimeUnit};
 pub(crate) use value::{
     Count, FarEnd, Group, Host, Interval, Label, Member, MicroSession, NearEnd, OrEndless,

@@ -1,6 +1,5 @@
 //! `twinpath daemon`.
 
-use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use crate::args::DaemonArgs;
 use crate::daemon::{self, Control, Daemon, Owner, Source, serve};
 use crate::exporter::Exporter;
 use crate::failure::{Exit, Failure};
+use crate::http::Guarded;
 use crate::logs;
 use crate::output::ends::named;
 use crate::service::Service;
@@ -40,9 +40,8 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
     daemon.apply(&configuration.settings);
     let (owner, control) = daemon::control(source, configuration);
     let api = open_api(&owner, &control, &exporter, &daemon)?;
-    if let Some(page) = api {
-        info!("page at http://{}/", named(page));
-        daemon.show_at(page);
+    if let Some(api) = &api {
+        announce(api, &mut daemon);
     }
     let mut socket = open_socket(&args.control_socket, "daemon", &[], &args.log)?;
     let mut is_ready = false;
@@ -63,7 +62,7 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
             is_reread = false;
         }
         if !is_reread {
-            is_reread = owner.reread(&mut daemon);
+            is_reread = owner.reread(&mut daemon, api.as_ref());
             is_ready = false;
         }
     }
@@ -77,20 +76,33 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Serves the page, metrics and RESTCONF, where that is configured. Returns where.
+/// Says where the page is.
+fn announce(api: &Guarded, daemon: &mut Daemon) {
+    if let Some(listening) = api.listening() {
+        let page = format!("{}://{}/", api.scheme(), named(listening));
+        info!("page at {page}");
+        daemon.show_at(&page);
+    }
+    if let Some(path) = api.socket() {
+        info!("HTTP at the Unix socket {}", path.display());
+    }
+}
+
+/// Serves the page, metrics and RESTCONF, where that is configured.
 fn open_api(
     owner: &Owner,
     control: &Control,
     exporter: &Exporter,
     daemon: &Daemon,
-) -> Result<Option<SocketAddr>, Failure> {
-    let Some(address) = owner.listen() else {
+) -> Result<Option<Guarded>, Failure> {
+    let endpoints = owner.endpoints();
+    if endpoints.is_nowhere() {
         return Ok(None);
-    };
-    let start = |address| serve(address, exporter.scrapes(), daemon, control.clone());
-    match start(address) {
-        Err(_) if owner.source().is_demonstration() => start(SocketAddr::new(address.ip(), 0)),
-        listening => listening,
+    }
+    let start = |endpoints| serve(endpoints, exporter.scrapes(), daemon, control.clone());
+    match start(&endpoints) {
+        Err(_) if owner.source().is_demonstration() => start(&endpoints.at_any_port()),
+        api => api,
     }
     .map(Some)
 }

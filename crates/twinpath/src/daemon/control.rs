@@ -2,7 +2,6 @@
 //!
 //! One thread owns the daemon. What clients ask of it waits until that thread has the time, some times a second.
 
-use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -14,6 +13,7 @@ use tracing::{error, info, warn};
 use twinpath_yang::{Children, Fault};
 
 use crate::failure::Failure;
+use crate::http::{Endpoints, Guarded};
 use crate::output::units::count;
 
 use super::Daemon;
@@ -21,7 +21,7 @@ use super::api::State;
 use super::source::{Configuration, Source};
 
 /// Requests that wait for the daemon, at most.
-const MOST_WAITING: usize = 64;
+const MOST_WAITING: usize = 256;
 /// How long it may take to answer.
 const OWNER: Duration = Duration::from_secs(8);
 
@@ -142,9 +142,9 @@ impl Owner {
         &self.shared.source
     }
 
-    /// Where the page, metrics and RESTCONF are served.
-    pub(crate) fn listen(&self) -> Option<SocketAddr> {
-        self.shared.running().configuration.settings.listen
+    /// Where the page, metrics and RESTCONF are served, and for whom.
+    pub(crate) fn endpoints(&self) -> Endpoints {
+        self.shared.running().configuration.settings.api.clone()
     }
 
     /// Does what clients wait for.
@@ -168,13 +168,16 @@ impl Owner {
     }
 
     /// Reads the configuration and key files again; one with faults changes nothing. `false`: a client changes it just now.
-    pub(crate) fn reread(&self, daemon: &mut Daemon) -> bool {
+    pub(crate) fn reread(&self, daemon: &mut Daemon, api: Option<&Guarded>) -> bool {
         let Ok(_changing) = self.shared.changing.try_lock() else {
             return false;
         };
         match self.shared.source.read() {
             Ok(configuration) => {
                 daemon.reread_keys();
+                if let Some(api) = api {
+                    api.reread();
+                }
                 let running = self.shared.running();
                 let changes = running.configuration.differences(&configuration);
                 let changes = count(changes.len() as u64, "change", "changes");

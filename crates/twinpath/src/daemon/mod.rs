@@ -25,7 +25,6 @@ mod store;
 mod tree;
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -203,7 +202,7 @@ impl Daemon {
     }
 
     /// Says where its page is.
-    pub(crate) fn show_at(&mut self, page: SocketAddr) {
+    pub(crate) fn show_at(&mut self, page: &str) {
         self.alarms.show_at(page);
     }
 

@@ -58,7 +58,7 @@ use crate::failure::Failure;
 pub(crate) type Answer = Box<dyn FnOnce(Arc<Families>) + Send>;
 
 /// Scrapes that may wait: as many as there may be connections, and a push.
-const MOST_WAITING: usize = 65;
+const MOST_WAITING: usize = 257;
 
 /// Where to push metrics, and how often.
 #[cfg(feature = "otlp")]

@@ -5,7 +5,6 @@
 //! thread of the socket sends it: a client can delay neither packets nor that thread.
 
 mod ask;
-mod claim;
 mod directories;
 mod document;
 mod serve;

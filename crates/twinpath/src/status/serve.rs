@@ -12,9 +12,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 use tracing::{debug, error};
 
-use super::claim::{ClaimError, Claimed, Others, claim};
 use super::directories::{self, Directories, SUFFIX};
 use crate::args::{ControlSocketChoice, ControlSocketOptions};
+use crate::claim::{ClaimError, Claimed, Others, claim};
 use crate::clients::{self, Limits};
 use crate::failure::Failure;
 

@@ -1,5 +1,6 @@
 //! `twinpath daemon` and `twinpath config`: what runs by a configuration, and what a changed one leaves alone.
 
+mod access;
 mod alarms;
 mod configurations;
 mod pages;

@@ -249,11 +249,15 @@ fn each_client_gets_the_format_that_it_prefers() {
     assert_eq!(get(at, "/healthz", "*/*").body, "ok\n");
     let other = get(at, "/", "*/*");
     assert_eq!(other.status, "HTTP/1.1 404 Not Found");
-    let post = "POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    let post =
+        "POST /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     let refused = exchange(at, post);
     assert_eq!(refused.status, "HTTP/1.1 405 Method Not Allowed");
     assert!(refused.headers.contains("allow: get, head"));
-    let head = exchange(at, "HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    let head = exchange(
+        at,
+        "HEAD /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    );
     assert_eq!((&*head.status, &*head.body), ("HTTP/1.1 200 OK", ""));
 }
 

@@ -17,6 +17,16 @@ pub(in crate::args) fn key_file() -> impl TypedValueParser<Value = PathBuf> {
         .try_map(|text| path(text, std::env::var_os(CREDENTIALS_DIRECTORY).as_deref()))
 }
 
+/// The same of a key of a configuration.
+///
+/// # Errors
+/// There is no such credential: what to write instead.
+#[cfg(feature = "daemon")]
+pub(crate) fn key_path(text: &str) -> Result<PathBuf, String> {
+    let directory = std::env::var_os(CREDENTIALS_DIRECTORY);
+    path(text.into(), directory.as_deref()).map_err(|advice| advice.to_string())
+}
+
 fn path(text: OsString, directory: Option<&OsStr>) -> Result<PathBuf, Advice> {
     let Some(name) = text.to_str().and_then(|it| it.strip_prefix(CREDENTIAL)) else {
         return Ok(text.into());

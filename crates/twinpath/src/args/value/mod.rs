@@ -15,6 +15,8 @@ pub(crate) use alert::{Alert, AlertRange, Beyond, NamedFigure, TimeUnit};
 pub(crate) use header::{Label, Ssid, Ssids, TosOctet, Ttl, dscp_for_host};
 pub(super) use header::{dscp, listed_dscp};
 pub(super) use key_file::key_file;
+#[cfg(feature = "daemon")]
+pub(crate) use key_file::key_path;
 pub(crate) use micro_session::{Member, MicroSession};
 pub(crate) use quantity::{Count, Interval, OrEndless, PaddingSize, Ports, ReplyPadding, Time};
 #[cfg(feature = "report")]

@@ -11,7 +11,6 @@ mod selector;
 mod state;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -104,7 +103,7 @@ pub(super) struct Alarms {
     /// What this host is called.
     host: String,
     /// Where the page is.
-    page: Option<SocketAddr>,
+    page: Option<String>,
 }
 
 impl Alarms {
@@ -158,8 +157,8 @@ impl Alarms {
     }
 
     /// Says where the page is, for links to it.
-    pub(super) fn show_at(&mut self, page: SocketAddr) {
-        self.page = Some(page);
+    pub(super) fn show_at(&mut self, page: &str) {
+        self.page = Some(page.to_owned());
     }
 
     /// Takes an interval of a session.
@@ -215,7 +214,7 @@ impl Alarms {
     }
 
     fn act(&mut self, change: &Change) {
-        let facts = Facts::of(change, &self.host, self.page);
+        let facts = Facts::of(change, &self.host, self.page.as_deref());
         let (alert, session) = (&change.alert.name, &facts.session_words);
         let condition = &change.alert.condition;
         if change.is_raised {

@@ -11,12 +11,10 @@ mod restconf;
 mod session;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, StatusCode, Uri};
 use tokio::task::spawn_blocking;
 use twinpath_report::ClockState;
@@ -25,7 +23,7 @@ use twinpath_wire::Wall;
 
 use crate::exporter::{Scrapes, respond};
 use crate::failure::Failure;
-use crate::http::{self, Reply, only_read, reply, short};
+use crate::http::{Endpoints, Guarded, Reply, only_read, reply, short};
 
 use super::Daemon;
 use super::alarms::ActiveAlarm;
@@ -67,22 +65,22 @@ struct Answering {
     reader: Option<StoreReader>,
 }
 
-/// Serves the page of a daemon, its metrics and RESTCONF at `address`. Returns where it listens.
+/// Serves the page of a daemon, its metrics and RESTCONF.
 ///
 /// # Errors
 /// Where it cannot.
 pub(crate) fn serve(
-    address: SocketAddr,
+    endpoints: &Endpoints,
     scrapes: Scrapes,
     daemon: &Daemon,
     control: Control,
-) -> Result<SocketAddr, Failure> {
+) -> Result<Guarded, Failure> {
     let answering = Answering {
         control,
         scrapes,
         reader: daemon.store_reader(),
     };
-    http::start("listen", address, move |request| {
+    Guarded::start(endpoints, move |request| {
         let answering = answering.clone();
         async move { answering.answer(request).await }
     })
@@ -90,10 +88,6 @@ pub(crate) fn serve(
 
 impl Answering {
     async fn answer(self, request: Request<Incoming>) -> Reply {
-        if !is_for_this_host(&request) {
-            let line = "use the address of this server, or localhost";
-            return short(StatusCode::MISDIRECTED_REQUEST, line);
-        }
         if let Some(metrics) = respond(&request, &self.scrapes).await {
             return metrics;
         }
@@ -164,21 +158,6 @@ impl Answering {
             history.page(&name, entry, &state.alarms).into_bytes(),
         )
     }
-}
-
-/// Whether a browser was sent here by the name of this server: another name that leads here is a trick by which a page
-/// of others would read what is served.
-fn is_for_this_host(request: &Request<Incoming>) -> bool {
-    let host = request.headers().get(HOST).map(HeaderValue::to_str);
-    let Some(Ok(host)) = host else {
-        return host.is_none();
-    };
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|octet| octet.is_ascii_digit()) => name,
-        Some(_) | None => host,
-    };
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost" || address.parse::<IpAddr>().is_ok()
 }
 
 /// The query of a request.

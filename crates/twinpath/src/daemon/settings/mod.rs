@@ -3,6 +3,7 @@
 //! its command line, so an option has one meaning wherever it is written.
 
 mod alerts;
+mod api;
 mod leaves;
 mod options;
 mod readers;
@@ -18,6 +19,7 @@ use twinpath_yang::{Children, Fault};
 
 use crate::args::{ResponderArgs, ServerArgs};
 use crate::failure::{Exit, Failure};
+use crate::http::Endpoints;
 use crate::output::ends::named;
 
 use super::alarms::AlarmSettings;
@@ -38,8 +40,8 @@ pub(crate) struct Settings {
     pub(super) name: Option<String>,
     /// Where rows of intervals are kept; `None`: nowhere.
     pub(super) store: Option<StoreSettings>,
-    /// Where the page and metrics are served.
-    pub(crate) listen: Option<SocketAddr>,
+    /// Where the page and metrics are served, and for whom.
+    pub(crate) api: Endpoints,
     pub(super) responders: BTreeMap<Arc<str>, OnAddresses<ResponderArgs>>,
     pub(super) servers: BTreeMap<Arc<str>, OnAddresses<ServerArgs>>,
     pub(super) sessions: BTreeMap<Arc<str>, SessionSpec>,
@@ -63,7 +65,7 @@ impl Settings {
             threads: reading.number("daemon", "threads"),
             name: reading.text("daemon", "name"),
             store: reading.store(),
-            listen: reading.listen(),
+            api: reading.api(),
             responders: reading.responders(),
             servers: reading.servers(),
             sessions: reading.sessions(),
@@ -89,7 +91,10 @@ impl Settings {
     /// What others change that a daemon has for as long as it lives.
     pub(super) fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
         let both = [
-            (self.listen != other.listen, "listen of [api]"),
+            (self.api.listen != other.api.listen, "listen of [api]"),
+            (self.api.socket != other.api.socket, "socket of [api]"),
+            (self.api.tokens != other.api.tokens, "tokens of [api]"),
+            (self.api.tls != other.api.tls, "tls of [api]"),
             (self.threads() != other.threads(), "threads of [daemon]"),
             (self.store != other.store, "[store]"),
         ];
@@ -100,7 +105,8 @@ impl Settings {
     /// What would keep entries from running, on this host too, as far as it is known without packets.
     pub(super) fn lacks(&self, model: &Model, root: &Children) -> Vec<Fault> {
         let obstacles = self.obstacles(model, root).into_iter();
-        obstacles.map(|(fault, _)| fault).collect()
+        let files = api::lacks(&self.api, model);
+        obstacles.map(|(fault, _)| fault).chain(files).collect()
     }
 
     /// What would keep entries from running. Names are not looked up.

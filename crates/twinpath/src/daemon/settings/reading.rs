@@ -1,7 +1,6 @@
 //! A tree that is read, with all that is wrong with it.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +38,7 @@ impl<'a> Reading<'a> {
         self.faults
     }
 
-    fn container(&self, name: &str) -> Leaves {
+    pub(super) fn container(&self, name: &str) -> Leaves {
         let container = self.model.container(self.root, name);
         let leaves = container.map(|node| Leaves::of(&self.model.schema, node));
         leaves.unwrap_or_default()
@@ -86,19 +85,6 @@ impl<'a> Reading<'a> {
         let path = self.model.path(container, None);
         let path = self.model.leaf_path(&path, leaf).unwrap_or(path);
         self.faults.push(wrong(path, what));
-    }
-
-    pub(super) fn listen(&mut self) -> Option<SocketAddr> {
-        let api = self.container("api");
-        let text = api.one("listen")?;
-        let advice = "use a loopback address and a port, as in 127.0.0.1:8862";
-        let what = match text.parse::<SocketAddr>() {
-            Ok(address) if address.ip().is_loopback() => return Some(address),
-            Ok(_) => format!("listen {text}: others could read it: {advice}"),
-            Err(_) => format!("listen {text}: {advice}"),
-        };
-        self.leaf_fault("api", "listen", what);
-        None
     }
 
     pub(super) fn responders(&mut self) -> BTreeMap<Arc<str>, OnAddresses<ResponderArgs>> {

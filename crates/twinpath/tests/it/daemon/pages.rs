@@ -29,6 +29,7 @@ fn ask(port: u16, request: &str) -> Answer {
         sleep(Duration::from_millis(20));
     };
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let request = request.replacen("\r\n", "\r\nConnection: close\r\n", 1);
     stream.write_all(request.as_bytes()).unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();

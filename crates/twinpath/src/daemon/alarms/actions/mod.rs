@@ -5,7 +5,6 @@ mod exec;
 mod template;
 mod webhook;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -90,7 +89,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) fn of(change: &Change, host: &str, page: Option<SocketAddr>) -> Self {
+    pub(super) fn of(change: &Change, host: &str, page: Option<&str>) -> Self {
         let last = change.evidence.iter().rev().find_map(|row| row.value);
         let condition = &change.alert.condition;
         let rows = &change.evidence;
@@ -100,7 +99,7 @@ impl Facts {
             let name = utf8_percent_encode(&change.session.name, NON_ALPHANUMERIC);
             let from = s(first.unix_ns()) - AROUND_S;
             let to = s(change.at.unix_ns()) + AROUND_S;
-            format!("http://{page}/session/{name}?from={from}&to={to}")
+            format!("{page}session/{name}?from={from}&to={to}")
         });
         Self {
             schema: "twinpath-alarm-1",

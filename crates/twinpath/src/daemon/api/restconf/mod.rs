@@ -11,12 +11,11 @@ mod query;
 mod refusal;
 mod root;
 
-use http_body_util::{BodyExt as _, Limited};
-use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
-use crate::http::{Reply, reply};
+use crate::http::{self, Reply, reply};
 
 use super::super::control::Control;
 use super::super::model::{Model, model};
@@ -87,7 +86,9 @@ async fn answered(
         headers: head.headers,
         parameters,
         encoding,
-        body: read(body).await?,
+        body: http::body(body, MOST_OCTETS)
+            .await
+            .map_err(|fault| Refusal::of_body(fault, MOST_OCTETS))?,
     };
     let path = below(&path).unwrap_or_default();
     let (kind, rest) = path.split_once('/').unwrap_or((path, ""));
@@ -100,20 +101,6 @@ async fn answered(
         _ => Err(Refusal::not_found(
             "use /restconf/data, /restconf/operations or /restconf/yang-library-version",
         )),
-    }
-}
-
-/// All of a body.
-async fn read(body: Incoming) -> Result<Bytes, Refusal> {
-    if body.size_hint().lower() > MOST_OCTETS as u64 {
-        return Err(Refusal::too_large(MOST_OCTETS));
-    }
-    match Limited::new(body, MOST_OCTETS).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(Refusal::too_large(MOST_OCTETS))
-        }
-        Err(error) => Err(Refusal::malformed(&error.to_string())),
     }
 }
 

@@ -13,7 +13,7 @@ use super::media::{Encoding, NAMESPACE};
 use super::no_cache;
 use crate::daemon::control::ChangeError;
 use crate::daemon::model::model;
-use crate::http::{Reply, reply};
+use crate::http::{BodyFault, Reply, reply};
 
 /// Why a request is not done.
 #[derive(Debug)]
@@ -112,14 +112,14 @@ impl Refusal {
         Self::one(status, Kind::Protocol, "invalid-value", message)
     }
 
-    pub(super) fn too_large(octets: usize) -> Self {
-        let message = format!("a body of more than {octets} octets");
-        Self::one(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            Kind::Transport,
-            "too-big",
-            &message,
-        )
+    /// A body that cannot be used, of at most so many octets.
+    pub(super) fn of_body(fault: BodyFault, most: usize) -> Self {
+        let (kind, tag) = match fault {
+            BodyFault::TooLong => (Kind::Transport, "too-big"),
+            BodyFault::Late => (Kind::Transport, "operation-failed"),
+            BodyFault::Incomplete => (Kind::Protocol, "malformed-message"),
+        };
+        Self::one(fault.status(), kind, tag, &fault.line(most))
     }
 
     pub(super) fn not_allowed(method: &Method, methods: &'static str) -> Self {

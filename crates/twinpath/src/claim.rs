@@ -27,7 +27,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Why a path cannot be had.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ClaimError {
+pub(crate) enum ClaimError {
     #[error("another program has it")]
     InUse,
     #[error("it exists and is not a socket")]
@@ -40,15 +40,15 @@ pub(super) enum ClaimError {
 
 /// A socket that listens at a path, which goes with it.
 #[derive(Debug)]
-pub(super) struct Claimed {
-    pub(super) path: PathBuf,
+pub(crate) struct Claimed {
+    pub(crate) path: PathBuf,
     /// Device and inode of what is there.
     id: (u64, u64),
 }
 
 /// What becomes of other sockets in the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Others {
+pub(crate) enum Others {
     Stay,
     /// Those that programs left behind are removed, as far as they have this extension.
     Tidied(&'static str),
@@ -59,7 +59,7 @@ pub(super) enum Others {
 ///
 /// # Errors
 /// [`ClaimError`]; what was there is there as before.
-pub(super) async fn claim(
+pub(crate) async fn claim(
     path: &Path,
     others: Others,
 ) -> Result<(UnixListener, Claimed), ClaimError> {
