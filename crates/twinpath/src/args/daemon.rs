@@ -38,9 +38,11 @@ pub(crate) struct DaemonArgs {
 Examples:
   twinpath config check /etc/twinpath/twinpath.toml   every fault, with its line
   twinpath config diff twinpath.toml new.toml         what a daemon would change
+  twinpath config apply new.toml                      change a daemon that runs
   twinpath config schema                              the YANG module of the configuration
 
-Exit status: 0 no fault, or no difference; 1 different, or a file cannot be read; 2 a fault")]
+Exit status: 0 no fault, or no difference; 1 different, or a file cannot be read, or no daemon takes it;
+2 a fault")]
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
     pub(crate) command: ConfigCommand,
@@ -54,6 +56,16 @@ pub(crate) enum ConfigCommand {
         /// Configuration: a TOML file or a directory of them
         #[arg(value_name = "FILE")]
         file: PathBuf,
+    },
+    /// Have a daemon that runs take over a configuration, and keep it in its files. What it does not change goes on
+    #[cfg(unix)]
+    Apply {
+        /// Configuration: a TOML file or a directory of them
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Unix socket of the daemon [default: socket of [api] in FILE]
+        #[arg(long, value_name = "PATH")]
+        socket: Option<PathBuf>,
     },
     /// Print a configuration as one TOML file
     Show {

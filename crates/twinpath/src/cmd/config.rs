@@ -15,6 +15,11 @@ pub(super) fn run(args: &ConfigArgs) -> Result<Exit, Failure> {
             read(file)?.check()?;
             Ok(Exit::Done)
         }
+        #[cfg(unix)]
+        ConfigCommand::Apply { file, socket } => {
+            read(file)?.apply(socket.as_deref())?;
+            Ok(Exit::Done)
+        }
         ConfigCommand::Show { file } => print(&read(file)?.to_toml(), Exit::Done),
         ConfigCommand::Diff { from, to } => {
             let differences = read(from)?.differences(&read(to)?);

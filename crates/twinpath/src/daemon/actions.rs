@@ -8,7 +8,6 @@ use super::sessions::MeasuredSessions;
 
 /// What a session can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "management protocols call it"))]
 pub(crate) enum SessionAction {
     /// Reset all figures.
     Clear,
@@ -21,7 +20,6 @@ impl Daemon {
     ///
     /// # Errors
     /// Why none of them can.
-    #[cfg_attr(not(test), expect(dead_code, reason = "management protocols call it"))]
     pub(crate) fn act(&self, session: &str, action: SessionAction) -> Result<(), String> {
         let Some(part) = self.sessions.get(session) else {
             return Err(format!(

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
+use twinpath_yang::access::Counters;
 use twinpath_yang::{Children, Fault};
 
 use crate::failure::Failure;
@@ -17,7 +18,10 @@ use crate::http::{Endpoints, Guarded};
 use crate::output::units::count;
 
 use super::Daemon;
+use super::actions::SessionAction;
 use super::api::State;
+use super::model::model;
+use super::notices::Notices;
 use super::source::{Configuration, Source};
 
 /// Requests that wait for the daemon, at most.
@@ -52,11 +56,15 @@ struct Shared {
     running: RwLock<Arc<Running>>,
     /// Held by what changes the configuration.
     changing: Mutex<()>,
+    notices: Arc<Notices>,
+    /// What users were denied.
+    denied: Counters,
 }
 
 enum Ask {
     State(oneshot::Sender<Arc<State>>),
     Apply(Box<Configuration>, oneshot::Sender<Arc<Running>>),
+    Act(String, SessionAction, oneshot::Sender<Result<(), String>>),
 }
 
 /// Why a change was not made.
@@ -82,6 +90,8 @@ pub(crate) fn control(source: Source, configuration: Configuration) -> (Owner, C
         source,
         running: RwLock::new(Arc::new(Running::new(configuration))),
         changing: Mutex::new(()),
+        notices: Arc::default(),
+        denied: Counters::default(),
     });
     let control = Control {
         shared: Arc::clone(&shared),
@@ -163,21 +173,30 @@ impl Owner {
                     let _gone = answer.send(running);
                     state = None;
                 }
+                Ask::Act(session, action, answer) => {
+                    let _gone = answer.send(daemon.act(&session, action));
+                    state = None;
+                }
             }
+        }
+        let events = daemon.take_events();
+        if let (false, Ok(model)) = (events.is_empty(), model()) {
+            self.shared.notices.publish(model, &events);
         }
     }
 
-    /// Reads the configuration and key files again; one with faults changes nothing. `false`: a client changes it just now.
+    /// Reads tokens, the configuration and key files again; a configuration with faults changes nothing. `false`: a client changes it just now.
     pub(crate) fn reread(&self, daemon: &mut Daemon, api: Option<&Guarded>) -> bool {
         let Ok(_changing) = self.shared.changing.try_lock() else {
             return false;
         };
+        // A token that is taken back does not wait for a fault to be mended.
+        if let Some(api) = api {
+            api.reread();
+        }
         match self.shared.source.read() {
             Ok(configuration) => {
                 daemon.reread_keys();
-                if let Some(api) = api {
-                    api.reread();
-                }
                 let running = self.shared.running();
                 let changes = running.configuration.differences(&configuration);
                 let changes = count(changes.len() as u64, "change", "changes");
@@ -235,6 +254,25 @@ impl Control {
         let to = self.ask(|answer| Ask::Apply(to, answer)).await;
         let to = to.ok_or(ChangeError::Late)?;
         Ok(Changed { from, to })
+    }
+
+    /// Has a session do something; `None`: the daemon gave no answer in time.
+    pub(super) async fn act(
+        &self,
+        session: String,
+        action: SessionAction,
+    ) -> Option<Result<(), String>> {
+        self.ask(|answer| Ask::Act(session, action, answer)).await
+    }
+
+    /// What has happened.
+    pub(super) fn notices(&self) -> &Arc<Notices> {
+        &self.shared.notices
+    }
+
+    /// What users were denied.
+    pub(super) fn denied(&self) -> &Counters {
+        &self.shared.denied
     }
 
     async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Option<T> {

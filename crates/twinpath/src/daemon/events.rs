@@ -79,7 +79,6 @@ impl SessionChange {
 
 impl Event {
     /// When it happened.
-    #[cfg_attr(not(test), expect(dead_code, reason = "management protocols call it"))]
     pub(crate) fn at(&self) -> Wall {
         match self {
             Self::Alert { at, .. } => *at,
@@ -88,7 +87,6 @@ impl Event {
     }
 
     /// The notification that says so, and its content. `None`: the schema has none.
-    #[cfg_attr(not(test), expect(dead_code, reason = "management protocols call it"))]
     pub(crate) fn tree(&self, model: &Model) -> Option<(NodeId, Children)> {
         let module = model.schema.module_named(MODULE);
         let name = match self {

@@ -8,10 +8,13 @@
 mod actions;
 mod alarms;
 mod api;
+#[cfg(unix)]
+mod apply;
 mod control;
 mod events;
 mod metrics;
 mod model;
+mod notices;
 mod part;
 mod pool;
 mod reflectors;
@@ -254,7 +257,6 @@ impl Daemon {
     }
 
     /// What happened since the last call, as much as is kept.
-    #[cfg_attr(not(test), expect(dead_code, reason = "management protocols call it"))]
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
         self.events.take()
     }

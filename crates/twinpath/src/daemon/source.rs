@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use twinpath_yang::diff::{diff, line};
+#[cfg(unix)]
+use twinpath_yang::json::{self, Layout};
 use twinpath_yang::toml::{self, Document, FileFault, Reader};
 use twinpath_yang::{Children, Fault, Scope, Select, validate};
 
@@ -172,6 +174,18 @@ impl Configuration {
     /// As one TOML file.
     pub(crate) fn to_toml(&self) -> String {
         toml::write(&self.model.schema, &self.model.roots, &self.document.root)
+    }
+
+    /// As JSON (RFC 7951), in the form of RESTCONF's datastore.
+    #[cfg(unix)]
+    pub(crate) fn to_json(&self) -> String {
+        let data = json::write(
+            &self.model.schema,
+            None,
+            &self.document.root,
+            Layout::Compact,
+        );
+        format!("{{\"ietf-restconf:data\":{data}}}")
     }
 
     /// What another configuration changes, a line for each node.

@@ -1,5 +1,6 @@
 //! Who sends a request.
 
+use std::fmt;
 use std::sync::Arc;
 
 use hyper::header::HeaderMap;
@@ -15,6 +16,17 @@ pub(crate) enum User {
     Named(Arc<str>),
     /// Root or the user of this process, by the Unix socket.
     Local,
+}
+
+/// For logs.
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("a user of this host"),
+            Self::Named(name) => write!(f, "user {name}"),
+            Self::Local => f.write_str("root or the daemon's user"),
+        }
+    }
 }
 
 /// Whether a request was sent by a page of another origin than this server: browsers send credentials with it.

@@ -12,7 +12,7 @@ use crate::daemon::model::model;
 use crate::daemon::settings::Settings;
 use crate::daemon::status::Measured;
 use crate::daemon::tree::tests::faults;
-use crate::daemon::tree::with_state;
+use crate::daemon::tree::with_state_of;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -89,7 +89,7 @@ fn a_session_sends_a_packet_when_asked_and_counts_from_0() {
         })
         .collect();
     assert_eq!(states, [("waiting", "running")]);
-    let whole = with_state(model().unwrap(), &config, &daemon.state());
+    let whole = with_state_of(model().unwrap(), &config, &daemon.state(), |_, _| true);
     assert_eq!(faults(&whole), [""; 0]);
     daemon.stop();
     turn_until(&mut daemon, Daemon::is_over);

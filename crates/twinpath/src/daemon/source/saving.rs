@@ -26,6 +26,9 @@ impl Source {
             return Ok(());
         };
         let files = self.files()?;
+        if says(to.model, &files, to) {
+            return Ok(());
+        }
         if !says(from.model, &files, from) {
             let line = format!("{} was changed since it was read", path.display());
             let remedy = "have the daemon read it again (SIGHUP) before you change it here";

@@ -22,13 +22,7 @@ use interval::IntervalFiller;
 /// The most rows of an alarm.
 const MOST_EVIDENCE: usize = 10;
 
-/// The configuration with the state of all that it has.
-#[cfg_attr(not(test), expect(dead_code, reason = "management protocols call it"))]
-pub(crate) fn with_state(model: &Model, config: &Children, state: &State) -> Children {
-    with_state_of(model, config, state, |_, _| true)
-}
-
-/// The same with the state of those entries only that are wanted, by their list and name. The state of 10,000 sessions
+/// The configuration with the state of those entries that are wanted, by their list and name. The state of 10,000 sessions
 /// takes much memory.
 pub(crate) fn with_state_of(
     model: &Model,

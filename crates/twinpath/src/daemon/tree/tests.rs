@@ -249,7 +249,7 @@ pub(in crate::daemon) fn faults(root: &Children) -> Vec<String> {
 #[test]
 fn the_tree_of_a_state_is_valid_and_comes_back_from_json() {
     let model = model().unwrap();
-    let tree = with_state(model, &config(), &state());
+    let tree = with_state_of(model, &config(), &state(), |_, _| true);
     assert_eq!(faults(&tree), [""; 0]);
     let json = write(&model.schema, None, &tree, Layout::Compact);
     let options = ReadOptions {
@@ -262,7 +262,7 @@ fn the_tree_of_a_state_is_valid_and_comes_back_from_json() {
 
 #[test]
 fn each_figure_is_in_its_leaf() {
-    let tree = with_state(model().unwrap(), &config(), &state());
+    let tree = with_state_of(model().unwrap(), &config(), &state(), |_, _| true);
     let of_session = |leaf: &str| {
         let path = format!("session[name='a']/state/measurement[class='46'][path='2']/{leaf}");
         text(&tree, &path).unwrap()
@@ -339,7 +339,7 @@ fn nodes_of(data: &Children, all: &mut BTreeSet<NodeId>) {
 #[test]
 fn every_node_of_state_is_set() {
     let model = model().unwrap();
-    let tree = with_state(model, &config(), &state());
+    let tree = with_state_of(model, &config(), &state(), |_, _| true);
     let (mut wanted, mut set) = (BTreeSet::new(), BTreeSet::new());
     nodes_of_state(model, model.roots.main, &mut wanted);
     nodes_of(&tree, &mut set);
@@ -362,7 +362,7 @@ fn every_node_of_state_is_set() {
 #[test]
 fn entries_that_are_not_configured_or_not_wanted_are_left_out() {
     let model = model().unwrap();
-    let all = with_state(model, &config(), &state());
+    let all = with_state_of(model, &config(), &state(), |_, _| true);
     assert_eq!(model.entries(&all, "session").count(), 2);
     assert_eq!(model.entries(&all, "alert").count(), 2);
     let one = with_state_of(model, &config(), &state(), |kind, name| {
@@ -380,7 +380,7 @@ fn entries_that_are_not_configured_or_not_wanted_are_left_out() {
     }
     // Without a configuration there is nothing to add to.
     let none = Children::new();
-    let tree = with_state(model, &none, &state());
+    let tree = with_state_of(model, &none, &state(), |_, _| true);
     assert_eq!(
         text(&tree, "state/name").as_deref(),
         Some("probe1"),

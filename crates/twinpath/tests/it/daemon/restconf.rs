@@ -1,9 +1,13 @@
 //! RESTCONF of a daemon: what it shows, changes and refuses.
 
+mod access;
+mod actions;
+mod apply;
 mod changes;
 mod discovery;
 mod errors;
 mod preconditions;
+mod streams;
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -64,10 +68,20 @@ labels = {{ site = \"fra\" }}
 
 impl Served {
     fn start() -> Self {
+        Self::with("")
+    }
+
+    /// With more in its configuration.
+    fn with(more: &str) -> Self {
+        Self::changed(|text| text + more)
+    }
+
+    /// With another configuration.
+    fn changed(change: impl FnOnce(String) -> String) -> Self {
         let (api, responder) = (free_port(), free_port());
-        let daemon = Daemon::start(&configuration(api, responder));
+        let text = change(configuration(api, responder));
         Self {
-            daemon,
+            daemon: Daemon::start(&text),
             api,
             responder,
         }

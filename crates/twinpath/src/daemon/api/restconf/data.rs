@@ -5,13 +5,15 @@ use std::sync::Arc;
 use hyper::header::{HeaderName, HeaderValue, LOCATION};
 use hyper::{Method, StatusCode};
 use tokio::task::spawn_blocking;
+use tracing::info;
 use twinpath_yang::filter::get;
-use twinpath_yang::{Children, Content, Data, NodeId, Path, Place, Schema, Select, edit};
+use twinpath_yang::{Children, Content, Data, Kind, NodeId, Path, Place, Schema, Select, edit};
 
 use super::media::{Encoding, below};
 use super::preconditions::{Preconditions, mark};
 use super::refusal::Refusal;
-use super::{Asked, ROOT, empty, library, options};
+use super::rights::Rights;
+use super::{Asked, ROOT, empty, library, operations, options};
 use crate::daemon::control::{Changed, Running};
 use crate::http::Reply;
 
@@ -29,6 +31,9 @@ pub(super) async fn answer(asked: Asked, path: &str) -> Result<Reply, Refusal> {
     let schema = &asked.model.schema;
     let target = Path::parse_api(schema, path).map_err(|error| Refusal::of_path(&error))?;
     let node = target.node();
+    if node.is_some_and(|node| matches!(schema.node(node).kind, Kind::Action)) {
+        return operations::act(&asked, &target).await;
+    }
     let methods = match node {
         None => OF_DATASTORE,
         Some(node) if schema.node(node).is_config => OF_CONFIGURATION,
@@ -67,11 +72,15 @@ async fn show(asked: Asked, target: Path) -> Result<Reply, Refusal> {
         Some(asked.control.state().await.ok_or_else(Refusal::late)?)
     };
     let (model, encoding, of) = (asked.model, asked.encoding, Arc::clone(&running));
+    let (control, user) = (asked.control.clone(), asked.user.clone());
     let shown = spawn_blocking(move || {
         let root = match &state {
-            Some(state) => library::with_state(model, of.configuration.root(), state),
+            Some(state) => {
+                library::with_state(model, &control, of.configuration.root(), state, &target)
+            }
             None => of.configuration.root().clone(),
         };
+        let root = Rights::of(model, &control, &user, &of).visible(root);
         let shown = get(&model.schema, &root, &target, &query);
         let shown = shown.ok_or_else(|| Refusal::not_found("the resource does not exist"))?;
         written(&model.schema, encoding, &target, &shown)
@@ -116,12 +125,22 @@ async fn change(asked: Asked, target: Path) -> Result<Reply, Refusal> {
     let schema = &asked.model.schema;
     let preconditions = Preconditions::of(&asked.headers);
     let edit = change.clone();
+    let (model, control, user) = (asked.model, asked.control.clone(), asked.user.clone());
     let changed = asked.control.change(move |running: &Running| {
         let root = running.configuration.root();
         preconditions.may_change(running, edit.exists(root))?;
-        edit.made(schema, root)
+        let made = edit.made(schema, root)?;
+        Rights::of(model, &control, &user, running).may_change(root, &made)?;
+        Ok::<_, Refusal>(made)
     });
     let Changed { from, to } = changed.await?;
+    if from.tag != to.tag {
+        let path = change.target.text(schema);
+        info!(
+            "configuration changed by {}: {} {path}",
+            asked.user, asked.method
+        );
+    }
     let created = change.created(schema, from.configuration.root());
     let status = match created {
         Some(_) => StatusCode::CREATED,

@@ -1,36 +1,68 @@
 //! State of the server itself: its modules (RFC 8525) and what its RESTCONF can do (RFC 8040 section 9).
 
 use serde_json::{Value, json};
+use twinpath_wire::Wall;
 use twinpath_yang::json::{self, ReadOptions};
 use twinpath_yang::schema::Module;
-use twinpath_yang::{Children, Scope};
+use twinpath_yang::{Children, Path, Scope, Select};
 
 use super::ROOT;
+use super::streams::{ENCODINGS, STREAMS};
 use crate::daemon::api::State;
+use crate::daemon::control::Control;
 use crate::daemon::model::Model;
+use crate::daemon::tree;
+use crate::output::rfc3339;
 
-const CAPABILITIES: [&str; 4] = [
+/// Modules differ between versions of the program alone.
+const CONTENT: &str = concat!("twinpath-", env!("CARGO_PKG_VERSION"));
+
+const CAPABILITIES: [&str; 5] = [
     "urn:ietf:params:restconf:capability:defaults:1.0?basic-mode=explicit",
     "urn:ietf:params:restconf:capability:depth:1.0",
     "urn:ietf:params:restconf:capability:fields:1.0",
+    "urn:ietf:params:restconf:capability:replay:1.0",
     "urn:ietf:params:restconf:capability:with-defaults:1.0",
 ];
 
-/// A configuration with all state: that of the daemon and that of its server.
-pub(super) fn with_state(model: &Model, root: &Children, state: &State) -> Children {
-    let _ = state;
-    let mut root = root.clone();
-    for (node, data) in of_server(model).iter() {
+/// A configuration with all state: that of the daemon, as far as `target` shows it, and that of its server.
+pub(super) fn with_state(
+    model: &Model,
+    control: &Control,
+    root: &Children,
+    state: &State,
+    target: &Path,
+) -> Children {
+    // An entry is shown at most times, and the state of thousands takes long.
+    let only = target.steps().get(1).and_then(|step| match &step.select {
+        Select::Key(key) => Some((&*model.schema.node(step.node).name, key.first()?.as_str()?)),
+        Select::All | Select::Value(_) | Select::Position(_) => None,
+    });
+    let is_wanted = |list: &str, name: &str| only.is_none_or(|only| only == (list, name));
+    let mut root = tree::with_state_of(model, root, state, is_wanted);
+    for (node, data) in of_server(model, control.notices().since()).iter() {
         root.insert(node, data.clone());
     }
+    control.denied().fill(&model.schema, &mut root);
     root
 }
 
-fn of_server(model: &Model) -> Children {
+fn of_server(model: &Model, since: Wall) -> Children {
+    let streams = STREAMS.map(|(name, description)| {
+        let access = ENCODINGS.map(|(encoding, _)| {
+            json!({ "encoding": encoding, "location": format!("{ROOT}/streams/{name}/{encoding}") })
+        });
+        json!({
+            "name": name, "description": description, "access": access,
+            "replay-support": true, "replay-log-creation-time": rfc3339(since),
+        })
+    });
     let document = json!({
         "ietf-yang-library:yang-library": library(model),
+        "ietf-yang-library:modules-state": modules_state(model),
         "ietf-restconf-monitoring:restconf-state": {
             "capabilities": { "capability": CAPABILITIES },
+            "streams": { "stream": streams },
         },
     });
     let options = ReadOptions {
@@ -65,12 +97,33 @@ fn library(model: &Model) -> Value {
         "module-set": [set],
         "schema": [{ "name": "all", "module-set": ["all"] }],
         "datastore": [datastore("running"), datastore("operational")],
-        "content-id": concat!("twinpath-", env!("CARGO_PKG_VERSION")),
+        "content-id": CONTENT,
     })
+}
+
+/// The same in the older form (RFC 7895), for clients that know no other.
+fn modules_state(model: &Model) -> Value {
+    let modules = model.schema.modules().map(|(_, module)| {
+        let revision = module.revision.as_deref().unwrap_or_default();
+        let kind = if module.is_implemented {
+            "implement"
+        } else {
+            "import"
+        };
+        json!({
+            "name": &*module.name,
+            "revision": revision,
+            "schema": format!("{ROOT}/modules/{}@{revision}.yang", module.name),
+            "namespace": &*module.namespace,
+            "conformance-type": kind,
+        })
+    });
+    json!({ "module-set-id": CONTENT, "module": modules.collect::<Vec<_>>() })
 }
 
 #[cfg(test)]
 mod tests {
+    use twinpath_yang::access::Counters;
     use twinpath_yang::validate;
 
     use super::*;
@@ -79,8 +132,9 @@ mod tests {
     #[test]
     fn the_state_of_the_server_follows_the_schema() {
         let model = model().unwrap();
-        let state = of_server(model);
-        assert_eq!(state.iter().count(), 2);
+        let mut state = of_server(model, Wall::from_unix_ns(1_796_040_000_000_000_000));
+        assert_eq!(state.iter().count(), 3);
+        Counters::default().fill(&model.schema, &mut state);
         assert_eq!(validate(&model.schema, &state, Scope::All), []);
     }
 }

@@ -9,13 +9,15 @@ mod operations;
 mod preconditions;
 mod query;
 mod refusal;
+mod rights;
 mod root;
+mod streams;
 
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
-use crate::http::{self, Reply, reply};
+use crate::http::{self, Reply, User, reply};
 
 use super::super::control::Control;
 use super::super::model::{Model, model};
@@ -34,6 +36,7 @@ const MOST_OCTETS: usize = 16 << 20;
 struct Asked {
     control: Control,
     model: &'static Model,
+    user: User,
     method: Method,
     headers: HeaderMap,
     parameters: Parameters,
@@ -75,13 +78,18 @@ async fn answered(
     if path == DISCOVERY {
         return root::discovery(request.method());
     }
+    let stream = below(&path).and_then(|path| path.strip_prefix("streams/"));
+    // A stream has its encoding in its address.
+    let encoding = encoding.or(stream.map(|_| Encoding::Json));
     let encoding = encoding.ok_or_else(Refusal::not_acceptable)?;
     let model = model().map_err(|failure| Refusal::broken(&failure.to_string()))?;
     let parameters = Parameters::of(request.uri().query().unwrap_or_default())?;
     let (head, body) = request.into_parts();
+    let user = head.extensions.get::<User>().cloned();
     let asked = Asked {
         control,
         model,
+        user: user.ok_or_else(|| Refusal::denied("write credentials"))?,
         method: head.method,
         headers: head.headers,
         parameters,
@@ -97,9 +105,10 @@ async fn answered(
         "yang-library-version" if rest.is_empty() => root::library_version(&asked),
         "operations" => operations::answer(&asked, rest),
         "modules" => root::module(&asked, rest),
+        "streams" => streams::answer(&asked, rest),
         "data" => data::answer(asked, rest).await,
         _ => Err(Refusal::not_found(
-            "use /restconf/data, /restconf/operations or /restconf/yang-library-version",
+            "use /restconf/data, /restconf/operations, /restconf/streams or /restconf/yang-library-version",
         )),
     }
 }

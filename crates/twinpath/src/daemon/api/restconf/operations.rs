@@ -1,11 +1,16 @@
-//! Operations (RFC 8040 section 3.3.2).
+//! Operations and actions (RFC 8040 sections 3.6 and 4.4.2).
 
-use hyper::Method;
+use hyper::{Method, StatusCode};
+use twinpath_yang::{Path, Select};
 
 use super::media::{Encoding, NAMESPACE};
 use super::refusal::Refusal;
-use super::{Asked, options};
+use super::rights::Rights;
+use super::{Asked, empty, options};
+use crate::daemon::actions::SessionAction;
 use crate::http::Reply;
+
+const INVOKED: &str = "OPTIONS, POST";
 
 /// Answers a request for `/restconf/operations`. No module has an operation that is not an action of data.
 pub(super) fn answer(asked: &Asked, rest: &str) -> Result<Reply, Refusal> {
@@ -21,4 +26,39 @@ pub(super) fn answer(asked: &Asked, rest: &str) -> Result<Reply, Refusal> {
         Encoding::Json => "{\"ietf-restconf:operations\": {}}\n".to_owned(),
         Encoding::Xml => format!("<operations xmlns=\"{NAMESPACE}\"/>\n"),
     }))
+}
+
+/// Answers a request for an action of a session.
+pub(super) async fn act(asked: &Asked, path: &Path) -> Result<Reply, Refusal> {
+    asked.only(INVOKED)?;
+    asked.parameters.only(&asked.method, &[])?;
+    if asked.method == Method::OPTIONS {
+        return Ok(options(INVOKED));
+    }
+    let running = asked.control.running();
+    Rights::of(asked.model, &asked.control, &asked.user, &running).may_run(path)?;
+    let (schema, root) = (&asked.model.schema, running.configuration.root());
+    let parent = path.parent().unwrap_or_default();
+    let session = match parent.steps().last().map(|last| &last.select) {
+        Some(Select::Key(key)) if root.has(&parent) => key.first().and_then(|name| name.as_str()),
+        Some(_) | None => None,
+    };
+    let Some(session) = session else {
+        return Err(Refusal::not_found("the resource does not exist"));
+    };
+    let action = match path.node().map(|node| &*schema.node(node).name) {
+        Some("clear") => SessionAction::Clear,
+        Some("run-now") => SessionAction::RunNow,
+        Some(_) | None => return Err(Refusal::broken("an action that is not known")),
+    };
+    if !asked.body.is_empty() {
+        return Err(Refusal::malformed(
+            "the action has no input: leave out the body",
+        ));
+    }
+    let done = asked.control.act(session.to_owned(), action).await;
+    match done.ok_or_else(Refusal::late)? {
+        Ok(()) => Ok(empty(StatusCode::NO_CONTENT)),
+        Err(why) => Err(Refusal::failed(&why)),
+    }
 }

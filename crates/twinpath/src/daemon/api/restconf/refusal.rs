@@ -136,6 +136,27 @@ impl Refusal {
         Self::one(status, Kind::Protocol, "operation-failed", message)
     }
 
+    pub(super) fn denied(message: &str) -> Self {
+        Self::one(
+            StatusCode::FORBIDDEN,
+            Kind::Protocol,
+            "access-denied",
+            message,
+        )
+    }
+
+    /// The daemon cannot do it.
+    pub(super) fn failed(message: &str) -> Self {
+        let status = StatusCode::PRECONDITION_FAILED;
+        Self::one(status, Kind::Application, "operation-failed", message)
+    }
+
+    /// As much as there may be is there already.
+    pub(super) fn busy(message: &str) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::one(status, Kind::Protocol, "resource-denied", message)
+    }
+
     /// A fault of the server's own.
     pub(super) fn broken(message: &str) -> Self {
         let status = StatusCode::INTERNAL_SERVER_ERROR;

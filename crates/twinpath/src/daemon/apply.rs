@@ -1,0 +1,101 @@
+//! A configuration that is given to a daemon that runs, by its Unix socket.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::Configuration;
+use crate::clients;
+use crate::failure::{Failure, one_line};
+
+/// How long a daemon may take: 10,000 sessions are judged in a part of it.
+const LONGEST: Duration = Duration::from_mins(1);
+/// Octets of an answer, at most.
+const MOST_OCTETS: usize = 1 << 20;
+const JSON: &str = "application/yang-data+json";
+
+impl Configuration {
+    /// Replaces the configuration of the daemon that has this socket; by default the one that this configuration has.
+    ///
+    /// # Errors
+    /// No daemon takes it: why.
+    pub(crate) fn apply(&self, socket: Option<&Path>) -> Result<(), Failure> {
+        let own = self.settings.api.socket.as_deref();
+        let Some(socket) = socket.or(own) else {
+            let line = "the configuration has no socket of a daemon";
+            let remedy = "add socket to [api] and start the daemon again, or use --socket PATH";
+            return Err(Failure::usage(line).with_remedy(Some(remedy)));
+        };
+        let failed = |error: io::Error| {
+            let line = format!("no answer from a daemon at {}: {error}", socket.display());
+            let remedy = "start a daemon whose [api] has this socket, as its user or root";
+            Failure::could_not(line).with_remedy(Some(remedy))
+        };
+        let runtime = clients::runtime().map_err(failed)?;
+        let answer = runtime.block_on(async {
+            let put = timeout(LONGEST, put(socket, self.to_json())).await;
+            put.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        });
+        let (status, answer) = answer.map_err(failed)?;
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(refusal(status, &answer))
+    }
+}
+
+async fn put(socket: &Path, body: String) -> io::Result<(StatusCode, Bytes)> {
+    let stream = UnixStream::connect(socket).await?;
+    let both = http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = both.map_err(io::Error::other)?;
+    // It ends with the sender, and what went wrong the answer says too.
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    let request = Request::put("/restconf/data")
+        .header(HOST, "localhost")
+        .header(ACCEPT, JSON)
+        .header(CONTENT_TYPE, JSON)
+        .body(Full::new(Bytes::from(body)))
+        .map_err(io::Error::other)?;
+    let answer = sender.send_request(request).await;
+    let (head, body) = answer.map_err(io::Error::other)?.into_parts();
+    let body = Limited::new(body, MOST_OCTETS).collect().await;
+    Ok((head.status, body.map_err(io::Error::other)?.to_bytes()))
+}
+
+/// What a daemon said of it, a line for each error.
+fn refusal(status: StatusCode, answer: &[u8]) -> Failure {
+    let document: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let errors = document.pointer("/ietf-restconf:errors/error");
+    let errors = errors.and_then(Value::as_array).into_iter().flatten();
+    let failures = errors.map(|error| {
+        let text = |name| error.get(name).and_then(Value::as_str);
+        let message = text("error-message").unwrap_or_default();
+        let line = match text("error-path") {
+            Some(path) => format!("{path}: {message}"),
+            None => message.to_owned(),
+        };
+        let line = one_line(&line);
+        if status == StatusCode::BAD_REQUEST {
+            Failure::usage(line)
+        } else {
+            Failure::could_not(line)
+        }
+    });
+    let mut failures: Vec<Failure> = failures.collect();
+    match failures.pop() {
+        Some(last) => last.after(failures),
+        None => Failure::could_not(format!("the daemon answered {status}")),
+    }
+}

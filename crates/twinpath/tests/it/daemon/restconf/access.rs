@@ -1,0 +1,167 @@
+//! Who may do what (RFC 8341), and what needs credentials.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{Answer, JSON, MEASUREMENT, Served, of_session};
+
+const ADMIN: &str = "admin-0123456789abcdef";
+const GUEST: &str = "guest-0123456789abcdef";
+
+/// A daemon with two users, and where their tokens are.
+fn with_tokens(more: &str) -> (Served, TempDir) {
+    let place = tempfile::tempdir().unwrap();
+    let tokens = place.path().join("tokens");
+    fs::write(&tokens, format!("admin {ADMIN}\nguest {GUEST}\n")).unwrap();
+    fs::set_permissions(&tokens, fs::Permissions::from_mode(0o600)).unwrap();
+    let tokens = format!("  # loopback\ntokens = \"{}\"", tokens.display());
+    let served = Served::changed(|text| text.replace("  # loopback", &tokens) + more);
+    (served, place)
+}
+
+fn ask(served: &Served, token: &str, method: &str, path: &str, body: &str) -> Answer {
+    let authorization = format!("Bearer {token}");
+    let fields = [
+        ("Authorization", authorization.as_str()),
+        ("Content-Type", JSON),
+    ];
+    served.ask(method, path, &fields, body)
+}
+
+#[test]
+fn without_credentials_no_route_reads_or_writes_anything() {
+    let (served, _place) = with_tokens("");
+    let before = served.text();
+    let session = served.session("b").to_string();
+    let paths = [
+        "",
+        "/data",
+        MEASUREMENT,
+        &of_session("a"),
+        &of_session("b"),
+        &format!("{}/clear", of_session("a")),
+        "/operations",
+        "/yang-library-version",
+        "/streams/measurement/json",
+        "/modules/twinpath-measurement@2026-11-30.yang",
+        "/nothing",
+    ];
+    for path in paths {
+        for method in ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"] {
+            let fields = [("Content-Type", JSON)];
+            let answer = served.ask(method, path, &fields, &session);
+            assert_eq!(answer.status, 401, "{method} {path}: {answer:?}");
+            let answer = ask(&served, "wrong-0123456789abcdef", method, path, &session);
+            assert_eq!(answer.status, 401, "{method} {path}: {answer:?}");
+        }
+    }
+    assert_eq!(served.text(), before);
+    let created = ask(&served, ADMIN, "PUT", &of_session("b"), &session);
+    assert_eq!(created.status, 201);
+}
+
+#[test]
+fn users_may_do_what_their_rules_say() {
+    let (served, _place) = with_tokens(
+        "
+[[nacm.groups.group]]
+name = \"admins\"
+user-name = [\"admin\"]
+
+[[nacm.groups.group]]
+name = \"guests\"
+user-name = [\"guest\"]
+
+[[nacm.rule-list]]
+name = \"admins\"
+group = [\"admins\"]
+
+[[nacm.rule-list.rule]]
+name = \"all\"
+action = \"permit\"
+
+[[nacm.rule-list]]
+name = \"guests\"
+group = [\"guests\"]
+
+[[nacm.rule-list.rule]]
+name = \"no addresses\"
+path = \"/twinpath-measurement:measurement/api\"
+action = \"deny\"
+
+[[nacm.rule-list.rule]]
+name = \"no figures reset\"
+path = \"/twinpath-measurement:measurement/session/clear\"
+action = \"deny\"
+",
+    );
+    let session = served.session("b").to_string();
+    let asked = |token: &str, method: &str, path: &str| ask(&served, token, method, path, &session);
+    assert_eq!(asked(ADMIN, "PUT", &of_session("b")).status, 201);
+    // Reading is allowed by default, writing is not.
+    let refused = asked(GUEST, "PUT", &of_session("c"));
+    assert_eq!(refused.status, 400);
+    let named = served.session("c").to_string();
+    let refused = ask(&served, GUEST, "PUT", &of_session("c"), &named);
+    assert_eq!(
+        (refused.status, refused.error().1.as_str()),
+        (403, "access-denied")
+    );
+    assert_eq!(
+        ask(&served, GUEST, "DELETE", &of_session("b"), "").status,
+        403
+    );
+    assert_eq!(ask(&served, GUEST, "GET", &of_session("b"), "").status, 200);
+    // What a rule hides does not exist.
+    let api = format!("{MEASUREMENT}/api/listen");
+    assert_eq!(ask(&served, GUEST, "GET", &api, "").status, 404);
+    assert_eq!(ask(&served, ADMIN, "GET", &api, "").status, 200);
+    let whole = ask(&served, GUEST, "GET", "/data?content=config", "").document();
+    let shown = &whole["ietf-restconf:data"];
+    assert!(shown["twinpath-measurement:measurement"]["api"].is_null());
+    assert!(shown["ietf-netconf-acm:nacm"].is_null());
+    // Actions.
+    let act = |token: &str, action: &str| {
+        let path = format!("{}/{action}", of_session("a"));
+        ask(&served, token, "POST", &path, "").status
+    };
+    assert_eq!(act(GUEST, "clear"), 403);
+    assert_eq!(act(ADMIN, "clear"), 204);
+    assert_eq!(act(GUEST, "run-now"), 204);
+    let denied = ask(
+        &served,
+        ADMIN,
+        "GET",
+        "/data/ietf-netconf-acm:nacm/denied-data-writes",
+        "",
+    );
+    let denied = &denied.document()["ietf-netconf-acm:denied-data-writes"];
+    assert_eq!(denied.as_u64(), Some(2));
+}
+
+/// Other users of this host cannot have the daemon run programs or serve others.
+#[test]
+fn without_tokens_what_the_schema_denies_by_default_is_left_alone() {
+    let served = Served::start();
+    let alert = json!({ "twinpath-measurement:alert": [{
+        "name": "x", "session": "*", "when": "silent",
+        "actions": [{ "id": 1, "exec": ["/bin/true"] }],
+    }] });
+    let path = format!("{MEASUREMENT}/alert=x");
+    let refused = served.json("PUT", &path, &alert);
+    assert_eq!(
+        (refused.status, refused.error().1.as_str()),
+        (403, "access-denied")
+    );
+    let api = json!({ "twinpath-measurement:api": { "listen": "127.0.0.1:1" } });
+    let refused = served.json("PUT", &format!("{MEASUREMENT}/api"), &api);
+    assert_eq!(refused.status, 403);
+    let rules = json!({ "ietf-netconf-acm:nacm": { "enable-nacm": false } });
+    let refused = served.json("PUT", "/data/ietf-netconf-acm:nacm", &rules);
+    assert_eq!(refused.status, 403);
+    let created = served.json("PUT", &of_session("b"), &served.session("b"));
+    assert_eq!(created.status, 201);
+}
