@@ -57,8 +57,8 @@ pub(super) struct Keeper {
     pace: Pace,
     open: Vec<OpenSegment>,
     waiting: VecDeque<StoredRow>,
-    /// When the first row that is not on the disk came.
-    since: Option<Instant>,
+    /// When the rows that are not on the disk are written, if there are some.
+    due: Option<Instant>,
     /// The disk took nothing; when it is tried again.
     again: Option<Instant>,
     /// Tells who closes files that there is one.
@@ -72,7 +72,7 @@ impl Keeper {
             pace,
             open: Vec::new(),
             waiting: VecDeque::new(),
-            since: None,
+            due: None,
             again: None,
             wake,
         }
@@ -96,12 +96,8 @@ impl Keeper {
     }
 
     /// Until rows are due to be written.
-    fn wait(&self) -> Duration {
-        let due = match (self.again, self.since) {
-            (Some(again), _) => Some(again),
-            (None, since) => since.map(|since| since + self.pace.flush),
-        };
-        due.map_or(LOOK, |due| {
+    pub(super) fn wait(&self) -> Duration {
+        self.again.or(self.due).map_or(LOOK, |due| {
             due.saturating_duration_since(Instant::now()).min(LOOK)
         })
     }
@@ -111,7 +107,10 @@ impl Keeper {
     }
 
     pub(super) fn add(&mut self, row: StoredRow) {
-        self.since.get_or_insert_with(Instant::now);
+        // When the next row of the session comes, this one is on the disk.
+        let interval = Duration::from_nanos((row.end - row.start).abs_ns());
+        let due = Instant::now() + interval.min(self.pace.flush);
+        self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
         self.waiting.push_back(row);
         if self.waiting.len() > MOST_WAITING {
             self.waiting.pop_front();
@@ -121,13 +120,7 @@ impl Keeper {
 
     fn look(&mut self) {
         let now = Instant::now();
-        let is_due = match self.again {
-            Some(again) => now >= again,
-            None => self
-                .since
-                .is_some_and(|since| now >= since + self.pace.flush),
-        };
-        if is_due {
+        if self.again.or(self.due).is_some_and(|due| now >= due) {
             self.flush();
         }
         self.close_those_due();
@@ -142,7 +135,7 @@ impl Keeper {
                     info!("the store takes rows again; {dropped} were dropped since it began");
                     self.shared.fail(None);
                 }
-                self.since = None;
+                self.due = None;
             }
             Err(error) => {
                 if self.again.is_none() {

@@ -12,7 +12,7 @@
 //! _hours/2026-11-29/day.parquet   those of many files of a day, by the hour; of a day that is over, of all
 //! ```
 //!
-//! - A growing file is whole at any moment, as raw files are (`saved::file`): written every few seconds, of which
+//! - A growing file is whole at any moment, as raw files are (`saved::file`): written after an interval or five seconds, of which
 //!   only the last 8,192 rows and the footer again. It is closed after 65,536 rows or an hour: a sorted copy takes
 //!   its name in one step, so no row is ever there twice or not at all. The next process goes on with the last one.
 //! - Files in `_hours` are made of closed ones; `day.parquet` names those that it has in its footer. Names with `_`

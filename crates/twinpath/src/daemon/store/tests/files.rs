@@ -287,3 +287,16 @@ fn two_processes_do_not_write_one_store() {
     store.close();
     open(directory.path());
 }
+
+#[test]
+fn a_row_is_written_before_the_next_one_of_its_session_comes() {
+    let directory = tempfile::tempdir().unwrap();
+    let shared = Arc::new(Shared::new(directory.path()));
+    let mut keeper = Keeper::new(shared, Pace::USUAL, channel().0);
+    let mut row = StoredRow::of(&interval(3, measured(3, DAY, 1).remove(0)));
+    keeper.add(row.clone());
+    assert!(keeper.wait() > Duration::from_millis(300));
+    row.end = row.start + Delta::from_ns(SECOND * 3 / 10);
+    keeper.add(row);
+    assert!(keeper.wait() <= Duration::from_millis(300));
+}
