@@ -41,8 +41,7 @@ Examples:
   twinpath config apply new.toml                      change a daemon that runs
   twinpath config schema                              the YANG module of the configuration
 
-Exit status: 0 no fault, or no difference; 1 different, or a file cannot be read, or no daemon takes it;
-2 a fault")]
+Exit status: 0 no fault, or no difference; 1 different, not read, or taken by no daemon; 2 a fault")]
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
     pub(crate) command: ConfigCommand,
