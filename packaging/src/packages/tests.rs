@@ -13,8 +13,9 @@ use crate::{About, Format, deb, rpm};
 const PROGRAM: &str = "/bin/true";
 const EPOCH: u32 = 1_700_000_000;
 /// Files that an operator edits.
-const CONFIGURED: &str = "/etc/twinpath/responder.conf\n/etc/twinpath/responder.limits\n\
-     /etc/twinpath/server.conf\n/etc/twinpath/server.limits\n";
+const CONFIGURED: &str = "/etc/twinpath/daemon.conf\n/etc/twinpath/responder.conf\n/etc/twinpath/responder.limits\n\
+     /etc/twinpath/server.conf\n/etc/twinpath/server.limits\n\
+     /etc/twinpath/twinpath.toml\n";
 
 /// A directory with what the packages want of `cargo xtask dist`, and the packages.
 struct Made {

@@ -11,7 +11,11 @@ use std::path::{Path, PathBuf};
 /// That of root.
 const SYSTEM: &str = "/run/twinpath";
 /// Those of the units in the packages.
-const UNITS: [&str; 2] = ["/run/twinpath-responder", "/run/twinpath-server"];
+const UNITS: [&str; 3] = [
+    "/run/twinpath-daemon",
+    "/run/twinpath-responder",
+    "/run/twinpath-server",
+];
 /// Of a user, in their own directory of such files.
 const USER: &str = "twinpath";
 /// What the name of a socket ends with.

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::program::{Done, Responder, Running, finish, run, twinpath};
+use crate::program::{Done, Responder, Running, finish, free_port, run, twinpath};
 
 /// The exposure of a service at most, in tenths.
 const MOST_EXPOSED: u32 = 15;
 /// The services, one of the template among them.
-const SERVICES: [&str; 3] = [
+const SERVICES: [&str; 4] = [
+    "twinpath-daemon",
     "twinpath-responder",
     "twinpath-server",
     "twinpath-responder@20001",
@@ -65,8 +66,14 @@ fn systemd_finds_nothing_wrong_with_the_units() {
 /// What is wrong with a service and its socket, after an exit status, which is 0 for what systemd ignores; `None`
 /// where that cannot be asked.
 fn verified(directory: &Path, service: &str) -> Option<(i32, String)> {
+    let mut arguments = vec!["verify".to_owned(), "--man=no".to_owned()];
     let files = ["service", "socket"].map(|kind| format!("./{service}.{kind}"));
-    let arguments = ["verify", "--man=no", &files[0], &files[1]];
+    arguments.extend(
+        files
+            .into_iter()
+            .filter(|file| directory.join(file).exists()),
+    );
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = analyze(directory, &arguments)?;
     Some((done.status, done.stdout + &done.stderr))
 }
@@ -294,20 +301,92 @@ fn each_unit_allows_the_calls_that_its_program_makes() {
         while !text().contains("clock_") && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(50));
         }
-        let text = text();
-        let made = text.split_whitespace().filter(|it| {
-            it.chars().any(char::is_alphabetic) && !["syscall", "name", "total"].contains(it)
-        });
-        let made: Vec<&str> = made.filter(|it| !it.starts_with('-')).collect();
-        assert!(made.contains(&"recvmmsg"), "{text}");
-        let allowed = allowed(directory.path(), role);
-        // Made by a process that has capabilities.
-        let refused = made
-            .iter()
-            .filter(|it| **it != "capset" && !allowed.contains(**it));
-        let refused: Vec<_> = refused.collect();
-        assert!(refused.is_empty(), "{role}: {refused:?}");
+        assert_allowed(directory.path(), role, &text());
     }
+}
+
+/// Asserts that the unit of a role allows the calls that strace counted.
+fn assert_allowed(directory: &Path, role: &str, counted: &str) {
+    let made = counted.split_whitespace().filter(|it| {
+        it.chars().any(char::is_alphabetic) && !["syscall", "name", "total"].contains(it)
+    });
+    let made: Vec<&str> = made.filter(|it| !it.starts_with('-')).collect();
+    assert!(made.contains(&"recvmmsg"), "{counted}");
+    let allowed = allowed(directory, role);
+    // Made by a process that has capabilities; and what shortens time slices, which a drop-in may allow.
+    let others = ["capset", "sched_setattr"];
+    let refused = made
+        .iter()
+        .filter(|it| !others.contains(*it) && !allowed.contains(**it));
+    let refused: Vec<_> = refused.collect();
+    assert!(refused.is_empty(), "{role}: {refused:?}");
+}
+
+/// With a store, a page, a session and a responder, a program that an alert runs, and a second reading.
+#[test]
+fn the_unit_of_the_daemon_allows_the_calls_that_it_makes() {
+    let directory = tempfile::tempdir().unwrap();
+    if !is_installed("strace") || !is_installed("systemd-analyze") {
+        println!("skipped: strace or systemd-analyze is not installed");
+        return;
+    }
+    let place = directory.path().display().to_string();
+    let text = std::fs::read_to_string(packaging("etc/twinpath.toml")).unwrap();
+    let text = text.replace("/var/lib/twinpath", &place);
+    let text = text.replace("127.0.0.1:8862", "127.0.0.1:0");
+    let port = free_port();
+    let text = text.replace("127.0.0.1:20001", &format!("127.0.0.1:{port}"));
+    let alert = "
+[defaults]
+interval = \"20ms\"
+report-interval = \"1s\"
+timeout = \"200ms\"
+
+[[alert]]
+name = \"any\"
+session = \"*\"
+when = \"round-trip.max > 0ns for 1 of 1\"
+actions = [{ exec = [\"/bin/true\"] }]
+";
+    let configuration = directory.path().join("twinpath.toml");
+    std::fs::write(&configuration, text + alert).unwrap();
+    let counts = directory.path().join("counts");
+    let mut strace = Command::new("strace");
+    strace
+        .args(["-D", "-f", "-qq", "-c", "-U", "name", "-o"])
+        .arg(&counts)
+        .args([env!("CARGO_BIN_EXE_twinpath"), "daemon", "--config"])
+        .arg(&configuration)
+        .env("RUNTIME_DIRECTORY", directory.path());
+    let mut daemon = Running::spawn(strace);
+    daemon.wait_for_error("alert any: raised");
+    daemon.signal(&["HUP"]);
+    daemon.wait_for_error("configuration read again");
+    daemon.signal(&["TERM"]);
+    assert_eq!(daemon.finish().status, 0);
+    let until = Instant::now() + Duration::from_mins(1);
+    let text = || std::fs::read_to_string(&counts).unwrap_or_default();
+    while !text().contains("clock_") && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_allowed(directory.path(), "daemon", &text());
+}
+
+#[test]
+fn the_configuration_that_is_installed_has_no_fault() {
+    let etc = packaging("etc");
+    let done = run(&format!(
+        "config check {}",
+        etc.join("twinpath.toml").display()
+    ));
+    assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+    assert_eq!(
+        options("daemon.conf"),
+        ["--config", "/etc/twinpath/twinpath.toml"]
+    );
+    let unit = std::fs::read_to_string(packaging("systemd/twinpath-daemon.service")).unwrap();
+    assert!(unit.contains("\nEnvironmentFile=/etc/twinpath/daemon.conf\n"));
+    assert!(unit.contains("\nStateDirectory=twinpath\n"));
 }
 
 /// The words of OPTIONS in a file for a service, as systemd splits them.
