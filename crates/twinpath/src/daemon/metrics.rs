@@ -147,7 +147,12 @@ impl Daemon {
         let stored = self
             .store_counters()
             .map(|counters| exporter::store(&counters));
+        let exports = self.exports.counters().into_iter().map(|counters| {
+            let families = exporter::exports(&counters);
+            labelled(families, "export", &counters.name)
+        });
         let all = [sessions, self.alarm_family()].into_iter();
-        merged(all.chain(responders).chain(servers).chain(stored))
+        let all = all.chain(responders).chain(servers);
+        merged(all.chain(stored).chain(exports))
     }
 }

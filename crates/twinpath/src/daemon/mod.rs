@@ -12,6 +12,7 @@ mod api;
 mod apply;
 mod control;
 mod events;
+mod exports;
 mod metrics;
 mod model;
 mod notices;
@@ -47,6 +48,7 @@ use crate::plan::PlannedSession;
 
 use alarms::Alarms;
 use events::{Events, SessionChange};
+use exports::Exports;
 use metrics::Scrape;
 use part::{Part, Runs};
 use pool::Pool;
@@ -58,6 +60,7 @@ use store::{Store, StoreReader, StoredInterval};
 pub(crate) use api::serve;
 pub(crate) use control::{Control, Owner, control};
 pub(crate) use events::Event;
+pub(crate) use exports::ExportCounters;
 pub(crate) use settings::Settings;
 pub(crate) use source::{Configuration, Source, module_text};
 pub(crate) use store::StoreCounters;
@@ -99,6 +102,7 @@ pub(crate) struct Daemon {
     /// What it was started with.
     lasting: Settings,
     store: Option<Store>,
+    exports: Exports,
     resources: Resources,
     intervals: Receiver<Interval>,
     responders: Parts<Responder>,
@@ -166,6 +170,7 @@ impl Daemon {
             name: settings.name.clone(),
             lasting: settings.clone(),
             store,
+            exports: Exports::default(),
             resources: Resources {
                 engine: Arc::new(Engine::start(settings.threads().max(1))?),
                 pool: Pool::default(),
@@ -200,6 +205,7 @@ impl Daemon {
         let sessions = settings.sessions.iter();
         let labels = sessions.map(|(name, spec)| (Arc::clone(name), spec.labels()));
         let host = self.host();
+        self.exports.apply(&settings.exports, &host);
         self.alarms.apply(&settings.alarms, host, labels.collect());
         self.alarms.settle();
     }
@@ -268,24 +274,30 @@ impl Daemon {
                 .observe(&name, session.class, session.path, &figures);
             let last = self.last.entry(Arc::clone(&name)).or_default();
             last.insert((session.class, session.path), figures);
-            if let Some(store) = &self.store {
-                let is_taken = store.add(StoredInterval {
-                    session: name,
-                    class: session.class,
-                    path: session.path,
-                    row,
-                });
-                if !is_taken && !std::mem::replace(&mut self.drops_are_said, true) {
-                    warn!(
-                        "the store does not keep up: rows are dropped, and counted in its status"
-                    );
-                }
-            }
+            self.keep(name, &session, row);
         }
         let sessions = &self.sessions;
         self.last.retain(|name, _| sessions.contains_key(name));
         self.retain_alarms();
         self.alarms.settle();
+    }
+
+    /// Gives a row to the store and to exports.
+    fn keep(&mut self, name: Arc<str>, session: &Arc<PlannedSession>, row: ClosedInterval) {
+        if self.store.is_none() && self.exports.is_empty() {
+            return;
+        }
+        let interval = Arc::new(StoredInterval {
+            session: name,
+            class: session.class,
+            path: session.path,
+            row,
+        });
+        self.exports.add(&interval, session);
+        let is_taken = self.store.as_ref().is_none_or(|store| store.add(interval));
+        if !is_taken && !std::mem::replace(&mut self.drops_are_said, true) {
+            warn!("the store does not keep up: rows are dropped, and counted in its status");
+        }
     }
 
     /// Ends alarms of classes and paths that a session does not have any more.
@@ -350,6 +362,7 @@ impl Daemon {
     /// Writes all that is measured to the disk.
     pub(crate) fn close(mut self) -> Option<StoreCounters> {
         self.take_intervals();
+        self.exports.close();
         self.alarms.close();
         self.store.take().map(Store::close)
     }

@@ -18,6 +18,7 @@ use crate::output::{self, rfc3339};
 
 use super::alarms::ActiveAlarm;
 use super::api::State;
+use super::exports::ExportCounters;
 use super::part::{Part, Runs};
 use super::reflectors::{Responder, Server};
 use super::sessions::MeasuredSessions;
@@ -50,6 +51,42 @@ struct Document<'a> {
     alarms: Vec<ActiveAlarm>,
     /// Alarms that are active and not listed.
     alarms_left_out: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    exports: Vec<Exported>,
+}
+
+/// What an export has done since it began, and what waits: numbers of rows.
+#[derive(Serialize)]
+struct Exported {
+    name: String,
+    kind: &'static str,
+    sent: u64,
+    waiting: u64,
+    waiting_octets: u64,
+    dropped: u64,
+    refused: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
+    last_success: Option<String>,
+}
+
+impl Exported {
+    fn of(counters: ExportCounters) -> Self {
+        Self {
+            name: counters.name,
+            kind: counters.kind,
+            sent: counters.sent,
+            waiting: counters.waiting,
+            waiting_octets: counters.octets,
+            dropped: counters.dropped,
+            refused: counters.refused,
+            error: counters.error,
+            last_error: counters.last_error,
+            last_success: counters.last_success.map(rfc3339),
+        }
+    }
 }
 
 /// What its store has done since it was opened, and has.
@@ -235,6 +272,12 @@ impl Daemon {
             }),
             alarms,
             alarms_left_out: alarms_left_out as u64,
+            exports: self
+                .exports
+                .counters()
+                .into_iter()
+                .map(Exported::of)
+                .collect(),
         };
         // Memory takes it, and all keys are strings.
         let mut octets = serde_json::to_vec_pretty(&document).unwrap_or_default();
@@ -259,6 +302,7 @@ impl Daemon {
             uptime: self.began.elapsed(),
             clock: clock_state(),
             store: self.store_counters(),
+            exports: self.exports.counters(),
             events_dropped: self.events.dropped(),
         }
     }

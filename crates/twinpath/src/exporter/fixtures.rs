@@ -107,5 +107,9 @@ fn of_daemon() -> Families {
     };
     let mut families = super::alarms([alarm]);
     families.extend(super::store(&crate::daemon::StoreCounters::default()));
+    families.extend(super::exports(&crate::daemon::ExportCounters {
+        last_success: Some(Wall::from_unix_ns(1)),
+        ..crate::daemon::ExportCounters::default()
+    }));
     families
 }

@@ -21,6 +21,8 @@ mod protobuf;
 #[cfg(feature = "metrics")]
 mod text;
 
+#[cfg(feature = "daemon")]
+mod exports;
 mod reflector;
 #[cfg(feature = "control")]
 mod server;
@@ -38,6 +40,8 @@ use twinpath_wire::Wall;
 
 #[cfg(feature = "daemon")]
 pub(crate) use alarms::alarms;
+#[cfg(feature = "daemon")]
+pub(crate) use exports::exports;
 #[cfg(all(feature = "status", unix))]
 pub(crate) use family::rungs;
 pub(crate) use family::{Families, Labels};

@@ -188,7 +188,7 @@ fn is_for_this_host(headers: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// It cannot be read, other users can read it, or it has a fault.
-pub(super) fn secret_file<K: KeyFile>(path: &Path, form: &str) -> Result<K, Failure> {
+pub(crate) fn secret_file<K: KeyFile>(path: &Path, form: &str) -> Result<K, Failure> {
     let access = if service::is_credential(path) {
         keys::Access::Service
     } else {

@@ -42,7 +42,7 @@ use crate::failure::Failure;
 use activity::{Activity, Observed};
 
 #[cfg(feature = "daemon")]
-pub(crate) use access::{Endpoints, TlsFiles};
+pub(crate) use access::{Endpoints, TlsFiles, secret_file};
 #[allow(
     unused_imports,
     reason = "for what controls a daemon, which is not in all programs"

@@ -257,13 +257,17 @@ fn user_labels(user: Labels<'_>) -> Vec<String> {
 fn user_pairs(user: Labels<'_>) -> impl Iterator<Item = (String, &str)> {
     let mut names = BTreeSet::new();
     user.iter().filter_map(move |(key, value)| {
-        // The user's keys may contain dots and dashes; no two keys may become the same label.
-        let fits = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-        let name: String = key.chars().map(fits).collect();
-        names
-            .insert(name.clone())
-            .then(|| (format!("label_{name}"), value))
+        // No two keys may become the same label.
+        let name = user_label(key);
+        names.insert(name.clone()).then_some((name, value))
     })
+}
+
+/// The label for a user's key, which may contain dots and dashes.
+pub(crate) fn user_label(key: &str) -> String {
+    let fits = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name: String = key.chars().map(fits).collect();
+    format!("label_{name}")
 }
 
 fn without_port(endpoint: &str) -> String {

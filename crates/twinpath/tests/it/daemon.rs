@@ -3,6 +3,7 @@
 mod access;
 mod alarms;
 mod configurations;
+mod exports;
 mod pages;
 mod reloads;
 mod restconf;

@@ -377,15 +377,15 @@ fn query(at: SocketAddr, expression: &str) -> Option<f64> {
 }
 
 /// Prometheus, which scrapes this address once a second.
-struct Prometheus {
-    api: SocketAddr,
+pub(crate) struct Prometheus {
+    pub(crate) api: SocketAddr,
     _process: Running,
     _directory: tempfile::TempDir,
 }
 
 impl Prometheus {
     /// `None` where it is not installed; says so.
-    fn start(at: SocketAddr, options: &[&str]) -> Option<Self> {
+    pub(crate) fn start(at: SocketAddr, options: &[&str]) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let port = free_port();
         let config = format!(
@@ -417,7 +417,7 @@ impl Prometheus {
     }
 
     /// Waits until a query has a result of which this holds.
-    fn query_until(&self, expression: &str, holds: impl Fn(f64) -> bool) -> f64 {
+    pub(crate) fn query_until(&self, expression: &str, holds: impl Fn(f64) -> bool) -> f64 {
         let until = Instant::now() + Duration::from_mins(1);
         loop {
             let result = TcpStream::connect(self.api)

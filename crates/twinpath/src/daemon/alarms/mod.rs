@@ -28,7 +28,7 @@ use actions::{Facts, Runners};
 use engine::{Change, Engine, Row, SessionKey};
 use state::{SavedAlarm, StateFile};
 
-pub(super) use actions::Action;
+pub(super) use actions::{Action, exec as programs};
 pub(super) use condition::Condition;
 pub(super) use maintenance::Maintenance;
 pub(super) use selector::Selector;

@@ -28,6 +28,7 @@ use crate::http::{Endpoints, Guarded, Reply, only_read, reply, short};
 use super::Daemon;
 use super::alarms::ActiveAlarm;
 use super::control::Control;
+use super::exports::ExportCounters;
 use super::status::Entry;
 use super::store::{StoreCounters, StoreReader};
 use range::TimeRange;
@@ -52,6 +53,7 @@ pub(crate) struct State {
     pub(super) clock: ClockState,
     /// `None`: nothing is stored.
     pub(super) store: Option<StoreCounters>,
+    pub(super) exports: Vec<ExportCounters>,
     /// Notifications that were dropped.
     pub(super) events_dropped: u64,
 }

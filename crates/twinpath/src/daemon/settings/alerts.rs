@@ -71,7 +71,7 @@ impl Reading<'_> {
     }
 
     /// The entries of a list below a node with this path, each with its own.
-    fn listed<'a>(
+    pub(super) fn listed<'a>(
         &self,
         above: &Path,
         children: Option<&'a Children>,
@@ -88,7 +88,7 @@ impl Reading<'_> {
             .collect()
     }
 
-    fn wrong_at(&mut self, above: &Path, leaf: &str, what: String) {
+    pub(super) fn wrong_at(&mut self, above: &Path, leaf: &str, what: String) {
         let path = self.model.leaf_path(above, leaf);
         self.faults
             .push(wrong(path.unwrap_or_else(|| above.clone()), what));

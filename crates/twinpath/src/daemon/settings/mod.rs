@@ -4,6 +4,7 @@
 
 mod alerts;
 mod api;
+mod exports;
 mod leaves;
 mod options;
 mod readers;
@@ -23,6 +24,7 @@ use crate::http::Endpoints;
 use crate::output::ends::named;
 
 use super::alarms::AlarmSettings;
+use super::exports::ExportSpec;
 use super::model::Model;
 use super::reflectors::{OnAddresses, responder_plan, server_plan};
 use super::sessions::SessionSpec;
@@ -46,6 +48,7 @@ pub(crate) struct Settings {
     pub(super) servers: BTreeMap<Arc<str>, OnAddresses<ServerArgs>>,
     pub(super) sessions: BTreeMap<Arc<str>, SessionSpec>,
     pub(super) alarms: AlarmSettings,
+    pub(super) exports: BTreeMap<Arc<str>, ExportSpec>,
 }
 
 /// One takes 50,000 packets a second.
@@ -61,10 +64,12 @@ impl Settings {
     /// All that no entry can mean.
     pub(super) fn of(model: &Model, root: &Children) -> Result<Self, Vec<Fault>> {
         let mut reading = Reading::new(model, root);
+        let store = reading.store();
         let settings = Self {
             threads: reading.number("daemon", "threads"),
             name: reading.text("daemon", "name"),
-            store: reading.store(),
+            exports: reading.exports(store.as_ref()),
+            store,
             api: reading.api(),
             responders: reading.responders(),
             servers: reading.servers(),
@@ -138,8 +143,13 @@ impl Settings {
             let failure = alert.lacks()?;
             Some(obstacle("alert", &alert.name, failure))
         });
+        let exports = self.exports.iter().filter_map(|(name, export)| {
+            let failure = export.lacks()?;
+            Some(obstacle("export", name, failure))
+        });
         let reflectors = responders.into_iter().chain(servers);
-        reflectors.chain(sessions).chain(alerts).collect()
+        let others = alerts.chain(exports);
+        reflectors.chain(sessions).chain(others).collect()
     }
 }
 

@@ -69,7 +69,7 @@ impl<'a> Reading<'a> {
             self.leaf_fault("store", "retention", what);
             None
         });
-        let max_octets = store.one("max-size").map(size);
+        let max_octets = store.one("max-size").map(|text| size("max-size", text));
         let max_octets = max_octets.transpose().unwrap_or_else(|what| {
             self.leaf_fault("store", "max-size", what);
             None
@@ -152,7 +152,7 @@ fn time_with_unit(text: &str) -> Result<Duration, String> {
 }
 
 /// A size as the schema has it.
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(leaf: &str, text: &str) -> Result<u64, String> {
     let units = [
         ("MB", 1_000_000),
         ("GB", 1_000_000_000),
@@ -162,7 +162,7 @@ fn size(text: &str) -> Result<u64, String> {
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
         number.checked_mul(octets)
     });
-    octets.ok_or_else(|| format!("max-size {text}: use a whole number and its unit, as in 10GB"))
+    octets.ok_or_else(|| format!("{leaf} {text}: use a whole number and its unit, as in 10GB"))
 }
 
 /// A leaf or an entry that is wrong.

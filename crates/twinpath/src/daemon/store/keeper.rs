@@ -79,7 +79,7 @@ impl Keeper {
     }
 
     /// Takes intervals until there can be no more.
-    pub(super) fn run(mut self, inbox: &Receiver<Box<StoredInterval>>) {
+    pub(super) fn run(mut self, inbox: &Receiver<Arc<StoredInterval>>) {
         loop {
             match inbox.recv_timeout(self.wait()) {
                 Ok(interval) => self.take(&interval),

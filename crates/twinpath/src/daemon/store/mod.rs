@@ -32,6 +32,7 @@ mod closed;
 mod columns;
 mod cursor;
 mod filter;
+mod json;
 mod keeper;
 mod layout;
 mod merge;
@@ -69,6 +70,16 @@ pub(super) fn figure_place(path: &str) -> Option<usize> {
     let column = path.replace('.', "_");
     let short = column.strip_prefix("packets_");
     cells::place(&column).or_else(|| cells::place(short?))
+}
+
+/// The columns of figures.
+pub(super) fn figure_columns() -> impl Iterator<Item = &'static str> {
+    cells::CELLS.iter().map(|cell| &*cell.name)
+}
+
+/// Whether a column has figures.
+pub(super) fn is_figure(column: &str) -> bool {
+    cells::place(column).is_some()
 }
 
 /// The figure at this place of a row; `None`: it is not known.
@@ -205,7 +216,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Store {
     shared: Arc<Shared>,
-    intervals: Option<SyncSender<Box<StoredInterval>>>,
+    intervals: Option<SyncSender<Arc<StoredInterval>>>,
     keeper: Option<JoinHandle<()>>,
     upkeep: Option<JoinHandle<()>>,
     /// Ours alone as long as this is.
@@ -249,9 +260,9 @@ impl Store {
     }
 
     /// Adds the interval of a session. False: it is dropped and counted, because too many wait for the disk.
-    pub(crate) fn add(&self, interval: StoredInterval) -> bool {
+    pub(crate) fn add(&self, interval: Arc<StoredInterval>) -> bool {
         let intervals = self.intervals.as_ref();
-        let is_taken = intervals.is_some_and(|it| it.try_send(Box::new(interval)).is_ok());
+        let is_taken = intervals.is_some_and(|it| it.try_send(interval).is_ok());
         if !is_taken {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }

@@ -82,7 +82,7 @@ pub(super) struct Moments {
 
 impl StoredRow {
     /// The row of an interval.
-    pub(super) fn of(interval: &StoredInterval) -> Self {
+    pub(crate) fn of(interval: &StoredInterval) -> Self {
         let figures = interval.row.figures();
         let mut row = Self::new(interval, &figures);
         if let Some(delays) = interval.row.delays() {
@@ -122,6 +122,12 @@ impl StoredRow {
     pub(crate) fn value(&self, column: &str) -> Option<Value> {
         let place = cells::place(column)?;
         self.cells.value(place)
+    }
+
+    /// All figures that are known, by their columns.
+    pub(crate) fn figures(&self) -> impl Iterator<Item = (&'static str, Value)> {
+        let cells = CELLS.iter().enumerate();
+        cells.filter_map(|(place, cell)| Some((&*cell.name, self.cells.value(place)?)))
     }
 
     /// Why the figures are doubtful.

@@ -13,6 +13,7 @@ use twinpath_yang::{Children, Data, NodeId};
 
 use super::alarms::{ActiveAlarm, ShownRow};
 use super::api::State;
+use super::exports::ExportCounters;
 use super::model::{Model, key};
 use super::status::{Counts, Entry, Measured};
 
@@ -54,6 +55,11 @@ pub(crate) fn with_state_of(
         if is_wanted("alert", name) {
             let alarms = alarms.get(&**name).map_or(&[][..], Vec::as_slice);
             tree.add("alert", name, |it| alert(it, *active, alarms));
+        }
+    }
+    for one in &state.exports {
+        if is_wanted("export", &one.name) {
+            tree.add("export", &one.name, |it| export(it, one));
         }
     }
     root
@@ -223,6 +229,18 @@ fn alert(it: &mut Builder<'_>, active: usize, alarms: &[&ActiveAlarm]) {
     it.leaf("active", active > 0);
     it.leaf("alarms", active as u64);
     it.list("alarm", alarms, |it, one| alarm(it, one));
+}
+
+fn export(it: &mut Builder<'_>, export: &ExportCounters) {
+    it.leaf("sent", export.sent);
+    it.leaf("batches", export.batches);
+    it.leaf("waiting", export.waiting);
+    it.leaf("waiting-octets", export.octets);
+    it.leaf("dropped", export.dropped);
+    it.leaf("refused", export.refused);
+    it.leaf("error", export.error.as_deref());
+    it.leaf("last-error", export.last_error.as_deref());
+    it.leaf("last-success", export.last_success);
 }
 
 /// An alarm that is or was active.

@@ -15,6 +15,7 @@ use twinpath_yang::json::{Layout, ReadOptions, read, write};
 use twinpath_yang::{Path, Scope, Select, validate};
 
 use super::*;
+use crate::daemon::exports::ExportCounters;
 use crate::daemon::model::model;
 use crate::daemon::status::LastInterval;
 use crate::daemon::store::StoreCounters;
@@ -24,7 +25,8 @@ const AT: i64 = 1_800_000_000_123_456_789;
 const CONFIG: &str = r#"{"twinpath-measurement:measurement":{
     "session":[{"name":"a","address":"192.0.2.1"},{"name":"off","address":"192.0.2.2","enabled":false}],
     "responder":[{"name":"r"}],"server":[{"name":"s"}],
-    "alert":[{"name":"slow","when":"lost > 0"},{"name":"quiet","when":"silent"}]}}"#;
+    "alert":[{"name":"slow","when":"lost > 0"},{"name":"quiet","when":"silent"}],
+    "export":[{"name":"e","kind":"webhook","url":"http://127.0.0.1:1/"}]}}"#;
 
 fn config() -> Children {
     let options = ReadOptions::default();
@@ -225,7 +227,24 @@ fn state() -> State {
             error: Some("No space left on device".to_owned()),
             ..StoreCounters::default()
         }),
+        exports: vec![export("e"), export("gone")],
         events_dropped: 4,
+    }
+}
+
+fn export(name: &str) -> ExportCounters {
+    ExportCounters {
+        name: name.to_owned(),
+        kind: "webhook",
+        sent: 1,
+        batches: 2,
+        waiting: 3,
+        octets: 4,
+        dropped: 5,
+        refused: 6,
+        error: Some("answered 500".to_owned()),
+        last_error: Some("answered 500".to_owned()),
+        last_success: Some(Wall::from_unix_ns(AT)),
     }
 }
 

@@ -34,7 +34,7 @@ const NOT_INHERITED: [&str; 3] = [
 ];
 
 /// Why a program cannot be run on this host.
-pub(super) fn lacks(program: &str) -> Option<Failure> {
+pub(in crate::daemon) fn lacks(program: &str) -> Option<Failure> {
     let why = match fs::metadata(program) {
         Ok(about) if about.is_file() && is_executable(&about) => return None,
         Ok(_) => "it is not a program".to_owned(),
@@ -143,7 +143,7 @@ impl Job {
     fn run(&self) {
         let program = self.words.first().map_or("", String::as_str);
         let alert = &self.alert;
-        match self.finish(LONGEST) {
+        match run(&self.words, Stdio::null(), LONGEST) {
             Ok((Some(status), output)) if status.success() => {
                 debug!("alert {alert}: {program}: done");
                 for line in output.lines() {
@@ -161,43 +161,48 @@ impl Job {
             Err(error) => warn!("alert {alert}: {program} cannot be run: {error}"),
         }
     }
+}
 
-    fn command(&self) -> io::Result<Command> {
-        let (program, arguments) = self
-            .words
-            .split_first()
-            .ok_or(io::ErrorKind::InvalidInput)?;
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null());
-        for variable in NOT_INHERITED {
-            command.env_remove(variable);
-        }
-        Ok(command)
+fn command(words: &[String], input: Stdio) -> io::Result<Command> {
+    let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(input);
+    for variable in NOT_INHERITED {
+        command.env_remove(variable);
     }
+    Ok(command)
+}
 
-    /// Runs it for so long at most: how it ended, `None` if it was killed, and the beginning of its output.
-    fn finish(&self, longest: Duration) -> io::Result<(Option<ExitStatus>, String)> {
-        let mut command = self.command()?;
-        let mut output = Output::of(&mut command)?;
-        let mut child = command.spawn()?;
-        // Its end of the pipe is the only one left.
-        drop(command);
-        let by = Instant::now() + longest;
-        let status = loop {
-            output.read();
-            if let Some(status) = child.try_wait()? {
-                break Some(status);
-            }
-            if Instant::now() >= by {
-                kill(&mut child);
-                child.wait()?;
-                break None;
-            }
-            thread::sleep(LOOK_EVERY);
-        };
+/// Runs a program with its arguments and input, for so long at most: how it ended, `None` if it was killed, and the
+/// beginning of its output.
+///
+/// # Errors
+/// It cannot be run.
+pub(in crate::daemon) fn run(
+    words: &[String],
+    input: Stdio,
+    longest: Duration,
+) -> io::Result<(Option<ExitStatus>, String)> {
+    let mut command = command(words, input)?;
+    let mut output = Output::of(&mut command)?;
+    let mut child = command.spawn()?;
+    // Its end of the pipe is the only one left.
+    drop(command);
+    let by = Instant::now() + longest;
+    let status = loop {
         output.read();
-        Ok((status, output.text()))
-    }
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
+        if Instant::now() >= by {
+            kill(&mut child);
+            child.wait()?;
+            break None;
+        }
+        thread::sleep(LOOK_EVERY);
+    };
+    output.read();
+    Ok((status, output.text()))
 }
 
 /// The beginning of what a program writes.
@@ -287,10 +292,10 @@ mod tests {
     #[test]
     fn a_program_has_its_arguments_as_they_are() {
         let job = job(&["/bin/echo", "$HOME", "a  b", "`id`;"]);
-        let (status, output) = job.finish(LONGEST).unwrap();
+        let (status, output) = run(&job.words, Stdio::null(), LONGEST).unwrap();
         assert!(status.unwrap().success());
         assert_eq!(output, "$HOME a  b `id`;\n");
-        let command = job.command().unwrap();
+        let command = command(&job.words, Stdio::null()).unwrap();
         let variables = command
             .get_envs()
             .map(|(name, value)| (name.to_str(), value));
@@ -308,11 +313,12 @@ mod tests {
             "-c",
             "head -c 100000 /dev/zero | tr '\\0' x; echo e >&2; exit 3",
         ]);
-        let (status, output) = loud.finish(LONGEST).unwrap();
+        let (status, output) = run(&loud.words, Stdio::null(), LONGEST).unwrap();
         assert_eq!(status.unwrap().code(), Some(3));
         assert_eq!(output, "x".repeat(MOST_OUTPUT));
-        assert!(job(&["/nowhere/at/all"]).finish(LONGEST).is_err());
-        assert!(job(&["/bin/echo", "a\0b"]).finish(LONGEST).is_err());
+        let failed = |words| run(&job(words).words, Stdio::null(), LONGEST).is_err();
+        assert!(failed(&["/nowhere/at/all"]));
+        assert!(failed(&["/bin/echo", "a\0b"]));
     }
 
     #[test]
@@ -321,7 +327,7 @@ mod tests {
         let file = place.path().join("pid");
         let script = format!("sleep 1000 & echo $! > {}; wait", file.display());
         let slow = job(&["/bin/sh", "-c", &script]);
-        let (status, _) = slow.finish(Duration::from_secs(2)).unwrap();
+        let (status, _) = run(&slow.words, Stdio::null(), Duration::from_secs(2)).unwrap();
         assert_eq!(status, None);
         let pid = fs::read_to_string(file).unwrap();
         let state = || fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
@@ -334,7 +340,7 @@ mod tests {
     #[test]
     fn what_goes_on_behind_it_is_not_waited_for() {
         let job = job(&["/bin/sh", "-c", "sleep 1000 & echo $!"]);
-        let (status, output) = job.finish(LONGEST).unwrap();
+        let (status, output) = run(&job.words, Stdio::null(), LONGEST).unwrap();
         assert!(status.unwrap().success());
         let pid: i32 = output.trim().parse().unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();

@@ -1,7 +1,7 @@
 //! What is done when an alarm is raised or cleared: a program is run, a document is posted. Threads of their own do
 //! it, within limits; what they cannot take is counted and logged.
 
-mod exec;
+pub(in crate::daemon) mod exec;
 mod template;
 mod webhook;
 

@@ -117,7 +117,7 @@ pub(super) fn add(store: &Store, session: u64, rows: Vec<ClosedInterval>) {
 }
 
 fn add_row(store: &Store, again: impl Fn() -> StoredInterval) {
-    while !store.add(again()) {
+    while !store.add(Arc::new(again())) {
         thread::sleep(Duration::from_millis(1));
         store.shared.dropped.fetch_sub(1, Ordering::Relaxed);
     }
