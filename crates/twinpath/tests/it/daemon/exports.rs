@@ -114,6 +114,7 @@ fn every_row_is_exported_once_whatever_the_receiver_does_also_over_kills() {
         Answer::Status(500),
         Answer::TakeAndSayNothing,
         Answer::Status(503),
+        Answer::Late,
         Answer::Status(429),
         Answer::TakeAndSayNothing,
     ]);
@@ -169,6 +170,52 @@ fn every_row_is_exported_once_whatever_the_receiver_does_also_over_kills() {
         row.as_object().unwrap().values().all(|it| !it.is_null()),
         "{row:#}"
     );
+}
+
+/// Rows in the files that wait.
+fn in_files(directory: &Path) -> u64 {
+    let names = fs::read_dir(directory).unwrap();
+    let names = names.map(|it| it.unwrap().file_name().into_string().unwrap());
+    let rows = names.filter_map(|name| {
+        let rows = name.strip_suffix(".webhook")?.rsplit('-').next()?;
+        rows.parse::<u64>().ok()
+    });
+    rows.sum()
+}
+
+#[test]
+fn beyond_its_bound_an_export_drops_and_counts_rows_and_nothing_else_is_lost() {
+    let place = tempfile::tempdir().unwrap();
+    let receiver = Receiver::reserve();
+    let lines = format!(
+        "kind = \"webhook\"\nspool = \"1MB\"\nurl = \"http://{}/\"",
+        receiver.at
+    );
+    let sessions = "interval = \"20ms\"\npaths = 8\nclasses = [0, 8, 16, 24]";
+    let text = configuration(place.path(), free_port(), &lines);
+    let text = text.replacen("interval = \"20ms\"", sessions, 1);
+    let daemon = Daemon::start(&text);
+    let document = daemon.status_when(|it| count(it, "dropped") > 100);
+    assert!(
+        count(&document, "waiting_octets") <= 1_000_000,
+        "{document:#}"
+    );
+    let receiver = receiver.start(&[]);
+    let document = daemon.status_when(|it| count(it, "sent") > 200);
+    let dropped = count(&document, "dropped");
+    let measures = document["entries"][1]["measures"].as_array().unwrap();
+    assert_eq!(measures.len(), 32);
+    assert!(measures.iter().all(|it| it["lost"] == 0), "{document:#}");
+    assert_eq!(document["store"]["dropped"], 0);
+    assert_eq!(daemon.stop().status, 0);
+    let taken = receiver.batches();
+    let taken = taken.iter().map(|batch| {
+        let document: Value = serde_json::from_str(&batch.body).unwrap();
+        document["rows"].as_array().unwrap().len() as u64
+    });
+    let waiting = in_files(&place.path().join("store/_exports/e.webhook"));
+    let stored = stored(&place.path().join("store")).len() as u64;
+    assert_eq!(taken.sum::<u64>() + waiting + dropped, stored);
 }
 
 #[test]

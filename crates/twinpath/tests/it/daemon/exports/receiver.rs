@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::program::free_port;
 
@@ -11,6 +12,8 @@ use crate::program::free_port;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Status(u16),
+    /// A second later it was taken.
+    Late,
     /// The connection ends, though the batch was taken.
     TakeAndSayNothing,
 }
@@ -100,7 +103,10 @@ impl Request {
 
     fn answer(mut self, answer: Answer, batches: &Mutex<Vec<Batch>>) {
         let id = self.id();
-        let is_taken = matches!(answer, Answer::TakeAndSayNothing | Answer::Status(200));
+        let is_taken = match answer {
+            Answer::Status(status) => status == 200,
+            Answer::Late | Answer::TakeAndSayNothing => true,
+        };
         {
             let mut batches = batches.lock().unwrap();
             if let Some(known) = batches.iter_mut().find(|it| it.id == id) {
@@ -117,11 +123,16 @@ impl Request {
                 });
             }
         }
-        if let Answer::Status(status) = answer {
-            let answer = format!(
-                "HTTP/1.1 {status} x\r\ncontent-length: 3\r\nconnection: close\r\n\r\nno\n"
-            );
-            let _gone = self.stream.get_mut().write_all(answer.as_bytes());
-        }
+        let status = match answer {
+            Answer::Status(status) => status,
+            Answer::Late => {
+                std::thread::sleep(Duration::from_secs(1));
+                200
+            }
+            Answer::TakeAndSayNothing => return,
+        };
+        let answer =
+            format!("HTTP/1.1 {status} x\r\ncontent-length: 3\r\nconnection: close\r\n\r\nno\n");
+        let _gone = self.stream.get_mut().write_all(answer.as_bytes());
     }
 }
