@@ -7,9 +7,8 @@ use serde::Serialize;
 
 use crate::daemon::store::StoredRow;
 
-use super::ExportRow;
-use super::remote_write;
 use super::sink::Kind;
+use super::{ExportRow, otlp, remote_write};
 
 /// A row as JSON: its host and labels, then the columns of the store.
 #[derive(Serialize)]
@@ -53,6 +52,7 @@ impl Encoding {
         let stored = StoredRow::of(&row.interval);
         match self.kind {
             Kind::RemoteWrite => remote_write::record(&stored, &self.host, labels),
+            Kind::Otlp => otlp::record(&stored, &self.host, labels),
             Kind::ClickHouse | Kind::Webhook | Kind::Exec => {
                 let pairs = labels.iter();
                 let row = JsonRow {
@@ -69,7 +69,7 @@ impl Encoding {
     /// Adds a record to the content of a batch.
     pub(super) fn add(&self, content: &mut Vec<u8>, record: &[u8]) {
         match self.kind {
-            Kind::RemoteWrite => content.extend_from_slice(record),
+            Kind::RemoteWrite | Kind::Otlp => content.extend_from_slice(record),
             Kind::ClickHouse => {
                 content.extend_from_slice(record);
                 content.push(b'\n');
@@ -86,7 +86,7 @@ impl Encoding {
     /// What is sent of a batch with this id.
     pub(super) fn body(&self, content: &[u8], id: &str) -> Vec<u8> {
         match self.kind {
-            Kind::ClickHouse => content.to_vec(),
+            Kind::ClickHouse | Kind::Otlp => content.to_vec(),
             Kind::RemoteWrite => remote_write::body(content),
             Kind::Webhook | Kind::Exec => {
                 let head = Head {

@@ -101,6 +101,22 @@ impl Endpoint {
         })
     }
 
+    /// The same server, and a path that ends with this.
+    pub(in crate::daemon) fn below(self, path: &str) -> Self {
+        let own = self.uri.path().trim_end_matches('/');
+        if own.ends_with(path) {
+            return self;
+        }
+        let mut parts = self.uri.clone().into_parts();
+        let query = self.uri.query().map(|query| format!("?{query}"));
+        let target = format!("{own}{path}{}", query.unwrap_or_default());
+        parts.path_and_query = target.parse().ok();
+        match Uri::from_parts(parts) {
+            Ok(uri) => Self { uri, ..self },
+            Err(_) => self,
+        }
+    }
+
     /// What this host lacks for it.
     pub(super) fn lacks(&self) -> Option<Failure> {
         secret_file::<Token>(self.token.as_ref()?, FORM).err()
@@ -211,6 +227,9 @@ mod tests {
         assert_eq!(at.to_string(), "http://[::1]:8123/");
         assert_eq!(at.target("query=x"), "/?database=a&password=b&query=x");
         assert_eq!(at.target(""), "/?database=a&password=b");
+        let below = at.below("/v1/metrics");
+        assert_eq!(below.target(""), "/v1/metrics?database=a&password=b");
+        assert_eq!(below.clone().below("/v1/metrics"), below);
         let at = Endpoint::parse("http://host.example", None, None).unwrap();
         assert_eq!(at.target("query=x"), "/?query=x");
     }

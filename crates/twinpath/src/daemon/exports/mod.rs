@@ -11,8 +11,10 @@
 mod body;
 mod http;
 mod journal;
+mod otlp;
 mod remote_write;
 mod sender;
+mod series;
 mod sink;
 mod spool;
 #[cfg(test)]
@@ -46,7 +48,7 @@ pub(super) use sink::Sink;
 /// Rows that wait for the thread of an export; beyond that they are dropped and counted.
 const WAITING: usize = 1 << 14;
 /// How long exports may send what waits after the daemon.
-const LONGEST_END: Duration = Duration::from_secs(2);
+const LONGEST_END: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// An export of the configuration.

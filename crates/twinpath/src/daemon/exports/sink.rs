@@ -31,6 +31,7 @@ const REMOTE_WRITE_VERSION: HeaderName =
 pub(in crate::daemon) enum Kind {
     ClickHouse,
     RemoteWrite,
+    Otlp,
     Webhook,
     Exec,
 }
@@ -41,6 +42,7 @@ impl Kind {
         match self {
             Self::ClickHouse => "clickhouse",
             Self::RemoteWrite => "remote-write",
+            Self::Otlp => "otlp",
             Self::Webhook => "webhook",
             Self::Exec => "exec",
         }
@@ -53,6 +55,7 @@ pub(in crate::daemon) enum Sink {
     /// A server, and its table.
     ClickHouse(Endpoint, String),
     RemoteWrite(Endpoint),
+    Otlp(Endpoint),
     Webhook(Endpoint),
     /// A program with its arguments.
     Exec(Arc<[String]>),
@@ -73,6 +76,7 @@ impl Sink {
         match self {
             Self::ClickHouse(..) => Kind::ClickHouse,
             Self::RemoteWrite(_) => Kind::RemoteWrite,
+            Self::Otlp(_) => Kind::Otlp,
             Self::Webhook(_) => Kind::Webhook,
             Self::Exec(_) => Kind::Exec,
         }
@@ -82,7 +86,7 @@ impl Sink {
     pub(super) fn place(&self) -> String {
         match self {
             Self::ClickHouse(at, table) => format!("{at}, table {table}"),
-            Self::RemoteWrite(at) | Self::Webhook(at) => at.to_string(),
+            Self::RemoteWrite(at) | Self::Otlp(at) | Self::Webhook(at) => at.to_string(),
             Self::Exec(words) => words.first().cloned().unwrap_or_default(),
         }
     }
@@ -104,7 +108,10 @@ impl Sink {
     /// What this host lacks for it.
     pub(super) fn lacks(&self) -> Option<Failure> {
         match self {
-            Self::ClickHouse(at, _) | Self::RemoteWrite(at) | Self::Webhook(at) => at.lacks(),
+            Self::ClickHouse(at, _)
+            | Self::RemoteWrite(at)
+            | Self::Otlp(at)
+            | Self::Webhook(at) => at.lacks(),
             Self::Exec(words) => programs::lacks(words.first()?),
         }
     }
@@ -133,6 +140,10 @@ impl Sink {
                     (REMOTE_WRITE_VERSION, field("0.1.0")),
                 ];
                 timeout(ATTEMPT, at.post("", fields, body)).await
+            }
+            Self::Otlp(at) => {
+                let protobuf = HeaderValue::from_static("application/x-protobuf");
+                timeout(ATTEMPT, at.post("", vec![(CONTENT_TYPE, protobuf)], body)).await
             }
             Self::Exec(_) => return Answer::Failed("it has no address".to_owned()),
         };

@@ -21,11 +21,13 @@ const BATCH_ROWS: u64 = 1_000;
 const BATCH_AGE: &str = "10s";
 const TABLE: &str = "intervals";
 
+const BY_HTTP: [&str; 4] = ["clickhouse", "remote-write", "otlp", "webhook"];
+
 /// Leaves that not every kind has.
 const OF_KINDS: [(&str, &[&str]); 5] = [
-    ("url", &["clickhouse", "remote-write", "webhook"]),
-    ("token", &["clickhouse", "remote-write", "webhook"]),
-    ("user", &["clickhouse", "remote-write", "webhook"]),
+    ("url", &BY_HTTP),
+    ("token", &BY_HTTP),
+    ("user", &BY_HTTP),
     ("table", &["clickhouse"]),
     ("exec", &["exec"]),
 ];
@@ -106,6 +108,7 @@ impl Reading<'_> {
                 Sink::ClickHouse(at, table.to_owned())
             }
             "remote-write" => Sink::RemoteWrite(at),
+            "otlp" => Sink::Otlp(at.below("/v1/metrics")),
             _ => Sink::Webhook(at),
         })
     }
