@@ -169,7 +169,7 @@ pub(crate) const PAGES: &[Page] = &[
             ("2", "bad usage, or a configuration with faults"),
         ],
         see: &["config", "status", "sender", "responder", "server"],
-        guides: &["daemon.md", "status.md"],
+        guides: &["daemon.md", "netconf.md", "status.md"],
     },
     Page {
         command: "config",

@@ -19,6 +19,8 @@ const PIPE_WAIT: Duration = Duration::from_secs(5);
 const PIPE_POLL_EVERY: Duration = Duration::from_millis(10);
 /// Read and write, for group and others.
 const OTHERS: u32 = 0o066;
+/// Write, for group and others.
+const OTHERS_WRITE: u32 = 0o022;
 const GROUP_READ: u32 = 0o040;
 
 /// Who may read or change a file of keys.
@@ -29,6 +31,8 @@ pub enum Access {
     /// Its owner, who is the user of this process or root, and a group: a service manager has put it into a directory
     /// that only the service can enter, with an access control list whose mask is what a mode shows of it.
     Service,
+    /// Any user may read it, and its owner alone change it, who is the user of this process or root: it has no secret.
+    OwnerWrites,
     /// Any user may: the operator said so.
     Anybody,
 }
@@ -139,6 +143,7 @@ pub fn read<K: KeyFile>(path: &Path, access: Access) -> Result<K, KeysError<K::F
     match access {
         Access::OwnerOnly => closed(path, &metadata, user, OTHERS)?,
         Access::Service => closed(path, &metadata, user, OTHERS & !GROUP_READ)?,
+        Access::OwnerWrites => closed(path, &metadata, user, OTHERS_WRITE)?,
         Access::Anybody => {}
     }
     let expected = usize::try_from(metadata.len()).unwrap_or(usize::MAX);

@@ -9,7 +9,7 @@ use twinpath_report::words;
 use super::output_files::distinct_files;
 use super::responder::open_socket;
 use crate::args::DaemonArgs;
-use crate::daemon::{self, Control, Daemon, Owner, Source, serve};
+use crate::daemon::{self, Control, Daemon, NetconfServer, Owner, Source, serve};
 use crate::exporter::Exporter;
 use crate::failure::{Exit, Failure};
 use crate::http::Guarded;
@@ -43,6 +43,7 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
     if let Some(api) = &api {
         announce(api, &mut daemon);
     }
+    let netconf = open_netconf(&owner, &control)?;
     let mut socket = open_socket(&args.control_socket, "daemon", &[], &args.log)?;
     let mut is_ready = false;
     let mut is_reread = true;
@@ -62,7 +63,14 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
             is_reread = false;
         }
         if !is_reread {
-            is_reread = owner.reread(&mut daemon, api.as_ref());
+            is_reread = owner.reread(&mut daemon, || {
+                if let Some(api) = &api {
+                    api.reread();
+                }
+                if let Some(netconf) = &netconf {
+                    netconf.reread();
+                }
+            });
             is_ready = false;
         }
     }
@@ -105,6 +113,16 @@ fn open_api(
         api => api,
     }
     .map(Some)
+}
+
+/// Serves NETCONF, where that is configured.
+fn open_netconf(owner: &Owner, control: &Control) -> Result<Option<NetconfServer>, Failure> {
+    let Some(settings) = owner.netconf() else {
+        return Ok(None);
+    };
+    let server = NetconfServer::start(settings, control.clone())?;
+    info!("NETCONF at {}", named(server.listening()));
+    Ok(Some(server))
 }
 
 /// Ends everything; what takes too long is left.

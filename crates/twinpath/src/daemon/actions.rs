@@ -1,6 +1,7 @@
 //! What the sessions of a daemon can be asked for.
 
 use tracing::info;
+use twinpath_yang::{Children, Path, Schema, Select};
 
 use super::Daemon;
 use super::part::Part;
@@ -13,6 +14,22 @@ pub(crate) enum SessionAction {
     Clear,
     /// Send a packet at once.
     RunNow,
+}
+
+impl SessionAction {
+    /// The action that a path leads to, and its session; `None`: that does not exist.
+    pub(super) fn asked(schema: &Schema, root: &Children, path: &Path) -> Option<(String, Self)> {
+        let parent = path.parent()?;
+        let Select::Key(key) = &parent.steps().last().filter(|_| root.has(&parent))?.select else {
+            return None;
+        };
+        let action = match &*schema.node(path.node()?).name {
+            "clear" => Self::Clear,
+            "run-now" => Self::RunNow,
+            _ => return None,
+        };
+        Some((key.first()?.as_str()?.to_owned(), action))
+    }
 }
 
 impl Daemon {

@@ -3,25 +3,30 @@
 //! One thread owns the daemon. What clients ask of it waits until that thread has the time, some times a second.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
+use twinpath_runtime::wall;
 use twinpath_yang::access::Counters;
+use twinpath_yang::diff;
+use twinpath_yang::netconf::events::{self, Origin};
+use twinpath_yang::netconf::{Datastore, Datastores};
 use twinpath_yang::{Children, Fault};
 
 use crate::failure::Failure;
-use crate::http::{Endpoints, Guarded};
+use crate::http::Endpoints;
 use crate::output::units::count;
 
 use super::Daemon;
 use super::actions::SessionAction;
 use super::api::State;
-use super::model::model;
+use super::model::{Model, model};
 use super::notices::Notices;
+use super::settings::NetconfSettings;
 use super::source::{Configuration, Source};
 
 /// Requests that wait for the daemon, at most.
@@ -55,10 +60,45 @@ struct Shared {
     source: Source,
     running: RwLock<Arc<Running>>,
     /// Held by what changes the configuration.
-    changing: Mutex<()>,
+    changing: Arc<Mutex<()>>,
+    /// Locks, and what sessions of NETCONF prepare.
+    datastores: std::sync::Mutex<Datastores>,
+    /// State of a server that has more than this program's parts have in common.
+    more_state: OnceLock<MoreState>,
     notices: Arc<Notices>,
     /// What users were denied.
     denied: Counters,
+}
+
+/// Who changes the configuration.
+#[derive(Clone, Debug)]
+pub(super) struct By {
+    pub(super) user: Arc<str>,
+    /// Number of the session of NETCONF; 0 for others.
+    pub(super) session: u32,
+    /// IP address of the client, where it is known.
+    pub(super) host: Option<String>,
+}
+
+impl By {
+    /// As notifications have it.
+    pub(super) fn origin(&self) -> Origin<'_> {
+        Origin {
+            user: &self.user,
+            session: self.session,
+            source_host: self.host.as_deref(),
+        }
+    }
+}
+
+/// Adds state to a tree.
+pub(super) type MoreState = Box<dyn Fn(&Model, &mut Children) + Send + Sync>;
+
+/// The right to change the configuration, which one at a time has.
+pub(super) struct Changing {
+    control: Control,
+    from: Arc<Running>,
+    _one: OwnedMutexGuard<()>,
 }
 
 enum Ask {
@@ -73,6 +113,8 @@ pub(super) enum ChangeError {
     Faults(Vec<Fault>),
     /// It could not be kept.
     NotSaved(Failure),
+    /// A session of NETCONF has locked it.
+    Locked(u32),
     /// The daemon gave no answer.
     Late,
 }
@@ -89,7 +131,9 @@ pub(crate) fn control(source: Source, configuration: Configuration) -> (Owner, C
     let shared = Arc::new(Shared {
         source,
         running: RwLock::new(Arc::new(Running::new(configuration))),
-        changing: Mutex::new(()),
+        changing: Arc::default(),
+        datastores: std::sync::Mutex::default(),
+        more_state: OnceLock::new(),
         notices: Arc::default(),
         denied: Counters::default(),
     });
@@ -133,6 +177,34 @@ impl Shared {
         Ok(Some(to))
     }
 
+    fn datastores(&self) -> MutexGuard<'_, Datastores> {
+        self.datastores
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session of NETCONF that has locked what is in force.
+    fn locked_by(&self) -> Option<u32> {
+        let datastores = self.datastores();
+        datastores
+            .lock_of(Datastore::Running)
+            .map(|lock| lock.session)
+    }
+
+    /// Notifies of a change of the configuration (RFC 6470); `by`: `None` for the daemon itself.
+    fn notify_change(&self, from: &Running, to: &Running, by: Option<&By>) {
+        let Ok(Model { schema, .. }) = model() else {
+            return;
+        };
+        let [from, to] = [from, to].map(|it| it.configuration.root());
+        let changes = diff(schema, from, to);
+        if !changes.is_empty() {
+            let by = by.map(By::origin);
+            let event = events::config_change(schema, by.as_ref(), changes.iter());
+            self.notices.add(wall(), event);
+        }
+    }
+
     /// Has the daemon do what a configuration says.
     fn put_in_force(&self, daemon: &mut Daemon, configuration: Configuration) -> Arc<Running> {
         for key in daemon.needs_restart(&configuration.settings) {
@@ -146,6 +218,50 @@ impl Shared {
     }
 }
 
+impl Changing {
+    /// What is in force, which nothing else changes.
+    pub(super) fn running(&self) -> &Arc<Running> {
+        &self.from
+    }
+
+    /// Refuses a change by what is not a session of NETCONF, where such a session has a lock (RFC 8040 section 1.4).
+    ///
+    /// # Errors
+    /// The session that has it.
+    pub(super) fn check_unlocked(&self) -> Result<(), ChangeError> {
+        match self.control.shared.locked_by() {
+            Some(session) => Err(ChangeError::Locked(session)),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts a tree in force, keeps it in the files of the configuration, and notifies of what it changes; `by`: who wants
+    /// it; `None`: the daemon itself. It is not to be left before its end, as where a client is gone: the files would have what is not in force.
+    ///
+    /// # Errors
+    /// Why it is not in force.
+    pub(super) async fn put(&self, root: Children, by: Option<By>) -> Result<Changed, ChangeError> {
+        let from = Arc::clone(&self.from);
+        let (shared, base) = (Arc::clone(&self.control.shared), Arc::clone(&from));
+        let kept = spawn_blocking(move || shared.kept(&base.configuration, root)).await;
+        let kept =
+            kept.map_err(|error| ChangeError::NotSaved(Failure::could_not(error.to_string())))?;
+        let Some(to) = kept? else {
+            let to = Arc::clone(&from);
+            return Ok(Changed { from, to });
+        };
+        let to = Box::new(to);
+        let to = self.control.ask(|answer| Ask::Apply(to, answer)).await;
+        let to = to.ok_or(ChangeError::Late)?;
+        let shared = Arc::clone(&self.control.shared);
+        let changed = Changed { from, to };
+        let (from, to) = (Arc::clone(&changed.from), Arc::clone(&changed.to));
+        // It is in force, whether or not that is notified.
+        let _notified = spawn_blocking(move || shared.notify_change(&from, &to, by.as_ref())).await;
+        Ok(changed)
+    }
+}
+
 impl Owner {
     /// Where the configuration comes from.
     pub(crate) fn source(&self) -> &Source {
@@ -155,6 +271,11 @@ impl Owner {
     /// Where the page, metrics and RESTCONF are served, and for whom.
     pub(crate) fn endpoints(&self) -> Endpoints {
         self.shared.running().configuration.settings.api.clone()
+    }
+
+    /// Where NETCONF is served; `None`: nowhere.
+    pub(crate) fn netconf(&self) -> Option<NetconfSettings> {
+        self.shared.running().configuration.settings.netconf.clone()
     }
 
     /// Does what clients wait for.
@@ -185,14 +306,20 @@ impl Owner {
         }
     }
 
-    /// Reads tokens, the configuration and key files again; a configuration with faults changes nothing. `false`: a client changes it just now.
-    pub(crate) fn reread(&self, daemon: &mut Daemon, api: Option<&Guarded>) -> bool {
+    /// Reads tokens and keys of servers (`reread_servers`), the configuration and key files again; a configuration with faults
+    /// changes nothing. `false`: a client changes it just now.
+    pub(crate) fn reread(&self, daemon: &mut Daemon, reread_servers: impl FnOnce()) -> bool {
         let Ok(_changing) = self.shared.changing.try_lock() else {
             return false;
         };
         // A token that is taken back does not wait for a fault to be mended.
-        if let Some(api) = api {
-            api.reread();
+        reread_servers();
+        if let Some(session) = self.shared.locked_by() {
+            daemon.reread_keys();
+            error!(
+                "the configuration is locked by session {session} of NETCONF: it stays as it was; send SIGHUP again when the session has ended"
+            );
+            return true;
         }
         match self.shared.source.read() {
             Ok(configuration) => {
@@ -201,7 +328,8 @@ impl Owner {
                 let changes = running.configuration.differences(&configuration);
                 let changes = count(changes.len() as u64, "change", "changes");
                 info!("configuration read again: {changes}");
-                self.shared.put_in_force(daemon, configuration);
+                let new = self.shared.put_in_force(daemon, configuration);
+                self.shared.notify_change(&running, &new, None);
             }
             Err(failure) => {
                 for fault in failure.earlier.iter().chain([&failure]) {
@@ -225,35 +353,33 @@ impl Control {
         self.ask(Ask::State).await
     }
 
-    /// Puts in force what `edit` makes of the configuration, one change after another, and keeps it in its files.
-    ///
-    /// # Errors
-    /// Those of `edit`, or why the new configuration is not in force.
-    pub(super) async fn change<E>(
-        &self,
-        edit: impl FnOnce(&Running) -> Result<Children, E> + Send + 'static,
-    ) -> Result<Changed, E>
-    where
-        E: From<ChangeError> + Send + 'static,
-    {
-        let _changing = self.shared.changing.lock().await;
-        let from = self.running();
-        let (shared, base) = (Arc::clone(&self.shared), Arc::clone(&from));
-        let edited = spawn_blocking(move || {
-            let root = edit(&base)?;
-            Ok::<_, E>(shared.kept(&base.configuration, root)?)
-        });
-        let edited = edited
-            .await
-            .map_err(|error| ChangeError::NotSaved(Failure::could_not(error.to_string())))?;
-        let Some(to) = edited? else {
-            let to = Arc::clone(&from);
-            return Ok(Changed { from, to });
-        };
-        let to = Box::new(to);
-        let to = self.ask(|answer| Ask::Apply(to, answer)).await;
-        let to = to.ok_or(ChangeError::Late)?;
-        Ok(Changed { from, to })
+    /// Begins a change, after those that were begun before. It waits for the time that these take.
+    pub(super) async fn begin(&self) -> Changing {
+        let one = Arc::clone(&self.shared.changing).lock_owned().await;
+        Changing {
+            control: self.clone(),
+            from: self.running(),
+            _one: one,
+        }
+    }
+
+    /// Locks, and what sessions of NETCONF prepare. What changes them has begun a [`Changing`].
+    pub(super) fn datastores(&self) -> MutexGuard<'_, Datastores> {
+        self.shared.datastores()
+    }
+
+    /// Has this state in what is shown. It is for one server; others are not added.
+    #[cfg_attr(
+        not(feature = "netconf"),
+        expect(dead_code, reason = "NETCONF has such state")
+    )]
+    pub(super) fn add_state(&self, state: MoreState) {
+        let _added = self.shared.more_state.set(state);
+    }
+
+    /// The state that was added.
+    pub(super) fn more_state(&self) -> Option<&MoreState> {
+        self.shared.more_state.get()
     }
 
     /// Has a session do something; `None`: the daemon gave no answer in time.

@@ -15,7 +15,10 @@ mod events;
 mod exports;
 mod metrics;
 mod model;
+#[cfg_attr(not(feature = "netconf"), path = "netconf/absent.rs")]
+mod netconf;
 mod notices;
+mod operational;
 mod part;
 mod pool;
 mod reflectors;
@@ -61,6 +64,7 @@ pub(crate) use api::serve;
 pub(crate) use control::{Control, Owner, control};
 pub(crate) use events::Event;
 pub(crate) use exports::ExportCounters;
+pub(crate) use netconf::NetconfServer;
 pub(crate) use settings::Settings;
 pub(crate) use source::{Configuration, Source, module_text};
 pub(crate) use store::StoreCounters;

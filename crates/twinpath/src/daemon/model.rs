@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use twinpath_yang::modules::TEXTS;
+use twinpath_yang::modules::{NETCONF_IMPLEMENTED, NETCONF_TEXTS, TEXTS};
 use twinpath_yang::toml::Roots;
 use twinpath_yang::{Children, Data, Key, NodeId, Path, Schema, Select, Value};
 
@@ -26,7 +26,9 @@ pub(crate) struct Model {
 }
 
 static MODEL: LazyLock<Result<Model, String>> = LazyLock::new(|| {
-    let schema = Schema::load(&TEXTS, &IMPLEMENTED).map_err(|error| error.to_string())?;
+    let texts = [&TEXTS[..], &NETCONF_TEXTS[..]].concat();
+    let implemented = [&IMPLEMENTED[..], &NETCONF_IMPLEMENTED[..]].concat();
+    let schema = Schema::load(&texts, &implemented).map_err(|error| error.to_string())?;
     let top = |module: &str, name: &str| {
         let node = schema.child(None, schema.module_named(module), name);
         node.ok_or(format!("module {module} has no container {name}"))

@@ -6,11 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use twinpath_runtime::wall;
 use twinpath_wire::Wall;
-use twinpath_yang::{Children, NodeId};
+use twinpath_yang::netconf::events;
+use twinpath_yang::{Children, Data, NodeId, Path, Value};
 
 use super::events::Event;
 use super::model::Model;
 
+/// The streams that there are. All have all notifications.
+pub(super) const STREAMS: [(&str, &str); 2] = [
+    ("measurement", "Alerts and sessions"),
+    ("NETCONF", "All notifications"),
+];
 /// Notifications that are kept.
 const MOST_KEPT: usize = 1_024;
 
@@ -20,6 +26,33 @@ pub(super) struct Notice {
     pub(super) at: Wall,
     pub(super) node: NodeId,
     pub(super) content: Children,
+}
+
+impl Notice {
+    /// Its content, without changes of the configuration that its receiver may not read (RFC 6470 section 2.2).
+    pub(super) fn shown(&self, model: &Model, may_read: impl Fn(&Path) -> bool) -> Children {
+        let mut content = self.content.clone();
+        let schema = &model.schema;
+        let edits = schema.child(Some(self.node), None, "edit");
+        let target = edits.and_then(|edits| schema.child(Some(edits), None, "target"));
+        let (Some(edits), Some(target)) = (edits, target) else {
+            return content;
+        };
+        let Some(Data::Keyless(entries)) = self.content.get(edits) else {
+            return content;
+        };
+        let is_shown = |entry: &&Children| match entry.get(target) {
+            Some(Data::Leaf(Value::Instance(path))) => may_read(path),
+            Some(_) | None => true,
+        };
+        let entries: Vec<Children> = entries.iter().filter(is_shown).cloned().collect();
+        if entries.is_empty() {
+            content.remove(edits);
+        } else {
+            content.insert(edits, Data::Keyless(entries));
+        }
+        content
+    }
 }
 
 /// What has happened.
@@ -34,6 +67,8 @@ pub(super) struct Notices {
 pub(super) struct Follower {
     notices: Arc<Notices>,
     next: u64,
+    /// What was the next one when it began.
+    first_new: u64,
     newest: watch::Receiver<u64>,
 }
 
@@ -56,30 +91,40 @@ impl Notices {
     /// Gives these to all that follow.
     pub(super) fn publish(&self, model: &Model, events: &[Event]) {
         for event in events {
-            let Some((node, content)) = event.tree(model) else {
-                continue;
-            };
-            let mut kept = self.kept();
-            let number = *self.next.borrow();
-            let at = event.at();
-            kept.push_back(Arc::new(Notice {
-                number,
-                at,
-                node,
-                content,
-            }));
-            if kept.len() > MOST_KEPT {
-                kept.pop_front();
+            if let Some((node, content)) = event.tree(model) {
+                self.push(event.at(), node, content);
             }
-            drop(kept);
-            self.next.send_replace(number + 1);
         }
+    }
+
+    /// Gives a notification about NETCONF to all that follow.
+    pub(super) fn add(&self, at: Wall, event: events::Event) {
+        if let Some((Some(node), content)) = event.map(|(path, content)| (path.node(), content)) {
+            self.push(at, node, content);
+        }
+    }
+
+    fn push(&self, at: Wall, node: NodeId, content: Children) {
+        let mut kept = self.kept();
+        let number = *self.next.borrow();
+        kept.push_back(Arc::new(Notice {
+            number,
+            at,
+            node,
+            content,
+        }));
+        if kept.len() > MOST_KEPT {
+            kept.pop_front();
+        }
+        // With the lock held: others number theirs after it.
+        self.next.send_replace(number + 1);
     }
 
     /// Follows what happens from now on; `from`: what is kept from this time on too.
     pub(super) fn follow(self: &Arc<Self>, from: Option<Wall>) -> Follower {
         let newest = self.next.subscribe();
         let mut next = *newest.borrow();
+        let first_new = next;
         if let Some(from) = from {
             let kept = self.kept();
             let first = kept.iter().find(|notice| notice.at >= from);
@@ -88,6 +133,7 @@ impl Notices {
         Follower {
             notices: Arc::clone(self),
             next,
+            first_new,
             newest,
         }
     }
@@ -98,6 +144,15 @@ impl Notices {
 }
 
 impl Follower {
+    /// Whether all that was there when it began has been returned.
+    #[cfg_attr(
+        not(feature = "netconf"),
+        expect(dead_code, reason = "NETCONF says when a replay is complete")
+    )]
+    pub(super) fn is_live(&self) -> bool {
+        self.next >= self.first_new
+    }
+
     /// The next one, and how many before it are not kept any more.
     pub(super) async fn next(&mut self) -> (u64, Arc<Notice>) {
         loop {

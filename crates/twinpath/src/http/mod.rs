@@ -95,7 +95,10 @@ where
 }
 
 /// A socket that listens at `address`, and where that is.
-fn listen(
+///
+/// # Errors
+/// It cannot listen there; `asked`: what asked for it.
+pub(crate) fn listen(
     asked: &str,
     address: SocketAddr,
 ) -> Result<(std::net::TcpListener, SocketAddr), Failure> {

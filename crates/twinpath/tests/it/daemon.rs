@@ -4,6 +4,8 @@ mod access;
 mod alarms;
 mod configurations;
 mod exports;
+#[cfg(feature = "netconf")]
+mod netconf;
 mod pages;
 mod reloads;
 mod restconf;

@@ -7,7 +7,7 @@ mod alarms;
 mod grid;
 mod markup;
 mod range;
-mod restconf;
+pub(super) mod restconf;
 mod session;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ mod alerts;
 mod api;
 mod exports;
 mod leaves;
+mod netconf;
 mod options;
 mod readers;
 mod reading;
@@ -31,6 +32,7 @@ use super::sessions::SessionSpec;
 use super::store::StoreSettings;
 use reading::{Reading, fault};
 
+pub(crate) use netconf::NetconfSettings;
 pub(super) use options::Options;
 
 /// What a configuration comes to.
@@ -44,6 +46,8 @@ pub(crate) struct Settings {
     pub(super) store: Option<StoreSettings>,
     /// Where the page and metrics are served, and for whom.
     pub(crate) api: Endpoints,
+    /// Where NETCONF is served; `None`: nowhere.
+    pub(crate) netconf: Option<NetconfSettings>,
     pub(super) responders: BTreeMap<Arc<str>, OnAddresses<ResponderArgs>>,
     pub(super) servers: BTreeMap<Arc<str>, OnAddresses<ServerArgs>>,
     pub(super) sessions: BTreeMap<Arc<str>, SessionSpec>,
@@ -71,11 +75,13 @@ impl Settings {
             exports: reading.exports(store.as_ref()),
             store,
             api: reading.api(),
+            netconf: reading.netconf(),
             responders: reading.responders(),
             servers: reading.servers(),
             sessions: reading.sessions(),
             alarms: reading.alarms(),
         };
+        reading.check_rules();
         let mut faults = reading.finish();
         let obstacles = settings.obstacles(model, root).into_iter();
         faults.extend(obstacles.filter_map(|(fault, is_mended)| is_mended.then_some(fault)));
@@ -100,6 +106,7 @@ impl Settings {
             (self.api.socket != other.api.socket, "socket of [api]"),
             (self.api.tokens != other.api.tokens, "tokens of [api]"),
             (self.api.tls != other.api.tls, "tls of [api]"),
+            (self.netconf != other.netconf, "[netconf]"),
             (self.threads() != other.threads(), "threads of [daemon]"),
             (self.store != other.store, "[store]"),
         ];
@@ -111,6 +118,8 @@ impl Settings {
     pub(super) fn lacks(&self, model: &Model, root: &Children) -> Vec<Fault> {
         let obstacles = self.obstacles(model, root).into_iter();
         let files = api::lacks(&self.api, model);
+        let keys = self.netconf.iter().flat_map(|it| netconf::lacks(it, model));
+        let files = files.into_iter().chain(keys);
         obstacles.map(|(fault, _)| fault).chain(files).collect()
     }
 

@@ -20,25 +20,25 @@ use serde_json::Value;
 use super::{Daemon, PATIENCE};
 use crate::program::free_port;
 
-const JSON: &str = "application/yang-data+json";
+pub(super) const JSON: &str = "application/yang-data+json";
 const XML: &str = "application/yang-data+xml";
 const MEASUREMENT: &str = "/data/twinpath-measurement:measurement";
 
 /// A daemon with RESTCONF.
-struct Served {
-    daemon: Daemon,
-    api: u16,
+pub(super) struct Served {
+    pub(super) daemon: Daemon,
+    pub(super) api: u16,
     /// Where its responder is.
-    responder: u16,
+    pub(super) responder: u16,
 }
 
 /// What it answers.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
+pub(super) struct Answer {
+    pub(super) status: u16,
     /// Field names in lower case.
     head: Vec<(String, String)>,
-    body: String,
+    pub(super) body: String,
 }
 
 /// The configuration that these tests change.
@@ -72,12 +72,12 @@ impl Served {
     }
 
     /// With more in its configuration.
-    fn with(more: &str) -> Self {
+    pub(super) fn with(more: &str) -> Self {
         Self::changed(|text| text + more)
     }
 
     /// With another configuration.
-    fn changed(change: impl FnOnce(String) -> String) -> Self {
+    pub(super) fn changed(change: impl FnOnce(String) -> String) -> Self {
         let (api, responder) = (free_port(), free_port());
         let text = change(configuration(api, responder));
         Self {
@@ -87,12 +87,18 @@ impl Served {
         }
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         std::fs::read_to_string(self.daemon.file()).unwrap()
     }
 
     /// Asks for a path below `/restconf`, with these header fields.
-    fn ask(&self, method: &str, path: &str, fields: &[(&str, &str)], body: &str) -> Answer {
+    pub(super) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut request = format!(
             "{method} /restconf{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n",
             body.len()
@@ -105,11 +111,11 @@ impl Served {
         raw(self.api, request.as_bytes())
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub(super) fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &[], "")
     }
 
-    fn json(&self, method: &str, path: &str, body: &Value) -> Answer {
+    pub(super) fn json(&self, method: &str, path: &str, body: &Value) -> Answer {
         let fields = [("Content-Type", JSON)];
         self.ask(method, path, &fields, &body.to_string())
     }
@@ -120,7 +126,7 @@ impl Served {
     }
 
     /// A session to its responder.
-    fn session(&self, name: &str) -> Value {
+    pub(super) fn session(&self, name: &str) -> Value {
         serde_json::json!({ "twinpath-measurement:session": [{
             "name": name, "address": format!("127.0.0.1:{}", self.responder),
         }] })
@@ -128,7 +134,7 @@ impl Served {
 }
 
 /// The path of a session.
-fn of_session(name: &str) -> String {
+pub(super) fn of_session(name: &str) -> String {
     format!("{MEASUREMENT}/session={name}")
 }
 
@@ -139,13 +145,13 @@ impl Answer {
         found.map_or("", |(_, value)| value.as_str())
     }
 
-    fn document(&self) -> Value {
+    pub(super) fn document(&self) -> Value {
         assert_eq!(self.field("content-type"), JSON, "{self:?}");
         serde_json::from_str(&self.body).unwrap()
     }
 
     /// Its status with the tag and path of its first error.
-    fn error(&self) -> (u16, String, String) {
+    pub(super) fn error(&self) -> (u16, String, String) {
         let document = self.document();
         let error = &document["ietf-restconf:errors"]["error"][0];
         assert!(error["error-message"].is_string(), "{document}");

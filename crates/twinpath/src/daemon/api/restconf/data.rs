@@ -13,9 +13,10 @@ use super::media::{Encoding, below};
 use super::preconditions::{Preconditions, mark};
 use super::refusal::Refusal;
 use super::rights::Rights;
-use super::{Asked, ROOT, empty, library, operations, options};
-use crate::daemon::control::{Changed, Running};
-use crate::http::Reply;
+use super::{Asked, ROOT, empty, operations, options};
+use crate::daemon::control::{By, ChangeError, Changed, Running};
+use crate::daemon::operational::with_state;
+use crate::http::{Reply, User};
 
 /// What clients may send to be merged.
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
@@ -75,9 +76,7 @@ async fn show(asked: Asked, target: Path) -> Result<Reply, Refusal> {
     let (control, user) = (asked.control.clone(), asked.user.clone());
     let shown = spawn_blocking(move || {
         let root = match &state {
-            Some(state) => {
-                library::with_state(model, &control, of.configuration.root(), state, &target)
-            }
+            Some(state) => with_state(model, &control, of.configuration.root(), state, &target),
             None => of.configuration.root().clone(),
         };
         let root = Rights::of(model, &control, &user, &of).visible(root);
@@ -126,14 +125,15 @@ async fn change(asked: Asked, target: Path) -> Result<Reply, Refusal> {
     let preconditions = Preconditions::of(&asked.headers);
     let edit = change.clone();
     let (model, control, user) = (asked.model, asked.control.clone(), asked.user.clone());
-    let changed = asked.control.change(move |running: &Running| {
+    let make = move |running: &Running| {
         let root = running.configuration.root();
+        let rights = Rights::of(model, &control, &user, running);
         preconditions.may_change(running, edit.exists(root))?;
-        let made = edit.made(schema, root)?;
-        Rights::of(model, &control, &user, running).may_change(root, &made)?;
-        Ok::<_, Refusal>(made)
-    });
-    let Changed { from, to } = changed.await?;
+        let made = edit.made(schema, root, &rights)?;
+        rights.may_change(root, &made)?;
+        Ok(made)
+    };
+    let Changed { from, to } = put(&asked, make).await?;
     if from.tag != to.tag {
         let path = change.target.text(schema);
         info!(
@@ -153,6 +153,47 @@ async fn change(asked: Asked, target: Path) -> Result<Reply, Refusal> {
         reply.headers_mut().insert(LOCATION, location);
     }
     Ok(reply)
+}
+
+/// Puts in force what `make` makes of the configuration.
+async fn put(
+    asked: &Asked,
+    make: impl FnOnce(&Running) -> Result<Children, Refusal> + Send + 'static,
+) -> Result<Changed, Refusal> {
+    let (model, control, user) = (asked.model, asked.control.clone(), asked.user.clone());
+    let name = match &user {
+        User::Named(name) => Arc::clone(name),
+        User::Anonymous => "anonymous".into(),
+        User::Local => "local".into(),
+    };
+    let by = By {
+        user: name,
+        session: 0,
+        host: None,
+    };
+    // To the end, even if the client is gone.
+    let change = tokio::spawn(async move {
+        let changing = control.begin().await;
+        changing.check_unlocked()?;
+        let running = Arc::clone(changing.running());
+        let from = Arc::clone(&running);
+        let root = spawn_blocking(move || make(&from)).await;
+        let root = root.map_err(|error| Refusal::broken(&error.to_string()))??;
+        changing
+            .put(root, Some(by))
+            .await
+            .map_err(|error| match error {
+                ChangeError::Faults(faults) => {
+                    let rights = Rights::of(model, &control, &user, &running);
+                    Refusal::of_faults(rights.conceal(faults), &model.schema)
+                }
+                ChangeError::NotSaved(_) | ChangeError::Locked(_) | ChangeError::Late => {
+                    error.into()
+                }
+            })
+    });
+    let changed = change.await;
+    changed.map_err(|error| Refusal::broken(&error.to_string()))?
 }
 
 /// A change that a request asks for.
@@ -216,7 +257,12 @@ impl Change {
     }
 
     /// The tree that it makes.
-    fn made(&self, schema: &Schema, root: &Children) -> Result<Children, Refusal> {
+    fn made(
+        &self,
+        schema: &Schema,
+        root: &Children,
+        rights: &Rights<'_>,
+    ) -> Result<Children, Refusal> {
         let (target, body, place) = (&self.target, &self.body, self.place.clone());
         if self.what != What::Replace && !self.exists(root) && !is_implied(schema, target, root) {
             return Err(Refusal::not_found("the resource does not exist"));
@@ -227,7 +273,7 @@ impl Change {
             What::Merge => edit::patch(schema, root, target, body),
             What::Delete => edit::delete(schema, root, target),
         };
-        made.map_err(|fault| Refusal::of_faults(vec![fault], schema))
+        made.map_err(|fault| Refusal::of_faults(rights.conceal(vec![fault]), schema))
     }
 
     /// What it created where there was this tree.

@@ -14,7 +14,7 @@ pub(super) const NAMESPACE: &str = "urn:ietf:params:xml:ns:yang:ietf-restconf";
 const WHOLE: &str = "data";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(in crate::daemon) enum Encoding {
     Json,
     Xml,
 }

@@ -3,7 +3,6 @@
 //! The methods are done on trees by `twinpath_yang`; here are their requests, responses, preconditions and errors.
 
 mod data;
-mod library;
 mod media;
 mod operations;
 mod preconditions;
@@ -24,9 +23,10 @@ use super::super::model::{Model, model};
 use media::Encoding;
 use query::Parameters;
 use refusal::Refusal;
+pub(in crate::daemon) use streams::ENCODINGS;
 
 /// Where resources are.
-const ROOT: &str = "/restconf";
+pub(in crate::daemon) const ROOT: &str = "/restconf";
 /// Where clients find out (RFC 8040 section 3.1).
 const DISCOVERY: &str = "/.well-known/host-meta";
 /// Octets of a body, at most: 10,000 sessions, and as much again.

@@ -1,7 +1,7 @@
 //! Operations and actions (RFC 8040 sections 3.6 and 4.4.2).
 
 use hyper::{Method, StatusCode};
-use twinpath_yang::{Path, Select};
+use twinpath_yang::Path;
 
 use super::media::{Encoding, NAMESPACE};
 use super::refusal::Refusal;
@@ -38,25 +38,15 @@ pub(super) async fn act(asked: &Asked, path: &Path) -> Result<Reply, Refusal> {
     let running = asked.control.running();
     Rights::of(asked.model, &asked.control, &asked.user, &running).may_run(path)?;
     let (schema, root) = (&asked.model.schema, running.configuration.root());
-    let parent = path.parent().unwrap_or_default();
-    let session = match parent.steps().last().map(|last| &last.select) {
-        Some(Select::Key(key)) if root.has(&parent) => key.first().and_then(|name| name.as_str()),
-        Some(_) | None => None,
-    };
-    let Some(session) = session else {
+    let Some((session, action)) = SessionAction::asked(schema, root, path) else {
         return Err(Refusal::not_found("the resource does not exist"));
-    };
-    let action = match path.node().map(|node| &*schema.node(node).name) {
-        Some("clear") => SessionAction::Clear,
-        Some("run-now") => SessionAction::RunNow,
-        Some(_) | None => return Err(Refusal::broken("an action that is not known")),
     };
     if !asked.body.is_empty() {
         return Err(Refusal::malformed(
             "the action has no input: leave out the body",
         ));
     }
-    let done = asked.control.act(session.to_owned(), action).await;
+    let done = asked.control.act(session, action).await;
     match done.ok_or_else(Refusal::late)? {
         Ok(()) => Ok(empty(StatusCode::NO_CONTENT)),
         Err(why) => Err(Refusal::failed(&why)),

@@ -270,6 +270,10 @@ impl From<ChangeError> for Refusal {
                     &failure.to_string(),
                 )
             }
+            ChangeError::Locked(session) => {
+                let line = format!("the configuration is locked by session {session} of NETCONF");
+                Self::one(StatusCode::CONFLICT, Kind::Protocol, "in-use", &line)
+            }
             ChangeError::Late => Self::late(),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use twinpath_yang::access::{self, Access};
 use twinpath_yang::json::{self, ReadOptions};
-use twinpath_yang::{Change, Children, Path, diff};
+use twinpath_yang::{Change, Children, Fault, Path, diff};
 
 use super::refusal::Refusal;
 use crate::daemon::control::{Control, Running};
@@ -70,6 +70,23 @@ impl<'a> Rights<'a> {
             }
             Some(_) | None => root,
         }
+    }
+
+    /// Whether a node may be read.
+    pub(super) fn may_read(&self, path: &Path) -> bool {
+        let access = self.access.as_ref().filter(|it| it.is_enforced());
+        access.is_none_or(|access| access.may_read(&self.model.schema, self.user(), path))
+    }
+
+    /// Faults without what may not be read.
+    pub(super) fn conceal(&self, faults: Vec<Fault>) -> Vec<Fault> {
+        let Some(access) = self.access.as_ref().filter(|it| it.is_enforced()) else {
+            return faults;
+        };
+        let faults = faults.into_iter();
+        faults
+            .map(|fault| access.conceal(&self.model.schema, self.user(), fault))
+            .collect()
     }
 
     /// Refuses a change from one tree to another that the user may not make.

@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 use twinpath_wire::Wall;
 use twinpath_yang::json::{self, Layout};
-use twinpath_yang::{Data, Path, Select, netconf};
+use twinpath_yang::{Children, Data, Path, Select, netconf};
 
 use super::Asked;
 use super::media::Encoding;
@@ -16,16 +16,12 @@ use super::refusal::Refusal;
 use super::rights::Rights;
 use crate::daemon::control::Control;
 use crate::daemon::model::Model;
-use crate::daemon::notices::{Follower, Notice};
+use crate::daemon::notices::{Follower, Notice, STREAMS};
 use crate::http::{Reply, User, streamed};
 use crate::output::rfc3339;
 
-/// The streams that there are. All have all notifications.
-pub(super) const STREAMS: [(&str, &str); 2] = [
-    ("measurement", "Alerts and sessions"),
-    ("NETCONF", "All notifications"),
-];
-pub(super) const ENCODINGS: [(&str, Encoding); 2] =
+/// Encodings, by the last part of an address.
+pub(in crate::daemon) const ENCODINGS: [(&str, Encoding); 2] =
     [("json", Encoding::Json), ("xml", Encoding::Xml)];
 /// Streams at once.
 const MOST: usize = 64;
@@ -149,7 +145,8 @@ impl Stream {
         );
         let path = Path::root().join(notice.node, Select::All);
         if rights.may_notify(&path) {
-            for line in self.text(notice).lines() {
+            let content = notice.shown(self.model, |path| rights.may_read(path));
+            for line in self.text(notice, content).lines() {
                 frame.extend(["data: ", line, "\n"]);
             }
             frame.push('\n');
@@ -160,19 +157,19 @@ impl Stream {
     }
 
     /// A notification.
-    fn text(&self, notice: &Notice) -> String {
+    fn text(&self, notice: &Notice, content: Children) -> String {
         let schema = &self.model.schema;
         let time = rfc3339(notice.at);
         match self.encoding {
             Encoding::Json => {
-                let data = Data::Container(notice.content.clone());
+                let data = Data::Container(content);
                 let event = json::write_node(schema, notice.node, &data, Layout::Compact);
                 let event = event.strip_prefix('{').unwrap_or_default();
                 format!("{{\"ietf-restconf:notification\":{{\"eventTime\":\"{time}\",{event}}}")
             }
             Encoding::Xml => {
                 let path = Path::root().join(notice.node, Select::All);
-                netconf::notification(schema, &time, &path, &notice.content)
+                netconf::notification(schema, &time, &path, &content)
             }
         }
     }

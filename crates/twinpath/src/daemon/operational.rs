@@ -1,4 +1,4 @@
-//! State of the server itself: its modules (RFC 8525) and what its RESTCONF can do (RFC 8040 section 9).
+//! All state: that of the daemon, its modules (RFC 8525), and what its servers can do (RFC 8040 section 9).
 
 use serde_json::{Value, json};
 use twinpath_wire::Wall;
@@ -6,16 +6,17 @@ use twinpath_yang::json::{self, ReadOptions};
 use twinpath_yang::schema::Module;
 use twinpath_yang::{Children, Path, Scope, Select};
 
-use super::ROOT;
-use super::streams::{ENCODINGS, STREAMS};
-use crate::daemon::api::State;
-use crate::daemon::control::Control;
-use crate::daemon::model::Model;
-use crate::daemon::tree;
 use crate::output::rfc3339;
 
-/// Modules differ between versions of the program alone.
-const CONTENT: &str = concat!("twinpath-", env!("CARGO_PKG_VERSION"));
+use super::api::State;
+use super::api::restconf::{ENCODINGS, ROOT};
+use super::control::Control;
+use super::model::Model;
+use super::notices::STREAMS;
+use super::tree;
+
+/// Another one for each set of modules.
+pub(super) const CONTENT_ID: &str = concat!("twinpath-", env!("CARGO_PKG_VERSION"));
 
 const CAPABILITIES: [&str; 5] = [
     "urn:ietf:params:restconf:capability:defaults:1.0?basic-mode=explicit",
@@ -42,6 +43,9 @@ pub(super) fn with_state(
     let mut root = tree::with_state_of(model, root, state, is_wanted);
     for (node, data) in of_server(model, control.notices().since()).iter() {
         root.insert(node, data.clone());
+    }
+    if let Some(more) = control.more_state() {
+        more(model, &mut root);
     }
     control.denied().fill(&model.schema, &mut root);
     root
@@ -96,8 +100,8 @@ fn library(model: &Model) -> Value {
     json!({
         "module-set": [set],
         "schema": [{ "name": "all", "module-set": ["all"] }],
-        "datastore": [datastore("running"), datastore("operational")],
-        "content-id": CONTENT,
+        "datastore": [datastore("running"), datastore("candidate"), datastore("operational")],
+        "content-id": CONTENT_ID,
     })
 }
 
@@ -118,7 +122,7 @@ fn modules_state(model: &Model) -> Value {
             "conformance-type": kind,
         })
     });
-    json!({ "module-set-id": CONTENT, "module": modules.collect::<Vec<_>>() })
+    json!({ "module-set-id": CONTENT_ID, "module": modules.collect::<Vec<_>>() })
 }
 
 #[cfg(test)]
