@@ -29,7 +29,7 @@ address = \"127.0.0.1:{port}\"
 name = \"a\"
 address = \"127.0.0.1:{port}\"
 interval = \"20ms\"
-timeout = \"200ms\"
+timeout = \"2s\"
 report-interval = \"500ms\"
 labels = {{ site = \"fra\" }}
 
