@@ -2,13 +2,14 @@
 //!
 //! One thread owns the daemon. What clients ask of it waits until that thread has the time, some times a second.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 use twinpath_runtime::wall;
 use twinpath_yang::access::Counters;
@@ -31,6 +32,8 @@ use super::source::{Configuration, Source};
 
 /// Requests that wait for the daemon, at most.
 const MOST_WAITING: usize = 256;
+/// How long clients wait for the files to be read.
+const REST: Duration = Duration::from_millis(50);
 /// How long it may take to answer.
 const OWNER: Duration = Duration::from_secs(8);
 
@@ -61,6 +64,8 @@ struct Shared {
     running: RwLock<Arc<Running>>,
     /// Held by what changes the configuration.
     changing: Arc<Mutex<()>>,
+    /// The files are read next; clients wait.
+    is_reread_due: AtomicBool,
     /// Locks, and what sessions of NETCONF prepare.
     datastores: std::sync::Mutex<Datastores>,
     /// State of a server that has more than this program's parts have in common.
@@ -132,6 +137,7 @@ pub(crate) fn control(source: Source, configuration: Configuration) -> (Owner, C
         source,
         running: RwLock::new(Arc::new(Running::new(configuration))),
         changing: Arc::default(),
+        is_reread_due: AtomicBool::new(false),
         datastores: std::sync::Mutex::default(),
         more_state: OnceLock::new(),
         notices: Arc::default(),
@@ -309,11 +315,15 @@ impl Owner {
     /// Reads tokens and keys of servers (`reread_servers`), the configuration and key files again; a configuration with faults
     /// changes nothing. `false`: a client changes it just now.
     pub(crate) fn reread(&self, daemon: &mut Daemon, reread_servers: impl FnOnce()) -> bool {
+        let is_due = &self.shared.is_reread_due;
+        // A token that is taken back waits neither for clients nor for a fault to be mended.
+        if !is_due.swap(true, Ordering::AcqRel) {
+            reread_servers();
+        }
         let Ok(_changing) = self.shared.changing.try_lock() else {
             return false;
         };
-        // A token that is taken back does not wait for a fault to be mended.
-        reread_servers();
+        is_due.store(false, Ordering::Release);
         if let Some(session) = self.shared.locked_by() {
             daemon.reread_keys();
             error!(
@@ -355,11 +365,17 @@ impl Control {
 
     /// Begins a change, after those that were begun before. It waits for the time that these take.
     pub(super) async fn begin(&self) -> Changing {
-        let one = Arc::clone(&self.shared.changing).lock_owned().await;
-        Changing {
-            control: self.clone(),
-            from: self.running(),
-            _one: one,
+        loop {
+            let one = Arc::clone(&self.shared.changing).lock_owned().await;
+            if !self.shared.is_reread_due.load(Ordering::Acquire) {
+                return Changing {
+                    control: self.clone(),
+                    from: self.running(),
+                    _one: one,
+                };
+            }
+            drop(one);
+            sleep(REST).await;
         }
     }
 

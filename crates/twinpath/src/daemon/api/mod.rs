@@ -23,15 +23,17 @@ use twinpath_wire::Wall;
 
 use crate::exporter::{Scrapes, respond};
 use crate::failure::Failure;
-use crate::http::{Endpoints, Guarded, Reply, only_read, reply, short};
+use crate::http::{Endpoints, Guarded, Reply, User, only_read, reply, short};
 
 use super::Daemon;
 use super::alarms::ActiveAlarm;
 use super::control::Control;
 use super::exports::ExportCounters;
+use super::model::model;
 use super::status::Entry;
 use super::store::{StoreCounters, StoreReader};
 use range::TimeRange;
+use restconf::rights::Rights;
 use session::History;
 
 /// What pages say of their origin.
@@ -39,6 +41,7 @@ const MADE_BY: &str = concat!("twinpath ", env!("CARGO_PKG_VERSION"));
 const HTML: &str = "text/html; charset=utf-8";
 
 /// What a daemon does now.
+#[derive(Clone)]
 pub(crate) struct State {
     pub(super) name: String,
     pub(super) entries: Vec<Entry>,
@@ -90,13 +93,17 @@ pub(crate) fn serve(
 
 impl Answering {
     async fn answer(self, request: Request<Incoming>) -> Reply {
-        if let Some(metrics) = respond(&request, &self.scrapes).await {
-            return metrics;
-        }
         if restconf::has(request.uri().path()) {
             return restconf::answer(self.control, request).await;
         }
         let path = request.uri().path();
+        if path == "/metrics" && !self.shows_all(&request).await {
+            let line = "metrics have entries that this user may not read: use /restconf";
+            return short(StatusCode::FORBIDDEN, line);
+        }
+        if let Some(metrics) = respond(&request, &self.scrapes).await {
+            return metrics;
+        }
         let session = path.strip_prefix("/session/");
         if path != "/" && session.is_none() {
             return short(
@@ -110,6 +117,9 @@ impl Answering {
         let Some(state) = self.control.state().await else {
             return short(StatusCode::SERVICE_UNAVAILABLE, "no answer within 8 s");
         };
+        let Some(state) = self.visible(&request, state) else {
+            return short(StatusCode::INTERNAL_SERVER_ERROR, "a fault in the schema");
+        };
         let query = Query::of(request.uri());
         match session {
             None => reply(
@@ -117,12 +127,55 @@ impl Answering {
                 HTML,
                 grid::page(&state, &query).into_bytes(),
             ),
-            Some(part) => self.session(part, &state, &query).await,
+            Some(part) => self.session(part, &request, &state, &query).await,
         }
     }
 
+    fn shows_session(&self, request: &Request<Incoming>, name: &str) -> bool {
+        let (Some(user), Ok(model)) = (request.extensions().get::<User>(), model()) else {
+            return false;
+        };
+        let running = self.control.running();
+        let rights = Rights::of(model, &self.control, user, &running);
+        !rights.has_rules() || rights.shows("session", name)
+    }
+
+    /// Whether a user may read all entries.
+    async fn shows_all(&self, request: &Request<Incoming>) -> bool {
+        let Some(state) = self.control.state().await else {
+            return false;
+        };
+        let all = state.entries.len();
+        let visible = self.visible(request, state);
+        visible.is_some_and(|visible| visible.entries.len() == all)
+    }
+
+    /// What a user may read of the state (RFC 8341). `None`: that is not known.
+    fn visible(&self, request: &Request<Incoming>, state: Arc<State>) -> Option<Arc<State>> {
+        let user = request.extensions().get::<User>()?;
+        let running = self.control.running();
+        let rights = Rights::of(model().ok()?, &self.control, user, &running);
+        if !rights.has_rules() {
+            return Some(state);
+        }
+        let mut visible = State::clone(&state);
+        visible
+            .entries
+            .retain(|entry| rights.shows(entry.kind, &entry.name));
+        visible.alarms.retain(|alarm| {
+            rights.shows("alert", &alarm.alert) && rights.shows("session", &alarm.session)
+        });
+        Some(Arc::new(visible))
+    }
+
     /// The page of a session, or with `.json` behind its name its rows.
-    async fn session(&self, part: &str, state: &State, query: &Query) -> Reply {
+    async fn session(
+        &self,
+        part: &str,
+        request: &Request<Incoming>,
+        state: &State,
+        query: &Query,
+    ) -> Reply {
         let (part, is_json) = match part.strip_suffix(".json") {
             Some(part) => (part, true),
             None => (part, false),
@@ -136,6 +189,9 @@ impl Answering {
             Ok(range) => range,
             Err(why) => return short(StatusCode::BAD_REQUEST, &why),
         };
+        if !self.shows_session(request, &name) {
+            return short(StatusCode::NOT_FOUND, "no session has this name");
+        }
         let of = name.clone();
         let history = spawn_blocking(move || History::read(&reader, &of, range)).await;
         let history = match history {

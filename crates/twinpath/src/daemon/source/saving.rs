@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+use tracing::error;
 use twinpath_yang::{diff, toml};
 
 use super::{Configuration, File, Source, read_document};
@@ -34,16 +35,35 @@ impl Source {
             let remedy = "have the daemon read it again (SIGHUP) before you change it here";
             return Err(Failure::could_not(line).with_remedy(Some(remedy)));
         }
-        for (file, text) in files.iter().zip(changed(&files, from, to)?) {
-            if text != file.text {
-                write(&file.path, &text).map_err(|error| {
-                    let path = file.path.display();
-                    Failure::could_not(format!("cannot write {path}: {error}"))
-                })?;
+        let texts = changed(&files, from, to)?;
+        let both = files.iter().zip(&texts);
+        let changed: Vec<(&File, &String)> =
+            both.filter(|(file, text)| file.text != **text).collect();
+        // All are on the disk before the first takes its place.
+        let ready = changed.iter().map(|(file, text)| {
+            let ready = Ready::of(&file.path, text);
+            ready.map_err(|error| cannot_write(&file.path, &error))
+        });
+        let ready: Vec<Ready> = ready.collect::<Result<_, _>>()?;
+        for (number, file) in ready.into_iter().enumerate() {
+            let path = file.path.clone();
+            if let Err(error) = file.put() {
+                let done = changed.iter().take(number);
+                for (file, _) in done {
+                    let back = Ready::of(&file.path, &file.text).and_then(Ready::put);
+                    if let Err(error) = back {
+                        error!("{} has a part of a change: {error}", file.path.display());
+                    }
+                }
+                return Err(cannot_write(&path, &error));
             }
         }
         Ok(())
     }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::could_not(format!("cannot write {}: {error}", path.display()))
 }
 
 /// Whether files have this configuration.
@@ -80,16 +100,40 @@ fn changed(
     Err(Failure::could_not(line).with_remedy(Some("make it in a file, and send SIGHUP")))
 }
 
-/// Replaces a file. It has the old content or the new, whatever happens.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    // A link stays a link.
-    let path = fs::canonicalize(path)?;
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    let mut file = NamedTempFile::new_in(directory)?;
-    file.write_all(text.as_bytes())?;
-    let permissions = fs::metadata(&path)?.permissions();
-    file.as_file().set_permissions(permissions)?;
-    file.as_file().sync_all()?;
-    file.persist(&path)?;
-    Ok(())
+/// A text that is on the disk and takes the place of a file in one step: that has the old content or the new, whatever
+/// happens.
+struct Ready {
+    new: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Ready {
+    fn of(path: &Path, text: &str) -> io::Result<Self> {
+        // A link stays a link.
+        let path = fs::canonicalize(path)?;
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        let mut new = NamedTempFile::new_in(directory)?;
+        new.write_all(text.as_bytes())?;
+        let about = fs::metadata(&path)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{MetadataExt as _, fchown};
+
+            // Where it may not, the file becomes that of this user, who could write the old one.
+            let _kept = fchown(new.as_file(), Some(about.uid()), Some(about.gid()));
+        }
+        new.as_file().set_permissions(about.permissions())?;
+        new.as_file().sync_all()?;
+        Ok(Self { new, path })
+    }
+
+    fn put(self) -> io::Result<()> {
+        self.new.persist(&self.path)?;
+        // The name is on the disk too.
+        #[cfg(unix)]
+        if let Some(directory) = self.path.parent() {
+            fs::File::open(directory)?.sync_all()?;
+        }
+        Ok(())
+    }
 }

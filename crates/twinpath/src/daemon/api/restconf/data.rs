@@ -7,7 +7,10 @@ use hyper::{Method, StatusCode};
 use tokio::task::spawn_blocking;
 use tracing::info;
 use twinpath_yang::filter::get;
-use twinpath_yang::{Children, Content, Data, Kind, NodeId, Path, Place, Schema, Select, edit};
+use twinpath_yang::tree::DefaultsMode;
+use twinpath_yang::{
+    Children, Content, Data, Kind, NodeId, Path, Place, Query, Schema, Scope, Select, edit,
+};
 
 use super::media::{Encoding, below};
 use super::preconditions::{Preconditions, mark};
@@ -62,11 +65,6 @@ async fn show(asked: Asked, target: Path) -> Result<Reply, Refusal> {
     let query = asked.parameters.query(schema, target.node())?;
     let running = asked.control.running();
     let is_config = query.content == Content::Config;
-    if is_config && Preconditions::of(&asked.headers).is_known(&running) {
-        let mut reply = empty(StatusCode::NOT_MODIFIED);
-        mark(reply.headers_mut(), &running);
-        return Ok(reply);
-    }
     let state = if is_config {
         None
     } else {
@@ -79,7 +77,12 @@ async fn show(asked: Asked, target: Path) -> Result<Reply, Refusal> {
             Some(state) => with_state(model, &control, of.configuration.root(), state, &target),
             None => of.configuration.root().clone(),
         };
+        let root = root.with_defaults(&model.schema, query.defaults, Scope::Config);
         let root = Rights::of(model, &control, &user, &of).visible(root);
+        let query = Query {
+            defaults: DefaultsMode::Explicit,
+            ..query
+        };
         let shown = get(&model.schema, &root, &target, &query);
         let shown = shown.ok_or_else(|| Refusal::not_found("the resource does not exist"))?;
         written(&model.schema, encoding, &target, &shown)
@@ -87,7 +90,12 @@ async fn show(asked: Asked, target: Path) -> Result<Reply, Refusal> {
     let shown = shown
         .await
         .map_err(|error| Refusal::broken(&error.to_string()))?;
-    let mut reply = asked.document(shown?);
+    let shown = shown?;
+    let mut reply = if is_config && Preconditions::of(&asked.headers).is_known(&running) {
+        empty(StatusCode::NOT_MODIFIED)
+    } else {
+        asked.document(shown)
+    };
     mark(reply.headers_mut(), &running);
     Ok(reply)
 }
@@ -120,7 +128,13 @@ fn is_several(data: &Data) -> bool {
 
 /// POST, PUT, PATCH and DELETE.
 async fn change(asked: Asked, target: Path) -> Result<Reply, Refusal> {
-    let change = Change::of(&asked, target)?;
+    // A large body takes a while.
+    let decoded = spawn_blocking(move || {
+        let change = Change::of(&asked, target)?;
+        Ok::<_, Refusal>((asked, change))
+    });
+    let decoded = decoded.await;
+    let (asked, change) = decoded.map_err(|error| Refusal::broken(&error.to_string()))??;
     let schema = &asked.model.schema;
     let preconditions = Preconditions::of(&asked.headers);
     let edit = change.clone();
@@ -133,14 +147,8 @@ async fn change(asked: Asked, target: Path) -> Result<Reply, Refusal> {
         rights.may_change(root, &made)?;
         Ok(made)
     };
-    let Changed { from, to } = put(&asked, make).await?;
-    if from.tag != to.tag {
-        let path = change.target.text(schema);
-        info!(
-            "configuration changed by {}: {} {path}",
-            asked.user, asked.method
-        );
-    }
+    let what = format!("{} {}", asked.method, change.target.text(schema));
+    let Changed { from, to } = put(&asked, what, make).await?;
     let created = change.created(schema, from.configuration.root());
     let status = match created {
         Some(_) => StatusCode::CREATED,
@@ -155,9 +163,10 @@ async fn change(asked: Asked, target: Path) -> Result<Reply, Refusal> {
     Ok(reply)
 }
 
-/// Puts in force what `make` makes of the configuration.
+/// Puts in force what `make` makes of the configuration; `what` it is, for the log.
 async fn put(
     asked: &Asked,
+    what: String,
     make: impl FnOnce(&Running) -> Result<Children, Refusal> + Send + 'static,
 ) -> Result<Changed, Refusal> {
     let (model, control, user) = (asked.model, asked.control.clone(), asked.user.clone());
@@ -179,18 +188,18 @@ async fn put(
         let from = Arc::clone(&running);
         let root = spawn_blocking(move || make(&from)).await;
         let root = root.map_err(|error| Refusal::broken(&error.to_string()))??;
-        changing
-            .put(root, Some(by))
-            .await
-            .map_err(|error| match error {
-                ChangeError::Faults(faults) => {
-                    let rights = Rights::of(model, &control, &user, &running);
-                    Refusal::of_faults(rights.conceal(faults), &model.schema)
-                }
-                ChangeError::NotSaved(_) | ChangeError::Locked(_) | ChangeError::Late => {
-                    error.into()
-                }
-            })
+        let changed = changing.put(root, Some(by)).await;
+        let changed = changed.map_err(|error| match error {
+            ChangeError::Faults(faults) => {
+                let rights = Rights::of(model, &control, &user, &running);
+                Refusal::of_faults(rights.conceal(faults), &model.schema)
+            }
+            ChangeError::NotSaved(_) | ChangeError::Locked(_) | ChangeError::Late => error.into(),
+        })?;
+        if changed.from.tag != changed.to.tag {
+            info!("configuration changed by {user}: {what}");
+        }
+        Ok(changed)
     });
     let changed = change.await;
     changed.map_err(|error| Refusal::broken(&error.to_string()))?
@@ -235,6 +244,7 @@ impl Change {
                 decoded(asked, &target, &target.parent().unwrap_or_default())?
             }
         };
+        keeps_key(schema, &target, &body)?;
         let [insert, point] = ["insert", "point"].map(|name| asked.parameters.get(name));
         let place = match (insert.or(point), listed(&target, what, &body)) {
             (Some(_), Some((parent, node))) => {
@@ -264,7 +274,9 @@ impl Change {
         rights: &Rights<'_>,
     ) -> Result<Children, Refusal> {
         let (target, body, place) = (&self.target, &self.body, self.place.clone());
-        if self.what != What::Replace && !self.exists(root) && !is_implied(schema, target, root) {
+        let is_there =
+            self.exists(root) || self.what != What::Delete && is_implied(schema, target, root);
+        if self.what != What::Replace && !is_there {
             return Err(Refusal::not_found("the resource does not exist"));
         }
         let made = match self.what {
@@ -285,6 +297,28 @@ impl Change {
             What::Replace => (!self.exists(root)).then(|| self.target.clone()),
             What::Merge | What::Delete => None,
         }
+    }
+}
+
+/// Refuses another value of a key: an entry with another key is another entry.
+fn keeps_key(schema: &Schema, target: &Path, body: &Children) -> Result<(), Refusal> {
+    let Some((last, above)) = target.steps().split_last() else {
+        return Ok(());
+    };
+    let Some(Select::Key(key)) = above.last().map(|entry| &entry.select) else {
+        return Ok(());
+    };
+    let list = above
+        .last()
+        .and_then(|entry| schema.node(entry.node).list());
+    let mut keys = list.into_iter().flat_map(|list| &list.keys).zip(key);
+    let old = keys.find_map(|(leaf, value)| (*leaf == last.node).then_some(value));
+    let new = body.get(last.node).and_then(Data::leaf);
+    match (old, new) {
+        (Some(old), Some(new)) if old != new => Err(Refusal::invalid(
+            "a key stays as it is: create an entry with the other key",
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ mod operations;
 mod preconditions;
 mod query;
 mod refusal;
-mod rights;
+pub(super) mod rights;
 mod root;
 mod streams;
 
@@ -78,9 +78,12 @@ async fn answered(
     if path == DISCOVERY {
         return root::discovery(request.method());
     }
-    let stream = below(&path).and_then(|path| path.strip_prefix("streams/"));
-    // A stream has its encoding in its address.
-    let encoding = encoding.or(stream.map(|_| Encoding::Json));
+    let below_root = below(&path).unwrap_or_default();
+    // What is no data has its media type by its address.
+    let is_data = !["streams/", "modules/"]
+        .iter()
+        .any(|it| below_root.starts_with(it));
+    let encoding = encoding.or((!is_data).then_some(Encoding::Json));
     let encoding = encoding.ok_or_else(Refusal::not_acceptable)?;
     let model = model().map_err(|failure| Refusal::broken(&failure.to_string()))?;
     let parameters = Parameters::of(request.uri().query().unwrap_or_default())?;

@@ -31,7 +31,8 @@ impl Parameters {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decoded_path(name);
             if !KNOWN.contains(&name.as_str()) {
-                let line = format!("unknown parameter: use {}", KNOWN.join(", "));
+                let name: String = name.chars().take(64).collect();
+                let line = format!("{name}: unknown parameter: use {}", KNOWN.join(", "));
                 return Err(Refusal::invalid(&line));
             }
             if all.iter().any(|(known, _)| *known == name) {

@@ -21,16 +21,18 @@ static OF_ANONYMOUS: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The rights of a user in a configuration.
-pub(super) struct Rights<'a> {
+pub(in crate::daemon::api) struct Rights<'a> {
     model: &'static Model,
     control: &'a Control,
     user: &'a User,
     /// `None`: all is permitted.
     access: Option<Access>,
+    /// The configuration has rules for this user.
+    has_rules: bool,
 }
 
 impl<'a> Rights<'a> {
-    pub(super) fn of(
+    pub(in crate::daemon::api) fn of(
         model: &'static Model,
         control: &'a Control,
         user: &'a User,
@@ -38,6 +40,7 @@ impl<'a> Rights<'a> {
     ) -> Self {
         let schema = &model.schema;
         let access = Access::of(schema, running.configuration.root());
+        let has_rules = access.is_enforced() && *user != User::Local;
         let access = match user {
             User::Local => None,
             User::Anonymous if !access.is_enforced() => {
@@ -52,7 +55,13 @@ impl<'a> Rights<'a> {
             control,
             user,
             access,
+            has_rules,
         }
+    }
+
+    /// Whether the configuration has rules for this user.
+    pub(in crate::daemon::api) fn has_rules(&self) -> bool {
+        self.has_rules
     }
 
     fn user(&self) -> access::User<'_> {
@@ -70,6 +79,11 @@ impl<'a> Rights<'a> {
             }
             Some(_) | None => root,
         }
+    }
+
+    /// Whether an entry of a list of the configuration may be read.
+    pub(in crate::daemon::api) fn shows(&self, list: &str, name: &str) -> bool {
+        self.may_read(&self.model.path(list, Some(name)))
     }
 
     /// Whether a node may be read.

@@ -65,6 +65,9 @@ fn read_only(asked: &Asked, text: String) -> Result<Reply, Refusal> {
 /// `/restconf/modules/NAME@REVISION.yang`: the text of a module, as the YANG library says (RFC 8040 section 3.7).
 pub(super) fn module(asked: &Asked, name: &str) -> Result<Reply, Refusal> {
     asked.only(READ)?;
+    if asked.method == Method::OPTIONS {
+        return Ok(options(READ));
+    }
     let mut modules = asked.model.schema.modules();
     let found = modules.find(|(_, module)| {
         let revision = module.revision.as_deref().unwrap_or_default();

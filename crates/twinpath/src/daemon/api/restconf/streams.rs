@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use hyper::Method;
 use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
@@ -12,6 +14,7 @@ use twinpath_yang::{Children, Data, Path, Select, netconf};
 
 use super::Asked;
 use super::media::Encoding;
+use super::options;
 use super::refusal::Refusal;
 use super::rights::Rights;
 use crate::daemon::control::Control;
@@ -23,6 +26,7 @@ use crate::output::rfc3339;
 /// Encodings, by the last part of an address.
 pub(in crate::daemon) const ENCODINGS: [(&str, Encoding); 2] =
     [("json", Encoding::Json), ("xml", Encoding::Xml)];
+const EVENTS: &str = "text/event-stream";
 /// Streams at once.
 const MOST: usize = 64;
 /// Notifications that wait for a client.
@@ -44,7 +48,13 @@ pub(super) fn answer(asked: &Asked, rest: &str) -> Result<Reply, Refusal> {
             "use /restconf/streams/measurement/json or xml",
         ));
     };
-    asked.only("GET")?;
+    asked.only("GET, HEAD, OPTIONS")?;
+    if asked.method != Method::GET {
+        let mut reply = options("GET, HEAD, OPTIONS");
+        let media_type = HeaderValue::from_static(EVENTS);
+        reply.headers_mut().insert(CONTENT_TYPE, media_type);
+        return Ok(reply);
+    }
     asked
         .parameters
         .only(&asked.method, &["start-time", "stop-time"])?;
@@ -77,7 +87,7 @@ pub(super) fn answer(asked: &Asked, rest: &str) -> Result<Reply, Refusal> {
         stream.send(follower, frames).await;
         drop(permit);
     });
-    Ok(streamed("text/event-stream", receiver))
+    Ok(streamed(EVENTS, receiver))
 }
 
 fn time(asked: &Asked, name: &str) -> Result<Option<Wall>, Refusal> {
@@ -112,11 +122,14 @@ impl Stream {
                 return;
             }
             frame = tokio::select! {
-                () = self.is_over() => return,
+                biased;
+                () = frames.closed() => return,
                 next = timeout(REST, follower.next()) => match next {
+                    Ok((_, notice)) if self.stop.is_some_and(|stop| notice.at > stop) => return,
                     Ok((missed, notice)) => self.frame(missed, &notice),
                     Err(_rest) => ":\n\n".to_owned(),
                 },
+                () = self.is_over() => return,
             };
         }
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{Answer, JSON, MEASUREMENT, Served, of_session};
+use super::{Answer, JSON, MEASUREMENT, Served, of_session, raw};
 
 const ADMIN: &str = "admin-0123456789abcdef";
 const GUEST: &str = "guest-0123456789abcdef";
@@ -162,6 +162,60 @@ fn without_tokens_what_the_schema_denies_by_default_is_left_alone() {
     let rules = json!({ "ietf-netconf-acm:nacm": { "enable-nacm": false } });
     let refused = served.json("PUT", "/data/ietf-netconf-acm:nacm", &rules);
     assert_eq!(refused.status, 403);
+    let responder = json!({ "twinpath-measurement:responder": [{
+        "name": "x", "address": ["127.0.0.1:0"],
+    }] });
+    let refused = served.json("PUT", &format!("{MEASUREMENT}/responder=x"), &responder);
+    assert_eq!(refused.status, 403);
+    let mut session = served.session("b");
+    session["twinpath-measurement:session"][0]["hmac-key-file"] = json!("/etc/shadow");
+    session["twinpath-measurement:session"][0]["insecure-key-file"] = json!(true);
+    let refused = served.json("PUT", &of_session("b"), &session);
+    assert_eq!(
+        (refused.status, refused.error().1.as_str()),
+        (403, "access-denied")
+    );
     let created = served.json("PUT", &of_session("b"), &served.session("b"));
     assert_eq!(created.status, 201);
+}
+
+#[test]
+fn the_page_and_metrics_have_what_a_user_may_read() {
+    let place = tempfile::tempdir().unwrap();
+    let (served, _place) = with_tokens(&format!(
+        "
+[store]
+path = \"{}\"
+
+[[session]]
+name = \"secret\"
+address = \"127.0.0.1:9\"
+
+[[nacm.rule-list]]
+name = \"guests\"
+group = [\"*\"]
+
+[[nacm.rule-list.rule]]
+name = \"hidden\"
+path = \"/twinpath-measurement:measurement/session[name='secret']\"
+action = \"deny\"
+",
+        place.path().display()
+    ));
+    let get = |path: &str| {
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {GUEST}\r\nConnection: close\r\n\r\n"
+        );
+        raw(served.api, request.as_bytes())
+    };
+    let page = get("/");
+    assert_eq!(page.status, 200);
+    assert!(
+        page.body.contains(">a<") && !page.body.contains("secret"),
+        "{page:?}"
+    );
+    assert_eq!(get("/session/secret.json").status, 404);
+    assert_eq!(get("/session/a.json").status, 200);
+    assert_eq!(get("/metrics").status, 403);
+    assert_eq!(get("/healthz").status, 200);
 }

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::super::{entry, is_running, received};
-use super::{MEASUREMENT, Served, of_session};
+use super::{MEASUREMENT, Served, of_session, raw};
+use crate::program::{Running, free_port, shell, twinpath};
 
 #[test]
 fn a_session_comes_changes_and_goes_and_others_go_on() {
@@ -116,6 +117,72 @@ fn a_file_that_was_changed_meanwhile_is_not_overwritten() {
     let created = served.json("PUT", &of_session("b"), &served.session("b"));
     assert_eq!(created.status, 201);
     assert!(served.text().starts_with(&text));
+}
+
+#[test]
+fn a_change_is_made_to_its_end_when_the_client_is_gone() {
+    let served = Served::start();
+    assert_eq!(served.get("").status, 200);
+    for number in 0..20 {
+        let body = served.session(&format!("gone{number}")).to_string();
+        let request = format!(
+            "PUT /restconf{} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/yang-data+json\r\nContent-Length: {}\r\n\r\n{body}",
+            of_session(&format!("gone{number}")),
+            body.len()
+        );
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", served.api)).unwrap();
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(number % 7));
+    }
+    // Whatever of it was begun, the file has what is in force.
+    let last = served.json("PUT", &of_session("last"), &served.session("last"));
+    assert_eq!(last.status, 201, "{last:?}");
+}
+
+/// A file that cannot be replaced keeps another from being replaced.
+#[test]
+fn a_change_of_several_files_is_made_in_all_or_none() {
+    let place = tempfile::tempdir().unwrap();
+    let (api, responder) = (free_port(), free_port());
+    let directory = place.path().join("conf.d");
+    std::fs::create_dir(&directory).unwrap();
+    let whole = super::configuration(api, responder);
+    let second = format!("[[session]]\nname = \"b\"\naddress = \"127.0.0.1:{responder}\"\n");
+    let files = [("1.toml", whole.as_str()), ("2.toml", second.as_str())];
+    for (name, text) in files {
+        std::fs::write(directory.join(name), text).unwrap();
+    }
+    let mut command = twinpath("daemon --control-socket none --config");
+    command.arg(&directory);
+    let mut daemon = Running::spawn(command);
+    daemon.wait_for_error("session b: measuring");
+    let merge = json!({ "ietf-restconf:data": { "twinpath-measurement:measurement": { "session": [
+        { "name": "a", "ttl": 7 }, { "name": "b", "ttl": 7 },
+    ] } } });
+    let patch = || {
+        let body = merge.to_string();
+        let request = format!(
+            "PATCH /restconf/data HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/yang-data+json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        raw(api, request.as_bytes())
+    };
+    let texts = || files.map(|(name, _)| std::fs::read_to_string(directory.join(name)).unwrap());
+    if shell(&format!("chattr +i {}", directory.join("2.toml").display())).status == 0 {
+        let refused = patch();
+        shell(&format!("chattr -i {}", directory.join("2.toml").display()));
+        assert_eq!(
+            (refused.status, refused.error().1.as_str()),
+            (409, "resource-denied")
+        );
+        assert_eq!(texts(), files.map(|(_, text)| text.to_owned()));
+    } else {
+        eprintln!("skipped: no file can be made immutable here");
+    }
+    assert_eq!(patch().status, 204);
+    assert!(texts().iter().all(|text| text.contains("ttl = 7")));
+    daemon.signal(&["TERM"]);
+    assert_eq!(daemon.finish().status, 0);
 }
 
 #[test]

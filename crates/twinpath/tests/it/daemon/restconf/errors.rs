@@ -70,6 +70,9 @@ fn what_is_wrong_with_a_request_is_said() {
     ] {
         get(&format!("{MEASUREMENT}?{parameters}"), 400, "invalid-value");
     }
+    let key = json!({ "twinpath-measurement:name": "other" });
+    let renamed = served.json("PUT", &format!("{}/name", of_session("a")), &key);
+    assert_error(&renamed, 400, "invalid-value", "");
     let gone = served.ask("DELETE", &of_session("none"), &[], "");
     assert_error(&gone, 404, "invalid-value", "");
     let merge = json!({ "twinpath-measurement:session": [{ "name": "none", "ttl": 3 }] });

@@ -108,11 +108,17 @@ fn what_happened_before_is_sent_to_those_that_ask() {
     );
     assert_eq!(get("measurement/json?filter=/x"), invalid);
     assert_eq!(get("measurement/cbor").0, 404);
+    let head = served.ask("HEAD", "/streams/measurement/json", &[], "");
+    assert_eq!(
+        (head.status, head.field("content-type")),
+        (200, "text/event-stream")
+    );
     // It ends where it was to stop.
     let ended = served.get(
         "/streams/measurement/json?start-time=2026-01-01T00:00:00Z&stop-time=2026-01-02T00:00:00Z",
     );
     assert_eq!(ended.status, 200);
+    assert!(!ended.body.contains("data:"), "{ended:?}");
     let state = served
         .get("/data/ietf-restconf-monitoring:restconf-state/streams")
         .document();
@@ -136,7 +142,7 @@ fn streams_are_bounded_and_end_with_their_clients() {
     );
     assert_eq!(served.get(&of_session("a")).status, 200);
     drop(open);
-    // A client that has gone is noticed when something is sent.
+    // A client that has gone leaves its place.
     let until = std::time::Instant::now() + PATIENCE;
     while served.ask("GET", "/streams/measurement/json?start-time=2026-01-01T00:00:00Z&stop-time=2026-01-02T00:00:00Z", &[], "").status != 200 {
         assert!(std::time::Instant::now() < until);
