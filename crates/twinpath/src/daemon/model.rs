@@ -12,9 +12,10 @@ use crate::failure::Failure;
 pub(crate) const MODULE: &str = "twinpath-measurement";
 
 /// Those whose data a daemon has.
-const IMPLEMENTED: [&str; 4] = [
+const IMPLEMENTED: [&str; 5] = [
     MODULE,
     "ietf-netconf-acm",
+    "ietf-datastores",
     "ietf-yang-library",
     "ietf-restconf-monitoring",
 ];

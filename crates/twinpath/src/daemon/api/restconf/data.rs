@@ -302,16 +302,16 @@ impl Change {
 
 /// Refuses another value of a key: an entry with another key is another entry.
 fn keeps_key(schema: &Schema, target: &Path, body: &Children) -> Result<(), Refusal> {
-    let Some((last, above)) = target.steps().split_last() else {
+    let Some((last, around)) = target.steps().split_last() else {
         return Ok(());
     };
-    let Some(Select::Key(key)) = above.last().map(|entry| &entry.select) else {
+    let Some(Select::Key(key)) = around.last().map(|entry| &entry.select) else {
         return Ok(());
     };
-    let list = above
+    let entries = around
         .last()
         .and_then(|entry| schema.node(entry.node).list());
-    let mut keys = list.into_iter().flat_map(|list| &list.keys).zip(key);
+    let mut keys = entries.into_iter().flat_map(|list| &list.keys).zip(key);
     let old = keys.find_map(|(leaf, value)| (*leaf == last.node).then_some(value));
     let new = body.get(last.node).and_then(Data::leaf);
     match (old, new) {
