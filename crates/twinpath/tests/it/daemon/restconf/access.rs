@@ -191,9 +191,14 @@ path = \"{}\"
 name = \"secret\"
 address = \"127.0.0.1:9\"
 
+
+[[nacm.groups.group]]
+name = \"guests\"
+user-name = [\"guest\"]
+
 [[nacm.rule-list]]
 name = \"guests\"
-group = [\"*\"]
+group = [\"guests\"]
 
 [[nacm.rule-list.rule]]
 name = \"hidden\"
