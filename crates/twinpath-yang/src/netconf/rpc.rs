@@ -276,7 +276,7 @@ pub(super) fn of_xml(schema: &Schema, faults: &[xml::XmlFault]) -> Errors {
 fn copy_config(schema: &Schema, params: &mut Params<'_>) -> Result<Operation, Errors> {
     let target = params.datastore("target")?;
     let source = source(schema, params)?;
-    // It says how a copy to a URL is written, of which there is none.
+    // It says how a copy to a URL is written, which is not supported.
     with_defaults(params)?;
     if source == Source::Datastore(target) {
         let what = format!("copy-config: source and target are both {}", target.word());

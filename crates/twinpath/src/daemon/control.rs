@@ -274,7 +274,7 @@ impl Owner {
         &self.shared.source
     }
 
-    /// Where the page, metrics and RESTCONF are served, and for whom.
+    /// Where the page, metrics and RESTCONF are served, and to which users.
     pub(crate) fn endpoints(&self) -> Endpoints {
         self.shared.running().configuration.settings.api.clone()
     }

@@ -16,7 +16,7 @@ use super::{Reply, short};
 use crate::failure::Failure;
 use crate::service;
 
-/// Where a server listens, and for whom.
+/// Where a server listens, and for which users.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Endpoints {
     /// For TCP.
@@ -148,7 +148,7 @@ impl Access {
         }
     }
 
-    /// The user of the token, or where there is none of the certificate.
+    /// The user of the token; without a token, of the certificate.
     fn user(&self, headers: &HeaderMap, peer: &Peer) -> Option<Arc<str>> {
         match (&self.tokens, headers.get(AUTHORIZATION)) {
             (Some(tokens), Some(field)) => tokens.user(field),

@@ -105,7 +105,7 @@ impl BodyFault {
         }
     }
 
-    /// What the client is told.
+    /// The text of the answer.
     pub(crate) fn line(self, most: usize) -> String {
         match self {
             Self::TooLong => format!("the body has more than {most} octets: send less at once"),

@@ -25,7 +25,7 @@ use crate::files;
 
 /// Whether this program has TLS.
 pub(crate) const HAS_TLS: bool = true;
-/// What a configuration with TLS is told where it is missing.
+/// The fault of a configuration with TLS in a program without it.
 pub(crate) const WITHOUT: &str = "";
 /// Octets of a file of certificates.
 const MOST_OCTETS: u64 = 1 << 20;

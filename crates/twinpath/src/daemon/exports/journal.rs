@@ -46,7 +46,7 @@ impl Journal {
         Ok((Self { file, is_whole }, left))
     }
 
-    /// Begins anew, for this batch.
+    /// Begins again, for this batch.
     pub(super) fn begin(&mut self, id: &BatchId) {
         self.is_whole = self.clear().is_ok() && {
             let mut head = id.number.to_le_bytes().to_vec();

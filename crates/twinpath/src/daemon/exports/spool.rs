@@ -194,7 +194,7 @@ impl Spool {
         Ok(rows)
     }
 
-    /// The oldest batch, for an attempt to send it; waits for one until `is_over`, which is given whether there is none.
+    /// The oldest batch, for an attempt to send it; waits for one until `is_over`, which is given whether no batch waits.
     pub(super) fn next(&self, is_over: impl Fn(bool) -> bool) -> Option<Batch> {
         /// Should the end be missed.
         const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -17,7 +17,7 @@ pub(super) const WITHOUT: &str = "netconf: this program is built without NETCONF
 pub(crate) struct NetconfServer(Infallible);
 
 impl NetconfServer {
-    /// There is none.
+    /// It fails: this program is built without NETCONF.
     ///
     /// # Errors
     /// That.

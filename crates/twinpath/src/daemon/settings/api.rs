@@ -13,7 +13,7 @@ use super::leaves::Leaves;
 use super::reading::{Reading, wrong};
 
 impl Reading<'_> {
-    /// Where it listens, and for whom.
+    /// Where it listens, and for which users.
     pub(super) fn api(&mut self) -> Endpoints {
         let leaves = self.container("api");
         let tokens = leaves.one("tokens");

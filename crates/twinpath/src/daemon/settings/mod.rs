@@ -44,7 +44,7 @@ pub(crate) struct Settings {
     pub(super) name: Option<String>,
     /// Where rows of intervals are kept; `None`: nowhere.
     pub(super) store: Option<StoreSettings>,
-    /// Where the page and metrics are served, and for whom.
+    /// Where the page and metrics are served, and to which users.
     pub(crate) api: Endpoints,
     /// Where NETCONF is served; `None`: nowhere.
     pub(crate) netconf: Option<NetconfSettings>,

@@ -11,7 +11,7 @@ use crate::daemon::netconf::{HAS_NETCONF, WITHOUT, lacking};
 
 use super::reading::{Reading, wrong};
 
-/// Where NETCONF is served, and for whom.
+/// Where NETCONF is served, and to which users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NetconfSettings {
     /// For TCP.

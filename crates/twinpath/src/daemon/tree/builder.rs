@@ -114,7 +114,7 @@ impl<'a> Builder<'a> {
         self.put(node, Data::LeafList(values.collect()));
     }
 
-    /// Fills a container; without content there is none.
+    /// Fills a container; without content it is left out.
     pub(in crate::daemon) fn container(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
         if let Some(node) = self.child(name) {
             self.container_at(node, fill);

@@ -18,7 +18,7 @@ pub(super) struct Tls(Infallible);
 pub(super) type Encrypted<S> = S;
 
 impl Tls {
-    /// There is none.
+    /// It fails: this program is built without TLS.
     ///
     /// # Errors
     /// That.
@@ -33,6 +33,6 @@ impl Tls {
     }
 }
 
-/// What a configuration with TLS is told.
+/// The fault of a configuration with TLS.
 pub(crate) const WITHOUT: &str =
     "tls: this program is built without TLS: build it with the feature tls, or leave tls out";

@@ -35,7 +35,7 @@ fn curl(options: &[&str], url: &str) -> Done {
     finish(command)
 }
 
-/// The status of the answer, `000` where there is none.
+/// The status of the answer, `000` without an answer.
 fn status(options: &[&str], url: &str) -> String {
     let done = curl(options, url);
     let at = done.stdout.len() - 3;

@@ -1,4 +1,4 @@
-//! What must disturb nobody else.
+//! What must not disturb others.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
