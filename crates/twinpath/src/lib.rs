@@ -56,6 +56,8 @@ mod service;
 mod signals;
 #[cfg_attr(not(all(feature = "status", unix)), path = "status/absent.rs")]
 mod status;
+#[cfg(feature = "report")]
+mod store;
 mod version;
 
 use std::io::Write as _;

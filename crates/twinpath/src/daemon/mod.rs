@@ -28,7 +28,6 @@ mod sessions;
 mod settings;
 mod source;
 mod status;
-mod store;
 mod tree;
 
 use std::collections::{BTreeMap, HashMap};
@@ -48,6 +47,7 @@ use twinpath_wire::{Tos, Wall};
 use crate::args::ResultOptions;
 use crate::failure::Failure;
 use crate::plan::PlannedSession;
+use crate::store::{Store, StoreCounters, StoreReader, StoredInterval};
 
 use alarms::Alarms;
 use events::{Events, SessionChange};
@@ -58,7 +58,6 @@ use pool::Pool;
 use reflectors::{Responder, Server};
 use replies::ReplyWatch;
 use sessions::MeasuredSessions;
-use store::{Store, StoreReader, StoredInterval};
 
 pub(crate) use api::serve;
 pub(crate) use control::{Control, Owner, control};
@@ -67,7 +66,6 @@ pub(crate) use exports::ExportCounters;
 pub(crate) use netconf::NetconfServer;
 pub(crate) use settings::Settings;
 pub(crate) use source::{Configuration, Source, module_text};
-pub(crate) use store::StoreCounters;
 
 /// How long new sessions wait for responders and servers: keys may have to be derived.
 const LONGEST_START: Duration = Duration::from_secs(10);

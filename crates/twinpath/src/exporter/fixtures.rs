@@ -106,7 +106,7 @@ fn of_daemon() -> Families {
         value: Value::Count(1),
     };
     let mut families = super::alarms([alarm]);
-    families.extend(super::store(&crate::daemon::StoreCounters::default()));
+    families.extend(super::store(&crate::store::StoreCounters::default()));
     families.extend(super::exports(&crate::daemon::ExportCounters {
         last_success: Some(Wall::from_unix_ns(1)),
         ..crate::daemon::ExportCounters::default()

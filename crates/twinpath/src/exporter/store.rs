@@ -1,6 +1,6 @@
 //! What the store of a daemon reports.
 
-use crate::daemon::StoreCounters;
+use crate::store::StoreCounters;
 
 use super::family::{Families, Family};
 

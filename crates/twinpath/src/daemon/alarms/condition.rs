@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use twinpath_metrics::{IntervalFigures, TtlFigures, Unit, Value};
 
 use crate::args::NamedFigure;
-use crate::daemon::store;
 use crate::output::units;
+use crate::store;
 
 /// The most intervals that a condition looks at.
 pub(super) const MOST_INTERVALS: usize = 100;

@@ -24,6 +24,7 @@ use twinpath_wire::Wall;
 use crate::exporter::{Scrapes, respond};
 use crate::failure::Failure;
 use crate::http::{Endpoints, Guarded, Reply, User, only_read, reply, short};
+use crate::store::{StoreCounters, StoreReader};
 
 use super::Daemon;
 use super::alarms::ActiveAlarm;
@@ -31,7 +32,6 @@ use super::control::Control;
 use super::exports::ExportCounters;
 use super::model::model;
 use super::status::Entry;
-use super::store::{StoreCounters, StoreReader};
 use range::TimeRange;
 use restconf::rights::Rights;
 use session::History;

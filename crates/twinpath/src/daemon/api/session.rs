@@ -12,11 +12,11 @@ use twinpath_wire::Wall;
 
 use crate::daemon::alarms::ActiveAlarm;
 use crate::daemon::status::Entry;
-use crate::daemon::store::{Delay, Query as StoreQuery, StoreReader, StoredRow};
 use crate::output::{rfc3339, units};
 use crate::picture::{
     Head, KeyFigure, Picture, PictureSession, charts, closing, escaped, opening, table, title,
 };
+use crate::store::{Delay, Query as StoreQuery, StoreReader, StoredRow};
 
 use super::markup::encoded;
 use super::range::{SPANS, TimeRange};

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::daemon::store::StoredRow;
-
 use super::sink::Kind;
 use super::{ExportRow, otlp, remote_write};
+use crate::store::StoredRow;
 
 /// A row as JSON: its host and labels, then the columns of the store.
 #[derive(Serialize)]

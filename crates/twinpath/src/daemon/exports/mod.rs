@@ -36,8 +36,8 @@ use twinpath_wire::Wall;
 
 use crate::failure::Failure;
 use crate::plan::PlannedSession;
+use crate::store::StoredInterval;
 
-use super::store::StoredInterval;
 use sender::Sender;
 use spool::Spool;
 use writer::Writer;

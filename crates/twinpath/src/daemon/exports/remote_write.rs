@@ -3,8 +3,8 @@
 use prost::Message;
 
 use crate::args::Label;
-use crate::daemon::store::StoredRow;
 use crate::output::prometheus::user_label;
+use crate::store::StoredRow;
 
 use super::series::{SERIES, number};
 

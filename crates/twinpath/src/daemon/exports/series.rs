@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use twinpath_metrics::Value;
 
-use crate::daemon::store::{figure_columns, is_figure};
+use crate::store::{figure_columns, is_figure};
 
 /// Words of columns that are a label of their series.
 const DIRECTIONS: [&str; 3] = ["round_trip", "forward", "backward"];

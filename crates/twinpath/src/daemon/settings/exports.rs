@@ -8,7 +8,7 @@ use twinpath_yang::{Children, Path, Select};
 
 use crate::args::{above_zero, key_path};
 use crate::daemon::exports::{Endpoint, ExportSpec, Sink};
-use crate::daemon::store::StoreSettings;
+use crate::store::StoreSettings;
 
 use super::leaves::Leaves;
 use super::reading::{Reading, size};

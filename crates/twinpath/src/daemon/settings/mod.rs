@@ -23,13 +23,13 @@ use crate::args::{ResponderArgs, ServerArgs};
 use crate::failure::{Exit, Failure};
 use crate::http::Endpoints;
 use crate::output::ends::named;
+use crate::store::StoreSettings;
 
 use super::alarms::AlarmSettings;
 use super::exports::ExportSpec;
 use super::model::Model;
 use super::reflectors::{OnAddresses, responder_plan, server_plan};
 use super::sessions::SessionSpec;
-use super::store::StoreSettings;
 use reading::{Reading, fault};
 
 pub(crate) use netconf::NetconfSettings;

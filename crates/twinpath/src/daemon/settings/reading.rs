@@ -10,8 +10,8 @@ use crate::args::{ResponderArgs, ServerArgs, above_zero};
 use crate::daemon::model::Model;
 use crate::daemon::reflectors::OnAddresses;
 use crate::daemon::sessions::SessionSpec;
-use crate::daemon::store::StoreSettings;
 use crate::plan::Unread;
+use crate::store::StoreSettings;
 
 use super::leaves::Leaves;
 use super::readers::Readers;

@@ -5,7 +5,7 @@ use twinpath_yang::{Kind, NodeId, Schema};
 
 use super::builder::{Builder, Content};
 use crate::daemon::model::Model;
-use crate::daemon::store;
+use crate::store;
 
 /// Where each leaf below a node has its figure from.
 #[derive(Default)]

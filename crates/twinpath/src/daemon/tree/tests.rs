@@ -18,7 +18,7 @@ use super::*;
 use crate::daemon::exports::ExportCounters;
 use crate::daemon::model::model;
 use crate::daemon::status::LastInterval;
-use crate::daemon::store::StoreCounters;
+use crate::store::StoreCounters;
 
 const AT: i64 = 1_800_000_000_123_456_789;
 

@@ -66,24 +66,24 @@ pub(crate) use query::{Query, StoreReader};
 pub(crate) use row::{Delay, StoredInterval, StoredRow};
 
 /// The place of a figure in rows, by its path in a session's document; `None`: rows do not have it.
-pub(super) fn figure_place(path: &str) -> Option<usize> {
+pub(crate) fn figure_place(path: &str) -> Option<usize> {
     let column = path.replace('.', "_");
     let short = column.strip_prefix("packets_");
     cells::place(&column).or_else(|| cells::place(short?))
 }
 
 /// The columns of figures.
-pub(super) fn figure_columns() -> impl Iterator<Item = &'static str> {
+pub(crate) fn figure_columns() -> impl Iterator<Item = &'static str> {
     cells::CELLS.iter().map(|cell| &*cell.name)
 }
 
 /// Whether a column has figures.
-pub(super) fn is_figure(column: &str) -> bool {
+pub(crate) fn is_figure(column: &str) -> bool {
     cells::place(column).is_some()
 }
 
 /// The figure at this place of a row; `None`: it is not known.
-pub(super) fn figure_at(
+pub(crate) fn figure_at(
     place: usize,
     interval: &IntervalFigures,
 ) -> Option<twinpath_metrics::Value> {
