@@ -37,3 +37,15 @@ pub const NETCONF_IMPLEMENTED: [&str; 3] = [
     "ietf-netconf-notifications",
     "nc-notifications",
 ];
+
+/// Texts of the modules of a mesh document, which no datastore has: that of the document, and those that it imports.
+pub const MESH_TEXTS: [&str; 5] = [
+    include_str!("../yang/ietf-inet-types@2013-07-15.yang"),
+    include_str!("../yang/ietf-yang-types@2013-07-15.yang"),
+    include_str!("../yang/ietf-netconf-acm@2018-02-14.yang"),
+    include_str!("../yang/twinpath-measurement@2026-11-30.yang"),
+    include_str!("../yang/twinpath-mesh@2026-11-30.yang"),
+];
+
+/// The module of a mesh document, whose nodes exist.
+pub const MESH_IMPLEMENTED: [&str; 1] = ["twinpath-mesh"];

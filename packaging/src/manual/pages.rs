@@ -169,14 +169,14 @@ pub(crate) const PAGES: &[Page] = &[
             ("2", "bad usage, or a configuration with faults"),
         ],
         see: &["config", "status", "sender", "responder", "server"],
-        guides: &["daemon.md", "netconf.md", "status.md"],
+        guides: &["daemon.md", "mesh.md", "netconf.md", "status.md"],
     },
     Page {
         command: "config",
         description: &[
             "Works on configurations of twinpath daemon. check says every fault with file, line and what to write \
              instead, and reads key files; show prints a configuration as one file; diff prints what a daemon would \
-             change, a line for each node; schema prints the YANG module of the configuration, or another one that it \
+             change, a line for each node; mesh does the first two with a mesh document; schema prints the YANG module of the configuration, or another one that it \
              imports.",
         ],
         exit: &[
@@ -185,7 +185,7 @@ pub(crate) const PAGES: &[Page] = &[
             ("2", "bad usage, or a fault"),
         ],
         see: &["daemon"],
-        guides: &["daemon.md"],
+        guides: &["daemon.md", "mesh.md"],
     },
     Page {
         command: "status",

@@ -146,7 +146,7 @@ threads = 0
 "#;
     let (_, faults) = read(&schema, &of_daemon(&schema), &[("a.toml", text)]);
     let expected = [
-        "a.toml:1: intervall: unknown key: use daemon, store, api, netconf, defaults, group, session, responder, server, alert, maintenance, export, nacm or twamp",
+        "a.toml:1: intervall: unknown key: use daemon, store, api, netconf, mesh, defaults, group, session, responder, server, alert, maintenance, export, nacm or twamp",
         "a.toml:5: intervall: unknown key: did you mean interval?",
         "a.toml:6: interval: 1: write a number and its unit (ns us ms s m h d), as in 500ms",
         "a.toml:7: protocol: stmp is not allowed: use twamp-light, stamp or twamp",

@@ -39,6 +39,7 @@ Examples:
   twinpath config check /etc/twinpath/twinpath.toml   every fault, with its line
   twinpath config diff twinpath.toml new.toml         what a daemon would change
   twinpath config apply new.toml                      change a daemon that runs
+  twinpath config mesh mesh.toml --node fra1          what a node of a mesh would run
   twinpath config schema                              the YANG module of the configuration
 
 Exit status: 0 no fault, or no difference; 1 different, not read, or taken by no daemon; 2 a fault")]
@@ -80,6 +81,18 @@ pub(crate) enum ConfigCommand {
         /// Configuration to compare it with
         #[arg(value_name = "FILE")]
         to: PathBuf,
+    },
+    /// Check a mesh document, and print what it comes to or what one of its nodes runs
+    Mesh {
+        /// Mesh document: a TOML file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Print what this node runs, as a configuration
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
+        /// Directory of the key files that the document names, on the node
+        #[arg(long, value_name = "DIR", default_value = "/etc/twinpath/keys")]
+        keys: PathBuf,
     },
     /// Print a YANG module
     Schema {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::unwritten;
 use crate::args::{ConfigArgs, ConfigCommand};
+use crate::daemon::mesh::{self, MeshDocument};
 use crate::daemon::{self, Configuration, Source};
 use crate::failure::{Exit, Failure};
 use crate::output::stdout;
@@ -32,6 +33,14 @@ pub(super) fn run(args: &ConfigArgs) -> Result<Exit, Failure> {
                 .iter()
                 .map(|difference| format!("{difference}\n"));
             print(&lines.collect::<String>(), exit)
+        }
+        ConfigCommand::Mesh { file, node, keys } => {
+            let document = MeshDocument::read_file(file)?;
+            let text = match node {
+                Some(node) => mesh::of_node(&document, node, Some(keys))?,
+                None => mesh::summary(&document, Some(keys))?,
+            };
+            print(&text, Exit::Done)
         }
         ConfigCommand::Schema { module } => {
             print(daemon::module_text(module.as_deref())?, Exit::Done)

@@ -37,7 +37,7 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
         info!("{line}");
     }
     let mut exporter = Exporter::new();
-    daemon.apply(&configuration.settings);
+    daemon.put(&configuration);
     let (owner, control) = daemon::control(source, configuration);
     let api = open_api(&owner, &control, &exporter, &daemon)?;
     if let Some(api) = &api {

@@ -18,17 +18,27 @@ pub(crate) enum SessionAction {
 
 impl SessionAction {
     /// The action that a path leads to, and its session; `None`: that does not exist.
-    pub(super) fn asked(schema: &Schema, root: &Children, path: &Path) -> Option<(String, Self)> {
+    /// `is_derived`: whether a session is one of a mesh.
+    pub(super) fn asked(
+        schema: &Schema,
+        root: &Children,
+        path: &Path,
+        is_derived: impl Fn(&str) -> bool,
+    ) -> Option<(String, Self)> {
         let parent = path.parent()?;
-        let Select::Key(key) = &parent.steps().last().filter(|_| root.has(&parent))?.select else {
+        let Select::Key(key) = &parent.steps().last()?.select else {
             return None;
         };
+        let name = key.first()?.as_str()?;
+        if !root.has(&parent) && !is_derived(name) {
+            return None;
+        }
         let action = match &*schema.node(path.node()?).name {
             "clear" => Self::Clear,
             "run-now" => Self::RunNow,
             _ => return None,
         };
-        Some((key.first()?.as_str()?.to_owned(), action))
+        Some((name.to_owned(), action))
     }
 }
 

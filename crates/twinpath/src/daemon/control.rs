@@ -25,6 +25,7 @@ use crate::output::units::count;
 use super::Daemon;
 use super::actions::SessionAction;
 use super::api::State;
+use super::mesh::Derived;
 use super::model::{Model, model};
 use super::notices::Notices;
 use super::settings::NetconfSettings;
@@ -73,6 +74,8 @@ struct Shared {
     notices: Arc<Notices>,
     /// What users were denied.
     denied: Counters,
+    /// What this host runs by the mesh document.
+    derived: RwLock<Arc<Derived>>,
 }
 
 /// Who changes the configuration.
@@ -142,6 +145,7 @@ pub(crate) fn control(source: Source, configuration: Configuration) -> (Owner, C
         more_state: OnceLock::new(),
         notices: Arc::default(),
         denied: Counters::default(),
+        derived: RwLock::default(),
     });
     let control = Control {
         shared: Arc::clone(&shared),
@@ -211,12 +215,21 @@ impl Shared {
         }
     }
 
+    fn note_derived(&self, daemon: &Daemon) {
+        let mut derived = self.derived.write();
+        let derived = derived.as_deref_mut();
+        if let (Ok(derived), Some(state)) = (derived, daemon.mesh()) {
+            *derived = Arc::clone(&state.derived);
+        }
+    }
+
     /// Has the daemon do what a configuration says.
     fn put_in_force(&self, daemon: &mut Daemon, configuration: Configuration) -> Arc<Running> {
         for key in daemon.needs_restart(&configuration.settings) {
             warn!("{key} changes when the daemon is started again");
         }
-        daemon.apply(&configuration.settings);
+        daemon.put(&configuration);
+        self.note_derived(daemon);
         let new = Arc::new(Running::new(configuration));
         let mut running = self.running.write().unwrap_or_else(PoisonError::into_inner);
         *running = Arc::clone(&new);
@@ -286,6 +299,9 @@ impl Owner {
 
     /// Does what clients wait for.
     pub(crate) fn attend(&self, daemon: &mut Daemon) {
+        if daemon.attend_mesh(|| self.shared.running()) {
+            self.shared.note_derived(daemon);
+        }
         let mut state = None;
         for ask in self.asks.try_iter() {
             match ask {
@@ -334,6 +350,7 @@ impl Owner {
         match self.shared.source.read() {
             Ok(configuration) => {
                 daemon.reread_keys();
+                daemon.reread_mesh();
                 let running = self.shared.running();
                 let changes = running.configuration.differences(&configuration);
                 let changes = count(changes.len() as u64, "change", "changes");
@@ -356,6 +373,12 @@ impl Control {
     /// The configuration in force.
     pub(super) fn running(&self) -> Arc<Running> {
         self.shared.running()
+    }
+
+    /// Whether this host runs a session of this name by the mesh document.
+    pub(super) fn is_of_mesh(&self, session: &str) -> bool {
+        let derived = self.shared.derived.read();
+        derived.is_ok_and(|derived| derived.has_session(session))
     }
 
     /// What the daemon does now; `None`: it gave no answer in time.

@@ -13,6 +13,7 @@ mod apply;
 mod control;
 mod events;
 mod exports;
+pub(crate) mod mesh;
 mod metrics;
 mod model;
 #[cfg_attr(not(feature = "netconf"), path = "netconf/absent.rs")]
@@ -31,9 +32,9 @@ mod status;
 mod tree;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use tracing::warn;
@@ -42,7 +43,7 @@ use twinpath_proto::sender::Limit;
 use twinpath_report::words;
 use twinpath_runtime::measure::Engine;
 use twinpath_runtime::wall;
-use twinpath_wire::{Tos, Wall};
+use twinpath_wire::{Tos, Wall, nanoseconds};
 
 use crate::args::ResultOptions;
 use crate::failure::Failure;
@@ -50,8 +51,10 @@ use crate::plan::PlannedSession;
 use crate::store::{Store, StoreCounters, StoreReader, StoredInterval};
 
 use alarms::Alarms;
+use control::Running;
 use events::{Events, SessionChange};
 use exports::Exports;
+use mesh::{Derived, MeshKeeper, MeshState};
 use metrics::Scrape;
 use part::{Part, Runs};
 use pool::Pool;
@@ -84,6 +87,8 @@ struct Resources {
     intervals: Sender<Interval>,
     /// Sessions that have begun, for the phases of those that follow.
     begun: Arc<AtomicU32>,
+    /// Phases of entries of a mesh.
+    phases: Arc<RwLock<Arc<Derived>>>,
     /// The daemon ends: connections are not waited for.
     is_ending: Arc<AtomicBool>,
 }
@@ -124,6 +129,7 @@ pub(crate) struct Daemon {
     drops_are_said: bool,
     replies: ReplyWatch,
     events: Events,
+    mesh: MeshKeeper,
 }
 
 /// By class and path.
@@ -134,7 +140,10 @@ type Parts<R> = BTreeMap<Arc<str>, Part<R>>;
 impl Resources {
     /// Has these sessions of an entry measured for ever, beside others, with a row for each interval.
     fn prepare(&self, name: &str, sessions: &mut [PlannedSession], results: &ResultOptions) {
-        for session in sessions {
+        let derived = self.phases.read().map(|phases| Arc::clone(&phases));
+        let of_mesh = derived.ok().and_then(|it| it.phases.get(name).copied());
+        let all = sessions.len();
+        for (place, session) in sessions.iter_mut().enumerate() {
             name.clone_into(&mut session.target.name);
             session.target.labels.clone_from(&results.labels);
             session.target.is_listed = true;
@@ -145,8 +154,11 @@ impl Resources {
             plan.columns = None;
             plan.rows = results.report_interval.map(|interval| interval.0);
             plan.start_delay = Duration::ZERO;
-            let number = self.begun.fetch_add(1, Ordering::Relaxed);
-            plan.phase = Some(phase(number, plan.schedule.mean_interval()));
+            let interval = plan.schedule.mean_interval();
+            plan.phase = Some(match of_mesh {
+                Some(phase) => aligned_phase(phase, [place, all], interval, wall()),
+                None => phase(self.begun.fetch_add(1, Ordering::Relaxed), interval),
+            });
         }
     }
 }
@@ -157,6 +169,17 @@ fn phase(number: u32, interval: Duration) -> Duration {
     const STEP: u32 = 0x9e37_79b9;
     let part = f64::from(number.wrapping_mul(STEP)) / (f64::from(u32::MAX) + 1.0);
     interval.mul_f64(part)
+}
+
+/// How long after now the first packet of a session of a mesh leaves, so that all leave at the same part of an interval
+/// by the time of day. `phase`: that part in multiples of 2^-32; `place`: which of how many sessions of the entry.
+fn aligned_phase(phase: u32, [place, all]: [usize; 2], interval: Duration, now: Wall) -> Duration {
+    let interval = u128::from(nanoseconds::of(interval).max(1));
+    let own = (u128::from(phase) * interval) >> 32;
+    let own = own + interval * place as u128 / all.max(1) as u128;
+    let now = u128::try_from(now.unix_ns()).unwrap_or_default() % interval;
+    let wait = (own + 2 * interval - now) % interval;
+    Duration::from_nanos(u64::try_from(wait).unwrap_or_default())
 }
 
 impl Daemon {
@@ -178,6 +201,7 @@ impl Daemon {
                 pool: Pool::default(),
                 intervals: sender,
                 begun: Arc::default(),
+                phases: Arc::default(),
                 is_ending: Arc::default(),
             },
             intervals,
@@ -194,11 +218,40 @@ impl Daemon {
             drops_are_said: false,
             replies: ReplyWatch::default(),
             events: Events::default(),
+            mesh: MeshKeeper::default(),
         })
     }
 
+    /// Puts a configuration in force, and what this host runs by the mesh document.
+    pub(crate) fn put(&mut self, configuration: &Configuration) {
+        let settings = &configuration.settings;
+        self.mesh.configure(settings.mesh.as_ref());
+        let name = settings.name.as_deref();
+        let derived = self.mesh.derive(name, configuration.root());
+        let state = self.mesh.state();
+        let phases = state.map(|state| Arc::clone(&state.derived));
+        if let Ok(mut noted) = self.resources.phases.write() {
+            *noted = phases.unwrap_or_default();
+        }
+        self.apply(derived.as_ref().unwrap_or(settings));
+    }
+
+    /// Puts another mesh document in force, if one has come. True: one has.
+    pub(super) fn attend_mesh(&mut self, configuration: impl FnOnce() -> Arc<Running>) -> bool {
+        let has_come = self.mesh.take_news();
+        if has_come {
+            self.put(&configuration().configuration);
+        }
+        has_come
+    }
+
+    /// What is known of the mesh; `None`: none is configured.
+    pub(super) fn mesh(&self) -> Option<&MeshState> {
+        self.mesh.state()
+    }
+
     /// Puts these settings in force. What they do not change goes on.
-    pub(crate) fn apply(&mut self, settings: &Settings) {
+    fn apply(&mut self, settings: &Settings) {
         self.name.clone_from(&settings.name);
         self.applied = Instant::now();
         apply(&mut self.responders, settings.responders.clone());
@@ -234,6 +287,11 @@ impl Daemon {
                 server.reread(part.spec());
             }
         }
+    }
+
+    /// Fetches the mesh document again.
+    pub(crate) fn reread_mesh(&self) {
+        self.mesh.hurry();
     }
 
     /// What is due. To be called some times a second.

@@ -18,6 +18,7 @@ use twinpath_yang::{Children, Fault, Scope, Select, validate};
 use crate::failure::Failure;
 use crate::files;
 
+use super::mesh;
 use super::model::{MODULE, Model, model};
 use super::settings::Settings;
 
@@ -199,7 +200,7 @@ impl Configuration {
 }
 
 /// One failure that says all of these, as far as there are some.
-fn all_of(mut faults: Vec<FileFault>) -> Result<(), Failure> {
+pub(super) fn all_of(mut faults: Vec<FileFault>) -> Result<(), Failure> {
     faults.sort_by_key(|fault| {
         let place = fault.place.as_ref();
         place.map(|place| (place.file.clone(), place.line))
@@ -249,7 +250,7 @@ fn cannot_read(path: &Path, error: &dyn std::fmt::Display) -> Failure {
 }
 
 /// All of a file.
-fn text(path: &Path) -> Result<String, Failure> {
+pub(super) fn text(path: &Path) -> Result<String, Failure> {
     let file = files::open(path).map_err(|error| cannot_read(path, &error))?;
     let mut octets = Vec::new();
     file.take(MOST_OCTETS + 1)
@@ -294,13 +295,17 @@ fn quoted(text: &str) -> String {
 /// # Errors
 /// It has none of this name.
 pub(crate) fn module_text(module: Option<&str>) -> Result<&'static str, Failure> {
-    let schema = &model()?.schema;
+    let modules = || -> Result<_, Failure> {
+        let documents = mesh::schema()?.modules();
+        let own = documents.filter(|(_, module)| module.is_implemented);
+        Ok(model()?.schema.modules().chain(own))
+    };
     let name = module.unwrap_or(MODULE);
-    let found = schema.modules().find(|(_, module)| &*module.name == name);
+    let found = modules()?.find(|(_, module)| &*module.name == name);
     if let Some((_, module)) = found {
         return Ok(&module.text);
     }
-    let names: Vec<&str> = schema.modules().map(|(_, module)| &*module.name).collect();
+    let names: Vec<&str> = modules()?.map(|(_, module)| &*module.name).collect();
     let line = format!("no module is called {name}: use {}", names.join(", "));
     Err(Failure::usage(line))
 }

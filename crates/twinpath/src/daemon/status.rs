@@ -303,6 +303,7 @@ impl Daemon {
             clock: clock_state(),
             store: self.store_counters(),
             exports: self.exports.counters(),
+            mesh: self.mesh.state().cloned(),
             events_dropped: self.events.dropped(),
         }
     }

@@ -4,6 +4,7 @@ mod access;
 mod alarms;
 mod configurations;
 mod exports;
+mod mesh;
 #[cfg(feature = "netconf")]
 mod netconf;
 mod pages;

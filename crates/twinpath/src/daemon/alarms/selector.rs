@@ -12,7 +12,7 @@ impl Selector {
     }
 
     /// Whether it selects the session of this name with these labels.
-    pub(super) fn selects(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+    pub(in crate::daemon) fn selects(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
         let labelled = self.0.split_once('=');
         labelled.is_some_and(|(label, pattern)| {
             labels

@@ -30,6 +30,7 @@ use super::Daemon;
 use super::alarms::ActiveAlarm;
 use super::control::Control;
 use super::exports::ExportCounters;
+use super::mesh::MeshState;
 use super::model::model;
 use super::status::Entry;
 use range::TimeRange;
@@ -57,6 +58,8 @@ pub(crate) struct State {
     /// `None`: nothing is stored.
     pub(super) store: Option<StoreCounters>,
     pub(super) exports: Vec<ExportCounters>,
+    /// `None`: no mesh is configured.
+    pub(super) mesh: Option<MeshState>,
     /// Notifications that were dropped.
     pub(super) events_dropped: u64,
 }

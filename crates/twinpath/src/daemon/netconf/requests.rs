@@ -197,7 +197,9 @@ impl Asked {
 
     async fn act(self, path: &Path) -> Result<Done, Errors> {
         let schema = &self.shared.model.schema;
-        let asked = SessionAction::asked(schema, self.running.configuration.root(), path);
+        let is_derived = |name: &str| self.shared.control.is_of_mesh(name);
+        let root = self.running.configuration.root();
+        let asked = SessionAction::asked(schema, root, path, is_derived);
         let Some((session, action)) = asked else {
             let mut error = RpcError::new(Layer::Application, "data-missing", "no such session");
             error.path = twinpath_yang::netconf::ErrorPath::Data(path.parent().unwrap_or_default());

@@ -13,14 +13,14 @@ const OWN: [&str; 7] = [
 
 /// Leaves and leaf-lists that are set, by their names.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Leaves {
+pub(in crate::daemon) struct Leaves {
     all: BTreeMap<String, Vec<String>>,
-    pub(super) labels: BTreeMap<String, String>,
+    pub(in crate::daemon) labels: BTreeMap<String, String>,
 }
 
 impl Leaves {
     /// Those of a container or of an entry of a list.
-    pub(super) fn of(schema: &Schema, node: &Children) -> Self {
+    pub(in crate::daemon) fn of(schema: &Schema, node: &Children) -> Self {
         let mut leaves = Self::default();
         for (id, data) in node.iter() {
             let name = || schema.node(id).name.to_string();
@@ -47,17 +47,17 @@ impl Leaves {
     }
 
     /// Whether a leaf or leaf-list is set.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(in crate::daemon) fn has(&self, name: &str) -> bool {
         self.all.contains_key(name)
     }
 
     /// The text of a leaf.
-    pub(super) fn one(&self, name: &str) -> Option<&str> {
+    pub(in crate::daemon) fn one(&self, name: &str) -> Option<&str> {
         self.all.get(name)?.first().map(String::as_str)
     }
 
     /// The texts of a leaf-list.
-    pub(super) fn each(&self, name: &str) -> &[String] {
+    pub(in crate::daemon) fn each(&self, name: &str) -> &[String] {
         self.all.get(name).map_or(&[], Vec::as_slice)
     }
 

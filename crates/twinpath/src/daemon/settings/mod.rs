@@ -6,6 +6,7 @@ mod alerts;
 mod api;
 mod exports;
 mod leaves;
+mod mesh;
 mod netconf;
 mod options;
 mod readers;
@@ -27,11 +28,13 @@ use crate::store::StoreSettings;
 
 use super::alarms::AlarmSettings;
 use super::exports::ExportSpec;
+use super::mesh::MeshSettings;
 use super::model::Model;
 use super::reflectors::{OnAddresses, responder_plan, server_plan};
 use super::sessions::SessionSpec;
 use reading::{Reading, fault};
 
+pub(super) use leaves::Leaves;
 pub(crate) use netconf::NetconfSettings;
 pub(super) use options::Options;
 
@@ -53,6 +56,8 @@ pub(crate) struct Settings {
     pub(super) sessions: BTreeMap<Arc<str>, SessionSpec>,
     pub(super) alarms: AlarmSettings,
     pub(super) exports: BTreeMap<Arc<str>, ExportSpec>,
+    /// Where a mesh document is; `None`: nowhere.
+    pub(super) mesh: Option<MeshSettings>,
 }
 
 /// One takes 50,000 packets a second.
@@ -73,6 +78,7 @@ impl Settings {
             threads: reading.number("daemon", "threads"),
             name: reading.text("daemon", "name"),
             exports: reading.exports(store.as_ref()),
+            mesh: reading.mesh(store.as_ref()),
             store,
             api: reading.api(),
             netconf: reading.netconf(),

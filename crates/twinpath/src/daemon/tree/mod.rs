@@ -14,6 +14,7 @@ use twinpath_yang::{Children, Data, NodeId};
 use super::alarms::{ActiveAlarm, ShownRow};
 use super::api::State;
 use super::exports::ExportCounters;
+use super::mesh::MeshState;
 use super::model::{Model, key};
 use super::status::{Counts, Entry, Measured};
 
@@ -31,7 +32,11 @@ pub(crate) fn with_state_of(
     state: &State,
     is_wanted: impl Fn(&str, &str) -> bool,
 ) -> Children {
-    let mut root = config.clone();
+    let mesh = state.mesh.as_ref();
+    let mut root = match mesh {
+        Some(mesh) => mesh.derived.added_to(model, config),
+        None => config.clone(),
+    };
     let Some(measurement) = root.container_mut(model.roots.main) else {
         return root;
     };
@@ -39,6 +44,15 @@ pub(crate) fn with_state_of(
     about.container("state", |it| daemon(it, state));
     for (node, data) in about.finish() {
         measurement.insert(node, data);
+    }
+    if let Some((mesh, node)) = mesh.zip(model.child(model.roots.main, "mesh"))
+        && let Some(Data::Container(content)) = measurement.get_mut(node)
+    {
+        let mut about = Builder::at(&model.schema, node);
+        about.container("state", |it| of_mesh(it, mesh));
+        for (node, data) in about.finish() {
+            content.insert(node, data);
+        }
     }
     let mut tree = Tree { model, measurement };
     let figures = IntervalFiller::of(model);
@@ -122,6 +136,19 @@ fn daemon(it: &mut Builder<'_>, state: &State) {
             it.leaf("error", store.error.as_deref());
         });
     }
+}
+
+fn of_mesh(it: &mut Builder<'_>, mesh: &MeshState) {
+    if let Some(document) = &mesh.document {
+        it.leaf("name", document.name.as_str());
+        it.leaf("serial", document.serial);
+        it.leaf("node", mesh.node_name());
+        it.leaf("nodes", document.nodes() as u64);
+        it.leaf("sessions", mesh.derived.sessions() as u64);
+    }
+    it.leaf("changed", mesh.changed);
+    it.leaf("last-fetch", mesh.last_fetch);
+    it.leaf("fault", mesh.fault());
 }
 
 fn clock(it: &mut Builder<'_>, clock: ClockState) {

@@ -16,6 +16,7 @@ use twinpath_yang::{Path, Scope, Select, validate};
 
 use super::*;
 use crate::daemon::exports::ExportCounters;
+use crate::daemon::mesh::MeshState;
 use crate::daemon::model::model;
 use crate::daemon::status::LastInterval;
 use crate::store::StoreCounters;
@@ -23,6 +24,7 @@ use crate::store::StoreCounters;
 const AT: i64 = 1_800_000_000_123_456_789;
 
 const CONFIG: &str = r#"{"twinpath-measurement:measurement":{
+    "mesh":{"url":"/x"},
     "session":[{"name":"a","address":"192.0.2.1"},{"name":"off","address":"192.0.2.2","enabled":false}],
     "responder":[{"name":"r"}],"server":[{"name":"s"}],
     "alert":[{"name":"slow","when":"lost > 0"},{"name":"quiet","when":"silent"}],
@@ -228,6 +230,7 @@ fn state() -> State {
             ..StoreCounters::default()
         }),
         exports: vec![export("e"), export("gone")],
+        mesh: Some(MeshState::example()),
         events_dropped: 4,
     }
 }

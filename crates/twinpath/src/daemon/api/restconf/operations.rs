@@ -38,7 +38,8 @@ pub(super) async fn act(asked: &Asked, path: &Path) -> Result<Reply, Refusal> {
     let running = asked.control.running();
     Rights::of(asked.model, &asked.control, &asked.user, &running).may_run(path)?;
     let (schema, root) = (&asked.model.schema, running.configuration.root());
-    let Some((session, action)) = SessionAction::asked(schema, root, path) else {
+    let is_derived = |name: &str| asked.control.is_of_mesh(name);
+    let Some((session, action)) = SessionAction::asked(schema, root, path, is_derived) else {
         return Err(Refusal::not_found("the resource does not exist"));
     };
     if !asked.body.is_empty() {

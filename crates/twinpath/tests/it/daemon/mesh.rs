@@ -1,0 +1,289 @@
+//! Daemons that derive their sessions from one document.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Daemon, entry, is_running, received, sent};
+use crate::program::{finish, free_port, twinpath};
+
+/// A document and the place that it is in.
+struct Document {
+    place: TempDir,
+    /// Name and port of each node, on loopback.
+    nodes: Vec<(&'static str, u16)>,
+    /// What the meshes are.
+    meshes: &'static str,
+    /// The public key, where it is signed.
+    key: Option<String>,
+}
+
+const FULL: &str = "[[mesh]]
+name = \"core\"
+topology = \"full\"
+interval = \"20ms\"
+timeout = \"200ms\"
+report-interval = \"1s\"
+
+[responder]
+";
+
+impl Document {
+    fn of(names: &[&'static str], meshes: &'static str) -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let nodes = names.iter().map(|name| (*name, free_port())).collect();
+        Self {
+            place,
+            nodes,
+            meshes,
+            key: None,
+        }
+    }
+
+    /// Signed by minisign; `None`: that is missing.
+    fn signed(mut self) -> Option<Self> {
+        let made = self.minisign(&["-GW", "-p", "key.pub", "-s", "key"])?;
+        assert!(made);
+        let key = fs::read_to_string(self.place.path().join("key.pub")).unwrap();
+        self.key = Some(key.lines().nth(1).unwrap().to_owned());
+        Some(self)
+    }
+
+    fn minisign(&self, arguments: &[&str]) -> Option<bool> {
+        let status = Command::new("minisign")
+            .args(arguments)
+            .current_dir(self.place.path())
+            .stdout(Stdio::null())
+            .status();
+        status.ok().map(|status| status.success())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.place.path().join("mesh.toml")
+    }
+
+    fn write(&self, serial: u32) {
+        self.write_nodes(serial, &self.nodes);
+    }
+
+    fn write_nodes(&self, serial: u32, nodes: &[(&str, u16)]) {
+        let mut text = format!("name = \"prod\"\nserial = {serial}\n");
+        for (name, port) in nodes {
+            write!(
+                text,
+                "[[node]]\nname = \"{name}\"\naddress = \"127.0.0.1:{port}\"\n"
+            )
+            .unwrap();
+        }
+        text.push_str(self.meshes);
+        fs::write(self.path(), text).unwrap();
+        if self.key.is_some() {
+            assert_eq!(
+                self.minisign(&["-S", "-s", "key", "-m", "mesh.toml"]),
+                Some(true)
+            );
+        }
+    }
+
+    /// The configuration of a node.
+    fn configuration(&self, node: &str, more: &str) -> String {
+        let key = self.key.as_ref().map(|key| format!("key = \"{key}\"\n"));
+        format!(
+            "[daemon]\nname = \"{node}\"\n[mesh]\nurl = \"file://{}\"\npoll = \"1s\"\n{}{more}",
+            self.path().display(),
+            key.unwrap_or_default()
+        )
+    }
+}
+
+/// Names of sessions that are answered.
+fn answered(document: &Value) -> Vec<String> {
+    let entries = document["entries"].as_array().unwrap().iter();
+    let sessions = entries.filter(|entry| entry["kind"] == "session");
+    let answered = sessions.filter(|entry| entry["measures"][0]["received"].as_u64() > Some(5));
+    answered
+        .map(|entry| entry["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn daemons_of_a_signed_document_measure_each_pair_once_and_go_on_as_it_changes() {
+    let Some(document) = Document::of(&["a", "b", "c"], FULL).signed() else {
+        eprintln!("SKIPPED: minisign is missing");
+        return;
+    };
+    document.write(1);
+    let nodes = ["a", "b", "c"];
+    let daemons = nodes.map(|node| {
+        let cache = document.place.path().join(node);
+        let more = format!("cache = \"{}\"\n", cache.display());
+        Daemon::start(&document.configuration(node, &more))
+    });
+    let mut all: Vec<(String, String)> = Vec::new();
+    for (daemon, node) in daemons.iter().zip(nodes) {
+        // One session for each of three nodes.
+        let status = daemon.status_when(|status| answered(status).len() == 1);
+        assert!(is_running(&status, "prod"), "{status:#}");
+        for name in answered(&status) {
+            let of_session = entry(&status, &name);
+            assert_eq!(of_session["labels"]["mesh"], "core");
+            let peer = of_session["labels"]["peer"].as_str().unwrap();
+            assert_eq!(name, format!("core:{peer}"));
+            let mut pair = [node.to_owned(), peer.to_owned()];
+            pair.sort();
+            let [one, other] = pair;
+            all.push((one, other));
+        }
+    }
+    all.sort();
+    let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
+    assert_eq!(all, [pair("a", "b"), pair("a", "c"), pair("b", "c")]);
+    // A tampered document and an older one change nothing; the next one without c changes what is to c alone.
+    let [a, b, c] = daemons;
+    let before = a.status_when(|status| answered(status).len() == 1);
+    let name = answered(&before).remove(0);
+    let text = fs::read_to_string(document.path()).unwrap();
+    fs::write(document.path(), text.replace("20ms", "30ms")).unwrap();
+    let mut a = a;
+    let said = a.process().wait_for_error("does not fit the document");
+    assert!(said.contains("mesh document: "), "{said}");
+    document.write_nodes(2, &document.nodes[..2]);
+    // Each pair of two nodes is measured by one of them.
+    let of_pair = |status: &Value| {
+        answered(status)
+            .iter()
+            .any(|name| name == "core:a" || name == "core:b")
+    };
+    let is_gone = |status: &Value| entry(status, "core:c").is_null();
+    let (after_a, after_b) = (a.status_when(is_gone), b.status_when(is_gone));
+    c.status_when(|status| answered(status).is_empty());
+    assert!(
+        of_pair(&after_a) || of_pair(&after_b) || {
+            let settled =
+                a.status_when(|status| of_pair(status) || of_pair(&b.status_when(|_| true)));
+            !settled.is_null()
+        }
+    );
+    if name != "core:c" && !entry(&after_a, &name).is_null() {
+        assert!(sent(&after_a, &name) >= sent(&before, &name));
+        assert_eq!(entry(&after_a, &name)["measures"][0]["lost"], 0);
+    }
+    document.write(1);
+    a.process()
+        .wait_for_error("serial 1 is older than 2, which this host has had");
+    // Without the document it begins as it was, and still takes no older one.
+    let cache = document.place.path().join("a");
+    assert_eq!(a.stop().status, 0);
+    let more = format!("cache = \"{}\"\n", cache.display());
+    let mut again = Daemon::start(&document.configuration("a", &more));
+    again.process().wait_for_error("serial 1 is older than 2");
+    fs::remove_file(document.path()).unwrap();
+    let done = again.stop();
+    assert!(
+        done.stderr.contains("mesh prod, serial 2: this host is a"),
+        "{}",
+        done.stderr
+    );
+    drop((b, c));
+}
+
+#[test]
+fn a_configuration_goes_before_the_mesh_and_says_so() {
+    let document = Document::of(
+        &["a", "b"],
+        &FULL
+            .replace("[responder]", "both-ends = true\n[responder]")
+            .leak()[..],
+    );
+    document.write(1);
+    let own = format!(
+        "[[session]]\nname = \"core:b\"\naddress = \"127.0.0.1:{}\"\ninterval = \"20ms\"\n",
+        document.nodes[1].1
+    );
+    let mut a = Daemon::start(&document.configuration("a", &own));
+    let b = Daemon::start(&document.configuration("b", ""));
+    a.status_when(|status| received(status, "core:b") > 5);
+    b.status_when(|status| received(status, "core:a") > 5);
+    let said = a
+        .process()
+        .wait_for_error("that of the configuration is measured");
+    assert!(said.contains("session core:b"), "{said}");
+    // A host that is no node says what to write, and runs the rest.
+    let text = document.configuration("elsewhere", "node = \"d\"\n");
+    let mut d = Daemon::start(&text);
+    let said = d.process().wait_for_error("has no node d");
+    assert!(
+        said.contains("add it, or write another node in [mesh]"),
+        "{said}"
+    );
+}
+
+#[test]
+fn config_mesh_says_what_a_node_runs_and_the_configuration_is_valid() {
+    let document = Document::of(&["a", "b"], FULL);
+    document.write(3);
+    let mesh = |more: &[&str]| {
+        let mut command = twinpath("config mesh");
+        command.arg(document.path()).args(more);
+        finish(command)
+    };
+    let summary = mesh(&[]);
+    assert_eq!(summary.status, 0, "{}", summary.stderr);
+    assert!(
+        summary.stdout.starts_with("prod, serial 3: 2 nodes, 0 of them passive\ncore: full, 2 nodes, 1 session; at the busiest node 50 packets/s"),
+        "{}",
+        summary.stdout
+    );
+    let both = ["a", "b"].map(|node| mesh(&["--node", node]).stdout);
+    assert_eq!(
+        both.iter()
+            .filter(|text| text.contains("[[session]]"))
+            .count(),
+        1
+    );
+    for text in both {
+        assert!(text.contains("[[responder]]\nname = \"prod\""), "{text}");
+        let file = document.place.path().join("derived.toml");
+        fs::write(&file, text).unwrap();
+        assert_eq!(check(&file), 0);
+    }
+    assert_eq!(mesh(&["--node", "x"]).status, 2);
+    fs::write(document.path(), "serial = 1\n[store]\n").unwrap();
+    let faulty = mesh(&[]);
+    assert_eq!(faulty.status, 2);
+    assert!(
+        faulty.stderr.contains("mesh.toml:2: store: unknown key"),
+        "{}",
+        faulty.stderr
+    );
+    let schema = finish(twinpath("config schema twinpath-mesh"));
+    assert!(schema.stdout.starts_with("module twinpath-mesh {"));
+}
+
+fn check(file: &Path) -> i32 {
+    let mut command = twinpath("config check");
+    command.arg(file);
+    finish(command).status
+}
+
+#[test]
+fn a_mesh_that_others_could_send_needs_a_key() {
+    for (mesh, fault) in [
+        ("url = \"mesh.toml\"\n", "write https://HOST/PATH"),
+        (
+            "url = \"/x\"\nkey = \"abc\"\n",
+            "write the second line of a public key file",
+        ),
+        ("url = \"/x\"\npoll = \"0s\"\n", "poll"),
+        ("node = \"a\"\n", "url"),
+    ] {
+        let place = super::Place::of(&format!("[mesh]\n{mesh}"));
+        let done = place.config("check");
+        assert_eq!(done.status, 2, "{mesh}");
+        assert!(done.stderr.contains(fault), "{mesh}: {}", done.stderr);
+    }
+}
