@@ -4,12 +4,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
 use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -17,6 +15,7 @@ use tokio::time::timeout;
 use super::Configuration;
 use crate::clients;
 use crate::failure::{Failure, one_line};
+use crate::http::client::exchange;
 
 /// How long a daemon may take: 10,000 sessions are judged in a part of it.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -56,22 +55,15 @@ impl Configuration {
 
 async fn put(socket: &Path, body: String) -> io::Result<(StatusCode, Bytes)> {
     let stream = UnixStream::connect(socket).await?;
-    let both = http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = both.map_err(io::Error::other)?;
-    // It ends with the sender, and what went wrong the answer says too.
-    tokio::spawn(async move {
-        let _ = connection.await;
-    });
     let request = Request::put("/restconf/data")
         .header(HOST, "localhost")
         .header(ACCEPT, JSON)
         .header(CONTENT_TYPE, JSON)
         .body(Full::new(Bytes::from(body)))
         .map_err(io::Error::other)?;
-    let answer = sender.send_request(request).await;
-    let (head, body) = answer.map_err(io::Error::other)?.into_parts();
-    let body = Limited::new(body, MOST_OCTETS).collect().await;
-    Ok((head.status, body.map_err(io::Error::other)?.to_bytes()))
+    let answer = exchange(stream, request, MOST_OCTETS).await;
+    let answer = answer.map_err(io::Error::other)?;
+    Ok((answer.status, answer.body.unwrap_or_default()))
 }
 
 /// What a daemon said of it, a line for each error.

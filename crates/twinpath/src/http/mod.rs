@@ -7,6 +7,8 @@
 mod access;
 mod activity;
 mod body;
+#[cfg(feature = "daemon")]
+pub(crate) mod client;
 mod connection;
 mod connections;
 #[cfg(feature = "daemon")]
@@ -14,6 +16,8 @@ mod guarded;
 #[cfg(feature = "daemon")]
 #[cfg_attr(not(unix), path = "local/absent.rs")]
 mod local;
+#[cfg(all(feature = "daemon", feature = "tls"))]
+mod pem;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "daemon")]

@@ -9,7 +9,6 @@
 //! oldest batch is dropped and its rows are counted. What is refused as wrong is put aside.
 
 mod body;
-mod http;
 mod journal;
 mod otlp;
 mod remote_write;
@@ -42,7 +41,6 @@ use sender::Sender;
 use spool::Spool;
 use writer::Writer;
 
-pub(super) use http::Endpoint;
 pub(super) use sink::Sink;
 
 /// Rows that wait for the thread of an export; beyond that they are dropped and counted.

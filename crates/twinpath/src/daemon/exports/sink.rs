@@ -9,16 +9,21 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::time::timeout;
-use twinpath_report::words;
+use twinpath_report::words::{self, is_plain};
 
 use crate::daemon::alarms::programs;
 use crate::failure::Failure;
-
-use super::http::Endpoint;
+use crate::http::client::{AnswerLimits, Call, Endpoint};
 
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(30);
+/// What an answer may take.
+const LIMITS: AnswerLimits = AnswerLimits {
+    within: ATTEMPT,
+    octets: 64 << 10,
+};
+/// Characters of an answer that are shown.
+const MOST_SHOWN: usize = 300;
 /// The exit status of a program to which the input is wrong (`EX_DATAERR` of sysexits.h).
 const DATA_ERROR: i32 = 65;
 /// Draft of the HTTP working group of the IETF; the same for each attempt.
@@ -118,41 +123,48 @@ impl Sink {
 
     /// Sends a batch with this id once.
     pub(super) async fn post(&self, id: &str, body: Vec<u8>) -> Answer {
-        let json = HeaderValue::from_static("application/json");
-        let sent = match self {
+        let field = HeaderValue::from_static;
+        let json = field("application/json");
+        let protobuf = field("application/x-protobuf");
+        let call = Call::post(body, LIMITS);
+        let (at, call) = match self {
             Self::ClickHouse(at, table) => {
-                let query = insertion(table, id);
-                let fields = vec![(CONTENT_TYPE, json)];
-                timeout(ATTEMPT, at.post(&query, fields, body)).await
+                let call = call.with_query(insertion(table, id));
+                (at, call.with_field(CONTENT_TYPE, json))
             }
             Self::Webhook(at) => {
-                let mut fields = vec![(CONTENT_TYPE, json)];
-                if let Ok(id) = HeaderValue::from_str(id) {
-                    fields.push((IDEMPOTENCY_KEY, id));
-                }
-                timeout(ATTEMPT, at.post("", fields, body)).await
+                let call = call.with_field(CONTENT_TYPE, json);
+                let call = match HeaderValue::from_str(id) {
+                    Ok(id) => call.with_field(IDEMPOTENCY_KEY, id),
+                    Err(_) => call,
+                };
+                (at, call)
             }
             Self::RemoteWrite(at) => {
-                let field = HeaderValue::from_static;
-                let fields = vec![
-                    (CONTENT_TYPE, field("application/x-protobuf")),
-                    (CONTENT_ENCODING, field("snappy")),
-                    (REMOTE_WRITE_VERSION, field("0.1.0")),
-                ];
-                timeout(ATTEMPT, at.post("", fields, body)).await
+                let call = call
+                    .with_field(CONTENT_TYPE, protobuf)
+                    .with_field(CONTENT_ENCODING, field("snappy"))
+                    .with_field(REMOTE_WRITE_VERSION, field("0.1.0"));
+                (at, call)
             }
-            Self::Otlp(at) => {
-                let protobuf = HeaderValue::from_static("application/x-protobuf");
-                timeout(ATTEMPT, at.post("", vec![(CONTENT_TYPE, protobuf)], body)).await
-            }
+            Self::Otlp(at) => (at, call.with_field(CONTENT_TYPE, protobuf)),
             Self::Exec(_) => return Answer::Failed("it has no address".to_owned()),
         };
-        match sent {
-            Ok(Ok((status, said))) => answer(status, &said),
-            Ok(Err(error)) => Answer::Failed(error.to_string()),
-            Err(_) => Answer::Failed(format!("no answer within {}", words::time(ATTEMPT))),
+        match at.send(&call).await {
+            Ok(answered) => {
+                let said = answered.body.unwrap_or_default();
+                answer(answered.status, &shown(&said))
+            }
+            Err(error) => Answer::Failed(error.to_string()),
         }
     }
+}
+
+/// The beginning of an answer in one line.
+fn shown(octets: &[u8]) -> String {
+    let text = String::from_utf8_lossy(octets);
+    let text = text.trim().chars().take(MOST_SHOWN);
+    text.map(|c| if is_plain(c) { c } else { ' ' }).collect()
 }
 
 /// The parameters of an insertion into a table of ClickHouse. One batch is one block, so that it is inserted once by

@@ -7,6 +7,7 @@ use twinpath_yang::{Children, Data, Path, Select};
 use crate::args::above_zero;
 use crate::daemon::alarms::{Action, AlarmSettings, AlertSpec, Condition, Maintenance, Selector};
 
+use super::endpoints::OF_ENDPOINT;
 use super::leaves::Leaves;
 use super::reading::{Reading, wrong};
 
@@ -48,11 +49,18 @@ impl Reading<'_> {
 
     fn action(&mut self, path: &Path, entry: &Children) -> Option<Action> {
         let leaves = Leaves::of(&self.model.schema, entry);
-        let (leaf, action) = match leaves.one("webhook") {
-            Some(address) => ("webhook", Action::webhook(address)),
-            None => ("exec", Action::exec(leaves.each("exec"))),
-        };
-        action.map_err(|what| self.wrong_at(path, leaf, what)).ok()
+        if let Some(url) = leaves.one("webhook") {
+            let at = self.endpoint(path, "webhook", url, &leaves);
+            return at.map(Action::Webhook);
+        }
+        for leaf in OF_ENDPOINT.iter().filter(|leaf| leaves.has(leaf)) {
+            let what = format!("{leaf}: not for exec: leave it out");
+            self.wrong_at(path, leaf, what);
+        }
+        let action = Action::exec(leaves.each("exec"));
+        action
+            .map_err(|what| self.wrong_at(path, "exec", what))
+            .ok()
     }
 
     fn maintenance(&mut self, path: &Path, entry: &Children) -> Option<Maintenance> {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use twinpath_yang::{Children, Path, Select};
 
-use crate::args::{above_zero, key_path};
-use crate::daemon::exports::{Endpoint, ExportSpec, Sink};
+use crate::args::above_zero;
+use crate::daemon::exports::{ExportSpec, Sink};
 use crate::store::StoreSettings;
 
 use super::leaves::Leaves;
@@ -24,10 +24,13 @@ const TABLE: &str = "intervals";
 const BY_HTTP: [&str; 4] = ["clickhouse", "remote-write", "otlp", "webhook"];
 
 /// Leaves that not every kind has.
-const OF_KINDS: [(&str, &[&str]); 5] = [
+const OF_KINDS: [(&str, &[&str]); 8] = [
     ("url", &BY_HTTP),
     ("token", &BY_HTTP),
     ("user", &BY_HTTP),
+    ("ca", &BY_HTTP),
+    ("certificate", &BY_HTTP),
+    ("key", &BY_HTTP),
     ("table", &["clickhouse"]),
     ("exec", &["exec"]),
 ];
@@ -95,13 +98,7 @@ impl Reading<'_> {
             self.wrong_at(path, "kind", format!("kind {kind}: add url"));
             return None;
         };
-        let token = leaves.one("token").map(|text| {
-            let token = key_path(text);
-            token.map_err(|what| self.wrong_at(path, "token", format!("{text}: {what}")))
-        });
-        let token = token.transpose().ok()?;
-        let at = Endpoint::parse(url, token, leaves.one("user"));
-        let at = at.map_err(|what| self.wrong_at(path, "url", what)).ok()?;
+        let at = self.endpoint(path, "url", url, leaves)?;
         Some(match kind {
             "clickhouse" => {
                 let table = leaves.one("table").unwrap_or(TABLE);

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod api;
+mod endpoints;
 mod exports;
 mod leaves;
 mod mesh;

@@ -1,5 +1,7 @@
 //! Exports: what a receiver gets, whatever it answers and whatever becomes of the daemon.
 
+#[cfg(feature = "tls")]
+mod https;
 mod receiver;
 mod servers;
 
@@ -12,7 +14,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::Value;
 
 use super::{Daemon, PATIENCE, Place};
-use crate::program::free_port;
+use crate::program::{Running, free_port};
 use receiver::{Answer, Receiver};
 
 /// A session of intervals of half a second, with its responder, a store, and this export.
@@ -299,8 +301,8 @@ fn what_is_wrong_with_an_export_is_said_at_its_line() {
     for (lines, said) in [
         ("kind = \"webhook\"", ":4: kind webhook: add url"),
         (
-            "kind = \"webhook\"\nurl = \"https://a.example/\"",
-            ":5: url https://a.example/: https is not supported",
+            "kind = \"webhook\"\nurl = \"ftp://a.example/\"",
+            ":5: url: ftp://a.example/: write http://HOST:PORT/PATH or https://HOST:PORT/PATH",
         ),
         (
             "kind = \"exec\"\nexec = [\"page\"]",

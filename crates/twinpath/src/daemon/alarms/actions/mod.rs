@@ -13,10 +13,11 @@ use serde::Serialize;
 use super::ShownRow;
 use super::engine::Change;
 use crate::failure::Failure;
+use crate::http::client::Endpoint;
 use crate::output::rfc3339;
 
 use exec::Programs;
-use webhook::{Target, Webhooks};
+use webhook::Webhooks;
 
 /// How much time a link to the page shows before and after an alarm's intervals.
 const AROUND_S: i64 = 300;
@@ -27,7 +28,7 @@ pub(in crate::daemon) enum Action {
     /// A program with its arguments, never by a shell.
     Exec(Arc<[String]>),
     /// A document that is posted.
-    Webhook(Target),
+    Webhook(Endpoint),
 }
 
 impl Action {
@@ -48,19 +49,11 @@ impl Action {
         Ok(Self::Exec(words.into()))
     }
 
-    /// A document that is posted to this address.
-    ///
-    /// # Errors
-    /// What to write instead.
-    pub(in crate::daemon) fn webhook(address: &str) -> Result<Self, String> {
-        Target::parse(address).map(Self::Webhook)
-    }
-
     /// What this host lacks for it.
     pub(super) fn lacks(&self) -> Option<Failure> {
         match self {
             Self::Exec(words) => exec::lacks(words.first()?),
-            Self::Webhook(_) => None,
+            Self::Webhook(at) => at.lacks(),
         }
     }
 }

@@ -7,28 +7,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
-use hyper::{Method, Request, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::{info, warn};
-use twinpath_report::words;
 
 use crate::clients;
+use crate::http::client::{AnswerLimits, Call, Endpoint};
 use crate::plan::jitter;
 
 /// Documents that wait for one address; beyond that they are dropped and counted.
 const WAITING: usize = 256;
 /// Addresses that are remembered although nothing waits for them.
 const MOST_IDLE: usize = 100;
-/// How long one attempt may take.
-const ATTEMPT: Duration = Duration::from_secs(10);
+/// What one attempt may take. Of an answer the status alone counts.
+const LIMITS: AnswerLimits = AnswerLimits {
+    within: Duration::from_secs(10),
+    octets: 0,
+};
 /// How long after a failure the next attempt is made, which doubles each time.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
@@ -37,12 +35,6 @@ const LONGEST: Duration = Duration::from_hours(1);
 /// How long posts may go on after the daemon.
 const LONGEST_END: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-
-/// Where documents are posted to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::daemon) struct Target {
-    uri: Uri,
-}
 
 /// A document of an alert.
 struct Post {
@@ -55,92 +47,43 @@ struct Post {
 pub(super) struct Webhooks {
     /// Of their thread, once there is one.
     runtime: Option<Handle>,
-    targets: HashMap<Target, Sender<Post>>,
+    targets: HashMap<Endpoint, Sender<Post>>,
     /// Those that are neither taken nor given up.
     open: Arc<AtomicUsize>,
     dropped: u64,
 }
 
-impl Target {
-    /// An address.
-    ///
-    /// # Errors
-    /// What to write instead.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let advice = "write http://HOST:PORT/PATH";
-        let uri: Uri = text
-            .parse()
-            .map_err(|_| format!("webhook {text}: {advice}"))?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => {
-                return Err(format!(
-                    "webhook {text}: https is not supported: {advice}, to a relay on this host if it leaves the host"
-                ));
-            }
-            Some(_) | None => return Err(format!("webhook {text}: {advice}")),
-        }
-        let authority = uri.authority().map_or("", |authority| authority.as_str());
-        if authority.contains('@') || uri.host().is_none_or(str::is_empty) {
-            return Err(format!("webhook {text}: {advice}, without a user"));
-        }
-        Ok(Self { uri })
-    }
+/// Posts documents to one address, one after the other.
+struct Courier {
+    at: Endpoint,
+    open: Arc<AtomicUsize>,
+}
 
-    /// Posts a document once.
-    async fn post(&self, body: Bytes) -> io::Result<StatusCode> {
-        let host = self.uri.host().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let port = self.uri.port_u16().unwrap_or(80);
-        let stream = TcpStream::connect((host, port)).await?;
-        let both = http1::handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = both.map_err(io::Error::other)?;
-        // It ends with the sender, and what went wrong the answer says too.
-        tokio::spawn(async move {
-            let _ = connection.await;
-        });
-        let path = self.uri.path_and_query();
-        let authority = self.uri.authority();
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(path.map_or("/", |path| path.as_str()))
-            .header(HOST, authority.map_or(host, |authority| authority.as_str()))
-            .header(USER_AGENT, concat!("twinpath/", env!("CARGO_PKG_VERSION")))
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(io::Error::other)?;
-        let response = sender.send_request(request).await;
-        Ok(response.map_err(io::Error::other)?.status())
-    }
-
+impl Courier {
     /// Posts a document until it is taken or too old.
-    async fn deliver(&self, post: &Post) {
+    async fn deliver(&self, post: Post) {
+        let (alert, at) = (&post.alert, &self.at);
+        let json = HeaderValue::from_static("application/json");
+        let call = Call::post(post.body, LIMITS).with_field(CONTENT_TYPE, json);
         let mut wait = FIRST_WAIT;
         let mut said = None;
         loop {
-            let why = match timeout(ATTEMPT, self.post(post.body.clone())).await {
-                Ok(Ok(status)) if status.is_success() => {
+            let why = match self.at.send(&call).await {
+                Ok(answer) if answer.status.is_success() => {
                     if said.is_some() {
-                        info!("alert {}: webhook {}: delivered", post.alert, self.uri);
+                        info!("alert {alert}: webhook {at}: delivered");
                     }
                     return;
                 }
-                Ok(Ok(status)) => format!("answered {status}"),
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("no answer within {}", words::time(ATTEMPT)),
+                Ok(answer) => format!("answered {}", answer.status),
+                Err(error) => error.to_string(),
             };
             if post.since.elapsed() + wait > LONGEST {
-                warn!(
-                    "alert {}: webhook {}: {why}; given up",
-                    post.alert, self.uri
-                );
+                warn!("alert {alert}: webhook {at}: {why}; given up");
                 return;
             }
             if said.as_ref() != Some(&why) {
-                warn!(
-                    "alert {}: webhook {}: {why}; tried again",
-                    post.alert, self.uri
-                );
+                warn!("alert {alert}: webhook {at}: {why}; tried again");
             }
             said = Some(why);
             sleep(wait.mul_f64(jitter())).await;
@@ -148,10 +91,10 @@ impl Target {
         }
     }
 
-    async fn deliver_all(self, mut posts: Receiver<Post>, open: Arc<AtomicUsize>) {
+    async fn deliver_all(self, mut posts: Receiver<Post>) {
         while let Some(post) = posts.recv().await {
-            self.deliver(&post).await;
-            open.fetch_sub(1, Ordering::AcqRel);
+            self.deliver(post).await;
+            self.open.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }
@@ -167,7 +110,7 @@ impl Webhooks {
     }
 
     /// Has a document posted.
-    pub(super) fn post(&mut self, alert: &str, target: &Target, body: Vec<u8>) {
+    pub(super) fn post(&mut self, alert: &str, target: &Endpoint, body: Vec<u8>) {
         let post = Post {
             alert: alert.to_owned(),
             body: Bytes::from(body),
@@ -187,7 +130,7 @@ impl Webhooks {
         }
     }
 
-    fn sender(&mut self, target: &Target) -> io::Result<Sender<Post>> {
+    fn sender(&mut self, target: &Endpoint) -> io::Result<Sender<Post>> {
         if let Some(sender) = self.targets.get(target) {
             return Ok(sender.clone());
         }
@@ -197,7 +140,11 @@ impl Webhooks {
                 .retain(|_, sender| sender.capacity() < sender.max_capacity());
         }
         let (sender, posts) = mpsc::channel(WAITING);
-        runtime.spawn(target.clone().deliver_all(posts, Arc::clone(&self.open)));
+        let courier = Courier {
+            at: target.clone(),
+            open: Arc::clone(&self.open),
+        };
+        runtime.spawn(courier.deliver_all(posts));
         self.targets.insert(target.clone(), sender.clone());
         Ok(sender)
     }
@@ -240,36 +187,14 @@ impl Webhooks {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_of_plain_http() {
-        for text in [
-            "http://127.0.0.1:9000/hook",
-            "http://[::1]/a?b=c",
-            "http://host.example",
-        ] {
-            assert!(Target::parse(text).is_ok(), "{text}");
-        }
-        for (text, said) in [
-            ("https://host.example/", "https is not supported"),
-            ("ftp://host.example/", "write http://"),
-            ("host.example:80", "write http://"),
-            ("/hook", "write http://"),
-            ("http://", "write http://"),
-            ("http://user:word@host.example/", "without a user"),
-            ("http://a b/", "write http://"),
-        ] {
-            let error = Target::parse(text).unwrap_err();
-            assert!(error.contains(said), "{text}: {error}");
-        }
-    }
+    use crate::http::client::EndpointOptions;
 
     #[test]
     fn what_is_beyond_the_queue_of_an_address_is_counted() {
         let mut webhooks = Webhooks::new();
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let text = format!("http://{}/", silent.local_addr().unwrap());
-        let target = Target::parse(&text).unwrap();
+        let target = Endpoint::parse(&text, EndpointOptions::default()).unwrap();
         for _ in 0..WAITING + 10 {
             webhooks.post("slow", &target, Vec::new());
         }

@@ -62,7 +62,11 @@ fn table() -> String {
 }
 
 /// A server of a test in Python; `None`: the module is missing.
-fn python(module: &str, program: &str, arguments: &[&str]) -> Option<(Running, SocketAddr)> {
+pub(super) fn python(
+    module: &str,
+    program: &str,
+    arguments: &[&str],
+) -> Option<(Running, SocketAddr)> {
     let python = std::env::var("TWINPATH_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let import = format!("import {module}");
     let has_it = Command::new(&python).args(["-c", &import]).output();
