@@ -163,6 +163,9 @@ pub(crate) struct Measured {
     pub(crate) unawaited: u64,
     #[serde(skip)]
     pub(crate) unsent: u64,
+    /// T1 of the last packet that was answered.
+    #[serde(skip)]
+    pub(crate) answered_until: Option<Wall>,
     #[serde(skip)]
     pub(crate) far_clock: Option<ClockState>,
 }
@@ -367,6 +370,7 @@ impl Daemon {
                 ssid: wire.format.ssid(),
                 unawaited: progress.unawaited,
                 unsent: progress.unsent,
+                answered_until: progress.reply_status.answered_until,
                 far_clock: progress.far_clock,
             }
         });

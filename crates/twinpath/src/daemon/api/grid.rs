@@ -4,7 +4,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::daemon::status::{Entry, Measured};
+use twinpath_runtime::wall;
+use twinpath_wire::Wall;
+
+use crate::daemon::mesh::fresh_until_ns;
+use crate::daemon::status::{Entry, LastInterval, Measured};
 use crate::output::units::{self, count};
 use crate::picture::{Head, closing, escaped, opening};
 
@@ -32,15 +36,22 @@ struct Row<'a> {
     entry: &'a Entry,
     /// `None`: it is not measured.
     session: Option<&'a Measured>,
+    now: Wall,
 }
 
 /// How bad a row is; the greatest comes first.
 type Badness = (u8, u64, Reverse<String>);
 
 impl Row<'_> {
+    /// The last complete interval, if it says how the session is now.
+    fn interval(&self) -> Option<&LastInterval> {
+        let interval = self.session?.interval.as_ref();
+        interval.filter(|interval| fresh_until_ns(interval) >= self.now.unix_ns())
+    }
+
     /// The share of lost packets in the last complete interval.
     fn loss(&self) -> Option<(u64, u64)> {
-        let interval = self.session?.interval.as_ref()?;
+        let interval = self.interval()?;
         let sent = interval.received + interval.lost;
         (sent > 0).then_some((interval.lost, sent))
     }
@@ -87,7 +98,7 @@ impl Row<'_> {
             escaped(name)
         );
         let bad = if self.is_bad() { " class=\"bad\"" } else { "" };
-        let interval = self.session.and_then(|session| session.interval.as_ref());
+        let interval = self.interval();
         let delay = |ns: Option<i64>| ns.map_or_else(|| "-".to_owned(), units::delay);
         let loss = self
             .loss()
@@ -115,11 +126,12 @@ pub(super) fn page(state: &State, asked: &Query) -> String {
         .iter()
         .filter(|entry| entry.kind == "session")
         .collect();
+    let now = wall();
     let shown = sessions.iter().copied().filter(|entry| {
         let mut wanted = asked.others(&[GROUP]);
         wanted.all(|(label, value)| entry.labels.get(label).is_some_and(|known| known == value))
     });
-    let mut rows: Vec<Row<'_>> = shown.flat_map(rows).collect();
+    let mut rows: Vec<Row<'_>> = shown.flat_map(|entry| rows(entry, now)).collect();
     rows.sort_by_cached_key(|row| Reverse(row.badness()));
     let title = format!("twinpath on {}", state.name);
     let mut page = opening(&Head {
@@ -130,6 +142,9 @@ pub(super) fn page(state: &State, asked: &Query) -> String {
     });
     let _ = writeln!(page, "<h1>{}</h1>", escaped(&title));
     let _ = writeln!(page, "<p class=\"lead\">{}</p>", escaped(&summary(&rows)));
+    if state.mesh.is_some() {
+        page.push_str("<p class=\"sub\"><a href=\"/mesh\">the mesh</a></p>\n");
+    }
     alarms::table(&state.alarms, &mut page);
     chips(&sessions, asked, &mut page);
     let more = rows.len().saturating_sub(MOST_ROWS);
@@ -152,10 +167,15 @@ fn summary(rows: &[Row<'_>]) -> String {
     let of = |is: fn(&Row<'_>) -> bool| rows.iter().filter(|row| is(row)).count();
     let silent = of(|row| row.session.is_some_and(|session| session.is_silent));
     let not_running = of(|row| row.session.is_none());
+    let unknown = of(|row| {
+        let is_silent = row.session.is_none_or(|session| session.is_silent);
+        !is_silent && row.interval().is_none()
+    });
     let lossy = of(|row| row.loss().is_some_and(|(lost, _)| lost > 0));
     let parts = [
         (not_running, "not running"),
         (silent, "without replies"),
+        (unknown, "without a current interval"),
         (lossy, "with losses"),
     ];
     let parts = parts.into_iter().filter(|(number, _)| *number > 0);
@@ -171,15 +191,17 @@ fn summary(rows: &[Row<'_>]) -> String {
 }
 
 /// An entry's sessions, or the entry itself where it has none.
-fn rows(entry: &Entry) -> impl Iterator<Item = Row<'_>> {
+fn rows(entry: &Entry, now: Wall) -> impl Iterator<Item = Row<'_>> {
     let sessions = entry.measures.iter();
     let sessions = sessions.map(move |session| Row {
         entry,
         session: Some(session),
+        now,
     });
     let none = entry.measures.is_empty().then_some(Row {
         entry,
         session: None,
+        now,
     });
     sessions.chain(none)
 }

@@ -6,6 +6,7 @@
 mod alarms;
 mod grid;
 mod markup;
+mod mesh;
 mod range;
 pub(super) mod restconf;
 mod session;
@@ -108,10 +109,12 @@ impl Answering {
             return metrics;
         }
         let session = path.strip_prefix("/session/");
-        if path != "/" && session.is_none() {
+        let mesh = path.strip_prefix("/mesh");
+        let mesh = mesh.filter(|part| part.is_empty() || part.starts_with(['/', '.']));
+        if path != "/" && session.is_none() && mesh.is_none() {
             return short(
                 StatusCode::NOT_FOUND,
-                "see /, /metrics, /healthz and /restconf",
+                "see /, /mesh, /metrics, /healthz and /restconf",
             );
         }
         if let Some(refusal) = only_read(request.method()) {
@@ -124,6 +127,9 @@ impl Answering {
             return short(StatusCode::INTERNAL_SERVER_ERROR, "a fault in the schema");
         };
         let query = Query::of(request.uri());
+        if let Some(part) = mesh {
+            return mesh::answer(part, &state, &query);
+        }
         match session {
             None => reply(
                 StatusCode::OK,

@@ -83,6 +83,8 @@ pub(super) struct MeshNode {
     pub(super) is_passive: bool,
     is_hub: bool,
     side: Option<String>,
+    /// Where its page is.
+    page: Option<String>,
 }
 
 /// A mesh of a document.
@@ -103,6 +105,13 @@ pub(super) struct MeshResponder {
     pub(super) settings: Children,
     /// They listen on all addresses.
     pub(super) is_everywhere: bool,
+}
+
+/// Where a session is shown.
+pub(in crate::daemon) struct SessionPage {
+    /// The page of its daemon; empty: this one.
+    pub(in crate::daemon) page: String,
+    pub(in crate::daemon) session: String,
 }
 
 /// A measurement of another node.
@@ -157,6 +166,50 @@ impl MeshDocument {
     /// How many nodes it has.
     pub(in crate::daemon) fn nodes(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// The name of the node at this place.
+    pub(in crate::daemon) fn node_name(&self, node: usize) -> Option<&str> {
+        self.nodes.get(node).map(|node| node.name.as_str())
+    }
+
+    /// The labels of the node at this place.
+    pub(in crate::daemon) fn labels(&self, node: usize) -> Option<&BTreeMap<String, String>> {
+        self.nodes.get(node).map(|node| &node.labels)
+    }
+
+    /// The names of the meshes in the order of their places.
+    pub(in crate::daemon) fn mesh_names(&self) -> impl Iterator<Item = &str> {
+        self.meshes.iter().map(|mesh| mesh.name.as_str())
+    }
+
+    /// The places of the nodes of the mesh at this place.
+    pub(in crate::daemon) fn members(&self, mesh: usize) -> &[usize] {
+        let mesh = self.meshes.get(mesh);
+        mesh.map_or(&[], |mesh| mesh.members.as_slice())
+    }
+
+    /// Where the session of two nodes of a mesh is shown, all by their places; `own`: this node, whose page is here.
+    pub(in crate::daemon) fn session_page(
+        &self,
+        mesh: usize,
+        [from, to]: [usize; 2],
+        own: Option<usize>,
+    ) -> Option<SessionPage> {
+        let mesh = self.meshes.get(mesh)?;
+        let measures =
+            |one: usize, other: usize| mesh.links_of(one).iter().any(|(to, _)| *to == other);
+        let ends = [(from, to), (to, from)];
+        let (sender, far) = ends
+            .into_iter()
+            .find(|(one, other)| measures(*one, *other))?;
+        let page = if own == Some(sender) {
+            String::new()
+        } else {
+            self.nodes.get(sender)?.page.clone()?
+        };
+        let session = format!("{}:{}", mesh.name, self.node_name(far)?);
+        Some(SessionPage { page, session })
     }
 
     /// The place of a node with this name.
@@ -282,6 +335,7 @@ impl<'a> Reading<'a> {
             is_passive: leaves.one("passive") == Some("true"),
             is_hub: leaves.one("hub") == Some("true"),
             side: leaves.one("side").map(str::to_owned),
+            page: leaves.one("page").map(str::to_owned),
             labels: leaves.labels,
         })
     }

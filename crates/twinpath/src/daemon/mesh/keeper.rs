@@ -47,17 +47,28 @@ pub(crate) struct MeshState {
 }
 
 impl MeshState {
+    /// A document in force, whose first node this host is.
+    #[cfg(test)]
+    pub(in crate::daemon) fn of_text(text: &str) -> Self {
+        let document = MeshDocument::read("mesh.toml", text);
+        Self {
+            document: Some(Arc::new(
+                document.unwrap_or_else(|failure| panic!("{failure}")),
+            )),
+            node: Some(0),
+            ..Self::default()
+        }
+    }
+
     /// All of it is known.
     #[cfg(test)]
     pub(in crate::daemon) fn example() -> Self {
         let text = "name = \"prod\"\nserial = 7\n[[node]]\nname = \"a\"\naddress = \"192.0.2.1\"\n";
         Self {
-            document: MeshDocument::read("mesh.toml", text).ok().map(Arc::new),
-            node: Some(0),
             changed: Some(Wall::from_unix_ns(1)),
             last_fetch: Some(Wall::from_unix_ns(2)),
             fault: Some("gone".to_owned()),
-            ..Self::default()
+            ..Self::of_text(text)
         }
     }
 

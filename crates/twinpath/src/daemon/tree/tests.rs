@@ -146,6 +146,7 @@ fn measured(dscp: u8, path: Option<u16>) -> Measured {
         ssid: Some(4_242),
         unawaited: 0,
         unsent: 0,
+        answered_until: None,
         far_clock: Some(CLOCK),
     }
 }

@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Daemon, entry, is_running, received, sent};
+use super::pages::get;
+use super::{Daemon, PATIENCE, entry, is_running, received, sent};
 use crate::program::{finish, free_port, twinpath};
 
 /// A document and the place that it is in.
@@ -286,4 +288,89 @@ fn a_mesh_that_others_could_send_needs_a_key() {
         assert_eq!(done.status, 2, "{mesh}");
         assert!(done.stderr.contains(fault), "{mesh}: {}", done.stderr);
     }
+}
+
+/// What a daemon says of the mesh, once it is so.
+fn mesh_when(port: u16, is: impl Fn(&Value) -> bool) -> Value {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let answer = get(port, "/mesh.json");
+        let document: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        if is(&document) {
+            return document;
+        }
+        assert!(Instant::now() < until, "{} {}", answer.head, answer.body);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The state of a direction.
+fn cell<'a>(document: &'a Value, from: &str, to: &str) -> &'a str {
+    let cells = document["cells"].as_array().into_iter().flatten();
+    let mut cells = cells.filter(|cell| cell["from"] == from && cell["to"] == to);
+    cells
+        .next()
+        .map_or("", |cell| cell["state"].as_str().unwrap())
+}
+
+#[test]
+fn a_node_that_is_killed_is_grey_on_the_pages_of_others() {
+    let both = FULL.replace("[responder]", "both-ends = true\n[responder]");
+    let document = Document::of(&["a", "b", "c"], both.leak());
+    document.write(1);
+    let pages = [free_port(), free_port()];
+    let start = |node: &str, page: Option<u16>| {
+        let page = page.map_or_else(String::new, |page| {
+            format!("[api]\nlisten = \"127.0.0.1:{page}\"\n")
+        });
+        Daemon::start(&document.configuration(node, &page))
+    };
+    let _a = start("a", Some(pages[0]));
+    let _b = start("b", Some(pages[1]));
+    let c = start("c", None);
+    for (page, node, other) in [(pages[0], "a", "b"), (pages[1], "b", "a")] {
+        let good = mesh_when(page, |it| {
+            [(node, other), (other, node), (node, "c"), ("c", node)]
+                .iter()
+                .all(|(from, to)| cell(it, from, to) == "good")
+        });
+        assert_eq!(good["schema"], "twinpath-mesh-1");
+        assert_eq!(
+            (&good["node"], &good["gone"]),
+            (&node.into(), &Value::Array(Vec::new()))
+        );
+    }
+    drop(c);
+    for (page, node, other) in [(pages[0], "a", "b"), (pages[1], "b", "a")] {
+        let gone = mesh_when(page, |it| it["gone"][0]["node"] == "c");
+        assert!(
+            gone["gone"][0]["answered_ns"].as_i64() > Some(1_700_000_000_000_000_000),
+            "{gone:#}"
+        );
+        assert_eq!(cell(&gone, node, other), "good");
+        assert_eq!(
+            (
+                cell(&gone, node, "c"),
+                gone["gone"].as_array().unwrap().len()
+            ),
+            ("silent", 1)
+        );
+        let shown = get(page, "/mesh").body;
+        assert!(
+            shown.contains("<b>c</b> is gone: last answer 20"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("<td class=\"g\">") && !shown.contains("<td class=\"s\">"),
+            "{shown}"
+        );
+    }
+    // A cell leads to its session.
+    let answer = get(pages[0], "/mesh/0/0/1");
+    assert!(
+        answer.head.contains("303") && answer.head.contains("/session/core%3Ab"),
+        "{}",
+        answer.head
+    );
+    assert!(get(pages[0], "/mesh/0/0/9").head.contains("404"));
 }

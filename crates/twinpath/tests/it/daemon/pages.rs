@@ -13,9 +13,9 @@ use crate::far_end::FarEnd;
 use crate::program::{finish, free_port, shell};
 
 /// What a server answers.
-struct Answer {
-    head: String,
-    body: String,
+pub(super) struct Answer {
+    pub(super) head: String,
+    pub(super) body: String,
 }
 
 /// Asks a daemon, which may have begun only now.
@@ -40,7 +40,7 @@ fn ask(port: u16, request: &str) -> Answer {
     }
 }
 
-fn get(port: u16, path: &str) -> Answer {
+pub(super) fn get(port: u16, path: &str) -> Answer {
     ask(
         port,
         &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
