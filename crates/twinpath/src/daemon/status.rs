@@ -306,7 +306,7 @@ impl Daemon {
             clock: clock_state(),
             store: self.store_counters(),
             exports: self.exports.counters(),
-            mesh: self.mesh.state().cloned(),
+            mesh: self.mesh.shown(),
             events_dropped: self.events.dropped(),
         }
     }

@@ -4,7 +4,6 @@ mod matrix;
 
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
-use twinpath_runtime::wall;
 
 use crate::daemon::mesh::{MeshReport, MeshState};
 use crate::http::{Reply, reply, short};
@@ -22,7 +21,13 @@ pub(super) fn answer(part: &str, state: &State, query: &Query) -> Reply {
         return to_session(cell, mesh);
     }
     let is_synchronized = state.clock.synchronized;
-    let report = MeshReport::of(mesh, &state.entries, &state.alarms, is_synchronized, wall());
+    let report = MeshReport::of(
+        mesh,
+        &state.entries,
+        &state.alarms,
+        is_synchronized,
+        query.get("own").is_none(),
+    );
     match part {
         ".json" => {
             let mut octets = serde_json::to_vec(&report).unwrap_or_default();

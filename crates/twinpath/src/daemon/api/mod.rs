@@ -168,9 +168,14 @@ impl Answering {
             return Some(state);
         }
         let mut visible = State::clone(&state);
+        let all = visible.entries.len();
         visible
             .entries
             .retain(|entry| rights.shows(entry.kind, &entry.name));
+        // What other nodes measure is for who may read all of this one.
+        if visible.entries.len() < all {
+            visible.mesh = visible.mesh.map(MeshState::without_others);
+        }
         visible.alarms.retain(|alarm| {
             rights.shows("alert", &alarm.alert) && rights.shows("session", &alarm.session)
         });

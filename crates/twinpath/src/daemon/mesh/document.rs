@@ -16,6 +16,7 @@ use crate::daemon::settings::Leaves;
 use crate::daemon::source;
 use crate::failure::Failure;
 
+use super::report::Cell;
 use super::topology::{Links, Member, Topology};
 
 pub(super) use judging::KEY_FILES;
@@ -187,6 +188,23 @@ impl MeshDocument {
     pub(in crate::daemon) fn members(&self, mesh: usize) -> &[usize] {
         let mesh = self.meshes.get(mesh);
         mesh.map_or(&[], |mesh| mesh.members.as_slice())
+    }
+
+    /// Whether it has the mesh and the nodes of a cell.
+    pub(super) fn has_cell(&self, cell: &Cell) -> bool {
+        let mesh = self
+            .meshes
+            .binary_search_by(|mesh| mesh.name.cmp(&cell.mesh));
+        mesh.is_ok()
+            && [&cell.from, &cell.to]
+                .into_iter()
+                .all(|node| self.node_named(node).is_some())
+    }
+
+    /// The nodes that have pages, each with its place, its name and the page.
+    pub(super) fn pages(&self) -> impl Iterator<Item = (usize, &str, &str)> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes.filter_map(|(place, node)| Some((place, node.name.as_str(), node.page.as_deref()?)))
     }
 
     /// Where the session of two nodes of a mesh is shown, all by their places; `own`: this node, whose page is here.

@@ -13,8 +13,10 @@ use crate::output::units::count;
 
 use super::document::MeshDocument;
 use super::entries::{Derived, located};
+use super::gather::{GatherCounts, Gatherer};
 use super::identity::{Identity, is_local};
 use super::poller::{Accepted, News, Poller};
+use super::report::Cell;
 use super::settings::MeshSettings;
 
 /// What is known of a mesh.
@@ -44,6 +46,9 @@ pub(crate) struct MeshState {
     fault: Option<String>,
     /// Sessions whose names the configuration has, as they were said.
     hidden: Vec<String>,
+    gatherer: Option<Arc<Gatherer>>,
+    /// How gathering goes; `None`: nothing is gathered.
+    pub(in crate::daemon) gathering: Option<GatherCounts>,
 }
 
 impl MeshState {
@@ -68,6 +73,7 @@ impl MeshState {
             changed: Some(Wall::from_unix_ns(1)),
             last_fetch: Some(Wall::from_unix_ns(2)),
             fault: Some("gone".to_owned()),
+            gathering: Some(GatherCounts::default()),
             ..Self::of_text(text)
         }
     }
@@ -76,6 +82,23 @@ impl MeshState {
     pub(in crate::daemon) fn node_name(&self) -> Option<&str> {
         let document = self.document.as_ref()?;
         Some(document.nodes.get(self.node?)?.name.as_str())
+    }
+
+    /// What other nodes measure, as far as it is gathered and the document has it.
+    pub(in crate::daemon) fn gathered(&self) -> Vec<Cell> {
+        let document = self.document.as_deref();
+        let (Some(gatherer), Some(document)) = (&self.gatherer, document) else {
+            return Vec::new();
+        };
+        let mut cells = gatherer.cells();
+        cells.retain(|cell| document.has_cell(cell));
+        cells
+    }
+
+    /// Shows what this host measures, and nothing of others.
+    pub(in crate::daemon) fn without_others(mut self) -> Self {
+        self.gatherer = None;
+        self
     }
 
     /// What is wrong now.
@@ -88,6 +111,32 @@ impl MeshKeeper {
     /// `None`: no mesh is configured.
     pub(in crate::daemon) fn state(&self) -> Option<&MeshState> {
         self.settings.as_ref().map(|_| &self.state)
+    }
+
+    /// The same, to be shown.
+    pub(in crate::daemon) fn shown(&self) -> Option<MeshState> {
+        let mut state = self.state()?.clone();
+        state.gathering = state.gatherer.as_ref().map(|gatherer| gatherer.counts());
+        Some(state)
+    }
+
+    /// Gathers as these settings say.
+    fn gather(&mut self) {
+        let settings = self.settings.as_ref().and_then(|it| it.gather.as_ref());
+        let Some(settings) = settings else {
+            self.state.gatherer = None;
+            return;
+        };
+        let gatherer = self.state.gatherer.as_ref();
+        if gatherer.is_none_or(|gatherer| !gatherer.is_with(settings)) {
+            let begun = Gatherer::start(settings);
+            let begun = begun.map_err(|error| warn!(%error, "cannot start a thread"));
+            self.state.gatherer = begun.ok().map(Arc::new);
+        }
+        let gatherer = self.state.gatherer.as_ref();
+        if let Some((gatherer, document)) = gatherer.zip(self.state.document.as_ref()) {
+            gatherer.ask(document, self.state.node);
+        }
     }
 
     /// Fetches as these settings say.
@@ -160,6 +209,12 @@ impl MeshKeeper {
         name: Option<&str>,
         root: &Children,
     ) -> Option<Settings> {
+        let settings = self.derived_settings(name, root);
+        self.gather();
+        settings
+    }
+
+    fn derived_settings(&mut self, name: Option<&str>, root: &Children) -> Option<Settings> {
         let mesh = self.settings.clone()?;
         let model = model().ok()?;
         let host = output::host_name();

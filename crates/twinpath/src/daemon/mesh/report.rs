@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
+use twinpath_runtime::wall;
 use twinpath_wire::Wall;
 
 use crate::daemon::alarms::ActiveAlarm;
@@ -82,14 +83,15 @@ pub(in crate::daemon) enum CellState {
 }
 
 impl MeshReport {
-    /// What this host measures. `None`: there is no document.
+    /// What this host measures, and with `has_others` what is gathered. `None`: there is no document.
     pub(in crate::daemon) fn of(
         mesh: &MeshState,
         entries: &[Entry],
         alarms: &[ActiveAlarm],
         is_synchronized: bool,
-        now: Wall,
+        has_others: bool,
     ) -> Option<Self> {
+        let now = wall();
         let document = mesh.document.as_deref()?;
         let own = mesh.node_name();
         let mut cells = Vec::new();
@@ -101,6 +103,9 @@ impl MeshReport {
                 let is_raised = raised.contains(entry.name.as_str());
                 cells.extend(of_entry(entry, own, is_raised, is_synchronized));
             }
+        }
+        if has_others {
+            cells.extend(mesh.gathered());
         }
         let mut report = Self {
             schema: SCHEMA.to_owned(),

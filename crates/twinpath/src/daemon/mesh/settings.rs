@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::http::client::EndpointOptions;
+
 use super::fetch::Location;
 
 /// Where the document is, and what it may do.
@@ -18,6 +20,15 @@ pub(crate) struct MeshSettings {
     pub(in crate::daemon) poll: Duration,
     /// Where the last good document is kept.
     pub(in crate::daemon) cache: Option<PathBuf>,
+    /// `None`: the cells of other nodes are not gathered.
+    pub(in crate::daemon) gather: Option<GatherSettings>,
+}
+
+/// How the pages of other nodes are asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GatherSettings {
+    pub(in crate::daemon) every: Duration,
+    pub(in crate::daemon) options: EndpointOptions,
 }
 
 impl MeshSettings {

@@ -22,13 +22,7 @@ impl Reading<'_> {
         url: &str,
         leaves: &Leaves,
     ) -> Option<Endpoint> {
-        let options = EndpointOptions {
-            token: self.secret(path, "token", leaves).ok()?,
-            user: leaves.one("user").map(str::to_owned),
-            ca: leaves.one("ca").map(PathBuf::from),
-            certificate: leaves.one("certificate").map(PathBuf::from),
-            key: self.secret(path, "key", leaves).ok()?,
-        };
+        let options = self.endpoint_options(path, leaves)?;
         let endpoint = Endpoint::parse(url, options).map_err(|fault| {
             let advice = fault.advice;
             match fault.option {
@@ -37,6 +31,21 @@ impl Reading<'_> {
             }
         });
         endpoint.ok()
+    }
+
+    /// The leaves beside a URL.
+    pub(super) fn endpoint_options(
+        &mut self,
+        path: &Path,
+        leaves: &Leaves,
+    ) -> Option<EndpointOptions> {
+        Some(EndpointOptions {
+            token: self.secret(path, "token", leaves).ok()?,
+            user: leaves.one("user").map(str::to_owned),
+            ca: leaves.one("ca").map(PathBuf::from),
+            certificate: leaves.one("certificate").map(PathBuf::from),
+            key: self.secret(path, "key", leaves).ok()?,
+        })
     }
 
     /// The file of a secret; an error is noted.

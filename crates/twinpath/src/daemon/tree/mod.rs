@@ -146,6 +146,9 @@ fn of_mesh(it: &mut Builder<'_>, mesh: &MeshState) {
         it.leaf("nodes", document.nodes() as u64);
         it.leaf("sessions", mesh.derived.sessions() as u64);
     }
+    let gathering = mesh.gathering;
+    it.leaf("pages", gathering.map(|counts| counts.pages as u64));
+    it.leaf("pages-failed", gathering.map(|counts| counts.failed as u64));
     it.leaf("changed", mesh.changed);
     it.leaf("last-fetch", mesh.last_fetch);
     it.leaf("fault", mesh.fault());

@@ -33,7 +33,6 @@ pub(crate) struct Call {
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    #[allow(dead_code, reason = "for documents that are asked for by their tags")]
     pub(crate) fields: HeaderMap,
     /// `None`: it has more octets than the limit, or is not read.
     pub(crate) body: Option<Bytes>,
@@ -76,7 +75,6 @@ pub(crate) enum CallError {
 
 impl Call {
     /// Asks for a document.
-    #[allow(dead_code, reason = "for documents that are asked for by their tags")]
     pub(crate) fn get(limits: AnswerLimits) -> Self {
         Self::of(Method::GET, Bytes::new(), limits)
     }

@@ -22,6 +22,10 @@ struct Document {
     meshes: &'static str,
     /// The public key, where it is signed.
     key: Option<String>,
+    /// Where it is, if not in its file.
+    url: Option<String>,
+    /// Ports of the pages of nodes.
+    pages: Vec<u16>,
 }
 
 const FULL: &str = "[[mesh]]
@@ -43,6 +47,8 @@ impl Document {
             nodes,
             meshes,
             key: None,
+            url: None,
+            pages: Vec::new(),
         }
     }
 
@@ -74,12 +80,15 @@ impl Document {
 
     fn write_nodes(&self, serial: u32, nodes: &[(&str, u16)]) {
         let mut text = format!("name = \"prod\"\nserial = {serial}\n");
-        for (name, port) in nodes {
+        for (number, (name, port)) in nodes.iter().enumerate() {
             write!(
                 text,
                 "[[node]]\nname = \"{name}\"\naddress = \"127.0.0.1:{port}\"\n"
             )
             .unwrap();
+            if let Some(page) = self.pages.get(number) {
+                writeln!(text, "page = \"http://127.0.0.1:{page}\"").unwrap();
+            }
         }
         text.push_str(self.meshes);
         fs::write(self.path(), text).unwrap();
@@ -94,9 +103,10 @@ impl Document {
     /// The configuration of a node.
     fn configuration(&self, node: &str, more: &str) -> String {
         let key = self.key.as_ref().map(|key| format!("key = \"{key}\"\n"));
+        let file = || format!("file://{}", self.path().display());
+        let url = self.url.clone().unwrap_or_else(file);
         format!(
-            "[daemon]\nname = \"{node}\"\n[mesh]\nurl = \"file://{}\"\npoll = \"1s\"\n{}{more}",
-            self.path().display(),
+            "[daemon]\nname = \"{node}\"\n[mesh]\nurl = \"{url}\"\npoll = \"1s\"\n{}{more}",
             key.unwrap_or_default()
         )
     }
@@ -373,4 +383,74 @@ fn a_node_that_is_killed_is_grey_on_the_pages_of_others() {
         answer.head
     );
     assert!(get(pages[0], "/mesh/0/0/9").head.contains("404"));
+}
+
+#[test]
+fn one_page_shows_what_all_nodes_measure_by_a_document_of_a_web_server() {
+    let python = Command::new("python3").arg("--version").output();
+    let document = Document::of(&["a", "b", "c"], FULL).signed();
+    let (Ok(_), Some(mut document)) = (python, document) else {
+        eprintln!("SKIPPED: minisign or python3 is missing");
+        return;
+    };
+    document.pages = (0..3).map(|_| free_port()).collect();
+    document.write(1);
+    let port = free_port();
+    document.url = Some(format!("http://127.0.0.1:{port}/mesh.toml"));
+    let start = |node: &str, page: u16| {
+        let more = format!("[mesh.gather]\nevery = \"1s\"\n[api]\nlisten = \"127.0.0.1:{page}\"\n");
+        Daemon::start(&document.configuration(node, &more))
+    };
+    let mut daemons: Vec<Daemon> = Vec::new();
+    for (node, page) in ["a", "b", "c"].into_iter().zip(&document.pages) {
+        daemons.push(start(node, *page));
+    }
+    // The server comes later: that is said once, and tried again.
+    daemons[0]
+        .process()
+        .wait_for_error("cannot connect to 127.0.0.1");
+    let mut server = Command::new("python3");
+    server.args([
+        "-m",
+        "http.server",
+        "--bind",
+        "127.0.0.1",
+        &port.to_string(),
+    ]);
+    let server = server.current_dir(document.place.path());
+    let mut server = server
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pairs = [
+        ("a", "b"),
+        ("b", "a"),
+        ("a", "c"),
+        ("c", "a"),
+        ("b", "c"),
+        ("c", "b"),
+    ];
+    for page in &document.pages {
+        mesh_when(*page, |it| {
+            pairs.iter().all(|(from, to)| cell(it, from, to) == "good")
+        });
+    }
+    // Without those of others.
+    let own = get(document.pages[0], "/mesh.json?own=1").body;
+    let own: Value = serde_json::from_str(&own).unwrap();
+    let cells = own["cells"].as_array().unwrap();
+    assert!(
+        cells.len() == 2 && cells.iter().all(|cell| cell["by"] == "a"),
+        "{own:#}"
+    );
+    // A node that is gone is gone for all, and what it measured is not green any more.
+    drop(daemons.remove(2));
+    let gone = mesh_when(document.pages[0], |it| it["gone"][0]["node"] == "c");
+    assert_eq!(cell(&gone, "a", "b"), "good");
+    for pair in [("b", "c"), ("c", "b"), ("a", "c"), ("c", "a")] {
+        assert_ne!(cell(&gone, pair.0, pair.1), "good", "{pair:?}");
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
 }
