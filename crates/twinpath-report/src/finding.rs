@@ -55,6 +55,7 @@ mod sending;
 mod silence;
 mod sizes;
 mod stamps;
+mod stored;
 mod unreached;
 
 use std::borrow::Cow;
@@ -73,6 +74,7 @@ pub use losses::Losses;
 pub use not_read::NotRead;
 pub use raw_file::{Difference, RawFile};
 pub use silence::{Ids, Others, Silence};
+pub use stored::Stored;
 pub use unreached::{IcmpCause, Unreached};
 
 pub use clocks::steps;
@@ -138,6 +140,8 @@ pub enum Finding {
     Control(Control),
     /// Data missing in raw files.
     RawFile(RawFile),
+    /// Limits of rows of intervals.
+    Stored(Stored),
     /// Limits of a capture.
     Captured(Captured),
     /// Packets of a capture that were not read.
@@ -158,6 +162,7 @@ impl Finding {
             Self::Host(finding) => finding.defaults(),
             Self::Control(finding) => finding.defaults(),
             Self::RawFile(finding) => finding.defaults(),
+            Self::Stored(finding) => finding.defaults(),
             Self::Captured(finding) => finding.defaults(),
             Self::NotRead(finding) => finding.defaults(),
             Self::Written(note) if note.warning => ("", Severity::Warning),

@@ -17,7 +17,8 @@ pub(crate) type Hops = Option<(u8, u8)>;
 pub(crate) fn forward(report: &SessionReport) -> Hops {
     let seen = report.figures.ttl_forward?;
     let routed = backward(report).is_some_and(|(least, _)| least > 0);
-    let given = seen.min > 0 && !(seen.min == u8::MAX && routed);
+    let is_known = report.origin.has_setup();
+    let given = is_known && seen.min > 0 && !(seen.min == u8::MAX && routed);
     hops(report.identity.ttl, seen).filter(|_| given)
 }
 

@@ -53,6 +53,37 @@ pub struct Identity {
     pub micro_session: Option<MicroSession>,
 }
 
+impl Identity {
+    /// One of which only the target, class and path are known: the ends have no address.
+    pub fn unknown(number: usize, target: Target, tos: Tos, path: Option<u16>) -> Self {
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        Self {
+            number,
+            wire: Wire::TWAMP_LIGHT,
+            sid: None,
+            sender: nowhere,
+            reflector: nowhere,
+            schedule: Schedule::Periodic {
+                interval: Duration::from_nanos(1),
+            },
+            seed: 0,
+            timeout: Duration::ZERO,
+            start_within: Duration::ZERO,
+            tos,
+            ttl: 0,
+            padding: 0,
+            target: Some(target),
+            path,
+            micro_session: None,
+        }
+    }
+
+    /// Whether the addresses of its ends are known.
+    pub fn has_ends(&self) -> bool {
+        !(self.reflector.ip().is_unspecified() && self.reflector.port() == 0)
+    }
+}
+
 /// A session on a member link of a LAG.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MicroSession {

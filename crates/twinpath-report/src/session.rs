@@ -106,6 +106,9 @@ pub enum Origin {
     Records,
     /// A capture: counts known only to the sender are unknown.
     Capture,
+    /// Rows of the intervals of a session: neither its ends nor how it was measured are known, and no figure that takes
+    /// each packet.
+    Store,
 }
 
 impl Origin {
@@ -115,9 +118,25 @@ impl Origin {
         self == Self::Run
     }
 
-    /// Whether the data of the sender are known: its seed, packets not sent, its clock's steps.
+    /// Whether the data of the sender are known: its seed, its clock's steps.
     pub fn has_sender(self) -> bool {
+        matches!(self, Self::Run | Self::Records)
+    }
+
+    /// Whether the packets that were due and not sent are known.
+    pub fn has_unsent(self) -> bool {
         self != Self::Capture
+    }
+
+    /// Whether the ends of the session, its schedule and its packets' form are known.
+    pub fn has_setup(self) -> bool {
+        self != Self::Store
+    }
+
+    /// Whether the figures that take each packet are known: distances between losses, extents of reordering, copies by
+    /// direction, DSCP by value.
+    pub fn has_packets(self) -> bool {
+        self != Self::Store
     }
 }
 
@@ -282,7 +301,8 @@ impl SessionReport {
 
     /// Whether both ends have an address of this host (see [`is_one_host`]).
     pub fn is_one_host(&self) -> bool {
-        is_one_host(self.identity.sender.ip(), self.identity.reflector.ip())
+        let (sender, reflector) = (self.identity.sender.ip(), self.identity.reflector.ip());
+        self.origin.has_setup() && is_one_host(sender, reflector)
     }
 
     /// Whether both ends have an address of this host, and no packet disproves that they read one

@@ -52,6 +52,8 @@ mod plan;
 mod sandbox;
 #[cfg(feature = "report")]
 mod saved;
+#[cfg(feature = "report")]
+mod selector;
 mod service;
 mod signals;
 #[cfg_attr(not(all(feature = "status", unix)), path = "status/absent.rs")]

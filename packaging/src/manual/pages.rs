@@ -133,10 +133,12 @@ pub(crate) const PAGES: &[Page] = &[
             "Reads what twinpath sender --save has written, or a packet capture of TWAMP or STAMP, and prints its \
              report in any form. It merges runs into one, and compares two: what changed, and whether chance \
              explains it.",
+            "Of a daemon's store it reports on all sessions of a time, worst first, also while the daemon writes it. \
+             Times without a zone are UTC.",
         ],
         exit: &[],
-        see: &["sender", "controller"],
-        guides: &["saved.md", "output.md"],
+        see: &["sender", "controller", "daemon"],
+        guides: &["saved.md", "store.md", "output.md"],
     },
     Page {
         command: "doctor",

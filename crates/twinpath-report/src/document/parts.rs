@@ -17,7 +17,7 @@ pub(super) struct TimeStamps {
     pub(super) clock_error_ns: Option<u64>,
     pub(super) far_clock: Option<ClockState>,
     /// Of this end.
-    pub(super) format: TimeFormat,
+    pub(super) format: Option<TimeFormat>,
     /// Of the far end; `None` without a reply.
     pub(super) far_format: Option<TimeFormat>,
 }
@@ -31,7 +31,7 @@ impl TimeStamps {
             clock_synchronized: has_end.then_some(stamps.clock.synchronized),
             clock_error_ns: stamps.clock.error_ns,
             far_clock: stamps.far_clock,
-            format: report.identity.wire.format.time_format(),
+            format: (report.origin.has_setup()).then(|| report.identity.wire.format.time_format()),
             far_format: report.far_time_format(),
         }
     }
@@ -63,7 +63,7 @@ pub(super) struct Packets {
     pub(super) loss_ratio_backward: Option<f64>,
     pub(super) unsent: u64,
     pub(super) unawaited: u64,
-    pub(super) lost_since_reply: u64,
+    pub(super) lost_since_reply: Option<u64>,
 }
 
 figures! { Packets:
@@ -93,7 +93,7 @@ figures! { Packets:
 impl Packets {
     pub(super) fn new(report: &SessionReport) -> Self {
         let (counters, figures) = (&report.counters, &report.figures);
-        let (has_end, has_sender) = (report.origin.has_end(), report.origin.has_sender());
+        let (has_end, has_unsent) = (report.origin.has_end(), report.origin.has_unsent());
         // A ratio of the packets sent would be too low if more were due.
         let coverage = report.coverage();
         let known = coverage.is_complete();
@@ -117,16 +117,18 @@ impl Packets {
             reordered: figures.reordered,
             late: counters.late,
             loss_ratio: ratio(counters.lost, counters.sent),
-            send_errors: has_sender.then_some(counters.send_errors),
-            slots_skipped: has_sender.then_some(counters.slots_skipped),
-            in_flight: (report.origin != Origin::Records).then_some(counters.in_flight),
+            send_errors: has_unsent.then_some(counters.send_errors),
+            slots_skipped: has_unsent.then_some(counters.slots_skipped),
+            in_flight: matches!(report.origin, Origin::Run | Origin::Capture)
+                .then_some(counters.in_flight),
             stale: has_end.then_some(counters.stale),
             largest_burst: has_end.then_some(counters.largest_burst),
             loss_ratio_forward: by_direction(figures.lost_forward, counters.sent),
             loss_ratio_backward: by_direction(figures.lost_backward, reached),
             unsent: coverage.unsent,
             unawaited: counters.unawaited,
-            lost_since_reply: figures.reply_status.lost_since,
+            lost_since_reply: (report.origin.has_packets())
+                .then_some(figures.reply_status.lost_since),
         }
     }
 }
@@ -211,11 +213,11 @@ pub(super) struct FallbackStamps {
 }
 
 impl FallbackStamps {
-    pub(super) fn new(report: &SessionReport) -> Self {
-        Self {
+    pub(super) fn of(report: &SessionReport) -> Option<Self> {
+        report.origin.has_packets().then_some(Self {
             transmit: report.stamps.fallback_transmit,
             receive: report.stamps.fallback_receive,
-        }
+        })
     }
 }
 

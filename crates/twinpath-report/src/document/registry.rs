@@ -37,7 +37,7 @@ pub(super) const FIGURES: [(&str, Metric, Statistic); 9] = {
 /// The registry's names by the keys of their figures.
 pub(super) fn names(report: &SessionReport) -> BTreeMap<&'static str, &'static str> {
     // The registry has no round trip that includes the reflector's time.
-    let usable = report.figures.far_times.are_usable();
+    let usable = report.figures.far_times.are_usable() && report.origin.has_setup();
     let Some(parameters) = parameters(report).filter(|_| usable) else {
         return BTreeMap::new();
     };

@@ -70,8 +70,6 @@ pub(crate) use status::{ControlSocketChoice, StatusArgs};
 pub(crate) use targets::{
     GivenOptions, MOST_SESSIONS, SessionOptions, TargetOptions, UsualSchedule,
 };
-#[cfg(feature = "report")]
-pub(crate) use value::Rotate;
 #[cfg(feature = "daemon")]
 pub(crate) use value::key_path;
 pub(crate) use value::{Alert, AlertRange, Beyond, NamedFigure, TimeUnit};
@@ -80,6 +78,8 @@ pub(crate) use value::{
     PaddingSize, Pattern, Ports, Prefix, ReplyPadding, Ssid, Ssids, Time, TosOctet, Ttl, doubt,
     dscp_for_host,
 };
+#[cfg(feature = "report")]
+pub(crate) use value::{Moment, Rotate};
 
 use shared_options::{
     CONTROL, EXTENSIONS, FIGURES, IP, OUTPUT, PACKETS, SCHEDULE, SESSIONS, STAMPS,

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::shared_options::OUTPUT;
 use super::value::quantity::{above_zero, at_least_one};
-use super::{HmacKeyOptions, LogOptions, ResultOptions, Rotate, Time};
+use super::{HmacKeyOptions, LogOptions, Moment, ResultOptions, Rotate, Time};
 
 /// Where a run is saved.
 #[derive(Debug, Default, Args)]
@@ -41,11 +41,14 @@ Examples:
   twinpath report --compare before.parquet after.parquet
   twinpath report test.pcap --port 862                a packet capture
   twinpath report test.pcap --hmac-key-file keys      its HMACs verified
+  twinpath report /var/lib/twinpath --from -24h       a daemon's store, worst first
+  twinpath report /var/lib/twinpath --session fra-core1 --report-interval 1h
 
 Exit status: 0 success, 1 a file could not be read or written, 2 bad usage,
 3 every packet was lost")]
 pub(crate) struct ReportArgs {
-    /// Raw file (--save), or a capture (pcap, pcapng) of TWAMP or STAMP packets
+    /// Raw file (--save), a capture (pcap, pcapng) of TWAMP or STAMP packets, or a daemon's store: its
+    /// directory, or some of its files
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 
@@ -69,6 +72,19 @@ pub(crate) struct ReportArgs {
     /// [default: 2]
     #[arg(long, value_name = "T", value_parser = above_zero)]
     pub(crate) timeout: Option<Time>,
+
+    /// Store: rows that begin at this time or later: 2026-11-30T14:00:00+01:00, 2026-11-30T14:00 and
+    /// 2026-11-30 in UTC, -24h [default: all]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) from: Option<Moment>,
+
+    /// Store: rows that begin before this time [default: all]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) to: Option<Moment>,
+
+    /// Store: only the sessions of this name, with * for any text, or with this label (repeatable)
+    #[arg(long = "session", value_name = "NAME")]
+    pub(crate) sessions: Vec<String>,
 
     #[command(flatten)]
     pub(crate) keys: HmacKeyOptions,

@@ -261,8 +261,18 @@ impl Daemon {
         let labels = sessions.map(|(name, spec)| (Arc::clone(name), spec.labels()));
         let host = self.host();
         self.exports.apply(&settings.exports, &host);
+        self.describe(settings);
         self.alarms.apply(&settings.alarms, host, labels.collect());
         self.alarms.settle();
+    }
+
+    /// Has the store know the labels of sessions.
+    fn describe(&self, settings: &Settings) {
+        if let Some(store) = &self.store {
+            let sessions = settings.sessions.iter();
+            let labels = sessions.map(|(name, spec)| (name.to_string(), spec.labels()));
+            store.describe(&labels.collect());
+        }
     }
 
     /// Says where its page is.

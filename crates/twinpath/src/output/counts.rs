@@ -100,6 +100,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     // Reordering depends on how packets were sent (RFC 4737 section 6).
     let pattern = match figures.reordered {
         0 => String::new(),
+        _ if !report.origin.has_setup() => String::new(),
         _ if report.traffic.is_some() => format!(" ({})", schedule::of(report)),
         _ => format!(" (schedule {})", report.identity.schedule.name()),
     };
@@ -123,10 +124,12 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
                 figures.excluded_clock_step,
                 match report.origin {
                     Origin::Capture => "touched by a step of the capture's clock",
-                    Origin::Run | Origin::Records if counters.suspensions > 0 => {
+                    Origin::Run | Origin::Records | Origin::Store if counters.suspensions > 0 => {
                         "touched by a step of the sender's clock or a suspension of its host"
                     }
-                    Origin::Run | Origin::Records => "touched by a step of the sender's clock",
+                    Origin::Run | Origin::Records | Origin::Store => {
+                        "touched by a step of the sender's clock"
+                    }
                 },
             ),
             (

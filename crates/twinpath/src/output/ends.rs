@@ -9,6 +9,8 @@ use twinpath_report::{Finding, SessionReport};
 use twinpath_runtime::host::interface_name;
 use twinpath_wire::control::SecurityMode;
 
+use super::names::target_of;
+
 /// `192.0.2.1:862`, `[2001:db8::1]:862`, `[fe80::1%eth0]:862`.
 pub(crate) fn named(address: SocketAddr) -> String {
     endpoint(address, interface_name)
@@ -79,8 +81,11 @@ fn protocol_with(wire: Wire, ssid: Option<String>) -> String {
 }
 
 /// `TWAMP Light from 192.0.2.1:20000 to 192.0.2.2:862`. Of sessions that were added up, how many ends
-/// they have instead of the first one's.
+/// they have instead of the first one's. Where the ends are unknown, the session's name.
 pub(super) fn line(report: &SessionReport, protocol: &str) -> String {
+    if !report.origin.has_setup() {
+        return format!("session {}", target_of(&report.identity));
+    }
     let protocol = several(report, "protocol")
         .map_or_else(|| protocol.to_owned(), |(values, _)| values.join(", "));
     let count = |what: &str| several(report, what).map(|(_, count)| format!("{count} {what}s"));

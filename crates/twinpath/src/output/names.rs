@@ -29,19 +29,19 @@ pub(crate) struct SessionName {
 pub(crate) struct NamedTarget {
     /// As given.
     pub(crate) name: String,
-    /// The address and port used.
-    pub(crate) address: String,
+    /// The address and port used; `None`: unknown.
+    pub(crate) address: Option<String>,
     pub(crate) path: Option<u16>,
 }
 
 impl NamedTarget {
     /// By its address, if it has no name.
     pub(crate) fn of(identity: &Identity) -> Self {
-        let address = ends::named(identity.reflector);
+        let address = || ends::named(identity.reflector);
         let target = identity.target.as_ref();
         Self {
-            name: target.map_or_else(|| address.clone(), |target| target.name.clone()),
-            address,
+            name: target.map_or_else(address, |target| target.name.clone()),
+            address: identity.has_ends().then(address),
             path: identity.path,
         }
     }
@@ -51,14 +51,14 @@ impl NamedTarget {
 #[derive(Debug, Serialize)]
 pub(crate) struct TargetOfRecord<'a> {
     name: &'a str,
-    address: &'a str,
+    address: Option<&'a str>,
 }
 
 impl<'a> From<&'a NamedTarget> for TargetOfRecord<'a> {
     fn from(target: &'a NamedTarget) -> Self {
         Self {
             name: &target.name,
-            address: &target.address,
+            address: target.address.as_deref(),
         }
     }
 }

@@ -105,7 +105,11 @@ impl<'a> Many<'a> {
         Tile {
             rank,
             number: report.identity.number,
-            ends: format!("{} to {}", ends::named(near), ends::named(far)),
+            ends: if report.origin.has_setup() {
+                format!("{} to {}", ends::named(near), ends::named(far))
+            } else {
+                String::new()
+            },
             loss: loss(report),
             delay: summary::delays(report, unit).unwrap_or_default(),
             delay_ns: delay.map(|delay| delay.p99_ns),

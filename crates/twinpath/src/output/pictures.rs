@@ -108,6 +108,7 @@ impl Common {
     pub(super) fn add(&mut self, report: &SessionReport) {
         let started = instant(report.started, 0);
         let stamps = &report.stamps;
+        let has_setup = report.origin.has_setup();
         let one = Self {
             count: 1,
             first: [
@@ -115,10 +116,10 @@ impl Common {
                 format!("{} {started}", words::started(report)),
             ],
             title: Some(title(report)),
-            target: listed_name(&report.identity),
-            far: Some(ends::named(report.identity.reflector)),
-            schedule: Some(schedule::of(report)),
-            sizes: Some(schedule::sizes(report)),
+            target: listed_name(&report.identity).filter(|_| has_setup),
+            far: has_setup.then(|| ends::named(report.identity.reflector)),
+            schedule: has_setup.then(|| schedule::of(report)),
+            sizes: has_setup.then(|| schedule::sizes(report)),
             took: Some(format!("took {}", units::took(report.duration))),
             stamps: stamps
                 .transmit
@@ -257,7 +258,9 @@ fn counted(report: &SessionReport) -> [KeyRow; 13] {
     let some = |count: u64| (count > 0).then(|| count.to_string());
     let [not_sent, no_time] = match report.origin {
         Origin::Capture => ["Not in the capture", "Time without captured packets"],
-        Origin::Run | Origin::Records => ["Could not be sent", "Time without packets sent"],
+        Origin::Run | Origin::Records | Origin::Store => {
+            ["Could not be sent", "Time without packets sent"]
+        }
     };
     [
         ("Packets sent", Some(counters.sent.to_string())),

@@ -198,7 +198,7 @@ fn labels(
     user: Labels<'_>,
     are_named: bool,
 ) -> String {
-    let ends = (session.sender.as_str(), session.reflector.clone());
+    let ends = session.sender.as_deref().zip(session.reflector.clone());
     let own = own_labels(identity, ends, session.file, are_named);
     let own = own.map(|(name, value)| label(name, &value));
     own.chain(user_labels(user)).collect::<Vec<_>>().join(",")
@@ -211,7 +211,7 @@ pub(crate) fn session_labels(
     are_named: bool,
 ) -> Vec<(Cow<'static, str>, String)> {
     let sender = ends::named(identity.sender);
-    let ends = (sender.as_str(), ends::named(identity.reflector));
+    let ends = Some((sender.as_str(), ends::named(identity.reflector)));
     let own = own_labels(identity, ends, None, are_named);
     let own = own.map(|(name, value)| (Cow::Borrowed(name), plain(&value)));
     let user = user_pairs(Labels::of_target(identity.target.as_ref(), run));
@@ -219,32 +219,32 @@ pub(crate) fn session_labels(
     own.chain(user).collect()
 }
 
-/// What identifies a session between `ends`.
+/// What identifies a session between `ends`, as far as these are known.
 fn own_labels(
     identity: &Identity,
-    (sender, reflector): (&str, String),
+    ends: Option<(&str, String)>,
     file: Option<&str>,
     are_named: bool,
 ) -> impl Iterator<Item = (&'static str, String)> {
-    let own = [
-        ("session", identity.number.to_string()),
-        ("protocol", identity.wire.format.name().to_owned()),
-        // Without its port, which may differ in each run.
-        ("sender", without_port(sender)),
-        ("reflector", reflector),
-        ("dscp", identity.tos.dscp().value().to_string()),
-    ];
+    let ends = ends.map(|(sender, reflector)| {
+        [
+            ("protocol", identity.wire.format.name().to_owned()),
+            // Without its port, which may differ in each run.
+            ("sender", without_port(sender)),
+            ("reflector", reflector),
+        ]
+    });
+    let own = [("session", identity.number.to_string())];
+    let own = own.into_iter().chain(ends.into_iter().flatten());
+    let dscp = identity.tos.dscp().value().to_string();
+    let own = own.chain([("dscp", dscp)]);
     let file = file.map(|file| ("file", file.to_owned()));
     let target = identity.target.as_ref().filter(|_| are_named);
     let name = target.map(|target| ("target", target.name.clone()));
     let path = identity.path.map(|path| ("path", path.to_string()));
     let member = identity.micro_session.as_ref();
     let member = member.map(|member| ("member", member.name()));
-    own.into_iter()
-        .chain(file)
-        .chain(name)
-        .chain(path)
-        .chain(member)
+    own.chain(file).chain(name).chain(path).chain(member)
 }
 
 fn user_labels(user: Labels<'_>) -> Vec<String> {

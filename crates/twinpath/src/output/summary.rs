@@ -232,6 +232,10 @@ fn loss_words(loss: Loss, report: &SessionReport) -> String {
             let sent = units::count(counters.sent, "packet", "packets");
             format!("{what}: {sent} {word}")
         }
+        Loss::All { late } if !report.origin.has_setup() => {
+            let sent = counters.sent;
+            format!("Nothing came back in time: {sent} packets {word}, {late} answered late")
+        }
         Loss::All { late } => {
             let (timeout, sent) = (units::time(report.identity.timeout), counters.sent);
             format!(

@@ -193,31 +193,7 @@ fn heading(
 ) -> io::Result<()> {
     let ends = ends::line(report, &ends::protocol(report.identity.wire));
     writeln!(out, "{}", style.heading(&wrapped(&ends, 2)))?;
-    let sizes = match report.payload_sizes() {
-        PayloadSize::Fixed(octets)
-            if report.traffic.is_none() && ends::several(report, "padding").is_none() =>
-        {
-            let raised = raised(report, octets).map_or_else(String::new, |to| {
-                format!(", raised to {to} for the {} chosen", raised_for(report))
-            });
-            let sizes = schedule::sizes(report);
-            format!("padding {}{raised} ({sizes})", report.identity.padding)
-        }
-        PayloadSize::Fixed(_) | PayloadSize::Imix(_) => schedule::sizes(report),
-    };
-    let ecn = match report.identity.tos.ecn() {
-        Ecn::NotEct => "",
-        Ecn::Ect0 => ", ECN ECT(0)",
-        Ecn::Ect1 => ", ECN ECT(1)",
-        Ecn::Ce => ", ECN CE",
-    };
-    let what = format!(
-        "{}, {sizes}, {}{ecn}, TTL {}",
-        schedule::of(report),
-        ends::class(report),
-        report.identity.ttl,
-    );
-    writeln!(out, "{}", wrapped(&what, 2))?;
+    writeln!(out, "{}", wrapped(&form(report), 2))?;
     writeln!(
         out,
         "{} {}",
@@ -243,13 +219,45 @@ fn heading(
             )?,
         }
     }
-    if let Some(name) = listed_name(&report.identity) {
+    if let Some(name) = listed_name(&report.identity).filter(|_| report.origin.has_setup()) {
         writeln!(out, "Target {name}")?;
     }
     for (key, value) in Labels::of_target(report.identity.target.as_ref(), &meta.labels).iter() {
         writeln!(out, "{key}={}", plain(value))?;
     }
     Ok(())
+}
+
+/// How packets were sent, as far as that is known.
+fn form(report: &SessionReport) -> String {
+    if !report.origin.has_setup() {
+        let path = report.identity.path.map(|path| format!(", path {path}"));
+        return ends::class(report) + &path.unwrap_or_default();
+    }
+    let sizes = match report.payload_sizes() {
+        PayloadSize::Fixed(octets)
+            if report.traffic.is_none() && ends::several(report, "padding").is_none() =>
+        {
+            let raised = raised(report, octets).map_or_else(String::new, |to| {
+                format!(", raised to {to} for the {} chosen", raised_for(report))
+            });
+            let sizes = schedule::sizes(report);
+            format!("padding {}{raised} ({sizes})", report.identity.padding)
+        }
+        PayloadSize::Fixed(_) | PayloadSize::Imix(_) => schedule::sizes(report),
+    };
+    let ecn = match report.identity.tos.ecn() {
+        Ecn::NotEct => "",
+        Ecn::Ect0 => ", ECN ECT(0)",
+        Ecn::Ect1 => ", ECN ECT(1)",
+        Ecn::Ce => ", ECN CE",
+    };
+    format!(
+        "{}, {sizes}, {}{ecn}, TTL {}",
+        schedule::of(report),
+        ends::class(report),
+        report.identity.ttl,
+    )
 }
 
 /// Features that need more padding than was requested.
@@ -417,6 +425,9 @@ fn formats(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    if !report.origin.has_setup() {
+        return resolution(report, out);
+    }
     let stamps = &report.stamps;
     let transmit = stamps.transmit.map(|rung| format!("transmit {rung}"));
     let receive = stamps.receive.map(|rung| format!("receive {rung}"));
@@ -440,6 +451,11 @@ fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
         }
     };
     fact(out, "Clocks", &clocks)?;
+    resolution(report, out)
+}
+
+/// That of the far clock, where it is coarse.
+fn resolution(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     match report.figures.far_resolution_ns {
         Some(ns) if ns >= COARSE_NS => {
             let grid = units::time(Duration::from_nanos(ns));

@@ -1,5 +1,6 @@
 //! Which rows of a file are wanted.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -23,6 +24,28 @@ pub(super) enum Sessions {
     One(Arc<str>),
     /// From this name to that one, both included.
     Between(Arc<str>, Arc<str>),
+    /// Those with such a name.
+    Like(Chooser),
+}
+
+/// Which names are wanted.
+#[derive(Clone)]
+pub(super) struct Chooser(Arc<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl Chooser {
+    pub(super) fn new(wants: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(wants))
+    }
+
+    fn wants(&self, name: &[u8]) -> bool {
+        str::from_utf8(name).is_ok_and(|name| (self.0)(name))
+    }
+}
+
+impl fmt::Debug for Chooser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chooser")
+    }
 }
 
 impl Filter {
@@ -41,6 +64,7 @@ impl Filter {
             Sessions::All => true,
             Sessions::One(name) => name.as_bytes() == session,
             Sessions::Between(from, to) => (from.as_bytes()..=to.as_bytes()).contains(&session),
+            Sessions::Like(chooser) => chooser.wants(session),
         }
     }
 
@@ -55,7 +79,7 @@ impl Filter {
                 let least = range.min_opt().filter(|_| range.min_is_exact());
                 let greatest = range.max_opt().filter(|_| range.max_is_exact());
                 match &self.sessions {
-                    Sessions::All => true,
+                    Sessions::All | Sessions::Like(_) => true,
                     Sessions::One(name) => is_between(name, name, least, greatest),
                     Sessions::Between(from, to) => is_between(from, to, least, greatest),
                 }

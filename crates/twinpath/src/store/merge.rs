@@ -39,6 +39,11 @@ impl Grouping {
         }
     }
 
+    /// All rows of a session become one.
+    pub(super) fn whole() -> Self {
+        Self::new(i64::MAX)
+    }
+
     /// Adds a row to those of its stretch of time, which are earlier ones.
     pub(super) fn add(&mut self, row: StoredRow) {
         let start = row.start.unix_ns();

@@ -22,6 +22,7 @@
 //! - One thread writes rows ([`keeper`]), which reach it through a bounded channel; another looks after closed files
 //!   ([`upkeep`]) and goes by what is in the directory. Rows that the disk does not take wait in memory, the latest
 //!   16,384; the others are counted.
+//! - `_sessions.json` has the labels of sessions as the configuration has them ([`labels`]).
 //! - What is unfinished after a crash has a name of its own and is removed; what is damaged is set aside.
 //! - Retention deletes days by age, once the clock has said so for an hour, and the oldest files by size: first rows
 //!   as measured, then by the hour.
@@ -31,19 +32,22 @@ mod cells;
 mod closed;
 mod columns;
 mod cursor;
+mod figures;
 mod filter;
 mod json;
 mod keeper;
+mod labels;
 mod layout;
 mod merge;
 mod query;
 mod row;
 mod segment;
+mod source;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod upkeep;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -52,6 +56,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use tracing::warn;
 use twinpath_metrics::IntervalFigures;
 use twinpath_runtime::wall;
 
@@ -62,8 +67,10 @@ use keeper::Keeper;
 use layout::{Day, Layout};
 use upkeep::Upkeep;
 
+pub(crate) use figures::{column_length, column_starts};
 pub(crate) use query::{Query, StoreReader};
 pub(crate) use row::{Delay, StoredInterval, StoredRow};
+pub(crate) use source::{RowKey, SourceError, StoreSource, Unread};
 
 /// The place of a figure in rows, by its path in a session's document; `None`: rows do not have it.
 pub(crate) fn figure_place(path: &str) -> Option<usize> {
@@ -267,6 +274,17 @@ impl Store {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
         is_taken
+    }
+
+    /// Writes down which labels sessions have, for reports.
+    pub(crate) fn describe(&self, labels: &BTreeMap<String, BTreeMap<String, String>>) {
+        let root = self.shared.layout.root();
+        if let Err(error) = labels::write(root, labels) {
+            warn!(
+                "cannot write the labels of sessions into the store {}: {error}",
+                root.display()
+            );
+        }
     }
 
     /// What it has done and has.

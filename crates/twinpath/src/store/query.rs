@@ -17,7 +17,7 @@ use crate::saved::Unreadable;
 use super::cells::{self, CELLS};
 use super::columns::{COLUMNS, Place, column};
 use super::cursor::{Batches, Wanted};
-use super::filter::{Filter, Sessions};
+use super::filter::{Chooser, Filter, Sessions};
 use super::layout::{DAY_NS, Day, DayFiles, Layout};
 use super::merge::Grouping;
 use super::row::{Delay, StoredRow};
@@ -27,7 +27,7 @@ use super::{HOUR_NS, SEGMENTS_KEY};
 /// How often a day's files are looked up again because one was replaced by another meanwhile.
 const TURNS: usize = 5;
 /// Rows of a day at most that are summed up.
-const MOST_GROUPS: usize = 1 << 18;
+pub(super) const MOST_GROUPS: usize = 1 << 18;
 /// Segments of a day that a file's footer may name.
 const MOST_NAMED: usize = 1 << 20;
 
@@ -35,6 +35,8 @@ const MOST_NAMED: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct StoreReader {
     layout: Layout,
+    /// Which sessions it reads; `None`: all.
+    chooser: Option<Chooser>,
 }
 
 /// Which rows are wanted.
@@ -67,6 +69,20 @@ impl StoreReader {
     pub(crate) fn new(path: &Path) -> Self {
         Self {
             layout: Layout::new(path),
+            chooser: None,
+        }
+    }
+
+    /// That reads these sessions only.
+    pub(super) fn only(self, chooser: Option<Chooser>) -> Self {
+        Self { chooser, ..self }
+    }
+
+    fn sessions(&self, wanted: Option<Arc<str>>) -> Sessions {
+        match (wanted, &self.chooser) {
+            (Some(name), _) => Sessions::One(name),
+            (None, Some(chooser)) => Sessions::Like(chooser.clone()),
+            (None, None) => Sessions::All,
         }
     }
 
@@ -94,7 +110,7 @@ impl StoreReader {
         Ok(Rows {
             layout: self.layout.clone(),
             filter: Filter {
-                sessions: query.session.clone().map_or(Sessions::All, Sessions::One),
+                sessions: self.sessions(query.session.clone()),
                 from: query.from,
                 to: query.to,
             },

@@ -62,6 +62,19 @@ impl Segment {
         }
     }
 
+    /// Whether this is a file of a store, whatever its format.
+    pub(super) fn is_of_store(path: &Path) -> bool {
+        let Ok(file) = files::open(path) else {
+            return false;
+        };
+        let reader = catch_panics(|| Ok(SerializedFileReader::new(file)?));
+        match reader {
+            Ok(reader) => fact(reader.metadata(), FORMAT_KEY).is_some(),
+            // Its end may be damaged.
+            Err(_) => Self::open(path).is_ok(),
+        }
+    }
+
     /// `None`: it is growing, or of another program.
     fn closed(file: File) -> Result<Option<Self>, Unreadable> {
         let file = BlockFile::new(file).map_err(|error| Unreadable::Parquet(error.into()))?;
@@ -229,7 +242,7 @@ impl Segment {
         let mut ranges = Vec::new();
         match &filter.sessions {
             Sessions::All => ranges.push(0..rows),
-            Sessions::One(_) | Sessions::Between(..) => {
+            Sessions::One(_) | Sessions::Between(..) | Sessions::Like(_) => {
                 let mut cursor = self.needed(group, Place::Session)?;
                 cursor.texts_that(rows, |text| filter.wants(text), &mut ranges)?;
             }

@@ -46,6 +46,8 @@ pub struct Timeline {
     /// The last step of the sender's clock was a suspension of its host.
     suspended: bool,
     random: Random,
+    /// Columns of a run whose packets are not known one by one.
+    fixed: Box<[Column]>,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +84,16 @@ impl Timeline {
             without_one_way: false,
             suspended: false,
             random: Random::new(),
+            fixed: Box::default(),
+        }
+    }
+
+    /// These columns, of `width` each, of a run whose packets are not known one by one. Nothing is to be recorded.
+    pub fn of_columns(width: Duration, columns: Vec<Column>) -> Self {
+        let origin = columns.first().map_or(Wall::default(), |first| first.start);
+        Self {
+            fixed: columns.into(),
+            ..Self::new(origin, width, 2)
         }
     }
 
@@ -230,7 +242,7 @@ impl Timeline {
     pub fn columns(&self) -> impl Iterator<Item = Column> + '_ {
         let cells = self.cells.iter().take(self.used).enumerate();
         let usable = self.has_one_way();
-        cells.map(move |(place, cell)| Column {
+        let cells = cells.map(move |(place, cell)| Column {
             start: self.time.wall(self.start_of(place)),
             sent: cell.received + cell.lost + cell.unawaited,
             received: cell.received,
@@ -242,7 +254,8 @@ impl Timeline {
             forward: cell.delays.smoke(1).filter(|_| usable),
             backward: cell.delays.smoke(2).filter(|_| usable),
             marks: cell.marks,
-        })
+        });
+        self.fixed.iter().cloned().chain(cells)
     }
 
     /// Adds another timeline, of any origin and width: the result begins with the earlier one and

@@ -5,6 +5,8 @@ mod alert;
 mod header;
 mod key_file;
 mod micro_session;
+#[cfg(feature = "report")]
+mod moment;
 pub(super) mod quantity;
 #[cfg(feature = "report")]
 mod rotate;
@@ -18,6 +20,8 @@ pub(super) use key_file::key_file;
 #[cfg(feature = "daemon")]
 pub(crate) use key_file::key_path;
 pub(crate) use micro_session::{Member, MicroSession};
+#[cfg(feature = "report")]
+pub(crate) use moment::Moment;
 pub(crate) use quantity::{Count, Interval, OrEndless, PaddingSize, Ports, ReplyPadding, Time};
 #[cfg(feature = "report")]
 pub(crate) use rotate::Rotate;

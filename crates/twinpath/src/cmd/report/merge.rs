@@ -219,7 +219,7 @@ fn worse(one: ClockState, other: ClockState) -> ClockState {
 
 /// The figures that cannot be added up, from the delays. Jitter hangs on the order of arrival and
 /// is none.
-fn recompute(delays: &Distributions, figures: &mut Figures) {
+pub(super) fn recompute(delays: &Distributions, figures: &mut Figures) {
     let split = figures.lost_unattributed == Some(0);
     let one_way = |lost: Option<u64>| lost.filter(|_| split);
     figures.round_trip_with_loss = delays.round_trip.percentiles_with_loss(figures.lost);

@@ -6,6 +6,7 @@ mod merge;
 mod replay;
 mod saved_run;
 mod source;
+mod store;
 #[cfg(test)]
 #[cfg(feature = "pictures")]
 mod tests;
@@ -63,6 +64,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
     remark(&args.log, args.unshown_figures());
     let done = if args.compare {
+        store::source(args)?;
         compare::run(args)
     } else {
         report(args, &|meta, names| {
@@ -95,6 +97,9 @@ pub(super) fn on(args: &ReportArgs, out: Box<dyn Write>) -> Result<Exit, Failure
 type Open<'a> = dyn Fn(Meta, &[SessionName]) -> io::Result<RunOutput> + 'a;
 
 fn report(args: &ReportArgs, output: &Open<'_>) -> Result<Exit, Trouble> {
+    if let Some(source) = store::source(args)? {
+        return store::report(args, &source, output);
+    }
     let sources = open(args)?;
     let sessions: usize = sources.iter().map(|source| source.sessions.len()).sum();
     let meta = together(&sources, args);

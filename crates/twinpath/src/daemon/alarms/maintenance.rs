@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use twinpath_wire::Wall;
 
-use super::selector::Selector;
+use crate::selector::Selector;
 
 /// A time, once or again and again.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,6 @@ mod actions;
 mod condition;
 mod engine;
 mod maintenance;
-mod selector;
 mod state;
 
 use std::collections::BTreeMap;
@@ -28,10 +27,10 @@ use actions::{Facts, Runners};
 use engine::{Change, Engine, Row, SessionKey};
 use state::{SavedAlarm, StateFile};
 
+pub(super) use crate::selector::Selector;
 pub(super) use actions::{Action, exec as programs};
 pub(super) use condition::Condition;
 pub(super) use maintenance::Maintenance;
-pub(super) use selector::Selector;
 
 /// An alert of the configuration.
 #[derive(Clone, Debug, PartialEq)]

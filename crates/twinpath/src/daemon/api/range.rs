@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use twinpath_wire::{Delta, Wall};
+use twinpath_runtime::wall;
+use twinpath_wire::Wall;
 
 use super::Query;
-use crate::args::above_zero;
+use crate::args::{Moment, above_zero};
+use crate::store::{column_length, column_starts};
 
 /// Columns of a picture at most.
 const MOST_COLUMNS: u64 = 370;
-/// Lengths of columns: parts of a day each.
-const STEPS_S: [u64; 16] = [
-    1, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
-];
 /// What is shown unless a query says otherwise, and what links lead to.
 pub(super) const SPANS: [(&str, u64); 7] = [
     ("10 minutes", 600),
@@ -94,24 +91,12 @@ impl TimeRange {
 
     /// The length of a column: at least that of an interval.
     pub(super) fn step(self, interval: Duration) -> Duration {
-        let least = self
-            .length_s()
-            .div_ceil(MOST_COLUMNS)
-            .max(interval.as_secs());
-        let step = STEPS_S.into_iter().find(|step| *step >= least);
-        Duration::from_secs(step.unwrap_or(86_400))
+        column_length(Duration::from_secs(self.length_s()), MOST_COLUMNS, interval)
     }
 
     /// The beginnings of all columns of this length.
     pub(super) fn columns(self, step: Duration) -> impl Iterator<Item = Wall> {
-        let step_ns = i64::try_from(step.as_nanos()).unwrap_or(i64::MAX).max(1);
-        let first = self.from().unix_ns().div_euclid(step_ns) * step_ns;
-        let end = self.to().unix_ns();
-        let first = Wall::from_unix_ns(first);
-        let many = (end - first.unix_ns()).div_euclid(step_ns) + 1;
-        (0..many)
-            .map(move |number| first + Delta::from_ns(number * step_ns))
-            .filter(move |at| at.unix_ns() < end)
+        column_starts(self.from(), self.to(), step)
     }
 
     /// The one before it, the one behind it, its middle half, and twice as much around it: as queries.
@@ -144,8 +129,11 @@ fn seconds(text: &str) -> Result<i64, String> {
 
 /// A time in seconds of Unix time.
 fn time(name: &str, text: &str) -> Result<i64, String> {
-    let as_text = || text.parse::<Timestamp>().ok().map(Timestamp::as_second);
-    let time = text.parse().ok().or_else(as_text);
+    let moment = || {
+        let moment: Moment = text.parse().ok()?;
+        Some(moment.at(wall()).unix_ns().div_euclid(SECOND_NS))
+    };
+    let time = text.parse().ok().or_else(moment);
     let time = time.filter(|time| (0..=LATEST_S).contains(time));
     time.ok_or_else(|| {
         format!("{name}: use a time as in 2026-11-30T14:00:00Z, or seconds of Unix time")

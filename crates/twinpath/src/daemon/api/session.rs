@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use twinpath_metrics::{Column, Distribution, Smoke, Suspect, Value};
+use twinpath_metrics::{Column, Distribution, Suspect, Value};
 use twinpath_wire::Wall;
 
 use crate::daemon::alarms::ActiveAlarm;
@@ -29,13 +29,15 @@ const MOST_ROWS: usize = 40_000;
 /// How often the page of the latest time is loaded again, in seconds.
 const REFRESH_S: u32 = 30;
 /// Columns of the store that are read: counts, percentiles, and what the distribution of the round trip needs.
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 22] = [
     "sent",
     "received",
     "lost",
     "late",
     "duplicates",
     "reordered",
+    "packets_unawaited",
+    "reflector_restarts",
     "round_trip_median_ns",
     "round_trip_p95_ns",
     "round_trip_p99_ns",
@@ -222,13 +224,9 @@ impl History {
         let columns = self.range.columns(self.step).map(|start| {
             let end = Wall::from_unix_ns(start.unix_ns().saturating_add(step_ns));
             let row = by_start.range(start..end).next();
-            row.map_or_else(|| Column::silent(start), |(_, row)| column(start, row))
+            row.map_or_else(|| Column::silent(start), |(_, row)| row.column(start))
         });
-        let sum = |column: &str| {
-            rows.iter()
-                .filter_map(|row| count(row, column))
-                .sum::<u64>()
-        };
+        let sum = |column: &str| rows.iter().filter_map(|row| row.count(column)).sum::<u64>();
         let (received, lost) = (sum("received"), sum("lost"));
         let delays = rows
             .iter()
@@ -283,43 +281,6 @@ fn figures(received: u64, lost: u64, round_trip: Option<&Distribution>) -> Vec<K
     ]
 }
 
-fn count(row: &StoredRow, column: &str) -> Option<u64> {
-    match row.value(column)? {
-        Value::Unsigned(count) => Some(count),
-        Value::Signed(count) => u64::try_from(count).ok(),
-        Value::Float(_) => None,
-    }
-}
-
-fn column(start: Wall, row: &StoredRow) -> Column {
-    let of = |column| count(row, column).unwrap_or(0);
-    let (received, lost) = (of("received"), of("lost"));
-    let delays = row.distribution(Delay::RoundTrip);
-    Column {
-        sent: received + lost,
-        received,
-        lost,
-        late: of("late"),
-        duplicates: of("duplicates"),
-        reordered: of("reordered"),
-        round_trip: delays.as_ref().and_then(smoke),
-        ..Column::silent(start)
-    }
-}
-
-fn smoke(delays: &Distribution) -> Option<Smoke> {
-    Some(Smoke {
-        count: delays.count(),
-        min_ns: delays.min_ns()?,
-        p5_ns: delays.quantile(0.05)?,
-        p25_ns: delays.quantile(0.25)?,
-        median_ns: delays.median()?,
-        p75_ns: delays.quantile(0.75)?,
-        p95_ns: delays.quantile(0.95)?,
-        max_ns: delays.max_ns()?,
-    })
-}
-
 #[derive(Serialize)]
 struct Document<'a> {
     schema: &'static str,
@@ -352,7 +313,7 @@ struct JsonRow {
 
 impl JsonRow {
     fn of(row: &StoredRow) -> Self {
-        let count = |column| count(row, column);
+        let count = |column| row.count(column);
         Self {
             class: row.class.to_string(),
             path: row.path,

@@ -303,6 +303,9 @@ impl<'a> OfTarget<'a> {
                 MOST_NUMBERS,
             ),
         };
+        if some.iter().all(|session| session.port == 0) {
+            return format!("{names} of {asked}");
+        }
         let noun = if some.len() == 1 { "port" } else { "ports" };
         let ports = list(some.iter().map(|it| it.port.to_string()), MOST_NUMBERS);
         format!("{names} of {asked}, source {noun} {ports}")

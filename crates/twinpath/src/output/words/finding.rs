@@ -12,6 +12,7 @@ mod losses;
 mod not_read;
 mod raw_file;
 mod silence;
+mod stored;
 mod tlvs;
 mod unreached;
 
@@ -37,6 +38,7 @@ pub(crate) fn line(finding: &Finding) -> String {
         Finding::Host(finding) => host::line(finding),
         Finding::Control(finding) => control::line(finding),
         Finding::RawFile(finding) => raw_file::line(finding),
+        Finding::Stored(finding) => stored::line(finding),
         Finding::Captured(finding) => captured::line(finding),
         Finding::NotRead(finding) => not_read::line(finding),
         Finding::Written(note) => note.line.clone(),

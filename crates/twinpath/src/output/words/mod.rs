@@ -36,7 +36,9 @@ pub(crate) fn measured_now(name: &str, now: SocketAddr, used: Option<SocketAddr>
 /// The words before the time of the first departure, which is in the future if the run was stopped
 /// before it.
 pub(crate) fn started(report: &SessionReport) -> &'static str {
-    if report.has_begun() {
+    if !report.origin.has_setup() {
+        "from"
+    } else if report.has_begun() {
         "started"
     } else {
         "not started; first packet due"
@@ -47,6 +49,6 @@ pub(crate) fn started(report: &SessionReport) -> &'static str {
 pub(crate) fn sent(report: &SessionReport) -> &'static str {
     match report.origin {
         Origin::Capture => "captured",
-        Origin::Run | Origin::Records => "sent",
+        Origin::Run | Origin::Records | Origin::Store => "sent",
     }
 }

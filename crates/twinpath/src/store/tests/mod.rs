@@ -16,7 +16,7 @@ use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Tos, Wall};
 
 use super::*;
 
-pub(super) const SECOND: i64 = 1_000_000_000;
+pub(crate) const SECOND: i64 = 1_000_000_000;
 pub(super) const INTERVAL: i64 = 10 * SECOND;
 /// 2026-11-30T00:00:00Z.
 pub(super) const DAY: i64 = 1_795_996_800 * SECOND;
@@ -38,12 +38,12 @@ pub(super) fn settings(path: &Path) -> StoreSettings {
     }
 }
 
-pub(super) fn open(path: &Path) -> Store {
+pub(crate) fn open(path: &Path) -> Store {
     Store::open_at(&settings(path), QUICK).unwrap()
 }
 
 /// The round trip of a packet of a session: some milliseconds, of which no two are alike.
-pub(super) fn round_trip(session: u64, seq: u64) -> i64 {
+pub(crate) fn round_trip(session: u64, seq: u64) -> i64 {
     let mixed = (session << 32 | seq).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
     10_000_000 + i64::try_from(mixed % 4_000_000).unwrap()
 }
@@ -105,7 +105,7 @@ pub(super) fn interval(session: u64, row: ClosedInterval) -> StoredInterval {
     }
 }
 
-pub(super) fn name(session: u64) -> Arc<str> {
+pub(crate) fn name(session: u64) -> Arc<str> {
     format!("session-{session:04}").into()
 }
 
@@ -124,7 +124,7 @@ fn add_row(store: &Store, again: impl Fn() -> StoredInterval) {
 }
 
 /// Rows of several sessions, and the same added to the store.
-pub(super) fn fill(store: &Store, sessions: u64, begin: i64, count: i64) -> Vec<StoredRow> {
+pub(crate) fn fill(store: &Store, sessions: u64, begin: i64, count: i64) -> Vec<StoredRow> {
     let mut rows = Vec::new();
     let mut all: Vec<_> = (0..sessions)
         .map(|session| (session, measured(session, begin, count).into_iter()))
@@ -164,7 +164,7 @@ pub(super) fn read(store: &StoreReader, query: &Query) -> Vec<StoredRow> {
 }
 
 /// Waits for something that a thread does.
-pub(super) fn wait(what: &str, is_done: impl Fn() -> bool) {
+pub(crate) fn wait(what: &str, is_done: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_done() {
         assert!(begun.elapsed() < Duration::from_mins(2), "no {what}");

@@ -11,7 +11,7 @@ use crate::saved::captures;
 struct Row {
     option: &'static str,
     /// The command without it. `{run}` is the raw file of a run that lost nothing, `{lossy}` of one that lost all,
-    /// `{capture}` a capture, `{signed}` one with HMACs,
+    /// `{capture}` a capture, `{store}` a store, `{signed}` one with HMACs,
     /// `{secret}` a file with their key, `{readable}` one that others can read, `{dir}` the run's own directory.
     base: &'static str,
     given: &'static str,
@@ -35,6 +35,7 @@ const fn row(
 const JSON: &str = "report {run} --json";
 const SIGNED: &str = "report {signed} --json";
 const KEY: &str = "--hmac-key 00112233445566778899aabbccddeeff";
+const STORE: &str = "report {store} --json";
 const TEXT: &str = "report {run}";
 const CALL: &str = "report {run} --json --voice g711";
 const DRAWN: &str = "report {run} --graph {dir}/a.svg";
@@ -62,6 +63,15 @@ fn rows() -> Vec<Row> {
             "--timeout 1ns",
             |seen| seen.session()["packets"]["received"] == 0,
         ),
+        row("--from", STORE, "--from 2026-11-28T00:05:00Z", |seen| {
+            seen.session()["packets"]["sent"] == 300
+        }),
+        row("--to", STORE, "--to 2026-11-28T00:04:00Z", |seen| {
+            seen.session()["packets"]["sent"] == 240
+        }),
+        row("--session", STORE, "--session *-0001", |seen| {
+            seen.session()["target"]["name"] == "session-0001"
+        }),
         row("--hmac-key", SIGNED, KEY, |seen| {
             seen.json["captures"][0]["sessions"][0]["hmacs"]["replies_verified"] == 5
         }),
@@ -158,6 +168,10 @@ fn observe(row: &Row, given: &str, files: &Path) -> Seen {
     let line = format!("{} {given}", row.base)
         .replace("{run}", &name("run.parquet"))
         .replace("{lossy}", &name("lossy.parquet"))
+        .replace(
+            "{store}",
+            &captures().with_file_name("store").display().to_string(),
+        )
         .replace(
             "{capture}",
             &captures().join("stamp-open.pcap").display().to_string(),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use twinpath_metrics::{Figures, LossChange};
 
 use super::super::condition::Condition;
-use super::super::selector::Selector;
 use super::*;
+use crate::selector::Selector;
 
 fn spec(name: &str, when: &str) -> Arc<AlertSpec> {
     Arc::new(AlertSpec {

@@ -1,18 +1,18 @@
-//! Which sessions an alert or a maintenance window is for: a name, a pattern, or `label=value`.
+//! Which sessions an alert, a maintenance window or a report is for: a name, a pattern, or `label=value`.
 
 use std::collections::BTreeMap;
 
 /// Sessions by their name or by a label; `*` in it is any text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::daemon) struct Selector(String);
+pub(crate) struct Selector(String);
 
 impl Selector {
-    pub(in crate::daemon) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self(text.to_owned())
     }
 
     /// Whether it selects the session of this name with these labels.
-    pub(in crate::daemon) fn selects(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+    pub(crate) fn selects(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
         let labelled = self.0.split_once('=');
         labelled.is_some_and(|(label, pattern)| {
             labels
