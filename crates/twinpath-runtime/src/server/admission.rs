@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::pending;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -45,7 +45,25 @@ struct Place {
     idle_since: Option<Mono>,
     /// Rung when the place is given to another.
     leave: Arc<Notify>,
+    /// `None`: its addresses are not known yet.
+    listed: Option<ListedConnection>,
 }
+
+/// A control connection that is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedConnection {
+    /// The Control-Client's address and TCP port.
+    pub client: SocketAddr,
+    /// This end's.
+    pub server: SocketAddr,
+    /// Where it is in its life.
+    pub stage: ConnectionStage,
+    /// The modes that the client chose; none before it has.
+    pub modes: Modes,
+}
+
+/// Connections that are listed, at most.
+const MOST_LISTED: usize = 256;
 
 /// Why a connection is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +127,17 @@ impl ConnectionLimit {
         self.state().counts
     }
 
+    /// Those that are served, in the order of their ends: as many as are listed.
+    pub(super) fn listed(&self) -> Vec<ListedConnection> {
+        let state = self.state();
+        let places = state.places.values();
+        let mut listed: Vec<ListedConnection> = places.filter_map(|place| place.listed).collect();
+        drop(state);
+        listed.sort_unstable_by_key(|one| (one.client, one.server));
+        listed.truncate(MOST_LISTED);
+        listed
+    }
+
     /// Connections closed to make room for others, so far.
     pub(super) fn made_room(&self) -> u64 {
         self.state().made_room
@@ -170,6 +199,7 @@ impl State {
             client,
             idle_since: Some(now),
             leave: Arc::clone(&leave),
+            listed: None,
         };
         self.places.insert(number, place);
         *self.clients.entry(client).or_default() += 1;
@@ -237,6 +267,26 @@ impl ConnectionPermit {
             let mut state = self.connections.state();
             state.counts.remove(before);
             state.counts.add(self.counted);
+            let place = self.place.as_ref().map(|(number, _)| number);
+            let place = place.and_then(|number| state.places.get_mut(number));
+            if let Some(listed) = place.and_then(|place| place.listed.as_mut()) {
+                (listed.stage, listed.modes) = self.counted;
+            }
+        }
+    }
+
+    /// Has the connection listed with these ends.
+    pub(super) fn list(&self, client: SocketAddr, server: SocketAddr) {
+        let mut state = self.connections.state();
+        let place = self.place.as_ref().map(|(number, _)| number);
+        if let Some(place) = place.and_then(|number| state.places.get_mut(number)) {
+            let (does, modes) = self.counted;
+            place.listed = Some(ListedConnection {
+                client,
+                server,
+                stage: does,
+                modes,
+            });
         }
     }
 
@@ -319,6 +369,28 @@ mod tests {
         let (number, _) = verdict.permit.as_ref().unwrap().place.as_ref().unwrap();
         let permit = verdict.permit.as_ref().unwrap();
         !permit.connections.state().places.contains_key(number)
+    }
+
+    #[test]
+    fn connections_are_listed_with_their_ends_and_what_they_do_until_they_are_over() {
+        let connections = of(3, 3);
+        let mut permit = admit(&connections, client(1)).permit.unwrap();
+        assert_eq!(connections.listed(), []);
+        let [near, far] = ["192.0.2.9:862", "192.0.2.1:40000"].map(|it| it.parse().unwrap());
+        permit.list(far, near);
+        let listed = |stage, modes| ListedConnection {
+            client: far,
+            server: near,
+            stage,
+            modes,
+        };
+        let first = listed(ConnectionStage::SettingUp, Modes::default());
+        assert_eq!(connections.listed(), [first]);
+        permit.count_as(ConnectionStage::Running, Modes::ENCRYPTED);
+        let second = listed(ConnectionStage::Running, Modes::ENCRYPTED);
+        assert_eq!(connections.listed(), [second]);
+        drop(permit);
+        assert_eq!(connections.listed(), []);
     }
 
     #[test]

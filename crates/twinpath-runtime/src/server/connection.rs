@@ -16,7 +16,7 @@ use super::ServerState;
 use super::admission::ConnectionPermit;
 use super::log_limit::log;
 use super::run::InForce;
-use super::sessions::{OpenError, OpenRequest};
+use super::sessions::{ControlConnection, OpenError, OpenRequest};
 use crate::link::Link;
 use crate::names::named;
 use crate::random;
@@ -50,6 +50,7 @@ pub(super) async fn serve(
     let Ok(local) = stream.local_addr() else {
         return;
     };
+    permit.list(peer, local);
     // A connection that is gone already shows when it is read.
     let _prepared = stream::prepare(&stream, peer.is_ipv6(), marking(&state, &stream));
     let nonces = match random::nonces() {
@@ -281,7 +282,10 @@ impl Connection {
                 guard: self.engine().test_guard(sid),
                 near: self.receiver(request),
                 reached: request.receiver == self.local.ip().to_canonical(),
-                client: self.peer.ip().to_canonical(),
+                connection: ControlConnection {
+                    client: self.peer,
+                    server: self.local,
+                },
                 open: self.engine().key_id().is_none(),
                 owner: self.owner.clone(),
             };

@@ -13,9 +13,11 @@ mod report;
 mod run;
 mod sessions;
 
+pub use admission::ListedConnection;
 pub use connection_counts::ConnectionCounts;
 pub use keys::KeyChanges;
 pub use plan::{ServerLimits, ServerPlan};
 pub use report::{ServerCounters, ServerReport};
 use run::ServerState;
 pub use run::{ServerRun, start, start_on};
+pub use sessions::{ControlConnection, ServerSession};

@@ -16,11 +16,11 @@ use twinpath_proto::control::ServerConfig;
 use twinpath_proto::reflector::Ended;
 use twinpath_wire::{Mono, WireTime};
 
-use super::admission::ConnectionLimit;
+use super::admission::{ConnectionLimit, ListedConnection};
 use super::failed_logins::FailedLogins;
 use super::keys::{self, KeyChanges, KeyRotation, Keys, Secrets};
 use super::log_limit::{self, LogLimit};
-use super::sessions::{Fact, Reflectors};
+use super::sessions::{Fact, Reflectors, ServerSession};
 use super::{ServerCounters, ServerLimits, ServerPlan, ServerReport, listen};
 use crate::error::{RunError, StartError, spawn};
 use crate::keys::KeyRing;
@@ -386,6 +386,16 @@ impl ServerRun {
 }
 
 impl ServerRun {
+    /// Its sessions with their ends, up to 256 of them. Waits half a second for its threads at most.
+    pub fn sessions(&self) -> Vec<ServerSession> {
+        self.state.reflectors.with_ends()
+    }
+
+    /// Control connections that are served, up to 256 of them.
+    pub fn connections(&self) -> Vec<ListedConnection> {
+        self.state.connections.listed()
+    }
+
     /// What it did so far and its sessions. Waits half a second for its threads at most.
     pub fn status(&self) -> ReflectorStatus<ServerCounters> {
         ReflectorStatus {

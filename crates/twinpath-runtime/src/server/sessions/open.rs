@@ -12,7 +12,7 @@ use twinpath_wire::control::Sid;
 
 use super::duties::{Command, NotOpened};
 use super::reflectors::Inner;
-use super::session_registry::{FreedSocket, PortState};
+use super::session_registry::{ControlConnection, FreedSocket, PortState};
 
 /// The one port below 1024 that may be wished for: TWAMP's own (RFC 8545 section 5.1).
 const WELL_KNOWN: u16 = 862;
@@ -32,8 +32,8 @@ pub(crate) struct OpenRequest {
     pub(crate) near: SocketAddr,
     /// The client has reached this host by that address.
     pub(crate) reached: bool,
-    /// Whose session it is, for the limits.
-    pub(crate) client: IpAddr,
+    /// Whose session it is, for the limits by the client's address.
+    pub(crate) connection: ControlConnection,
     /// The client proved no key.
     pub(crate) open: bool,
     /// Receives its end.
@@ -75,8 +75,12 @@ impl Inner {
         }
         let sid = request.spec.sid;
         let (sender, owner) = (request.spec.sender, request.owner.clone());
-        self.registry()
-            .enter(sid, request.client, request.open, sender, owner)?;
+        let client = request.connection.client.ip().to_canonical();
+        {
+            let mut registry = self.registry();
+            registry.enter(sid, client, request.open, sender, owner)?;
+            registry.note_connection(sid, request.connection);
+        }
         let opened = self.find_port(request);
         if opened.is_err() {
             self.leave_port(sid);

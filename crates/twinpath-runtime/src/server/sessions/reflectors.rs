@@ -1,18 +1,19 @@
 //! The threads that reflect negotiated sessions, as the control plane sees them.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 use twinpath_net::{NoHardware, clock};
 use twinpath_proto::reflector::{
     ClientRates, Ended, ListedSession, NegotiatedConfig, ReflectorPolicy, SessionCounters,
-    SessionReflector,
+    SessionOrigin, SessionReflector,
 };
 use twinpath_wire::control::Sid;
 
 use super::super::{ServerLimits, ServerPlan};
 use super::duties::{Command, ControlDuties, Fact};
-use super::session_registry::{FreedSocket, SessionRegistry};
+use super::session_registry::{ControlConnection, FreedSocket, SessionRegistry};
 use super::{OpenError, OpenRequest};
 use crate::error::{RunError, StartError};
 use crate::reflect::{ReflectorThread, Snapshot, Sockets};
@@ -20,6 +21,17 @@ use crate::reflect::{ReflectorThread, Snapshot, Sockets};
 /// Commands that wait for a thread, and facts that wait for the control plane, at most.
 const COMMANDS: usize = 1024;
 const FACTS: usize = 1024;
+
+/// A session of a Server, and the ends that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerSession {
+    /// What its thread has.
+    pub session: ListedSession,
+    /// Where it is reflected.
+    pub reflector: SocketAddr,
+    /// The control connection by which it was requested.
+    pub connection: ControlConnection,
+}
 
 /// A session that is over.
 #[derive(Debug)]
@@ -223,6 +235,24 @@ impl Reflectors {
     /// Sessions that the threads have, those heard last. Waits half a second for them at most.
     pub(crate) fn listed(&self) -> Vec<ListedSession> {
         ReflectorThread::so_far(self.inner.reflectors()).sessions
+    }
+
+    /// The same with the ends of each.
+    pub(crate) fn with_ends(&self) -> Vec<ServerSession> {
+        let listed = self.listed();
+        let registry = self.inner.registry();
+        let known = listed.into_iter().filter_map(|session| {
+            let SessionOrigin::Negotiated { sid, .. } = session.origin else {
+                return None;
+            };
+            let (reflector, connection) = registry.ends(sid)?;
+            Some(ServerSession {
+                session,
+                reflector,
+                connection,
+            })
+        });
+        known.collect()
     }
 
     /// Why the first test port has no hardware timestamps, if they were requested.

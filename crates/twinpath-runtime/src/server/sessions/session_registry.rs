@@ -23,8 +23,19 @@ pub(super) struct Entry {
     thread: usize,
     /// It is stopped or to be removed: reflected for its Timeout at most.
     ending: bool,
+    /// Its control connection.
+    connection: Option<ControlConnection>,
     /// Where its end is reported.
     pub(super) owner: mpsc::UnboundedSender<Sid>,
+}
+
+/// The ends of a control connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ControlConnection {
+    /// The Control-Client's address and TCP port.
+    pub client: SocketAddr,
+    /// The Server's.
+    pub server: SocketAddr,
 }
 
 /// A socket, and who sends to it.
@@ -148,12 +159,26 @@ impl SessionRegistry {
             near: None,
             thread: 0,
             ending: false,
+            connection: None,
             owner,
         };
         self.sessions.insert(sid, held);
         self.open += usize::from(open);
         self.clients.entry(client.into()).or_default().held += 1;
         Ok(())
+    }
+
+    /// Notes by which connection a session was requested.
+    pub(super) fn note_connection(&mut self, sid: Sid, connection: ControlConnection) {
+        if let Some(held) = self.sessions.get_mut(&sid) {
+            held.connection = Some(connection);
+        }
+    }
+
+    /// Where a session is reflected, and the connection by which it was requested.
+    pub(super) fn ends(&self, sid: Sid) -> Option<(SocketAddr, ControlConnection)> {
+        let held = self.sessions.get(&sid)?;
+        Some((held.near?, held.connection?))
     }
 
     /// The session was stopped or will be removed: another of its sender can take its place.
