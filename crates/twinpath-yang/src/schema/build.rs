@@ -98,6 +98,7 @@ impl<'a> Builder<'a> {
 
     pub(super) fn build(mut self) -> Result<Schema, SchemaError> {
         let mut augments = Vec::new();
+        let mut deviations = Vec::new();
         for (at, root) in self.roots.clone().into_iter().enumerate() {
             if !self.modules.get(at).is_some_and(|it| it.is_implemented) {
                 continue;
@@ -111,8 +112,11 @@ impl<'a> Builder<'a> {
             };
             self.data_nodes(target, &scope)?;
             augments.extend(root.all("augment").map(|augment| (augment, scope.clone())));
+            let all = root.all("deviation");
+            deviations.extend(all.map(|deviation| (deviation, scope.clone())));
         }
         self.augment_all(augments)?;
+        self.deviate_all(&deviations)?;
         self.finish()
     }
 

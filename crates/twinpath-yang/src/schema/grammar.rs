@@ -17,7 +17,7 @@ pub(super) fn check(statement: &Statement) -> Result<(), (usize, String)> {
     for child in statement.children.iter().filter(|it| it.prefix.is_none()) {
         let keyword = &*child.keyword;
         let mut all = known.iter().flat_map(|words| words.split(' '));
-        if matches!(keyword, "deviation" | "include" | "submodule") {
+        if matches!(keyword, "include" | "submodule") {
             return Err((child.line, format!("{keyword} is not supported")));
         }
         if !all.any(|word| word == keyword) {
@@ -96,7 +96,7 @@ fn substatements(keyword: &str) -> Option<&'static [&'static str]> {
             DATA,
             DEFINITIONS,
             "yang-version namespace prefix import organization contact revision extension feature",
-            "identity augment rpc notification",
+            "identity augment deviation rpc notification",
         ],
         "import" => &[TEXTS, "prefix revision-date"],
         "revision" | "when" => &[TEXTS],
@@ -142,6 +142,8 @@ fn substatements(keyword: &str) -> Option<&'static [&'static str]> {
             "if-feature must presence default config mandatory min-elements max-elements",
         ],
         "augment" => &[NODE, DATA, "case action notification"],
+        "deviation" => &[TEXTS, "deviate"],
+        "deviate" => &["type default"],
         "rpc" | "action" => &[TEXTS, DEFINITIONS, "status if-feature input output"],
         "input" | "output" => &[DATA, DEFINITIONS, "must"],
         "notification" => &[TEXTS, DATA, DEFINITIONS, "status if-feature must"],

@@ -107,6 +107,7 @@ fn module(root: &Statement, text: &str, is_implemented: bool) -> Result<Module, 
         features: Vec::new(),
         is_implemented,
         imports: Vec::new(),
+        deviated_by: Vec::new(),
     })
 }
 

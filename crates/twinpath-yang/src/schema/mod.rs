@@ -2,6 +2,7 @@
 
 mod build;
 mod condition;
+mod deviations;
 mod error;
 mod features;
 mod finish;
@@ -74,8 +75,8 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// The first statement that is wrong or not supported: deviations, submodules, conditions beyond
-    /// [`Condition`].
+    /// The first statement that is wrong or not supported: submodules, conditions beyond [`Condition`], deviations
+    /// beyond what does not exist and types.
     pub fn load(sources: &[&str], implemented: &[&str]) -> Result<Self, SchemaError> {
         Self::load_with_features(sources, implemented, |_, _| true)
     }

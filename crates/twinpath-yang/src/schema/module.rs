@@ -23,6 +23,8 @@ pub struct Module {
     pub is_implemented: bool,
     /// Modules that it imports.
     pub imports: Vec<Import>,
+    /// Modules whose deviations change it.
+    pub deviated_by: Vec<ModuleId>,
 }
 
 /// A feature (RFC 7950 section 7.20.1).

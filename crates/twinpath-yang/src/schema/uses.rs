@@ -74,7 +74,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Follows names from some nodes downwards; else the step that leads nowhere.
-    fn walk<'n>(&self, from: &[NodeId], names: &[Name<'n>]) -> Result<NodeId, Name<'n>> {
+    pub(super) fn walk<'n>(&self, from: &[NodeId], names: &[Name<'n>]) -> Result<NodeId, Name<'n>> {
         let mut among = from;
         let mut found = None;
         for (module, name) in names {
@@ -206,7 +206,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn absolute(
+    pub(super) fn absolute(
         &self,
         statement: &'a Statement,
         scope: &Scope<'a>,

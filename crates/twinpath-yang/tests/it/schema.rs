@@ -331,7 +331,19 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "deviation /m:x { deviate not-supported; }",
-        "m, line 1: deviation is not supported",
+        "m, line 1: deviation /m:x: no such node",
+    ),
+    (
+        "leaf x { type empty; } deviation /m:x { deviate add { default 1; } }",
+        "m, line 1: deviate add: only not-supported, and replace of a type, are supported",
+    ),
+    (
+        "container x; deviation /m:x { deviate replace { type empty; } }",
+        "m, line 1: deviate replace of a type: the node has none",
+    ),
+    (
+        "list l { key a; leaf a { type empty; } } deviation /m:l/m:a { deviate not-supported; }",
+        "m, line 1: l: key a: no such leaf",
     ),
     ("include s;", "m, line 1: include is not supported"),
     (
@@ -373,6 +385,39 @@ fn what_is_wrong_in_a_module_is_said_with_its_line() {
     );
     let error = Schema::load(&[], &["a"]).unwrap_err();
     assert_eq!(error.to_string(), "a, line 0: its text is missing");
+}
+
+#[test]
+fn deviations_of_implemented_modules_drop_nodes_and_replace_types() {
+    let of = module(
+        "a",
+        "container c { leaf x { type uint8 { range 1..9; } } leaf y { type empty; }
+         choice d { case e { leaf z { type empty; } leaf kept { type empty; } } } }",
+    );
+    let by = module(
+        "b",
+        "import a { prefix a; }
+         deviation /a:c/a:y { deviate not-supported; }
+         deviation /a:c/a:d/a:e/a:z { deviate not-supported; }
+         deviation /a:c/a:x { deviate replace { type uint8; } }",
+    );
+    let names = |implemented: &[&str]| {
+        let schema = Schema::load(&[&of, &by], implemented).unwrap();
+        let top = schema.top()[0];
+        let below = schema.data_children(Some(top)).iter();
+        let names: Vec<String> = below.map(|id| schema.node(*id).name.to_string()).collect();
+        let module = schema.module(schema.module_named("a").unwrap());
+        (names.join(" "), module.deviated_by.len())
+    };
+    assert_eq!(names(&["a"]), ("x y z kept".to_owned(), 0));
+    assert_eq!(names(&["a", "b"]), ("x kept".to_owned(), 1));
+    let schema = Schema::load(&[&of, &by], &["a", "b"]).unwrap();
+    for (value, is_right) in [("255", true), ("256", false)] {
+        let json = format!("{{\"a:c\":{{\"x\":{value}}}}}");
+        let options = twinpath_yang::json::ReadOptions::default();
+        let read = twinpath_yang::json::read(&schema, json.as_bytes(), &options);
+        assert_eq!(read.is_ok(), is_right, "{json}");
+    }
 }
 
 /// 2^50 uses of groupings end at a bound.
