@@ -1,12 +1,13 @@
 //! The modules of twinpath's daemon.
 
 /// Texts of the modules, and of those that they import.
-pub const TEXTS: [&str; 9] = [
+pub const TEXTS: [&str; 10] = [
     include_str!("../yang/ietf-inet-types@2013-07-15.yang"),
     include_str!("../yang/ietf-yang-types@2013-07-15.yang"),
     include_str!("../yang/twinpath-measurement@2026-11-30.yang"),
     include_str!("../yang/ietf-netconf-acm@2018-02-14.yang"),
     include_str!("../yang/ietf-twamp@2021-11-17.yang"),
+    include_str!("../yang/twinpath-twamp-deviations@2026-11-30.yang"),
     include_str!("../yang/ietf-datastores@2018-02-14.yang"),
     include_str!("../yang/ietf-yang-library@2019-01-04.yang"),
     include_str!("../yang/ietf-restconf@2017-01-26.yang"),
@@ -21,6 +22,9 @@ pub const IMPLEMENTED: [&str; 5] = [
     "ietf-yang-library",
     "ietf-restconf-monitoring",
 ];
+
+/// The module of what a daemon does not have of `ietf-twamp`, beside [`IMPLEMENTED`].
+pub const DEVIATIONS: &str = "twinpath-twamp-deviations";
 
 /// Texts of the modules of a NETCONF server, beside [`TEXTS`]. `ietf-netconf` is imported only: its operations are in
 /// [`crate::netconf`].
@@ -39,10 +43,11 @@ pub const NETCONF_IMPLEMENTED: [&str; 3] = [
 ];
 
 /// Texts of the modules of a mesh document, which no datastore has: that of the document, and those that it imports.
-pub const MESH_TEXTS: [&str; 5] = [
+pub const MESH_TEXTS: [&str; 6] = [
     include_str!("../yang/ietf-inet-types@2013-07-15.yang"),
     include_str!("../yang/ietf-yang-types@2013-07-15.yang"),
     include_str!("../yang/ietf-netconf-acm@2018-02-14.yang"),
+    include_str!("../yang/ietf-twamp@2021-11-17.yang"),
     include_str!("../yang/twinpath-measurement@2026-11-30.yang"),
     include_str!("../yang/twinpath-mesh@2026-11-30.yang"),
 ];

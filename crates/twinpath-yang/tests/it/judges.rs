@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use twinpath_yang::json::{Layout, write};
-use twinpath_yang::modules::{MESH_IMPLEMENTED, MESH_TEXTS};
+use twinpath_yang::modules::{DEVIATIONS, MESH_IMPLEMENTED, MESH_TEXTS};
 use twinpath_yang::{Kind, NodeId, Schema, Scope, validate};
 
 use crate::{daemon, read_all};
@@ -22,11 +22,15 @@ pub(crate) fn modules() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("yang")
 }
 
+/// All modules but that of deviations.
 pub(crate) fn files() -> Vec<PathBuf> {
     let files = std::fs::read_dir(modules()).unwrap();
     let files = files.map(|file| file.unwrap().path());
     files
-        .filter(|file| file.extension().is_some_and(|it| it == "yang"))
+        .filter(|file| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            name.ends_with(".yang") && !name.starts_with(DEVIATIONS)
+        })
         .collect()
 }
 

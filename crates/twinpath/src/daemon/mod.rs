@@ -30,6 +30,7 @@ mod settings;
 mod source;
 mod status;
 mod tree;
+mod twamp;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -39,7 +40,6 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 use twinpath_metrics::{ClosedInterval, IntervalFigures};
-use twinpath_proto::sender::Limit;
 use twinpath_report::words;
 use twinpath_runtime::measure::Engine;
 use twinpath_runtime::wall;
@@ -61,6 +61,7 @@ use pool::Pool;
 use reflectors::{Responder, Server};
 use replies::ReplyWatch;
 use sessions::MeasuredSessions;
+use twamp::RemoteRun;
 
 pub(crate) use api::serve;
 pub(crate) use control::{Control, Owner, control};
@@ -115,6 +116,8 @@ pub(crate) struct Daemon {
     responders: Parts<Responder>,
     servers: Parts<Server>,
     sessions: Parts<MeasuredSessions>,
+    /// Control connections for senders on other hosts.
+    remotes: Parts<RemoteRun>,
     scrape: Option<Scrape>,
     /// The last complete interval of each session, by its entry.
     last: HashMap<Arc<str>, LastIntervals>,
@@ -138,7 +141,12 @@ type LastIntervals = HashMap<(Tos, Option<u16>), Arc<IntervalFigures>>;
 type Parts<R> = BTreeMap<Arc<str>, Part<R>>;
 
 impl Resources {
-    /// Has these sessions of an entry measured for ever, beside others, with a row for each interval.
+    /// Whether the daemon ends.
+    fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Acquire)
+    }
+
+    /// Has these sessions of an entry measured beside others, with a row for each interval.
     fn prepare(&self, name: &str, sessions: &mut [PlannedSession], results: &ResultOptions) {
         let derived = self.phases.read().map(|phases| Arc::clone(&phases));
         let of_mesh = derived.ok().and_then(|it| it.phases.get(name).copied());
@@ -148,7 +156,6 @@ impl Resources {
             session.target.labels.clone_from(&results.labels);
             session.target.is_listed = true;
             let plan = &mut session.plan;
-            plan.limit = Limit::Endless;
             plan.exact = false;
             plan.records = false;
             plan.columns = None;
@@ -208,6 +215,7 @@ impl Daemon {
             responders: BTreeMap::new(),
             servers: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            remotes: BTreeMap::new(),
             scrape: None,
             last: HashMap::new(),
             alarms,
@@ -257,6 +265,7 @@ impl Daemon {
         apply(&mut self.responders, settings.responders.clone());
         apply(&mut self.servers, settings.servers.clone());
         apply(&mut self.sessions, settings.sessions.clone());
+        apply(&mut self.remotes, settings.remotes.clone());
         let sessions = settings.sessions.iter();
         let labels = sessions.map(|(name, spec)| (Arc::clone(name), spec.labels()));
         let host = self.host();
@@ -320,13 +329,14 @@ impl Daemon {
                 events.push(Event::Session(change));
             },
         );
+        turn(&mut self.remotes, &self.resources, may_begin, |_, _| {});
         self.replies.look(&self.sessions, &mut self.events);
         self.take_intervals();
         for event in self.alarms.take_events() {
             self.events.push(event);
         }
         // The last packets of sessions with this host's own responders are answered.
-        if self.resources.is_ending.load(Ordering::Acquire) && self.sessions.is_empty() {
+        if self.resources.is_ending() && self.sessions.is_empty() && self.remotes.is_empty() {
             dismiss(&mut self.responders);
             dismiss(&mut self.servers);
         }
@@ -393,13 +403,16 @@ impl Daemon {
 
     /// Everything has begun, or failed to.
     pub(crate) fn is_settled(&self) -> bool {
-        self.reflectors_are_settled() && self.sessions.values().all(Part::is_settled)
+        self.reflectors_are_settled()
+            && self.sessions.values().all(Part::is_settled)
+            && self.remotes.values().all(Part::is_settled)
     }
 
     /// Ends all sessions, then responders and servers.
     pub(crate) fn stop(&mut self) {
         self.resources.is_ending.store(true, Ordering::Release);
         dismiss(&mut self.sessions);
+        dismiss(&mut self.remotes);
     }
 
     /// Reads what is stored.
@@ -439,7 +452,10 @@ impl Daemon {
 
     /// Nothing of it is left.
     pub(crate) fn is_over(&self) -> bool {
-        self.responders.is_empty() && self.servers.is_empty() && self.sessions.is_empty()
+        self.responders.is_empty()
+            && self.servers.is_empty()
+            && self.sessions.is_empty()
+            && self.remotes.is_empty()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use twinpath_yang::modules::{NETCONF_IMPLEMENTED, NETCONF_TEXTS, TEXTS};
+use twinpath_yang::modules::{DEVIATIONS, NETCONF_IMPLEMENTED, NETCONF_TEXTS, TEXTS};
 use twinpath_yang::toml::Roots;
 use twinpath_yang::{Children, Data, Key, NodeId, Path, Schema, Select, Value};
 
@@ -12,9 +12,11 @@ use crate::failure::Failure;
 pub(crate) const MODULE: &str = "twinpath-measurement";
 
 /// Those whose data a daemon has.
-const IMPLEMENTED: [&str; 5] = [
+const IMPLEMENTED: [&str; 7] = [
     MODULE,
     "ietf-netconf-acm",
+    "ietf-twamp",
+    DEVIATIONS,
     "ietf-datastores",
     "ietf-yang-library",
     "ietf-restconf-monitoring",
@@ -24,6 +26,8 @@ const IMPLEMENTED: [&str; 5] = [
 pub(crate) struct Model {
     pub(crate) schema: Schema,
     pub(crate) roots: Roots,
+    /// The container of the model of TWAMP (RFC 8913).
+    pub(super) twamp: NodeId,
 }
 
 static MODEL: LazyLock<Result<Model, String>> = LazyLock::new(|| {
@@ -35,9 +39,14 @@ static MODEL: LazyLock<Result<Model, String>> = LazyLock::new(|| {
         node.ok_or(format!("module {module} has no container {name}"))
     };
     let main = top(MODULE, "measurement")?;
-    let tables = vec![("nacm".into(), top("ietf-netconf-acm", "nacm")?)];
+    let twamp = top("ietf-twamp", "twamp")?;
+    let tables = vec![
+        ("nacm".into(), top("ietf-netconf-acm", "nacm")?),
+        ("twamp".into(), twamp),
+    ];
     Ok(Model {
         roots: Roots { main, tables },
+        twamp,
         schema,
     })
 });

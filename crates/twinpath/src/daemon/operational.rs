@@ -89,7 +89,20 @@ fn library(model: &Model) -> Value {
         })
     };
     let modules = || model.schema.modules().map(|(_, module)| module);
-    let implemented = modules().filter(|module| module.is_implemented).map(of);
+    let implemented = modules().filter(|module| module.is_implemented);
+    let implemented = implemented.map(|module| {
+        let mut entry = of(module);
+        let features = features(module);
+        if let (false, Some(entry)) = (features.is_empty(), entry.as_object_mut()) {
+            entry.insert("feature".to_owned(), json!(features));
+        }
+        let deviations = deviations(model, module).map(|by| json!(&*by.name));
+        let deviations: Vec<Value> = deviations.collect();
+        if let (false, Some(entry)) = (deviations.is_empty(), entry.as_object_mut()) {
+            entry.insert("deviation".to_owned(), Value::Array(deviations));
+        }
+        entry
+    });
     let imported = modules().filter(|module| !module.is_implemented).map(of);
     let set = json!({
         "name": "all",
@@ -105,6 +118,18 @@ fn library(model: &Model) -> Value {
     })
 }
 
+/// The features of a module that are supported.
+fn features(module: &Module) -> Vec<&str> {
+    let supported = module.features.iter().filter(|it| it.is_supported);
+    supported.map(|feature| &*feature.name).collect()
+}
+
+/// The modules that deviate from one.
+fn deviations<'a>(model: &'a Model, module: &'a Module) -> impl Iterator<Item = &'a Module> {
+    let by = module.deviated_by.iter();
+    by.map(|id| model.schema.module(*id))
+}
+
 /// The same in the older form (RFC 7895), for clients that know no other.
 fn modules_state(model: &Model) -> Value {
     let modules = model.schema.modules().map(|(_, module)| {
@@ -114,12 +139,17 @@ fn modules_state(model: &Model) -> Value {
         } else {
             "import"
         };
+        let deviations = deviations(model, module).map(|by| {
+            json!({ "name": &*by.name, "revision": by.revision.as_deref().unwrap_or_default() })
+        });
         json!({
             "name": &*module.name,
             "revision": revision,
             "schema": format!("{ROOT}/modules/{}@{revision}.yang", module.name),
             "namespace": &*module.namespace,
             "conformance-type": kind,
+            "feature": features(module),
+            "deviation": deviations.collect::<Vec<_>>(),
         })
     });
     json!({ "module-set-id": CONTENT_ID, "module": modules.collect::<Vec<_>>() })

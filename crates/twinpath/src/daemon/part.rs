@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 use twinpath_report::words;
+use twinpath_runtime::wall;
+use twinpath_wire::Wall;
 
 use crate::failure::Failure;
 use crate::plan::jitter;
@@ -22,6 +24,8 @@ const LASTING: Duration = Duration::from_mins(1);
 pub(super) trait Runs: Sized + Send + 'static {
     /// What is configured. As long as it is equal, what runs goes on.
     type Spec: Send + Sync + PartialEq + 'static;
+    /// What is kept of it once it has done what it had to.
+    type Outcome: Send + 'static;
     /// What an entry is called in a log.
     const KIND: &'static str;
 
@@ -30,6 +34,16 @@ pub(super) trait Runs: Sized + Send + 'static {
     /// # Errors
     /// Why it cannot.
     fn begin(name: &Arc<str>, spec: &Self::Spec, resources: &Resources) -> Result<Self, Failure>;
+
+    /// When it begins for the first time; `None`: at once.
+    fn first(_: &Self::Spec) -> Option<Wall> {
+        None
+    }
+
+    /// What follows its end without a failure, after so many runs.
+    fn after(_: &Self::Spec, _runs: u64) -> AfterEnd {
+        AfterEnd::Retry
+    }
 
     /// Whether [`Self::begin`] may wait.
     fn waits(spec: &Self::Spec) -> bool;
@@ -53,11 +67,25 @@ pub(super) trait Runs: Sized + Send + 'static {
     /// It is over, or about to be.
     fn is_finished(&self) -> bool;
 
+    /// What it came to.
+    fn outcome(&self) -> Self::Outcome;
+
     /// Waits for its end.
     ///
     /// # Errors
     /// Why it ended, if it was not asked to.
     fn end(self, resources: &Resources) -> Result<(), Failure>;
+}
+
+/// What follows the end of an entry that was not asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AfterEnd {
+    /// It was to go on: it is begun again as after a failure.
+    Retry,
+    /// Another run, so much later.
+    Again(Duration),
+    /// Nothing.
+    Nothing,
 }
 
 /// An entry.
@@ -67,6 +95,10 @@ pub(super) struct Part<R: Runs> {
     /// It is in the configuration.
     is_wanted: bool,
     state: State<R>,
+    /// How often it has begun with its spec.
+    runs: u64,
+    /// Of the last run that did what it had to.
+    outcome: Option<R::Outcome>,
     /// The next wait after a failure.
     wait: Duration,
     /// Why it does not run.
@@ -87,14 +119,25 @@ enum State<R: Runs> {
     Over,
 }
 
+impl<R: Runs> State<R> {
+    /// It begins when its spec says so.
+    fn due(spec: &R::Spec) -> Self {
+        let wait = R::first(spec).map(|at| at.unix_ns().saturating_sub(wall().unix_ns()));
+        let wait = wait.and_then(|ns| u64::try_from(ns).ok());
+        Self::Due(Instant::now() + Duration::from_nanos(wait.unwrap_or(0)))
+    }
+}
+
 impl<R: Runs> Part<R> {
     /// One that begins at the next turn.
     pub(super) fn new(name: Arc<str>, spec: R::Spec) -> Self {
         let mut part = Self {
             name,
+            state: State::<R>::due(&spec),
             spec: Arc::new(spec),
             is_wanted: true,
-            state: State::Due(Instant::now()),
+            runs: 0,
+            outcome: None,
             wait: FIRST_WAIT,
             failure: None,
             noted: "",
@@ -117,6 +160,7 @@ impl<R: Runs> Part<R> {
             State::Due(_) => "waiting",
             State::Beginning(..) => "beginning",
             State::Running(..) => "running",
+            State::Over if self.is_finished() => "finished",
             State::Ending(_) | State::Over => "ending",
         }
     }
@@ -134,6 +178,21 @@ impl<R: Runs> Part<R> {
             State::Running(run, _) => Some(run),
             State::Due(_) | State::Beginning(..) | State::Ending(_) | State::Over => None,
         }
+    }
+
+    /// How often it has begun with its spec.
+    pub(super) fn runs(&self) -> u64 {
+        self.runs
+    }
+
+    /// What the last run came to that did what it had to.
+    pub(super) fn outcome(&self) -> Option<&R::Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// It has done all that it had to.
+    pub(super) fn is_finished(&self) -> bool {
+        self.is_wanted && matches!(self.state, State::Over)
     }
 
     /// Why it does not run, if it failed.
@@ -163,6 +222,8 @@ impl<R: Runs> Part<R> {
         }
         let earlier = std::mem::replace(&mut self.spec, Arc::new(spec));
         self.wait = FIRST_WAIT;
+        self.runs = 0;
+        self.outcome = None;
         match &mut self.state {
             State::Running(run, _) => {
                 if run.adopt(&earlier, &self.spec) {
@@ -171,7 +232,7 @@ impl<R: Runs> Part<R> {
                     self.stop();
                 }
             }
-            State::Due(_) | State::Over => self.state = State::Due(Instant::now()),
+            State::Due(_) | State::Over => self.state = State::<R>::due(&self.spec),
             State::Beginning(..) | State::Ending(_) => {}
         }
     }
@@ -206,7 +267,14 @@ impl<R: Runs> Part<R> {
                 }
             },
             State::Running(run, since) if run.is_finished() => {
-                self.failed(run.end(resources), since)
+                let outcome = run.outcome();
+                match (run.end(resources), R::after(&self.spec, self.runs)) {
+                    (Err(failure), _) => self.failed(&failure, since),
+                    (Ok(()), AfterEnd::Retry) => {
+                        self.failed(&Failure::could_not("it ended"), since)
+                    }
+                    (Ok(()), after) => self.finished(outcome, after),
+                }
             }
             State::Running(mut run, since) => {
                 if run.look(resources) {
@@ -220,7 +288,7 @@ impl<R: Runs> Part<R> {
                 // It was asked to end, and the reason does not matter.
                 let _ = run.end(resources);
                 if self.is_wanted {
-                    State::Due(now)
+                    State::<R>::due(&self.spec)
                 } else {
                     info!("{} {}: ended", R::KIND, self.name);
                     State::Over
@@ -251,6 +319,7 @@ impl<R: Runs> Part<R> {
             Ok(run) if self.is_wanted && Arc::ptr_eq(spec, &self.spec) => {
                 info!("{} {}: {}", R::KIND, self.name, run.place());
                 self.failure = None;
+                self.runs += 1;
                 State::Running(run, Instant::now())
             }
             Ok(run) => {
@@ -258,18 +327,32 @@ impl<R: Runs> Part<R> {
                 State::Ending(run)
             }
             Err(_) if !self.is_wanted => State::Over,
-            Err(_) if !Arc::ptr_eq(spec, &self.spec) => State::Due(Instant::now()),
+            Err(_) if !Arc::ptr_eq(spec, &self.spec) => State::<R>::due(&self.spec),
             Err(failure) => self.again(&failure),
         }
     }
 
+    /// It has done what it had to.
+    fn finished(&mut self, outcome: R::Outcome, after: AfterEnd) -> State<R> {
+        self.outcome = Some(outcome);
+        self.wait = FIRST_WAIT;
+        match after {
+            AfterEnd::Again(wait) => State::Due(Instant::now() + wait),
+            AfterEnd::Retry | AfterEnd::Nothing => {
+                info!("{} {}: finished", R::KIND, self.name);
+                State::Over
+            }
+        }
+    }
+
     /// It is over though it was not asked to end.
-    fn failed(&mut self, why: Result<(), Failure>, since: Instant) -> State<R> {
+    fn failed(&mut self, failure: &Failure, since: Instant) -> State<R> {
         if since.elapsed() >= LASTING {
             self.wait = FIRST_WAIT;
         }
-        let failure = why.err();
-        self.again(&failure.unwrap_or_else(|| Failure::could_not("it ended")))
+        // A run that failed is made up for.
+        self.runs = self.runs.saturating_sub(1);
+        self.again(failure)
     }
 
     /// It is begun again some time later.

@@ -56,23 +56,35 @@ pub(super) fn responder_plan(
     all.ok_or_else(|| Failure::could_not("no address to listen on"))
 }
 
+/// What a server is configured for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ServerSpec {
+    pub(super) on: OnAddresses<ServerArgs>,
+    /// Extensions that it offers; `None`: all.
+    pub(super) extensions: Option<Modes>,
+}
+
 /// What a server would do.
 ///
 /// # Errors
 /// What is not possible.
 pub(super) fn server_plan(
-    spec: &OnAddresses<ServerArgs>,
+    spec: &ServerSpec,
     lookup: plan::Lookup<'_>,
 ) -> Result<ServerPlan, Failure> {
     let mut all: Option<ServerPlan> = None;
-    for options in spec {
+    for options in &spec.on {
         let plan = plan::server(&options.args, lookup)?;
         match &mut all {
             Some(first) => first.near.extend(plan.near),
             None => all = Some(plan),
         }
     }
-    all.ok_or_else(|| Failure::could_not("no address to listen on"))
+    let mut plan = all.ok_or_else(|| Failure::could_not("no address to listen on"))?;
+    if let Some(extensions) = spec.extensions {
+        plan.modes = plan.modes.without(Modes::FEATURES.without(extensions));
+    }
+    Ok(plan)
 }
 
 /// The options of a spec that differs from an earlier one in nothing but limits, which can change as it runs.
@@ -118,8 +130,8 @@ impl Server {
     }
 
     /// Reads its key file again.
-    pub(super) fn reread(&self, spec: &OnAddresses<ServerArgs>) {
-        let keys = spec.first().map(|options| &options.args.keys);
+    pub(super) fn reread(&self, spec: &ServerSpec) {
+        let keys = spec.on.first().map(|options| &options.args.keys);
         let Some((path, keys)) = keys.and_then(|keys| Some((keys.keys.as_deref()?, keys))) else {
             return;
         };
@@ -134,6 +146,7 @@ impl Server {
 
 impl Runs for Responder {
     type Spec = OnAddresses<ResponderArgs>;
+    type Outcome = ();
     const KIND: &'static str = "responder";
 
     fn begin(_: &Arc<str>, spec: &Self::Spec, _: &Resources) -> Result<Self, Failure> {
@@ -166,6 +179,8 @@ impl Runs for Responder {
         self.run.is_finished()
     }
 
+    fn outcome(&self) {}
+
     fn end(self, _: &Resources) -> Result<(), Failure> {
         self.run.join()?;
         Ok(())
@@ -173,7 +188,8 @@ impl Runs for Responder {
 }
 
 impl Runs for Server {
-    type Spec = OnAddresses<ServerArgs>;
+    type Spec = ServerSpec;
+    type Outcome = ();
     const KIND: &'static str = "server";
 
     fn begin(_: &Arc<str>, spec: &Self::Spec, _: &Resources) -> Result<Self, Failure> {
@@ -193,7 +209,8 @@ impl Runs for Server {
 
     fn adopt(&mut self, earlier: &Self::Spec, spec: &Self::Spec) -> bool {
         let modes = self.modes;
-        let options = differ_in_limits(earlier, spec);
+        let is_alike = earlier.extensions == spec.extensions;
+        let options = differ_in_limits(&earlier.on, &spec.on).filter(|_| is_alike);
         let limits = options.and_then(|options| plan::server_limits(&options.args, modes).ok());
         limits
             .map(|limits| self.run.replace_limits(limits))
@@ -207,6 +224,8 @@ impl Runs for Server {
     fn is_finished(&self) -> bool {
         self.run.is_finished()
     }
+
+    fn outcome(&self) {}
 
     fn end(self, _: &Resources) -> Result<(), Failure> {
         self.run.join()?;

@@ -1,26 +1,28 @@
 //! The sessions of one far end: without a control connection, or agreed on by one.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 
 use twinpath_metrics::ClosedInterval;
 use twinpath_proto::TestFeatures;
-use twinpath_proto::sender::Wire;
+use twinpath_proto::sender::{Limit, Wire};
 use twinpath_runtime::controller::{self, ControlEvent, ControllerPlan, ControllerRun};
-use twinpath_runtime::measure::SessionHandle;
+use twinpath_runtime::measure::{Progress, SessionHandle};
+use twinpath_wire::{Tos, Wall};
 
 use crate::args::{ControllerArgs, Host, SenderArgs};
 use crate::failure::Failure;
 use crate::output::ends::named;
 use crate::output::units::count;
 use crate::output::words;
-use crate::plan::{self, EnvironmentPassphrase, PlannedSession, system_lookup};
+use crate::plan::{self, EnvironmentPassphrase, PlannedControl, PlannedSession, system_lookup};
 
-use super::part::Runs;
+use super::part::{AfterEnd, Runs};
 use super::renewal::Renewal;
 use super::settings::Options;
+use super::twamp::{ControlFacts, LimitedSession, ModeChain};
 use super::{Interval, Resources};
 
 /// How one far end is measured.
@@ -30,6 +32,8 @@ pub(super) enum SessionSpec {
     Plain(Options<SenderArgs>),
     /// By TWAMP-Control.
     Controlled(Options<ControllerArgs>),
+    /// The same with a number of packets.
+    Limited(Box<LimitedSession>),
 }
 
 impl SessionSpec {
@@ -42,26 +46,30 @@ impl SessionSpec {
             Self::Plain(options) => {
                 plan::sessions(&options.args, lookup, |_, _| {}).map(|_planned| ())
             }
-            Self::Controlled(options) => {
-                let given = EnvironmentPassphrase::default();
-                plan::controllers(&options.args, given, lookup).map(|_plans| ())
-            }
+            Self::Controlled(options) => controllers(&options.args, lookup).map(|_plans| ()),
+            Self::Limited(limited) => controllers(&limited.options.args, lookup).map(|_plans| ()),
         }
     }
-}
 
-impl SessionSpec {
     /// Those of the configuration.
     pub(super) fn labels(&self) -> BTreeMap<String, String> {
         let results = match self {
             Self::Plain(options) => &options.args.run.results,
             Self::Controlled(options) => &options.args.run.results,
+            Self::Limited(limited) => &limited.options.args.run.results,
         };
         let labels = results.labels.iter();
         labels
             .map(|label| (label.key.clone(), label.value.clone()))
             .collect()
     }
+}
+
+fn controllers(
+    args: &ControllerArgs,
+    lookup: plan::Lookup<'_>,
+) -> Result<Vec<PlannedControl>, Failure> {
+    plan::controllers(args, EnvironmentPassphrase::default(), lookup)
 }
 
 /// Sessions that are measured.
@@ -71,8 +79,19 @@ pub(super) struct MeasuredSessions {
     planned: Vec<Arc<PlannedSession>>,
     run: Run,
     renewal: Renewal,
-    /// What the control connection came to.
+    control: ControlFacts,
+    /// How the control connection failed.
     why: Option<String>,
+}
+
+/// What is known of a session.
+pub(super) struct MeasuredSession {
+    pub(super) class: Tos,
+    pub(super) path: Option<u16>,
+    pub(super) sender: SocketAddr,
+    pub(super) reflector: SocketAddr,
+    pub(super) wire: Wire,
+    pub(super) progress: Progress,
 }
 
 enum Run {
@@ -85,6 +104,27 @@ impl MeasuredSessions {
     pub(super) fn sessions(&self) -> impl Iterator<Item = (&PlannedSession, &SessionHandle)> {
         let planned = self.planned.iter().map(Arc::as_ref);
         planned.zip(self.run.handles())
+    }
+
+    /// The same as far as their packets go.
+    pub(super) fn measured(&self) -> Vec<MeasuredSession> {
+        let measured = self.sessions().map(|(planned, handle)| {
+            let agreed = handle.agreed();
+            MeasuredSession {
+                class: planned.class,
+                path: planned.path,
+                sender: handle.sender(),
+                reflector: agreed.map_or(planned.target.address, |agreed| agreed.far),
+                wire: agreed.map_or(planned.plan.wire, |agreed| agreed.wire),
+                progress: handle.progress(),
+            }
+        });
+        measured.collect()
+    }
+
+    /// What the control connection came to, if there is one.
+    pub(super) fn control(&self) -> ControlFacts {
+        self.control
     }
 
     /// The sessions that send packets.
@@ -105,6 +145,7 @@ impl MeasuredSessions {
         let planned = plan::sessions(options, &system_lookup, |_, _| {})?;
         let mut planned = planned.sessions;
         resources.prepare(name, &mut planned, &options.run.results);
+        endless(&mut planned);
         let begun = planned
             .iter()
             .map(|session| resources.engine.begin(session.plan.clone()));
@@ -115,17 +156,21 @@ impl MeasuredSessions {
     fn controlled(
         name: &Arc<str>,
         options: &ControllerArgs,
+        modes: Option<&ModeChain>,
         resources: &Resources,
     ) -> Result<Self, Failure> {
-        let given = EnvironmentPassphrase::default();
-        let mut plans = plan::controllers(options, given, &system_lookup)?;
+        let mut plans = controllers(options, &system_lookup)?;
         let controls = plans.iter().map(|plan| &plan.control);
-        let is_ending = || resources.is_ending.load(Ordering::Acquire);
+        let is_ending = || resources.is_ending();
         let (index, made) = controller::reach(controls, &is_ending)?;
         let mut plan = plans.swap_remove(index);
         plan.control.made = Some(made);
         let mut planned = plan.sessions;
         resources.prepare(name, &mut planned, &options.run.results);
+        match modes {
+            Some(modes) => modes.apply(&mut plan.control),
+            None => endless(&mut planned),
+        }
         let sessions = planned.iter().map(|session| session.plan.clone());
         let plan = ControllerPlan {
             control: plan.control,
@@ -146,6 +191,7 @@ impl MeasuredSessions {
             planned: planned.into_iter().map(Arc::new).collect(),
             run,
             renewal: Renewal::new(),
+            control: ControlFacts::default(),
             why: None,
         }
     }
@@ -163,6 +209,19 @@ impl MeasuredSessions {
         }
     }
 
+    /// Notes what happened on the control connection.
+    fn take_events(&mut self) {
+        let Run::Controlled(run) = &self.run else {
+            return;
+        };
+        while let Some(event) = run.next_event() {
+            self.control.note(&event);
+            if let ControlEvent::ServerGone(_) = &event {
+                self.why = Some(words::event::line(&event));
+            }
+        }
+    }
+
     /// Passes on the intervals that are known since the last time.
     fn pass_on_known(&self, intervals: &Sender<Interval>) {
         for (place, handle) in self.run.handles().iter().enumerate() {
@@ -170,6 +229,13 @@ impl MeasuredSessions {
                 self.pass_on(place, row, intervals);
             }
         }
+    }
+}
+
+/// Has sessions go on until they are stopped.
+fn endless(sessions: &mut [PlannedSession]) {
+    for session in sessions {
+        session.plan.limit = Limit::Endless;
     }
 }
 
@@ -184,12 +250,33 @@ impl Run {
 
 impl Runs for MeasuredSessions {
     type Spec = SessionSpec;
+    type Outcome = (ControlFacts, Vec<MeasuredSession>);
     const KIND: &'static str = "session";
 
     fn begin(name: &Arc<str>, spec: &SessionSpec, resources: &Resources) -> Result<Self, Failure> {
         match spec {
             SessionSpec::Plain(options) => Self::plain(name, &options.args, resources),
-            SessionSpec::Controlled(options) => Self::controlled(name, &options.args, resources),
+            SessionSpec::Controlled(options) => {
+                Self::controlled(name, &options.args, None, resources)
+            }
+            SessionSpec::Limited(limited) => {
+                let modes = Some(&limited.modes);
+                Self::controlled(name, &limited.options.args, modes, resources)
+            }
+        }
+    }
+
+    fn first(spec: &SessionSpec) -> Option<Wall> {
+        match spec {
+            SessionSpec::Plain(_) | SessionSpec::Controlled(_) => None,
+            SessionSpec::Limited(limited) => limited.start,
+        }
+    }
+
+    fn after(spec: &SessionSpec, runs: u64) -> AfterEnd {
+        match spec {
+            SessionSpec::Plain(_) | SessionSpec::Controlled(_) => AfterEnd::Retry,
+            SessionSpec::Limited(limited) => limited.repeat.after(runs),
         }
     }
 
@@ -199,7 +286,7 @@ impl Runs for MeasuredSessions {
                 let far = options.args.far.as_ref();
                 far.is_none_or(|far| matches!(far.host, Host::Name(_)))
             }
-            SessionSpec::Controlled(_) => true,
+            SessionSpec::Controlled(_) | SessionSpec::Limited(_) => true,
         }
     }
 
@@ -215,16 +302,10 @@ impl Runs for MeasuredSessions {
 
     fn look(&mut self, resources: &Resources) -> bool {
         self.pass_on_known(&resources.intervals);
+        self.take_events();
         match &self.run {
             Run::Plain(handles) => self.renewal.look(&self.planned, handles, &resources.pool),
-            Run::Controlled(run) => {
-                while let Some(event) = run.next_event() {
-                    if let ControlEvent::ServerGone(_) = &event {
-                        self.why = Some(words::event::line(&event));
-                    }
-                }
-                false
-            }
+            Run::Controlled(_) => false,
         }
     }
 
@@ -242,8 +323,13 @@ impl Runs for MeasuredSessions {
         }
     }
 
+    fn outcome(&self) -> Self::Outcome {
+        (self.control, self.measured())
+    }
+
     fn end(mut self, resources: &Resources) -> Result<(), Failure> {
         self.pass_on_known(&resources.intervals);
+        self.take_events();
         let mut failed = None;
         for (place, handle) in self.run.handles().iter().enumerate() {
             match handle.ended() {
@@ -258,11 +344,6 @@ impl Runs for MeasuredSessions {
         match self.run {
             Run::Plain(_) => failed.map_or(Ok(()), Err),
             Run::Controlled(run) => {
-                while let Some(event) = run.next_event() {
-                    if let ControlEvent::ServerGone(_) = &event {
-                        self.why = Some(words::event::line(&event));
-                    }
-                }
                 run.join()?;
                 self.why.map_or(Ok(()), |why| Err(Failure::could_not(why)))
             }

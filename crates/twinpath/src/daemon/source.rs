@@ -191,7 +191,7 @@ impl Configuration {
 
     /// What another configuration changes, a line for each node.
     pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
-        let Model { schema, roots } = self.model;
+        let Model { schema, roots, .. } = self.model;
         let root = twinpath_yang::Path::root().join(roots.main, Select::All);
         let changes = diff(schema, &self.document.root, &other.document.root);
         let lines = changes.iter().map(|change| line(schema, &root, change));

@@ -9,7 +9,7 @@ use twinpath_metrics::{IntervalFigures, SessionState};
 use twinpath_report::ClockState;
 use twinpath_runtime::clock_state;
 use twinpath_runtime::responder::{ResponderReport, ResponderRun};
-use twinpath_runtime::server::{ServerCounters, ServerRun};
+use twinpath_runtime::server::{ListedConnection, ServerCounters, ServerRun, ServerSession};
 use twinpath_wire::{Wall, nanoseconds};
 
 use crate::output::ends::named;
@@ -21,7 +21,9 @@ use super::api::State;
 use super::exports::ExportCounters;
 use super::part::{Part, Runs};
 use super::reflectors::{Responder, Server};
-use super::sessions::MeasuredSessions;
+use super::sessions::{MeasuredSession, MeasuredSessions, SessionSpec};
+use super::settings::TWAMP_SERVER;
+use super::twamp::{ControlFacts, RemoteRun};
 use super::{Daemon, Parts};
 
 /// The most sessions that are listed, so that the document stays below a megabyte.
@@ -126,6 +128,60 @@ pub(crate) struct Entry {
     /// What a reflector did, as long as it runs.
     #[serde(skip)]
     pub(crate) counts: Option<Counts>,
+}
+
+/// What it does for the model of TWAMP (RFC 8913).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TwampState {
+    pub(super) sessions: Vec<TwampSession>,
+    pub(super) server: Option<TwampServer>,
+}
+
+/// A test session that is requested of a server.
+#[derive(Clone, Debug)]
+pub(crate) struct TwampSession {
+    pub(super) name: Arc<str>,
+    /// The name of its control connection in the configuration.
+    pub(super) connection: Arc<str>,
+    pub(super) status: &'static str,
+    pub(super) facts: ControlFacts,
+    pub(super) runs: u64,
+    /// How often it is repeated at most.
+    pub(super) most: u64,
+}
+
+/// Connections and sessions of its server.
+#[derive(Clone, Debug)]
+pub(crate) struct TwampServer {
+    pub(super) connections: Vec<ListedConnection>,
+    pub(super) sessions: Vec<ServerSession>,
+}
+
+impl TwampSession {
+    fn of<R: Runs>(
+        part: &Part<R>,
+        connection: &Arc<str>,
+        facts: Option<ControlFacts>,
+        most: u64,
+    ) -> Self {
+        Self {
+            name: Arc::clone(part.name()),
+            connection: Arc::clone(connection),
+            status: part.state(),
+            facts: facts.unwrap_or_default(),
+            runs: part.runs(),
+            most,
+        }
+    }
+
+    /// At most as often as it is repeated, where it is.
+    pub(super) fn repeat_count(&self) -> u64 {
+        if self.most == 0 {
+            self.runs
+        } else {
+            self.runs.min(self.most)
+        }
+    }
 }
 
 /// What a reflector did.
@@ -308,6 +364,34 @@ impl Daemon {
             exports: self.exports.counters(),
             mesh: self.mesh.shown(),
             events_dropped: self.events.dropped(),
+            twamp: self.twamp(),
+        }
+    }
+
+    /// What it does for the model of TWAMP.
+    fn twamp(&self) -> TwampState {
+        let limited = self.sessions.values().filter_map(|part| {
+            let SessionSpec::Limited(spec) = part.spec() else {
+                return None;
+            };
+            let facts = part.running().map(MeasuredSessions::control);
+            let ended = part.outcome().map(|(facts, _)| *facts);
+            let connection = &spec.connection;
+            let most = spec.repeat.times.map_or(u64::MAX, u64::from);
+            Some(TwampSession::of(part, connection, facts.or(ended), most))
+        });
+        let remote = self.remotes.values().map(|part| {
+            let facts = part.running().map(RemoteRun::facts);
+            let ended = part.outcome().copied();
+            TwampSession::of(part, &part.spec().connection, facts.or(ended), 0)
+        });
+        let server = self.servers.get(TWAMP_SERVER).and_then(Part::running);
+        TwampState {
+            sessions: limited.chain(remote).collect(),
+            server: server.map(|server| TwampServer {
+                connections: server.run().connections(),
+                sessions: server.run().sessions(),
+            }),
         }
     }
 
@@ -347,34 +431,32 @@ impl Daemon {
     }
 
     fn measures(&self, name: &str) -> Vec<Measured> {
-        let run = self.sessions.get(name).and_then(Part::running);
-        let sessions = run.into_iter().flat_map(MeasuredSessions::sessions);
-        let measures = sessions.map(|(planned, handle)| {
-            let progress = handle.progress();
-            let agreed = handle.agreed().map(|agreed| agreed.far);
-            let wire = handle
-                .agreed()
-                .map_or(planned.plan.wire, |agreed| agreed.wire);
-            let last = self.last.get(name);
-            let last = last.and_then(|last| last.get(&(planned.class, planned.path)));
-            Measured {
-                reflector: named(agreed.unwrap_or(planned.target.address)),
-                dscp: planned.class.dscp().value(),
-                path: planned.path,
-                sent: progress.sent,
-                received: progress.received,
-                lost: progress.lost,
-                interval: last.map(LastInterval::of),
-                is_silent: progress.reply_status.state == SessionState::Failed,
-                sender: named(handle.sender()),
-                ssid: wire.format.ssid(),
-                unawaited: progress.unawaited,
-                unsent: progress.unsent,
-                answered_until: progress.reply_status.answered_until,
-                far_clock: progress.far_clock,
-            }
-        });
-        measures.collect()
+        let Some(part) = self.sessions.get(name) else {
+            return Vec::new();
+        };
+        let running = part.running().map(MeasuredSessions::measured);
+        let ended = part.outcome().map(|(_, measured)| measured);
+        let last = self.last.get(name);
+        let of = |one: &MeasuredSession| Measured {
+            reflector: named(one.reflector),
+            dscp: one.class.dscp().value(),
+            path: one.path,
+            sent: one.progress.sent,
+            received: one.progress.received,
+            lost: one.progress.lost,
+            interval: last
+                .and_then(|last| last.get(&(one.class, one.path)))
+                .map(LastInterval::of),
+            is_silent: one.progress.reply_status.state == SessionState::Failed,
+            sender: named(one.sender),
+            ssid: one.wire.format.ssid(),
+            unawaited: one.progress.unawaited,
+            unsent: one.progress.unsent,
+            answered_until: one.progress.reply_status.answered_until,
+            far_clock: one.progress.far_clock,
+        };
+        let measured = running.as_ref().or(ended);
+        measured.into_iter().flatten().map(of).collect()
     }
 }
 
@@ -395,8 +477,9 @@ impl Entry {
 }
 
 fn not_running<R: Runs>(parts: &Parts<R>) -> usize {
-    let running = parts.values().filter(|part| part.running().is_some());
-    parts.len() - running.count()
+    let all = parts.values();
+    all.filter(|part| part.running().is_none() && !part.is_finished())
+        .count()
 }
 
 fn listening(addresses: Option<&[std::net::SocketAddr]>) -> Vec<String> {

@@ -33,7 +33,7 @@ use super::control::Control;
 use super::exports::ExportCounters;
 use super::mesh::MeshState;
 use super::model::model;
-use super::status::Entry;
+use super::status::{Entry, TwampState};
 use range::TimeRange;
 use restconf::rights::Rights;
 use session::History;
@@ -63,6 +63,7 @@ pub(crate) struct State {
     pub(super) mesh: Option<MeshState>,
     /// Notifications that were dropped.
     pub(super) events_dropped: u64,
+    pub(super) twamp: TwampState,
 }
 
 /// What requests are answered with.

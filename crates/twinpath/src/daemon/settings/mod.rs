@@ -12,6 +12,7 @@ mod netconf;
 mod options;
 mod readers;
 mod reading;
+mod twamp;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -21,7 +22,7 @@ use std::thread;
 
 use twinpath_yang::{Children, Fault};
 
-use crate::args::{ResponderArgs, ServerArgs};
+use crate::args::ResponderArgs;
 use crate::failure::{Exit, Failure};
 use crate::http::Endpoints;
 use crate::output::ends::named;
@@ -31,13 +32,15 @@ use super::alarms::AlarmSettings;
 use super::exports::ExportSpec;
 use super::mesh::MeshSettings;
 use super::model::Model;
-use super::reflectors::{OnAddresses, responder_plan, server_plan};
+use super::reflectors::{OnAddresses, ServerSpec, responder_plan, server_plan};
 use super::sessions::SessionSpec;
-use reading::{Reading, fault};
+use super::twamp::RemoteSession;
+use reading::{Reading, fault, wrong};
 
 pub(super) use leaves::Leaves;
 pub(crate) use netconf::NetconfSettings;
 pub(super) use options::Options;
+pub(super) use twamp::{SERVER as TWAMP_SERVER, bits};
 
 /// What a configuration comes to.
 #[derive(Clone, Debug, Default)]
@@ -53,8 +56,10 @@ pub(crate) struct Settings {
     /// Where NETCONF is served; `None`: nowhere.
     pub(crate) netconf: Option<NetconfSettings>,
     pub(super) responders: BTreeMap<Arc<str>, OnAddresses<ResponderArgs>>,
-    pub(super) servers: BTreeMap<Arc<str>, OnAddresses<ServerArgs>>,
+    pub(super) servers: BTreeMap<Arc<str>, ServerSpec>,
     pub(super) sessions: BTreeMap<Arc<str>, SessionSpec>,
+    /// Sessions of senders on other hosts, for which control connections are kept.
+    pub(super) remotes: BTreeMap<Arc<str>, RemoteSession>,
     pub(super) alarms: AlarmSettings,
     pub(super) exports: BTreeMap<Arc<str>, ExportSpec>,
     /// Where a mesh document is; `None`: nowhere.
@@ -75,7 +80,7 @@ impl Settings {
     pub(super) fn of(model: &Model, root: &Children) -> Result<Self, Vec<Fault>> {
         let mut reading = Reading::new(model, root);
         let store = reading.store();
-        let settings = Self {
+        let mut settings = Self {
             threads: reading.number("daemon", "threads"),
             name: reading.text("daemon", "name"),
             exports: reading.exports(store.as_ref()),
@@ -87,7 +92,9 @@ impl Settings {
             servers: reading.servers(),
             sessions: reading.sessions(),
             alarms: reading.alarms(),
+            remotes: BTreeMap::new(),
         };
+        settings.add_twamp(&mut reading);
         reading.check_rules();
         let mut faults = reading.finish();
         let obstacles = settings.obstacles(model, root).into_iter();
@@ -96,6 +103,25 @@ impl Settings {
             Ok(settings)
         } else {
             Err(faults)
+        }
+    }
+
+    /// Adds what the model of TWAMP asks for.
+    fn add_twamp(&mut self, reading: &mut Reading<'_>) {
+        let taken = self.sessions.keys().cloned().collect();
+        let twamp = reading.twamp(&taken);
+        self.sessions.extend(twamp.sessions);
+        self.remotes = twamp.remotes;
+        if let Some(server) = twamp.server {
+            let other = self.servers.insert(twamp::SERVER.into(), server);
+            if other.is_some() {
+                let what = format!(
+                    "name {}: that is the server of [twamp.server]: use another one",
+                    twamp::SERVER
+                );
+                let path = reading.model.path("server", Some(twamp::SERVER));
+                reading.faults.push(wrong(path, what));
+            }
         }
     }
 
@@ -148,12 +174,30 @@ impl Settings {
         let servers = self.servers.iter().filter_map(|(name, spec)| {
             let plan = server_plan(spec, &any_address);
             let free = plan.and_then(|plan| taken.claim("server", name, &plan.near));
-            Some(obstacle("server", name, free.err()?))
+            let (fault, is_mended) = obstacle("server", name, free.err()?);
+            if &**name != twamp::SERVER {
+                return Some((fault, is_mended));
+            }
+            Some((wrong(twamp::server_path(model), fault.what), is_mended))
         });
         let servers: Vec<Obstacle> = servers.collect();
         let sessions = self.sessions.iter().filter_map(|(name, spec)| {
             let failure = spec.check(&any_address).err()?;
-            Some(obstacle("session", name, failure))
+            let (fault, is_mended) = obstacle("session", name, failure);
+            let SessionSpec::Limited(limited) = spec else {
+                return Some((fault, is_mended));
+            };
+            let path = twamp::request_path(model, &limited.connection, name);
+            Some((wrong(path, fault.what), is_mended))
+        });
+        let remotes = self.remotes.iter().filter_map(|(name, spec)| {
+            let failure = spec.check(&any_address).err()?;
+            let is_mended = failure.exit == Exit::Usage;
+            let path = twamp::request_path(model, &spec.connection, name);
+            Some((
+                wrong(path, reading::as_keys(&failure.to_string())),
+                is_mended,
+            ))
         });
         let alerts = self.alarms.alerts.iter().filter_map(|alert| {
             let failure = alert.lacks()?;
@@ -165,6 +209,7 @@ impl Settings {
         });
         let reflectors = responders.into_iter().chain(servers);
         let others = alerts.chain(exports);
+        let sessions = sessions.chain(remotes);
         reflectors.chain(sessions).chain(others).collect()
     }
 }

@@ -6,12 +6,14 @@ use std::time::Duration;
 use clap::{Args, Command};
 use twinpath_wire::Dscp;
 
-use crate::args::{ControllerArgs, ResponderArgs, SenderArgs, ServerArgs, UsualSchedule};
+use crate::args::{
+    ControlClientArgs, ControllerArgs, ResponderArgs, SenderArgs, ServerArgs, UsualSchedule,
+};
 use crate::plan::{self, Layer, OptionReader, Setting, Unread};
 
 use super::leaves::Leaves;
 use super::options::Options;
-use crate::daemon::reflectors::OnAddresses;
+use crate::daemon::reflectors::{OnAddresses, ServerSpec};
 use crate::daemon::sessions::SessionSpec;
 
 /// What a session does unless it is configured.
@@ -31,6 +33,7 @@ pub(super) struct Readers {
     controller: OptionReader<ControllerArgs>,
     responder: OptionReader<ResponderArgs>,
     server: OptionReader<ServerArgs>,
+    control_client: OptionReader<ControlClientArgs>,
 }
 
 fn command<A: Args>(name: &'static str) -> Command {
@@ -65,6 +68,11 @@ impl Readers {
                 |args| args,
             ),
             server: OptionReader::new(command::<ServerArgs>("server"), "server", |args| args),
+            control_client: OptionReader::new(
+                command::<ControlClientArgs>("controlclient"),
+                "controlclient",
+                |args| args,
+            ),
         }
     }
 
@@ -77,11 +85,46 @@ impl Readers {
     }
 
     /// A server; `None`: it is switched off.
-    pub(super) fn server(
+    pub(super) fn server(&mut self, leaves: &Leaves) -> Result<Option<ServerSpec>, Vec<Unread>> {
+        let on = on_addresses(&mut self.server, leaves)?;
+        Ok(on.map(|on| ServerSpec {
+            on,
+            extensions: None,
+        }))
+    }
+
+    /// A server with these options on each of these ends.
+    pub(super) fn server_on(
         &mut self,
-        leaves: &Leaves,
-    ) -> Result<Option<OnAddresses<ServerArgs>>, Vec<Unread>> {
-        on_addresses(&mut self.server, leaves)
+        options: &Layer,
+        near: &[String],
+    ) -> Result<OnAddresses<ServerArgs>, Vec<Unread>> {
+        let all = near.iter().map(|near| {
+            let operands = [near.as_str()];
+            let args = self.server.read_with(options.clone(), &operands)?;
+            Ok(Options::new(args, options.clone(), &operands))
+        });
+        all.collect()
+    }
+
+    /// A session by TWAMP-Control with these options.
+    pub(super) fn limited(
+        &mut self,
+        options: Layer,
+        operands: &[&str],
+    ) -> Result<Options<ControllerArgs>, Vec<Unread>> {
+        let args = self.controller.read_with(options.clone(), operands)?;
+        Ok(Options::new(args, options, operands))
+    }
+
+    /// A session of a sender on another host with these options.
+    pub(super) fn remote(
+        &mut self,
+        options: Layer,
+        operands: &[&str],
+    ) -> Result<Options<ControlClientArgs>, Vec<Unread>> {
+        let args = self.control_client.read_with(options.clone(), operands)?;
+        Ok(Options::new(args, options, operands))
     }
 
     /// A session by these layers, of which a later one wins; `None`: it is switched off.
@@ -335,7 +378,7 @@ mod tests {
                     schedule.timeout.0.as_millis(),
                 )
             }
-            SessionSpec::Controlled(_) => panic!("no control connection"),
+            SessionSpec::Controlled(_) | SessionSpec::Limited(_) => panic!("no control connection"),
         };
         assert_eq!(of(["", "", ""]), (1_000, 2_000));
         let defaults = "interval = \"7ms\"\ntimeout = \"3s\"\n";
@@ -349,7 +392,7 @@ mod tests {
                 let marking = &options.args.session.marking;
                 (marking.tos.is_some(), marking.dscp.len())
             }
-            SessionSpec::Controlled(_) => panic!("no control connection"),
+            SessionSpec::Controlled(_) | SessionSpec::Limited(_) => panic!("no control connection"),
         };
         assert_eq!(
             marking(["tos = 7\n", "", "classes = [\"ef\", 0]\n"]),

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use twinpath_yang::{Children, Fault, FaultKind, Path};
 
-use crate::args::{ResponderArgs, ServerArgs, above_zero};
+use crate::args::{ResponderArgs, above_zero};
 use crate::daemon::model::Model;
-use crate::daemon::reflectors::OnAddresses;
+use crate::daemon::reflectors::{OnAddresses, ServerSpec};
 use crate::daemon::sessions::SessionSpec;
 use crate::plan::Unread;
 use crate::store::StoreSettings;
@@ -19,7 +19,7 @@ use super::readers::Readers;
 pub(super) struct Reading<'a> {
     pub(super) model: &'a Model,
     pub(super) root: &'a Children,
-    readers: Readers,
+    pub(super) readers: Readers,
     pub(super) faults: Vec<Fault>,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Reading<'a> {
         self.reflectors("responder", Readers::responder)
     }
 
-    pub(super) fn servers(&mut self) -> BTreeMap<Arc<str>, OnAddresses<ServerArgs>> {
+    pub(super) fn servers(&mut self) -> BTreeMap<Arc<str>, ServerSpec> {
         self.reflectors("server", Readers::server)
     }
 
@@ -226,7 +226,7 @@ fn layers(model: &Model, root: &Children, list: &str, name: &str) -> Vec<(Path, 
 }
 
 /// A line about options as one about keys of a configuration.
-fn as_keys(line: &str) -> String {
+pub(super) fn as_keys(line: &str) -> String {
     let word = |word: &str| match word.strip_prefix("--") {
         None => word.to_owned(),
         Some(option) => {

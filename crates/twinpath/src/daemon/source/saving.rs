@@ -78,7 +78,7 @@ fn changed(
     from: &Configuration,
     to: &Configuration,
 ) -> Result<Vec<String>, Failure> {
-    let Model { schema, roots } = to.model;
+    let Model { schema, roots, .. } = to.model;
     let last = files.len().saturating_sub(1);
     let texts = files.iter().enumerate().map(|(at, file)| {
         let trees = (from.root(), to.root());

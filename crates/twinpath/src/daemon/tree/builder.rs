@@ -181,6 +181,12 @@ fn fit(ty: &Type, content: &Content<'_>) -> Option<Value> {
             let word = words.iter().find(|word| &*word.name == *text)?;
             Some(Value::Enum(word.name.clone()))
         }
+        (Base::Bits(bits), Content::Text(text)) => {
+            let words = bits
+                .iter()
+                .filter(|bit| text.split(' ').any(|it| it == &*bit.name));
+            Some(Value::Bits(words.map(|bit| bit.name.clone()).collect()))
+        }
         (Base::Int(int, _), Content::Figure(Figure::Unsigned(number))) => {
             if int.is_unsigned() {
                 Some(Value::Uint(*number))

@@ -19,9 +19,14 @@ impl IntervalFiller {
     /// For the figures of the sessions of this schema.
     pub(super) fn of(model: &Model) -> Self {
         let path = ["session", "state", "measurement", "interval"];
+        Self::at(model, model.roots.main, &path)
+    }
+
+    /// The same for a container below another node.
+    pub(super) fn at(model: &Model, node: NodeId, path: &[&str]) -> Self {
         let node = path
             .iter()
-            .try_fold(model.roots.main, |node, name| model.child(node, name));
+            .try_fold(node, |node, name| model.child(node, name));
         let filler = node.map(|node| Self::below(&model.schema, node, ""));
         filler.unwrap_or_default()
     }

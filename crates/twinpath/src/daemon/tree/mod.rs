@@ -2,6 +2,7 @@
 
 mod builder;
 mod interval;
+mod twamp;
 
 use std::collections::HashMap;
 
@@ -76,6 +77,7 @@ pub(crate) fn with_state_of(
             tree.add("export", &one.name, |it| export(it, one));
         }
     }
+    twamp::add(model, &mut root, &state.twamp, &state.entries);
     root
 }
 

@@ -1,6 +1,7 @@
 //! The tree of a state in which everything is known.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +9,15 @@ use twinpath_metrics::{
     DelayFigures, EcnCounts, Figures, IntervalFigures, LossChange, LossPeriods, RemarkCounts,
     RungCounts, Suspect, TtlFigures, Value,
 };
-use twinpath_proto::reflector::ReflectorCounters;
+use twinpath_proto::control::ConnectionStage;
+use twinpath_proto::reflector::{
+    ListedSession, ReflectorCounters, SessionCounters, SessionOrigin, SessionStage,
+};
 use twinpath_runtime::OneWayReport;
-use twinpath_wire::Wall;
+use twinpath_runtime::controller::NegotiatedSession;
+use twinpath_runtime::server::{ControlConnection, ListedConnection, ServerSession};
+use twinpath_wire::control::{Accept, Modes, Sid};
+use twinpath_wire::{Dscp, Wall};
 use twinpath_yang::json::{Layout, ReadOptions, read, write};
 use twinpath_yang::{Path, Scope, Select, validate};
 
@@ -18,7 +25,8 @@ use super::*;
 use crate::daemon::exports::ExportCounters;
 use crate::daemon::mesh::MeshState;
 use crate::daemon::model::model;
-use crate::daemon::status::LastInterval;
+use crate::daemon::status::{LastInterval, TwampServer, TwampSession, TwampState};
+use crate::daemon::twamp::ControlFacts;
 use crate::store::StoreCounters;
 
 const AT: i64 = 1_800_000_000_123_456_789;
@@ -28,7 +36,10 @@ const CONFIG: &str = r#"{"twinpath-measurement:measurement":{
     "session":[{"name":"a","address":"192.0.2.1"},{"name":"off","address":"192.0.2.2","enabled":false}],
     "responder":[{"name":"r"}],"server":[{"name":"s"}],
     "alert":[{"name":"slow","when":"lost > 0"},{"name":"quiet","when":"silent"}],
-    "export":[{"name":"e","kind":"webhook","url":"http://127.0.0.1:1/"}]}}"#;
+    "export":[{"name":"e","kind":"webhook","url":"http://127.0.0.1:1/"}]},
+    "ietf-twamp:twamp":{"client":{"ctrl-connection":[{"name":"c","server-ip":"192.0.2.1",
+    "test-session-request":[{"name":"t","reflector-ip":"192.0.2.1","repeat":2},{"name":"u","reflector-ip":"192.0.2.1"}]}]},
+    "session-sender":{"test-session":[{"name":"t","number-of-packets":7,"lambda":"1.0"}]},"server":{"servwait":60}}}"#;
 
 fn config() -> Children {
     let options = ReadOptions::default();
@@ -215,6 +226,14 @@ fn state() -> State {
                 ..entry("session", "a")
             },
             entry("session", "no longer configured"),
+            Entry {
+                measures: vec![measured(0, None)],
+                ..entry("session", "t")
+            },
+            Entry {
+                counts: Some(Counts::Server(Box::new(server))),
+                ..entry("server", "ietf-twamp")
+            },
         ],
         alarms: vec![
             alarm_of("slow", "a", Some(Value::Float(0.125))),
@@ -233,6 +252,74 @@ fn state() -> State {
         exports: vec![export("e"), export("gone")],
         mesh: Some(MeshState::example()),
         events_dropped: 4,
+        twamp: twamp(),
+    }
+}
+
+/// A connection with two requests, of which the second is for a sender on another host, and a server.
+fn twamp() -> TwampState {
+    let end = |text: &str| -> SocketAddr { text.parse().unwrap() };
+    let agreed = NegotiatedSession {
+        sid: Sid([0xab; 16]),
+        sender: end("192.0.2.9:50000"),
+        reflector: end("192.0.2.1:862"),
+        dscp: Dscp::BE,
+    };
+    let session = |name: &str, status, facts| TwampSession {
+        name: name.into(),
+        connection: "c".into(),
+        status,
+        facts,
+        runs: 3,
+        most: 2,
+    };
+    let facts = ControlFacts {
+        near: Some(end("192.0.2.9:40000")),
+        server: Some(end("192.0.2.1:862")),
+        chosen: Some(Modes::ENCRYPTED | Modes::REFLECT_OCTETS),
+        answer: Some(Accept::Ok),
+        session: Some(agreed),
+    };
+    let refused = ControlFacts {
+        answer: Some(Accept::TemporaryLimit),
+        ..ControlFacts::default()
+    };
+    let (client, server) = (end("[2001:db8::7]:41000"), end("[2001:db8::1]:862"));
+    let connection = |stage| ListedConnection {
+        client,
+        server,
+        stage,
+        modes: Modes::MIXED,
+    };
+    let listed = ListedSession {
+        sender: end("[2001:db8::7]:20000"),
+        port: 50_001,
+        idle: Duration::ZERO,
+        origin: SessionOrigin::Negotiated {
+            sid: Sid([0xcd; 16]),
+            mode: None,
+            dscp: Dscp::BE,
+            stage: SessionStage::Running,
+            counters: SessionCounters {
+                received: 9,
+                reflected: 8,
+                ..SessionCounters::default()
+            },
+        },
+    };
+    TwampState {
+        sessions: vec![
+            session("t", "running", facts),
+            session("u", "waiting", refused),
+        ],
+        server: Some(TwampServer {
+            connections: vec![connection(ConnectionStage::Running)],
+            sessions: vec![ServerSession {
+                session: listed,
+                reflector: end("[2001:db8::1]:50001"),
+                connection: ControlConnection { client, server },
+            }],
+        }),
     }
 }
 
@@ -265,7 +352,8 @@ fn text(root: &Children, path: &str) -> Option<String> {
 pub(in crate::daemon) fn faults(root: &Children) -> Vec<String> {
     let model = model().unwrap();
     let faults = validate(&model.schema, root, Scope::All).into_iter();
-    let own = faults.filter(|fault| fault.path.steps()[0].node == model.roots.main);
+    let own = [model.roots.main, model.twamp];
+    let own = faults.filter(|fault| own.contains(&fault.path.steps()[0].node));
     own.map(|fault| fault.what).collect()
 }
 
@@ -337,6 +425,43 @@ fn each_figure_is_in_its_leaf() {
     );
 }
 
+#[test]
+fn the_model_of_twamp_has_its_state() {
+    let model = model().unwrap();
+    let tree = with_state_of(model, &config(), &state(), |_, _| true);
+    let text = |path: &str| {
+        let path = Path::parse(&model.schema, &format!("/ietf-twamp:twamp/{path}")).unwrap();
+        let value = tree.value(&model.schema, &path);
+        value.map(|value| model.schema.text(value).into_owned())
+    };
+    let connection = "client/ctrl-connection[name='c']";
+    let of_server = "server/ctrl-connection[client-ip='2001:db8::7'][client-tcp-port='41000'][server-ip='2001:db8::1'][server-tcp-port='862']";
+    let reflected = "session-reflector/test-session[sender-ip='2001:db8::7'][sender-udp-port='20000'][reflector-ip='2001:db8::1'][reflector-udp-port='50001']";
+    for (path, value) in [
+        (format!("{connection}/client-tcp-port"), "40000"),
+        (format!("{connection}/repeat-count"), "2"),
+        (format!("{connection}/state"), "active"),
+        (format!("{connection}/selected-mode"), "encrypted reflect-octets"),
+        (format!("{connection}/test-session-request[name='t']/state"), "accepted"),
+        (format!("{connection}/test-session-request[name='t']/sid"), "abababababababababababababababab"),
+        (format!("{connection}/test-session-request[name='u']/state"), "temp-resource-limit"),
+        ("session-sender/test-session[name='t']/sent-packets".to_owned(), "10"),
+        ("session-sender/test-session[name='t']/last-sent-seq".to_owned(), "9"),
+        ("session-sender/test-session[name='t']/ctrl-connection-name".to_owned(), "c"),
+        ("session-sender/test-session[name='t']/state".to_owned(), "failure"),
+        ("session-sender/test-session[name='t']/twinpath-measurement:measurement/interval/round-trip/median".to_owned(), "41"),
+        (format!("{of_server}/state"), "active"),
+        (format!("{of_server}/selected-mode"), "unauth-test-encrypt-control"),
+        (format!("{reflected}/sid"), "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"),
+        (format!("{reflected}/rcv-packets"), "9"),
+        (format!("{reflected}/sent-packets"), "8"),
+        (format!("{reflected}/parent-connection-client-tcp-port"), "41000"),
+        ("server/twinpath-measurement:state/status".to_owned(), "running"),
+    ] {
+        assert_eq!(text(&path).as_deref(), Some(value), "{path}");
+    }
+}
+
 /// Nodes of state below a node.
 fn nodes_of_state(model: &Model, node: NodeId, all: &mut BTreeSet<NodeId>) {
     for child in model.schema.data_children(Some(node)) {
@@ -365,6 +490,7 @@ fn every_node_of_state_is_set() {
     let tree = with_state_of(model, &config(), &state(), |_, _| true);
     let (mut wanted, mut set) = (BTreeSet::new(), BTreeSet::new());
     nodes_of_state(model, model.roots.main, &mut wanted);
+    nodes_of_state(model, model.twamp, &mut wanted);
     nodes_of(&tree, &mut set);
     assert!(wanted.len() > 200, "{}", wanted.len());
     let missing = wanted.difference(&set);

@@ -8,6 +8,7 @@ mod discovery;
 mod errors;
 mod preconditions;
 mod streams;
+mod twamp;
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};

@@ -38,6 +38,7 @@ fn state(mesh: &MeshState) -> State {
         exports: Vec::new(),
         mesh: Some(mesh.clone()),
         events_dropped: 0,
+        twamp: crate::daemon::status::TwampState::default(),
     }
 }
 
