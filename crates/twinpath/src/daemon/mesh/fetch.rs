@@ -193,4 +193,4 @@ fn read(path: &Path, most: usize) -> Result<Vec<u8>, String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -29,7 +29,9 @@ const LIMITS: AnswerLimits = AnswerLimits {
 /// Cells of a page, at most: both directions of all sessions of a node.
 const MOST_CELLS: usize = 20_000;
 /// Rounds after which the last answer of a page says nothing of now.
-const FRESH_ROUNDS: u64 = 4;
+const MOST_ROUNDS: i64 = 4;
+/// For so many rounds it says how it is: until it has come again.
+const LEAST_ROUNDS: i64 = 2;
 /// How often it is looked whether there is something to ask.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -113,13 +115,11 @@ impl Gatherer {
     /// What pages have said, as far as it is not old.
     pub(super) fn cells(&self) -> Vec<Cell> {
         let state = self.0.lock();
-        let lasting = self.0.settings.every.as_nanos();
-        let lasting = i64::try_from(lasting).unwrap_or(i64::MAX);
-        let lasting = lasting.saturating_mul(FRESH_ROUNDS.cast_signed());
+        let every = i64::try_from(self.0.settings.every.as_nanos()).unwrap_or(i64::MAX);
         let pages = state.pages.values().flat_map(|page| {
-            let until = page.at.unix_ns().saturating_add(lasting);
+            let at = page.at.unix_ns();
             page.cells.iter().map(move |cell| Cell {
-                fresh_until_ns: cell.fresh_until_ns.min(until),
+                fresh_until_ns: fresh_until(cell.fresh_until_ns, at, every),
                 ..cell.clone()
             })
         });
@@ -163,6 +163,15 @@ impl Shared {
             }
         }
     }
+}
+
+/// Until when a row says how it is that a page had at this time. All are nanoseconds.
+fn fresh_until(fresh_until: i64, at: i64, every: i64) -> i64 {
+    let rounds = |number: i64| at.saturating_add(every.saturating_mul(number));
+    if fresh_until < at {
+        return fresh_until;
+    }
+    fresh_until.clamp(rounds(LEAST_ROUNDS), rounds(MOST_ROUNDS))
 }
 
 /// Where the cells of a page are. A token is sent encrypted, or within this host.
@@ -210,9 +219,10 @@ async fn run(shared: &Weak<Shared>) {
                 drop(permit);
             });
         }
-        sleep_until(began + every).await;
         if number == 0 {
             sleep(IDLE).await;
+        } else {
+            sleep_until(began + every).await;
         }
     }
 }
@@ -233,4 +243,102 @@ async fn ask(target: &Target) -> Option<Vec<Cell>> {
         *cell.by == *target.node && (cell.from == cell.by || cell.to == cell.by)
     });
     Some(own.take(MOST_CELLS).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fetch::tests::{answer, server};
+    use super::*;
+
+    #[test]
+    fn a_row_says_how_it_is_until_its_page_has_come_again() {
+        // Old when it came.
+        assert_eq!(fresh_until(99, 100, 10), 99);
+        // It would be old before the next round.
+        assert_eq!(fresh_until(101, 100, 10), 120);
+        assert_eq!(fresh_until(130, 100, 10), 130);
+        // A page that has gone is not believed for ever, whatever it said.
+        assert_eq!(fresh_until(i64::MAX, 100, 10), 140);
+        assert_eq!(fresh_until(i64::MAX, i64::MAX, i64::MAX), i64::MAX);
+    }
+
+    /// What a page with these cells comes to.
+    fn asked(body: &str) -> Option<Vec<String>> {
+        let (port, _requests) = server(vec![answer("200 OK", body.as_bytes())]);
+        let at = endpoint(
+            &format!("http://127.0.0.1:{port}/"),
+            &EndpointOptions::default(),
+        );
+        let target = Target {
+            node: "b".into(),
+            at: at.unwrap(),
+        };
+        let cells = clients::runtime().unwrap().block_on(ask(&target))?;
+        let cells = cells.iter();
+        Some(
+            cells
+                .map(|cell| format!("{} {}", cell.from, cell.to))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn a_page_says_what_its_own_node_measures_and_nothing_else() {
+        let cell = |from: &str, to: &str, by: &str| {
+            format!(
+                r#"{{"mesh":"m","from":"{from}","to":"{to}","by":"{by}","state":"good","loss_ratio":null,"is_two_way_loss":false,"median_ns":1,"is_round_trip":true,"answered_ns":null,"fresh_until_ns":1}}"#
+            )
+        };
+        let page = |cells: &[String]| {
+            let cells = cells.join(",");
+            format!(
+                r#"{{"schema":"twinpath-mesh-1","name":"m","serial":1,"node":"b","at_ns":1,"cells":[{cells}]}}"#
+            )
+        };
+        let all = [
+            cell("b", "a", "b"),
+            cell("c", "b", "b"),
+            cell("b", "d", "d"),
+            cell("c", "d", "c"),
+            cell("c", "d", "b"),
+        ];
+        assert_eq!(
+            asked(&page(&all)),
+            Some(vec!["b a".to_owned(), "c b".to_owned()])
+        );
+        let many = vec![cell("b", "a", "b"); MOST_CELLS + 1];
+        assert_eq!(
+            asked(&page(&many)).map(|cells| cells.len()),
+            Some(MOST_CELLS)
+        );
+        assert_eq!(asked("null"), None);
+        assert_eq!(asked(&page(&all).replace("mesh-1", "mesh-9")), None);
+        assert_eq!(asked(&format!("{}{}", page(&all), "x")), None);
+    }
+
+    #[test]
+    fn a_token_is_sent_encrypted_or_within_the_host() {
+        let options = EndpointOptions {
+            token: Some("/token".into()),
+            ..EndpointOptions::default()
+        };
+        let with = |page: &str| endpoint(page, &options);
+        let of = |url: &str, options: &EndpointOptions| Endpoint::parse(url, options.clone()).ok();
+        let none = EndpointOptions::default();
+        for (page, sent) in [
+            ("http://127.0.0.1:8862/", &options),
+            ("http://[::1]:8862", &options),
+            ("http://192.0.2.1:8862", &none),
+            ("http://localhost.example:8862", &none),
+        ] {
+            let url = format!("{}/mesh.json", page.trim_end_matches('/'));
+            assert_eq!(with(page), of(&url, sent), "{page}");
+            assert!(with(page).is_some(), "{page}");
+        }
+        assert_eq!(
+            with("https://192.0.2.1:8862"),
+            of("https://192.0.2.1:8862/mesh.json", &options)
+        );
+        assert_eq!(with("ftp://127.0.0.1/"), None);
+    }
 }

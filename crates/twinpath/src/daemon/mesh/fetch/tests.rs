@@ -7,7 +7,7 @@ use super::*;
 use crate::http::client::EndpointOptions;
 
 /// A server that gives these answers in turn, and says which requests it had.
-fn server(answers: Vec<Vec<u8>>) -> (u16, Receiver<String>) {
+pub(in crate::daemon::mesh) fn server(answers: Vec<Vec<u8>>) -> (u16, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (sender, requests) = channel();
@@ -29,7 +29,7 @@ fn request(stream: &TcpStream) -> String {
     text
 }
 
-fn answer(head: &str, body: &[u8]) -> Vec<u8> {
+pub(in crate::daemon::mesh) fn answer(head: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
