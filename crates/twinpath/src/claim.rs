@@ -1,14 +1,15 @@
 //! A path for a socket of this process alone.
 
-use std::fs::{File, Metadata, Permissions, TryLockError};
+use std::fs::{File, Metadata, Permissions};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-use std::{fs, io, thread};
+use std::{fs, io};
 
 use tempfile::TempDir;
 use tokio::net::UnixStream;
+
+use crate::files;
 
 /// Octets of a path that the address of a socket has room for (unix(7)).
 const MOST_OCTETS: usize = 107;
@@ -18,12 +19,8 @@ const RANDOM: usize = 6;
 const MADE_AS: &str = "s";
 /// Octets of both, with the strokes before them.
 const MADE_OCTETS: usize = 1 + PREFIX.len() + RANDOM + 1 + MADE_AS.len();
-/// How long another program may take to claim a path in the same directory. Anyone who can read the directory can lock
-/// it, for as long as they like: that may delay a claim, not prevent it.
-const LOCKED: Duration = Duration::from_secs(1);
 /// Sockets of other programs that are looked at.
 const MOST_TIDIED: usize = 1_000;
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Why a path cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -95,17 +92,11 @@ fn id(metadata: &Metadata) -> (u64, u64) {
 }
 
 /// The directory, locked if that is possible: some file systems have no locks, a directory may not be readable, and
-/// somebody may keep the lock.
+/// anyone who can read it may keep the lock, which delays a claim and does not prevent it.
 fn lock(directory: &Path) -> Option<File> {
     let file = File::open(directory).ok()?;
-    let until = Instant::now() + LOCKED;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Some(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(LOOK_AGAIN),
-            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => return None,
-        }
-    }
+    files::lock(&file).ok()?;
+    Some(file)
 }
 
 /// A directory for this user alone, which goes with its handle.
@@ -159,6 +150,8 @@ impl Drop for Claimed {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     fn claimed(path: &Path) -> Result<(UnixListener, Claimed), ClaimError> {

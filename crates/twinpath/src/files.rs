@@ -2,15 +2,43 @@
 //! what is written is a new file beside the old one, and takes its name when it is whole.
 
 use std::fmt;
+#[cfg(any(feature = "report", all(unix, feature = "status")))]
+use std::fs::TryLockError;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+#[cfg(any(feature = "report", all(unix, feature = "status")))]
+use std::thread;
+#[cfg(any(feature = "report", all(unix, feature = "status")))]
+use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 use twinpath_runtime::file;
 
 /// Octets that a disk with room for a file has room for.
 const PROBE: usize = 4_096;
+
+/// How long somebody else's lock is waited for, and how often it is tried in that time.
+#[cfg(any(feature = "report", all(unix, feature = "status")))]
+const LOCKED: Duration = Duration::from_secs(1);
+#[cfg(any(feature = "report", all(unix, feature = "status")))]
+const TRY_AGAIN: Duration = Duration::from_millis(10);
+
+/// Locks a file, or a directory, for this process. A program that this one begins has its locks too until its own code
+/// runs, so one that was just given back may be taken for a moment.
+///
+/// # Errors
+/// Another process keeps it, or the file system has no locks.
+#[cfg(any(feature = "report", all(unix, feature = "status")))]
+pub(crate) fn lock(file: &File) -> Result<(), TryLockError> {
+    let until = Instant::now() + LOCKED;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(TRY_AGAIN),
+            result => return result,
+        }
+    }
+}
 
 /// Why a file cannot be used under its name.
 #[derive(Debug)]

@@ -157,7 +157,7 @@ fn claim(path: &Path) -> Result<Option<File>, OpenError> {
     let Ok(file) = files::open(path) else {
         return Ok(None);
     };
-    match file.try_lock() {
+    match files::lock(&file) {
         Err(TryLockError::WouldBlock) => Err(OpenError::Busy {
             path: path.display().to_string(),
         }),

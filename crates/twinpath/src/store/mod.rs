@@ -372,7 +372,7 @@ fn lock(layout: &Layout) -> Result<File, Failure> {
         .write(true)
         .open(layout.lock());
     let lock = lock.map_err(|error| cannot(root, &error))?;
-    match lock.try_lock() {
+    match files::lock(&lock) {
         Err(TryLockError::WouldBlock) => {
             let place = root.display();
             let line = format!("cannot use the store {place}: another process is writing to it");

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::files;
 use crate::plan::seed;
 
 const LOCK: &str = "lock";
@@ -280,7 +281,7 @@ fn lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     let lock = options.open(path)?;
-    match lock.try_lock() {
+    match files::lock(&lock) {
         Err(TryLockError::WouldBlock) => {
             Err(io::Error::other("another export or process writes to it"))
         }
