@@ -3,7 +3,8 @@
 //! The root of a file is one container; further tables at the top are other containers ([`Roots`]). Keys are names of
 //! nodes, without modules where that is unambiguous, else `"module:name"`. Containers are tables, lists arrays of tables, leaf-lists arrays. A list with
 //! one key and one other leaf called `value` is a table: `labels = { site = "fra" }`. A key on which a module has an
-//! extension statement `position` may be left out: it is the entry's place, from 1.
+//! extension statement `position` may be left out: it is the entry's place, from 1. So may one with `named-by LEAF`: it
+//! is the value of that leaf of the entry.
 
 mod fit;
 mod lines;
@@ -50,4 +51,12 @@ pub(crate) fn table_form(schema: &Schema, list: NodeId) -> Option<(NodeId, NodeI
 fn is_position(schema: &Schema, key: NodeId) -> bool {
     let mut extensions = schema.node(key).extensions.iter();
     extensions.any(|it| &*it.keyword == "position")
+}
+
+/// The leaf whose value is a key that is left out.
+fn named_by(schema: &Schema, key: NodeId) -> Option<NodeId> {
+    let node = schema.node(key);
+    let mut extensions = node.extensions.iter();
+    let extension = extensions.find(|it| &*it.keyword == "named-by")?;
+    schema.child(node.parent, None, extension.argument.as_deref()?)
 }

@@ -192,6 +192,30 @@ fn what_is_missing_has_the_line_of_its_entry() {
 }
 
 #[test]
+fn a_key_that_is_left_out_may_be_the_value_of_another_leaf() {
+    let text = module(
+        "m",
+        r#"
+    extension named-by { argument leaf; }
+    container c { list export { key name; leaf name { type string; m:named-by kind; } leaf kind { type string; } } }"#,
+    );
+    let schema = Schema::load(&[&text], &["m"]).unwrap();
+    let roots = roots(&schema, "/m:c", &[]);
+    let read_all = |text: &str| read(&schema, &roots, &[("f", text)]);
+    let (document, faults) =
+        read_all("[[export]]\nkind = \"web\"\n[[export]]\nname = \"other\"\nkind = \"web\"\n");
+    assert_eq!(faults, NONE);
+    assert_eq!(
+        compact(&schema, &document.root),
+        r#"{"m:c":{"export":[{"name":"web","kind":"web"},{"name":"other","kind":"web"}]}}"#
+    );
+    let (_, faults) = read_all("[[export]]\nkind = \"web\"\n[[export]]\nkind = \"web\"\n");
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    let (_, faults) = read_all("[[export]]\n");
+    assert!(faults[0].contains("its name is missing"), "{faults:?}");
+}
+
+#[test]
 fn files_are_merged_and_nothing_is_set_twice() {
     let schema = daemon();
     let roots = of_daemon(&schema);

@@ -8,7 +8,7 @@ use super::Reading;
 use crate::fault::FaultKind;
 use crate::schema::NodeId;
 use crate::toml::lines::Place;
-use crate::toml::{fit, is_position, table_form};
+use crate::toml::{fit, is_position, named_by, table_form};
 use crate::tree::{Children, Data, Key, Select};
 use crate::value::{Names, Value};
 
@@ -192,7 +192,13 @@ impl Reading<'_> {
             let key = &self.schema.node(leaf).name;
             let ty = self.schema.leaf_type(leaf)?;
             let mut given = table.iter();
-            let given = given.find(|(word, _)| self.is_named(leaf, word.get_ref()));
+            let given = given
+                .find(|(word, _)| self.is_named(leaf, word.get_ref()))
+                .or_else(|| {
+                    let other = named_by(self.schema, leaf)?;
+                    let mut given = table.iter();
+                    given.find(|(word, _)| self.is_named(other, word.get_ref()))
+                });
             let value = match given {
                 Some((word, value)) => {
                     let place = self.line(word.span().start);
