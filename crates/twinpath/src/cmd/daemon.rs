@@ -33,11 +33,11 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
     let signals = Signals::listen()?.without_second();
     let mut service = Service::of_environment();
     let mut daemon = Daemon::start(&configuration.settings)?;
+    let mut exporter = Exporter::new();
+    daemon.put(&configuration);
     if let Some(line) = daemon.about_store() {
         info!("{line}");
     }
-    let mut exporter = Exporter::new();
-    daemon.put(&configuration);
     let (owner, control) = daemon::control(source, configuration);
     let api = open_api(&owner, &control, &exporter, &daemon)?;
     if let Some(api) = &api {

@@ -13,6 +13,7 @@ mod apply;
 mod control;
 mod events;
 mod exports;
+mod growth;
 pub(crate) mod mesh;
 mod metrics;
 mod model;
@@ -54,6 +55,7 @@ use alarms::Alarms;
 use control::Running;
 use events::{Events, SessionChange};
 use exports::Exports;
+use growth::Growth;
 use mesh::{Derived, MeshKeeper, MeshState};
 use metrics::Scrape;
 use part::{Part, Runs};
@@ -74,7 +76,7 @@ pub(crate) use source::{Configuration, Source, module_text};
 /// How long new sessions wait for responders and servers: keys may have to be derived.
 const LONGEST_START: Duration = Duration::from_secs(10);
 
-/// The usual length of an interval.
+/// The length of an interval where none is given.
 const USUAL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How often alarms of sessions that are not measured any more are looked for.
@@ -423,17 +425,20 @@ impl Daemon {
     /// Where rows are stored, and how many octets they take.
     pub(crate) fn about_store(&self) -> Option<String> {
         let store = self.store.as_ref()?;
-        let octets = store.octets_per_session_day(USUAL_INTERVAL);
+        let settings = self.lasting.store.as_ref()?;
+        let specs = self.sessions.values().map(Part::spec);
+        let growth = specs.fold(Growth::default(), |growth, spec| {
+            growth.with(spec.count(), spec.interval().unwrap_or(USUAL_INTERVAL))
+        });
         let span = store.reader().span().ok().flatten();
         let since = span.map_or_else(
             || "empty".to_owned(),
             |span| format!("rows since {}", words::instant(*span.start(), 0)),
         );
         Some(format!(
-            "store {}: {since}; about {} kB a day for each session with intervals of {}",
+            "store {}: {since}; {}",
             store.path().display(),
-            octets.div_ceil(1_000),
-            words::time(USUAL_INTERVAL)
+            growth.in_words(store.octets_per_row(), settings)
         ))
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use twinpath_metrics::ClosedInterval;
 use twinpath_proto::TestFeatures;
@@ -12,7 +13,7 @@ use twinpath_runtime::controller::{self, ControlEvent, ControllerPlan, Controlle
 use twinpath_runtime::measure::{Progress, SessionHandle};
 use twinpath_wire::{Tos, Wall};
 
-use crate::args::{ControllerArgs, Host, SenderArgs};
+use crate::args::{ControllerArgs, Host, ResultOptions, SenderArgs};
 use crate::failure::Failure;
 use crate::output::ends::named;
 use crate::output::units::count;
@@ -53,11 +54,7 @@ impl SessionSpec {
 
     /// Those of the configuration.
     pub(super) fn labels(&self) -> BTreeMap<String, String> {
-        let results = match self {
-            Self::Plain(options) => &options.args.run.results,
-            Self::Controlled(options) => &options.args.run.results,
-            Self::Limited(limited) => &limited.options.args.run.results,
-        };
+        let results = self.results();
         let labels = results.labels.iter();
         labels
             .map(|label| (label.key.clone(), label.value.clone()))
@@ -70,6 +67,39 @@ fn controllers(
     lookup: plan::Lookup<'_>,
 ) -> Result<Vec<PlannedControl>, Failure> {
     plan::controllers(args, EnvironmentPassphrase::default(), lookup)
+}
+
+impl SessionSpec {
+    /// How many sessions it has: one for each class and path.
+    pub(super) fn count(&self) -> u64 {
+        let of_control = |args: &ControllerArgs| (args.dscp.len(), args.paths.map(usize::from));
+        let (classes, paths) = match self {
+            Self::Plain(options) => {
+                let session = &options.args.session;
+                let members = session.stamp.micro_session.len();
+                let paths = session.paths.map(usize::from);
+                (session.marking.dscp.len(), paths.or(Some(members)))
+            }
+            Self::Controlled(options) => of_control(&options.args),
+            Self::Limited(limited) => of_control(&limited.options.args),
+        };
+        let paths = paths.unwrap_or(1).max(1);
+        classes.max(1).saturating_mul(paths) as u64
+    }
+
+    /// The length of its intervals, where it is given.
+    pub(super) fn interval(&self) -> Option<Duration> {
+        let results = self.results();
+        results.report_interval.map(|interval| interval.0)
+    }
+
+    fn results(&self) -> &ResultOptions {
+        match self {
+            Self::Plain(options) => &options.args.run.results,
+            Self::Controlled(options) => &options.args.run.results,
+            Self::Limited(limited) => &limited.options.args.run.results,
+        }
+    }
 }
 
 /// Sessions that are measured.

@@ -220,6 +220,9 @@ pub(super) fn patterns(prefix: &str) -> String {
          patternUnits=\"userSpaceOnUse\"><rect class=\"absent\" width=\"8\" \
          height=\"8\"/><path class=\"absent-line\" d=\"M-2 2L2 -2M-2 10L10 -2M6 10L10 6\"/>\
          </pattern>\n\
+         <pattern id=\"{prefix}-unknown\" width=\"6\" height=\"6\" \
+         patternUnits=\"userSpaceOnUse\"><circle class=\"unknown\" cx=\"3\" \
+         cy=\"3\" r=\"1\"/></pattern>\n\
          <pattern id=\"{prefix}-silence\" width=\"6\" height=\"6\" \
          patternUnits=\"userSpaceOnUse\"><rect class=\"silence\" width=\"6\" \
          height=\"6\"/><path class=\"silence-line\" d=\"M0 3H6\"/></pattern>\n\

@@ -9,6 +9,8 @@ use super::steps::Grid;
 /// A column's packets by loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
+    /// Nothing is known.
+    Unknown,
     /// Nothing was sent.
     Absent,
     None,
@@ -21,6 +23,7 @@ impl Loss {
     pub(super) fn of(column: &Column) -> Self {
         let (lost, sent) = (u128::from(column.lost), u128::from(column.sent));
         match lost {
+            _ if sent == 0 && column.marks.unknown => Self::Unknown,
             _ if sent == 0 => Self::Absent,
             0 => Self::None,
             _ if lost >= sent => Self::All,
@@ -37,10 +40,11 @@ pub(super) fn losses(session: &PictureSession) -> Vec<Loss> {
     session.columns.iter().map(Loss::of).collect()
 }
 
-/// Where nothing was sent, and where nothing came back: over the whole height, `named` where there is
+/// Where nothing is known, where nothing was sent, and where nothing came back: over the whole height, `named` where there is
 /// room.
 pub(super) fn stretches(canvas: &mut Canvas, losses: &[Loss], grid: &Grid<'_>, named: bool) {
     for (kind, pattern, words, class) in [
+        (Loss::Unknown, "unknown", "not known", "dim halo"),
         (Loss::Absent, "absent", "nothing sent", "dim halo"),
         (Loss::All, "silence", "no reply", "on-silence halo"),
     ] {
@@ -84,7 +88,7 @@ pub(super) fn strip(
     grid: &Grid<'_>,
     (y, height): (f64, f64),
 ) {
-    for kind in [Loss::Absent, Loss::All]
+    for kind in [Loss::Unknown, Loss::Absent, Loss::All]
         .into_iter()
         .chain((0..4).map(Loss::Some))
     {
@@ -96,6 +100,7 @@ pub(super) fn strip(
             };
             match kind {
                 Loss::None => {}
+                Loss::Unknown => canvas.hatched(area, "unknown"),
                 Loss::Absent => canvas.hatched(area, "absent"),
                 Loss::All => canvas.hatched(area, "silence"),
                 Loss::Some(0) => canvas.rect(area, "loss-1"),

@@ -93,6 +93,8 @@ pub(super) fn name(mark: Marks) -> Option<String> {
         (mark.far_step, "reflector clock step"),
         (mark.restart, "reflector restart"),
         (mark.not_sent, "packets not sent"),
+        (mark.ttl_change, "TTL changed"),
+        (mark.remarked, "remarked"),
     ];
     let names: Vec<&str> = names
         .into_iter()

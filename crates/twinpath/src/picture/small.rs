@@ -73,6 +73,7 @@ pub(super) fn key(canvas: &mut Canvas, top: f64) -> f64 {
     entries.extend([
         Entry::new(Swatch::Hatched("silence"), "no reply at all"),
         Entry::new(Swatch::Hatched("absent"), "nothing sent"),
+        Entry::new(Swatch::Hatched("unknown"), "not known"),
     ]);
     let width = canvas.width();
     key::draw(canvas, &entries, (0.0, width), top)

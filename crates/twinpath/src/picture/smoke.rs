@@ -292,6 +292,9 @@ fn entries(sessions: &[PictureSession], bands: &[Band], axis: &Axis) -> Vec<Entr
     if has(Loss::All) {
         entries.push(Entry::new(Swatch::Hatched("silence"), "no reply at all"));
     }
+    if has(Loss::Unknown) {
+        entries.push(Entry::new(Swatch::Hatched("unknown"), "not known"));
+    }
     if has(Loss::Absent) {
         entries.push(Entry::new(Swatch::Hatched("absent"), "nothing sent"));
     }
@@ -338,7 +341,9 @@ pub(super) fn range(sessions: &[PictureSession]) -> Option<Range> {
 
 /// A column in words, behind the moment when it begins.
 fn describe(mut text: String, column: &Column, mark: Marks) -> String {
-    if column.sent == 0 {
+    if column.sent == 0 && column.marks.unknown {
+        text.push_str(": not known");
+    } else if column.sent == 0 {
         text.push_str(": nothing sent");
     } else {
         let _ = write!(

@@ -194,6 +194,7 @@ fn colours(palette: &Palette) -> String {
     let [absent, absent_line] = palette.absent;
     rule(".absent", "fill", absent);
     rule(".absent-line", "stroke", absent_line);
+    rule(".unknown", "fill", absent_line);
     rule(".mark", "stroke", palette.mark);
     rule(".mark-text", "fill", palette.mark);
     rule(".rung", "fill", palette.mark);

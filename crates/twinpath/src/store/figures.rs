@@ -15,6 +15,14 @@ const STEPS_S: [u64; 16] = [
     1, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
 ];
 
+/// Packets that arrived with another marking.
+const REMARKED: [&str; 4] = [
+    "marking_forward_remarked_dscp",
+    "marking_forward_remarked_ecn",
+    "marking_backward_remarked_dscp",
+    "marking_backward_remarked_ecn",
+];
+
 /// The length of at most so many columns over this time, and at least this: a part of a day.
 pub(crate) fn column_length(time: Duration, most: u64, least: Duration) -> Duration {
     let needed = time
@@ -26,7 +34,7 @@ pub(crate) fn column_length(time: Duration, most: u64, least: Duration) -> Durat
 }
 
 /// The beginnings of all columns of this length in this time: multiples of it.
-pub(crate) fn column_starts(from: Wall, to: Wall, length: Duration) -> impl Iterator<Item = Wall> {
+fn column_starts(from: Wall, to: Wall, length: Duration) -> impl Iterator<Item = Wall> {
     let length = i64::try_from(nanoseconds::of(length))
         .unwrap_or(i64::MAX)
         .max(1);
@@ -38,7 +46,72 @@ pub(crate) fn column_starts(from: Wall, to: Wall, length: Duration) -> impl Iter
     (0..many).map(move |number| Wall::from_unix_ns(first) + Delta::from_ns(number * length))
 }
 
+/// A session over time, in columns of equal length.
+#[derive(Clone, Debug)]
+pub(crate) struct OverTime {
+    begin: Wall,
+    length_ns: i64,
+    columns: Vec<Column>,
+    /// TTL of packets on arrival so far, outbound and inbound.
+    ttl: [Option<u64>; 2],
+}
+
+impl OverTime {
+    /// Nothing is known of any.
+    pub(crate) fn new(from: Wall, to: Wall, length: Duration) -> Self {
+        let columns: Vec<Column> = column_starts(from, to, length)
+            .map(Column::unknown)
+            .collect();
+        Self {
+            begin: columns.first().map_or(from, |first| first.start),
+            length_ns: i64::try_from(nanoseconds::of(length))
+                .unwrap_or(i64::MAX)
+                .max(1),
+            columns,
+            ttl: [None; 2],
+        }
+    }
+
+    /// Puts a row into the column in which it begins. Rows come in the order of time.
+    pub(crate) fn put(&mut self, row: &StoredRow) {
+        let ttl = ["ttl_forward_min", "ttl_backward_min"].map(|column| row.count(column));
+        let pairs = self.ttl.iter().zip(&ttl);
+        let mut pairs = pairs.filter_map(|(before, now)| before.zip(*now));
+        let has_changed = pairs.any(|(before, now)| before != now);
+        for (known, now) in self.ttl.iter_mut().zip(ttl) {
+            *known = now.or(*known);
+        }
+        let place = (row.start - self.begin).ns().div_euclid(self.length_ns);
+        let Ok(place) = usize::try_from(place) else {
+            return;
+        };
+        if let Some(column) = self.columns.get_mut(place) {
+            *column = row.column(column.start);
+            column.marks.ttl_change |= has_changed;
+        }
+        // Of several intervals without a packet there is one row.
+        let length = Delta::from_ns(self.length_ns);
+        let later = self.columns.iter_mut().skip(place + 1);
+        for column in later.take_while(|column| column.start + length <= row.end) {
+            if column.marks.unknown {
+                *column = Column::silent(column.start);
+            }
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn into_columns(self) -> Vec<Column> {
+        self.columns
+    }
+}
+
 impl StoredRow {
+    /// How long one of its intervals is.
+    pub(crate) fn interval_length(&self) -> Duration {
+        let length = u64::try_from((self.end - self.start).ns()).unwrap_or(0);
+        Duration::from_nanos(length / self.count("intervals").unwrap_or(1).max(1))
+    }
+
     /// A count; `None`: it is not known.
     pub(crate) fn count(&self, column: &str) -> Option<u64> {
         match self.value(column)? {
@@ -79,13 +152,16 @@ impl StoredRow {
     }
 
     fn marks(&self) -> Marks {
+        let has = |column: &str| self.count(column).unwrap_or(0) > 0;
         let is = |reason: Suspect| self.suspect().any(|known| known == reason);
         Marks {
             clock_step: is(Suspect::ClockStep),
             far_step: is(Suspect::FarStep),
             lower_rung: is(Suspect::LowerRung),
             not_sent: is(Suspect::NotSent),
-            restart: self.count("reflector_restarts").unwrap_or(0) > 0,
+            restart: has("reflector_restarts"),
+            ttl_change: has("ttl_forward_changes") || has("ttl_backward_changes"),
+            remarked: REMARKED.into_iter().any(has),
             ..Marks::default()
         }
     }

@@ -67,7 +67,7 @@ use keeper::Keeper;
 use layout::{Day, Layout};
 use upkeep::Upkeep;
 
-pub(crate) use figures::{column_length, column_starts};
+pub(crate) use figures::{OverTime, column_length};
 pub(crate) use query::{Query, StoreReader};
 pub(crate) use row::{Delay, StoredInterval, StoredRow};
 pub(crate) use source::{RowKey, SourceError, StoreSource, Unread};
@@ -301,25 +301,32 @@ impl Store {
         }
     }
 
-    /// Octets that a session takes in a day with intervals of this length, as far as the latest files show it.
-    pub(crate) fn octets_per_session_day(&self, interval: Duration) -> u64 {
+    /// Octets of a row and its part of the sums, as far as the latest files show it.
+    pub(crate) fn octets_per_row(&self) -> u64 {
         let (rows, octets) = self.latest();
-        let row = octets.checked_div(rows).unwrap_or(USUAL_ROW);
-        let day = Duration::from_hours(24).as_nanos();
-        let rows = day / interval.as_nanos().max(1);
-        row.saturating_mul(u64::try_from(rows).unwrap_or(u64::MAX))
+        octets.checked_div(rows).map_or(USUAL_ROW, |row| row.max(1))
     }
 
-    /// Rows and octets of the latest closed files.
+    /// Rows and octets of the latest closed files, with their part of the sums of their day.
     fn latest(&self) -> (u64, u64) {
         let layout = &self.shared.layout;
         let days = layout.days().unwrap_or_default();
         let files = days.iter().rev().filter_map(|day| layout.files(*day).ok());
-        let files = files.flat_map(|files| files.segments.into_values().rev());
-        let closed = files.take(2 * SAMPLE).filter_map(|path| {
+        let files = files.flat_map(|files| {
+            let measured: u64 = files
+                .segments
+                .values()
+                .map(|path| upkeep::octets_of(path))
+                .sum();
+            let all = upkeep::octets(&files);
+            let segments = files.segments.into_values().rev();
+            segments.map(move |path| (path, all, measured))
+        });
+        let closed = files.take(2 * SAMPLE).filter_map(|(path, all, measured)| {
             let segment = segment::Segment::open(&path).ok()?;
-            let octets = fs::metadata(&path).ok()?.len();
-            segment.is_closed().then_some((segment.rows(), octets))
+            let own = u128::from(upkeep::octets_of(&path)) * u128::from(all);
+            let own = u64::try_from(own.checked_div(measured.into())?).ok()?;
+            segment.is_closed().then_some((segment.rows(), own))
         });
         let closed = closed.take(SAMPLE);
         closed.fold((0, 0), |sum, file| (sum.0 + file.0, sum.1 + file.1))

@@ -399,8 +399,12 @@ pub(super) fn tidy(shared: &Shared) -> io::Result<()> {
 
 /// Octets of the files of a day.
 pub(super) fn octets(files: &DayFiles) -> u64 {
-    let files = files.all().filter_map(|path| fs::metadata(path).ok());
-    files.map(|about| about.len()).sum()
+    files.all().map(|path| octets_of(path)).sum()
+}
+
+/// Octets of a file.
+pub(super) fn octets_of(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |about| about.len())
 }
 
 fn make_directory(file: &Path) -> io::Result<()> {

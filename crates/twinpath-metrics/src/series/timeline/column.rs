@@ -47,6 +47,17 @@ impl Column {
             marks: Marks::default(),
         }
     }
+
+    /// A column of a time of which nothing is known.
+    pub fn unknown(start: Wall) -> Self {
+        Self {
+            marks: Marks {
+                unknown: true,
+                ..Marks::default()
+            },
+            ..Self::silent(start)
+        }
+    }
 }
 
 /// The spread of delays in a column, for a smoke graph, in nanoseconds. Least and greatest are
@@ -93,6 +104,12 @@ pub struct Marks {
     pub lower_rung: bool,
     /// Packets were due that were not sent then: the network refused them, or the sender was late.
     pub not_sent: bool,
+    /// The TTL of packets on arrival changed, as with another path.
+    pub ttl_change: bool,
+    /// Packets arrived with another DSCP or ECN field than was sent.
+    pub remarked: bool,
+    /// Nothing is known of this time: whether packets were sent neither.
+    pub unknown: bool,
 }
 
 impl Marks {
@@ -113,6 +130,9 @@ impl Marks {
             restart: self.restart | other.restart,
             lower_rung: self.lower_rung | other.lower_rung,
             not_sent: self.not_sent | other.not_sent,
+            ttl_change: self.ttl_change | other.ttl_change,
+            remarked: self.remarked | other.remarked,
+            unknown: self.unknown & other.unknown,
         }
     }
 }

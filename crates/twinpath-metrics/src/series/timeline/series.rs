@@ -405,6 +405,9 @@ impl Cell {
             restart: false,
             lower_rung: false,
             not_sent: false,
+            ttl_change: false,
+            remarked: false,
+            unknown: false,
         },
         delays: Summary::EMPTY,
     };

@@ -9,7 +9,7 @@ use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
-use twinpath_metrics::{Column, MetricsConfig, SessionMetrics, Timeline};
+use twinpath_metrics::{MetricsConfig, SessionMetrics, Timeline};
 use twinpath_proto::sender::SenderCounters;
 use twinpath_report::finding::Stored;
 use twinpath_report::words::instant;
@@ -29,9 +29,7 @@ use crate::output::names::Differing;
 use crate::output::rows::Row;
 use crate::output::{Meta, Outcome, SessionName, packets, words};
 use crate::selector::Selector;
-use crate::store::{
-    RowKey, SourceError, StoreSource, StoredRow, Unread, column_length, column_starts,
-};
+use crate::store::{OverTime, RowKey, SourceError, StoreSource, StoredRow, Unread, column_length};
 
 /// All that is ever stored.
 const ALL: Range<Wall> = Wall::from_unix_ns(i64::MIN)..Wall::from_unix_ns(i64::MAX);
@@ -179,7 +177,10 @@ pub(super) fn report(
     }
     let span = span(&totals);
     let columns = companions.columns(totals.len());
-    let columns = columns.map(|most| sessions.columns(source, &time, &span, most));
+    // Each has a row at least.
+    let intervals = totals.iter().map(StoredRow::interval_length);
+    let least = intervals.max().unwrap_or_default();
+    let columns = columns.map(|most| sessions.columns(source, &time, &span, (most, least)));
     let mut columns = columns.transpose().map_err(failed)?;
     let rows = totals.into_iter().zip(&sessions.identities);
     let reports: Vec<SessionReport> = rows
@@ -211,7 +212,7 @@ struct Sessions {
 }
 
 /// The columns of each session, and how long one is.
-type Columns = (Duration, HashMap<RowKey, Vec<Column>>);
+type Timelines = (Duration, HashMap<RowKey, OverTime>);
 
 impl Sessions {
     fn of(rows: &[StoredRow], source: &StoreSource) -> Self {
@@ -270,27 +271,17 @@ impl Sessions {
         source: &StoreSource,
         time: &Range<Wall>,
         span: &Range<Wall>,
-        most: usize,
-    ) -> Result<Columns, SourceError> {
+        (most, least): (usize, Duration),
+    ) -> Result<Timelines, SourceError> {
         let length = u64::try_from((span.end - span.start).ns()).unwrap_or(0);
         let most = most.saturating_sub(1).max(1) as u64;
-        let width = column_length(Duration::from_nanos(length), most, Duration::ZERO);
-        let width_ns = i64::try_from(width.as_nanos()).unwrap_or(i64::MAX).max(1);
-        let silent: Vec<Column> = column_starts(span.start, span.end, width)
-            .map(Column::silent)
-            .collect();
-        let begin = silent.first().map_or(span.start, |first| first.start);
+        let width = column_length(Duration::from_nanos(length), most, least);
         let keys = self.places.keys().cloned();
-        let mut columns: HashMap<RowKey, Vec<Column>> =
-            keys.map(|key| (key, silent.clone())).collect();
+        let empty = OverTime::new(span.start, span.end, width);
+        let mut columns: HashMap<RowKey, OverTime> = keys.map(|key| (key, empty.clone())).collect();
         source.steps(time, width, |row| {
-            let place = (row.start - begin).ns().div_euclid(width_ns);
-            let column = usize::try_from(place).ok().and_then(|place| {
-                let columns = columns.get_mut(&row.key())?;
-                columns.get_mut(place)
-            });
-            if let Some(column) = column {
-                *column = row.column(column.start);
+            if let Some(columns) = columns.get_mut(&row.key()) {
+                columns.put(&row);
             }
             Ok::<(), SourceError>(())
         })?;
@@ -314,7 +305,7 @@ impl From<SourceError> for Stop {
 fn session(
     row: &StoredRow,
     identity: &Identity,
-    columns: Option<(Duration, Vec<Column>)>,
+    columns: Option<(Duration, OverTime)>,
     unread: &Unread,
 ) -> SessionReport {
     let metrics = SessionMetrics::new();
@@ -327,7 +318,8 @@ fn session(
     report.delays = row.distributions();
     recompute_with_loss(&mut report);
     report.counters = counters(row, &report);
-    report.timeline = columns.map(|(width, columns)| Timeline::of_columns(width, columns));
+    report.timeline =
+        columns.map(|(width, columns)| Timeline::of_columns(width, columns.into_columns()));
     report.add([Stored::FromStore]);
     report.add(unread.files.first().map(|first| Stored::StoreUnread {
         count: unread.count,

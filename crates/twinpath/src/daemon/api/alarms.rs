@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use twinpath_wire::Dscp;
+
 use crate::daemon::alarms::ActiveAlarm;
 use crate::output::units::count;
 use crate::picture::escaped;
@@ -68,7 +70,8 @@ pub(super) fn list<'a>(alarms: impl Iterator<Item = &'a ActiveAlarm>, out: &mut 
 
 /// Class and path, where they are not the usual.
 fn class(alarm: &ActiveAlarm) -> String {
-    let class = (alarm.dscp > 0).then(|| format!("DSCP {}", alarm.dscp));
+    let class = Dscp::new(alarm.dscp).ok().filter(|_| alarm.dscp > 0);
+    let class = class.map(|dscp| dscp.to_string());
     let path = alarm.path.map(|path| format!("path {path}"));
     let parts: Vec<String> = class.into_iter().chain(path).collect();
     parts.join(", ")
@@ -99,7 +102,7 @@ mod tests {
             "/session/a%2Fb%20%26%20c\"",
             "a/b &amp; c",
             "&lt;slow&gt; (loss &gt; 5%)",
-            "DSCP 46, path 2, since",
+            "ef, path 2, since",
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 use twinpath_runtime::wall;
 use twinpath_wire::Wall;
 
+use twinpath_wire::Dscp;
+
 use crate::daemon::mesh::fresh_until_ns;
 use crate::daemon::status::{Entry, LastInterval, Measured};
 use crate::output::units::{self, count};
@@ -84,7 +86,8 @@ impl Row<'_> {
         let Some(session) = self.session else {
             return String::new();
         };
-        let class = (session.dscp > 0).then(|| format!("DSCP {}", session.dscp));
+        let class = Dscp::new(session.dscp).ok().filter(|_| session.dscp > 0);
+        let class = class.map(|dscp| dscp.to_string());
         let path = session.path.map(|path| format!("path {path}"));
         let parts: Vec<String> = class.into_iter().chain(path).collect();
         parts.join(", ")

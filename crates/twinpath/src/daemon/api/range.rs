@@ -7,7 +7,7 @@ use twinpath_wire::Wall;
 
 use super::Query;
 use crate::args::{Moment, above_zero};
-use crate::store::{column_length, column_starts};
+use crate::store::column_length;
 
 /// Columns of a picture at most.
 const MOST_COLUMNS: u64 = 370;
@@ -92,11 +92,6 @@ impl TimeRange {
     /// The length of a column: at least that of an interval.
     pub(super) fn step(self, interval: Duration) -> Duration {
         column_length(Duration::from_secs(self.length_s()), MOST_COLUMNS, interval)
-    }
-
-    /// The beginnings of all columns of this length.
-    pub(super) fn columns(self, step: Duration) -> impl Iterator<Item = Wall> {
-        column_starts(self.from(), self.to(), step)
     }
 
     /// The one before it, the one behind it, its middle half, and twice as much around it: as queries.
@@ -209,7 +204,9 @@ mod tests {
         for (_, span) in SPANS {
             let range = range(&format!("last={span}"), now);
             let step = range.step(Duration::from_secs(10));
-            let columns: Vec<Wall> = range.columns(step).collect();
+            let columns = crate::store::OverTime::new(range.from(), range.to(), step);
+            let columns = columns.into_columns().into_iter();
+            let columns: Vec<Wall> = columns.map(|column| column.start).collect();
             assert!(
                 (60..=MOST_COLUMNS + 1).contains(&(columns.len() as u64)),
                 "{span}: {}",

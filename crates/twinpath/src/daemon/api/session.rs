@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use twinpath_metrics::{Column, Distribution, Suspect, Value};
-use twinpath_wire::Wall;
+use twinpath_metrics::{Distribution, Suspect, Value};
 
 use crate::daemon::alarms::ActiveAlarm;
 use crate::daemon::status::Entry;
@@ -16,7 +15,7 @@ use crate::output::{rfc3339, units};
 use crate::picture::{
     Head, KeyFigure, Picture, PictureSession, charts, closing, escaped, opening, table, title,
 };
-use crate::store::{Delay, Query as StoreQuery, StoreReader, StoredRow};
+use crate::store::{Delay, OverTime, Query as StoreQuery, StoreReader, StoredRow};
 
 use super::markup::encoded;
 use super::range::{SPANS, TimeRange};
@@ -29,7 +28,7 @@ const MOST_ROWS: usize = 40_000;
 /// How often the page of the latest time is loaded again, in seconds.
 const REFRESH_S: u32 = 30;
 /// Columns of the store that are read: counts, percentiles, and what the distribution of the round trip needs.
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 31] = [
     "sent",
     "received",
     "lost",
@@ -38,6 +37,15 @@ const COLUMNS: [&str; 22] = [
     "reordered",
     "packets_unawaited",
     "reflector_restarts",
+    "intervals",
+    "ttl_forward_min",
+    "ttl_backward_min",
+    "ttl_forward_changes",
+    "ttl_backward_changes",
+    "marking_forward_remarked_dscp",
+    "marking_forward_remarked_ecn",
+    "marking_backward_remarked_dscp",
+    "marking_backward_remarked_ecn",
     "round_trip_median_ns",
     "round_trip_p95_ns",
     "round_trip_p99_ns",
@@ -76,7 +84,24 @@ impl History {
     /// # Errors
     /// The store cannot be read.
     pub(super) fn read(reader: &StoreReader, name: &str, range: TimeRange) -> io::Result<Self> {
-        let step = range.step(Duration::from_secs(1));
+        let history = Self::with_step(reader, name, range, range.step(Duration::from_secs(1)))?;
+        let rows = history.sessions.values().flatten();
+        let longest = rows.map(StoredRow::interval_length).max();
+        match longest {
+            // Each column has a row.
+            Some(longest) if longest > history.step => {
+                Self::with_step(reader, name, range, range.step(longest))
+            }
+            Some(_) | None => Ok(history),
+        }
+    }
+
+    fn with_step(
+        reader: &StoreReader,
+        name: &str,
+        range: TimeRange,
+        step: Duration,
+    ) -> io::Result<Self> {
         let columns = COLUMNS.map(str::to_owned).to_vec();
         let rows = reader.rows(&StoreQuery {
             session: Some(name.into()),
@@ -218,14 +243,10 @@ impl History {
     }
 
     fn picture(&self, name: String, rows: &[StoredRow]) -> PictureSession {
-        let by_start: BTreeMap<Wall, &StoredRow> =
-            rows.iter().map(|row| (row.start, row)).collect();
-        let step_ns = i64::try_from(self.step.as_nanos()).unwrap_or(i64::MAX);
-        let columns = self.range.columns(self.step).map(|start| {
-            let end = Wall::from_unix_ns(start.unix_ns().saturating_add(step_ns));
-            let row = by_start.range(start..end).next();
-            row.map_or_else(|| Column::silent(start), |(_, row)| row.column(start))
-        });
+        let mut columns = OverTime::new(self.range.from(), self.range.to(), self.step);
+        for row in rows {
+            columns.put(row);
+        }
         let sum = |column: &str| rows.iter().filter_map(|row| row.count(column)).sum::<u64>();
         let (received, lost) = (sum("received"), sum("lost"));
         let delays = rows
@@ -237,7 +258,7 @@ impl History {
         });
         PictureSession {
             name,
-            columns: columns.collect(),
+            columns: columns.into_columns(),
             width: self.step,
             sent: received + lost,
             lost,

@@ -86,6 +86,7 @@ fn wild_columns() -> Vec<Column> {
                 restart: place == 2,
                 lower_rung: true,
                 not_sent: false,
+                ..Marks::default()
             },
         });
     columns.collect()

@@ -191,3 +191,44 @@ fn what_a_row_lacks_is_not_made_up() {
     // One row stays as it is, its jitter too.
     assert_eq!(sum(&rows[..1]), rows[0]);
 }
+
+#[test]
+fn time_without_rows_is_unknown_and_rows_without_packets_are_not() {
+    let (from, second) = (DAY, |seconds: i64| {
+        Wall::from_unix_ns(DAY + seconds * SECOND)
+    });
+    let mut rows: Vec<StoredRow> = measured(0, from, 4)
+        .into_iter()
+        .map(|row| StoredRow::of(&interval(0, row)))
+        .collect();
+    // Then the daemon does not run, and then its network is down.
+    let mut idle = rows[0].clone();
+    for column in ["sent", "received", "lost", "round_trip_count"] {
+        idle.cells.put(cells::place(column).unwrap(), Some(0));
+    }
+    idle.delays = [None, None, None];
+    (idle.start, idle.end) = (second(60), second(90));
+    idle.cells.put(cells::place("intervals").unwrap(), Some(3));
+    // Then another path.
+    let mut other = rows[1].clone();
+    (other.start, other.end) = (second(90), second(100));
+    let ttl = cells::place("ttl_forward_min").unwrap();
+    other.cells.put(ttl, Some(59));
+    rows.extend([idle, other]);
+    let mut columns = OverTime::new(second(0), second(110), Duration::from_secs(10));
+    for row in &rows {
+        columns.put(row);
+    }
+    let columns = columns.into_columns();
+    let sent: Vec<u64> = columns.iter().map(|column| column.sent).collect();
+    assert_eq!(sent, [10, 10, 10, 10, 0, 0, 0, 0, 0, 10, 0]);
+    let unknown = columns.iter().map(|column| column.marks.unknown);
+    let unknown: Vec<usize> = (0..)
+        .zip(unknown)
+        .filter_map(|(at, is)| is.then_some(at))
+        .collect();
+    assert_eq!(unknown, [4, 5, 10]);
+    let changed = columns.iter().map(|column| column.marks.ttl_change);
+    assert!(changed.eq((0..11).map(|place| place == 9)));
+    assert_eq!(rows[4].interval_length(), Duration::from_secs(10));
+}
