@@ -40,6 +40,7 @@ table.mesh td{padding:0;border:0;min-width:14px;height:14px;text-align:center;fo
 table.mesh.few td{min-width:58px;height:24px;line-height:24px}
 table.mesh td a{display:block;text-decoration:none}
 table.mesh .n{border-left:2px solid var(--ink)}
+table.mesh thead th.n{border-left:0;border-right:2px solid var(--ink)}
 table.mesh tr.n td,table.mesh tr.n th{border-top:2px solid var(--ink)}
 td.g,b.g{background:var(--good);color:var(--on)}
 td.l,b.l{background:var(--lossy);color:var(--on)}
