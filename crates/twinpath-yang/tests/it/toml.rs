@@ -195,9 +195,9 @@ fn what_is_missing_has_the_line_of_its_entry() {
 fn a_key_that_is_left_out_may_be_the_value_of_another_leaf() {
     let text = module(
         "m",
-        r#"
+        r"
     extension named-by { argument leaf; }
-    container c { list export { key name; leaf name { type string; m:named-by kind; } leaf kind { type string; } } }"#,
+    container c { list export { key name; leaf name { type string; m:named-by kind; } leaf kind { type string; } } }",
     );
     let schema = Schema::load(&[&text], &["m"]).unwrap();
     let roots = roots(&schema, "/m:c", &[]);
