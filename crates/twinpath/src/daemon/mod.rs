@@ -5,6 +5,7 @@
 //! the runtime, and what may wait for names, connections or keys is done by a [`Pool`]. Each entry of the
 //! configuration is a [`Part`]: only those whose settings differ are begun again.
 
+mod absences;
 mod actions;
 mod alarms;
 mod api;
@@ -51,6 +52,7 @@ use crate::failure::Failure;
 use crate::plan::PlannedSession;
 use crate::store::{Store, StoreCounters, StoreReader, StoredInterval};
 
+use absences::Absences;
 use alarms::Alarms;
 use control::Running;
 use events::{Events, SessionChange};
@@ -124,6 +126,7 @@ pub(crate) struct Daemon {
     /// The last complete interval of each session, by its entry.
     last: HashMap<Arc<str>, LastIntervals>,
     alarms: Alarms,
+    absences: Absences,
     /// When alarms of sessions that are not measured any more were looked for.
     retained: Instant,
     started: Wall,
@@ -221,6 +224,7 @@ impl Daemon {
             scrape: None,
             last: HashMap::new(),
             alarms,
+            absences: Absences::default(),
             retained: Instant::now(),
             started: wall(),
             began: Instant::now(),
@@ -333,6 +337,7 @@ impl Daemon {
         );
         turn(&mut self.remotes, &self.resources, may_begin, |_, _| {});
         self.replies.look(&self.sessions, &mut self.events);
+        self.observe_absent();
         self.take_intervals();
         for event in self.alarms.take_events() {
             self.events.push(event);
@@ -349,8 +354,19 @@ impl Daemon {
         self.events.take()
     }
 
+    /// Has alerts judge the intervals of sessions that cannot run.
+    fn observe_absent(&mut self) {
+        for absent in self.absences.take(&self.sessions) {
+            for (class, path) in absent.measures {
+                let figures = &absent.figures;
+                self.alarms.observe(&absent.name, class, path, figures);
+            }
+        }
+    }
+
     fn take_intervals(&mut self) {
         while let Ok(Interval { name, session, row }) = self.intervals.try_recv() {
+            self.absences.end(&name);
             let figures = Arc::new(row.figures());
             self.alarms
                 .observe(&name, session.class, session.path, &figures);

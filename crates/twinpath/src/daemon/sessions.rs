@@ -54,8 +54,7 @@ impl SessionSpec {
 
     /// Those of the configuration.
     pub(super) fn labels(&self) -> BTreeMap<String, String> {
-        let results = self.results();
-        let labels = results.labels.iter();
+        let labels = self.results().labels.iter();
         labels
             .map(|label| (label.key.clone(), label.value.clone()))
             .collect()
@@ -69,28 +68,21 @@ fn controllers(
     plan::controllers(args, EnvironmentPassphrase::default(), lookup)
 }
 
+/// Classes, and paths if there are several.
+fn of_controller(args: &ControllerArgs) -> (Result<Vec<Tos>, Failure>, Option<u16>) {
+    (plan::classes(args.tos, &args.dscp), args.paths)
+}
+
 impl SessionSpec {
     /// How many sessions it has: one for each class and path.
     pub(super) fn count(&self) -> u64 {
-        let of_control = |args: &ControllerArgs| (args.dscp.len(), args.paths.map(usize::from));
-        let (classes, paths) = match self {
-            Self::Plain(options) => {
-                let session = &options.args.session;
-                let members = session.stamp.micro_session.len();
-                let paths = session.paths.map(usize::from);
-                (session.marking.dscp.len(), paths.or(Some(members)))
-            }
-            Self::Controlled(options) => of_control(&options.args),
-            Self::Limited(limited) => of_control(&limited.options.args),
-        };
-        let paths = paths.unwrap_or(1).max(1);
-        classes.max(1).saturating_mul(paths) as u64
+        self.measures().len() as u64
     }
 
-    /// The length of its intervals, where it is given.
+    /// How long its intervals are.
     pub(super) fn interval(&self) -> Option<Duration> {
-        let results = self.results();
-        results.report_interval.map(|interval| interval.0)
+        let interval = self.results().report_interval;
+        interval.map(|interval| interval.0)
     }
 
     fn results(&self) -> &ResultOptions {
@@ -99,6 +91,30 @@ impl SessionSpec {
             Self::Controlled(options) => &options.args.run.results,
             Self::Limited(limited) => &limited.options.args.run.results,
         }
+    }
+
+    /// Its classes and paths.
+    pub(super) fn measures(&self) -> Vec<(Tos, Option<u16>)> {
+        let (classes, paths) = match self {
+            Self::Plain(options) => {
+                let session = &options.args.session;
+                let links = u16::try_from(session.stamp.micro_session.len()).unwrap_or(u16::MAX);
+                let paths = session.paths.or((links > 1).then_some(links));
+                (
+                    plan::classes(session.marking.tos, &session.marking.dscp),
+                    paths,
+                )
+            }
+            Self::Controlled(options) => of_controller(&options.args),
+            Self::Limited(limited) => of_controller(&limited.options.args),
+        };
+        // As many as there may be, or it is refused.
+        let classes = classes.unwrap_or_default().into_iter();
+        let measures = classes.flat_map(|class| match paths {
+            None => vec![(class, None)],
+            Some(paths) => (1..=paths).map(|path| (class, Some(path))).collect(),
+        });
+        measures.collect()
     }
 }
 

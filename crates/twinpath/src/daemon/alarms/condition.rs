@@ -11,6 +11,9 @@ use crate::store;
 /// The most intervals that a condition looks at.
 pub(super) const MOST_INTERVALS: usize = 100;
 
+/// The share of packets that are lost.
+const LOSS: &str = "packets.loss_ratio";
+
 /// What has to hold of how many intervals.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::daemon) struct Condition {
@@ -32,6 +35,8 @@ enum Test {
         unit: Unit,
         operator: Operator,
         bound: f64,
+        /// It is the share of packets that are lost.
+        is_loss: bool,
     },
     Word(Word),
 }
@@ -126,11 +131,21 @@ impl Condition {
                 place,
                 operator,
                 bound,
+                is_loss,
                 ..
             } => {
-                let value = store::figure_at(*place, interval);
+                let value = if *is_loss && was_not_sent(interval) {
+                    Some(Value::Float(1.0))
+                } else {
+                    store::figure_at(*place, interval)
+                };
                 let is_bad = value.map(|value| operator.holds(number(value), *bound));
-                Judged::of(is_bad, value)
+                let judged = Judged::of(is_bad, value);
+                // What was not measured is not good.
+                if judged.verdict == Verdict::Good && was_not_sent(interval) {
+                    return Judged::UNKNOWN;
+                }
+                judged
             }
             Test::Word(word) => word.judge(interval, hops, is_synchronized),
         }
@@ -194,8 +209,14 @@ impl Test {
             unit: metric.map_or(Unit::Number, |metric| metric.about.unit),
             operator,
             bound,
+            is_loss: path == LOSS,
         })
     }
+}
+
+/// Whether packets were due in an interval and none was sent: the session could not run, or the network refused them.
+fn was_not_sent(interval: &IntervalFigures) -> bool {
+    interval.figures.sent() == 0 && interval.not_sent > 0
 }
 
 /// K and N.
@@ -261,12 +282,10 @@ impl Word {
         let figures = &interval.figures;
         match self {
             Self::Silent => {
-                let sent = figures.sent();
-                let is_bad = (sent > 0).then_some(figures.received == 0);
-                Judged::of(
-                    is_bad,
-                    (sent > 0).then_some(Value::Unsigned(figures.received)),
-                )
+                let is_known = figures.sent() > 0 || interval.not_sent > 0;
+                let received = is_known.then_some(figures.received);
+                let is_bad = received.map(|received| received == 0);
+                Judged::of(is_bad, received.map(Value::Unsigned))
             }
             Self::Remarked => {
                 let directions = [figures.remarked_forward, figures.remarked_backward];
@@ -413,6 +432,24 @@ mod tests {
             let condition = Condition::parse(text).unwrap();
             let interval = counts(received, lost, remarked);
             let judged = condition.judge(&interval, &mut Hops::default(), false);
+            assert_eq!(judged.verdict, verdict, "{text}: {judged:?}");
+        }
+        // Packets were due, and none was sent.
+        let unsent = IntervalFigures {
+            not_sent: 1,
+            ..empty.clone()
+        };
+        for (text, verdict) in [
+            ("silent", bad),
+            ("loss > 99%", bad),
+            ("loss < 1%", unknown),
+            ("lost > 5", unknown),
+            ("lost < 5", bad),
+            ("round-trip.p95 > 50ms", unknown),
+            ("remarked", unknown),
+        ] {
+            let condition = Condition::parse(text).unwrap();
+            let judged = condition.judge(&unsent, &mut Hops::default(), true);
             assert_eq!(judged.verdict, verdict, "{text}: {judged:?}");
         }
     }

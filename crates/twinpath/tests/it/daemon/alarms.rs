@@ -331,3 +331,89 @@ fn active_alarms_are_shown_by_status_page_and_metrics() {
     }
     daemon.stop();
 }
+
+#[test]
+fn a_session_that_cannot_begin_is_silent_and_all_is_lost() {
+    let place = tempfile::tempdir().unwrap();
+    let port = crate::program::free_port();
+    let keys = place.path().join("keys");
+    let text = |address: &str, more: &str| {
+        format!(
+            "[[responder]]
+name = \"light\"
+address = \"127.0.0.1:{port}\"
+
+[[session]]
+name = \"a\"
+address = \"{address}\"
+interval = \"20ms\"
+timeout = \"100ms\"
+report-interval = \"500ms\"
+classes = [0, 46]
+{more}
+
+[[alert]]
+name = \"dead\"
+when = \"silent for 2 of 2\"
+
+[[alert]]
+name = \"lossy\"
+when = \"loss > 50%\"
+
+[[alert]]
+name = \"slow\"
+when = \"round-trip.p95 > 1h\"
+"
+        )
+    };
+    let raised = |document: &serde_json::Value| {
+        let all = document["alarms"].as_array().cloned().unwrap_or_default();
+        let all = all.iter().map(|alarm| {
+            let text = |key: &str| alarm[key].to_string();
+            format!("{} {}", text("alert"), text("dscp"))
+        });
+        let mut all: Vec<String> = all.collect();
+        all.sort();
+        all
+    };
+    let expected = ["\"dead\" 0", "\"dead\" 46", "\"lossy\" 0", "\"lossy\" 46"];
+    let at = format!("127.0.0.1:{port}");
+    // A name that cannot be looked up (RFC 6761 section 6.4).
+    let mut daemon = Daemon::start(&text("nowhere.invalid", ""));
+    daemon.status_when(|document| raised(document) == expected);
+    daemon.reload(&text(&at, ""));
+    daemon.status_when(|document| raised(document).is_empty());
+    // A file of keys that is missing.
+    let missing = format!("authenticated = true\nhmac-key-file = '{}'", keys.display());
+    daemon.reload(&text(&at, &format!("protocol = \"stamp\"\n{missing}")));
+    daemon.status_when(|document| raised(document) == expected);
+    assert_eq!(daemon.stop().status, 0);
+}
+
+#[test]
+fn a_session_that_a_server_does_not_take_is_silent() {
+    let port = crate::program::free_port();
+    // Nothing listens there.
+    let daemon = Daemon::start(&format!(
+        "[[session]]
+name = \"a\"
+address = \"127.0.0.1:{port}\"
+protocol = \"twamp\"
+report-interval = \"500ms\"
+paths = 2
+
+[[alert]]
+name = \"dead\"
+when = \"silent\"
+"
+    ));
+    let document = daemon.status_when(|document| !document["alarms"][1].is_null());
+    let paths: Vec<_> = (0..2)
+        .map(|place| document["alarms"][place]["path"].clone())
+        .collect();
+    assert!(
+        paths.contains(&1.into()) && paths.contains(&2.into()),
+        "{document:#}"
+    );
+    assert_eq!(daemon.stop().status, 0);
+}
