@@ -2,6 +2,7 @@
 
 mod access;
 mod alarms;
+mod alertmanager;
 mod configurations;
 mod exports;
 mod mesh;
@@ -10,6 +11,7 @@ mod netconf;
 mod pages;
 mod reloads;
 mod restconf;
+mod syslog;
 
 use std::fs;
 use std::path::PathBuf;

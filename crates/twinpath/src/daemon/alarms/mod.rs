@@ -9,7 +9,7 @@ mod engine;
 mod maintenance;
 mod state;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,14 +21,15 @@ use twinpath_wire::{Tos, Wall};
 
 use crate::daemon::events::Event;
 use crate::failure::Failure;
+use crate::http::client::Endpoint;
 use crate::output::rfc3339;
 
-use actions::{Facts, Runners};
+use actions::{ActiveAlert, Facts, Runners};
 use engine::{Change, Engine, Row, SessionKey};
 use state::{SavedAlarm, StateFile};
 
 pub(super) use crate::selector::Selector;
-pub(super) use actions::{Action, exec as programs};
+pub(super) use actions::{Action, SyslogServer, exec as programs};
 pub(super) use condition::Condition;
 pub(super) use maintenance::Maintenance;
 
@@ -97,6 +98,8 @@ pub(super) struct Alarms {
     /// What has changed and is neither kept nor acted on.
     changes: Vec<Change>,
     is_unsaved: bool,
+    /// Servers that have all that is active do not know it yet.
+    is_untold: bool,
     /// What has changed, for others.
     events: Vec<Event>,
     /// What this host is called.
@@ -119,6 +122,7 @@ impl Alarms {
             earlier,
             changes: Vec::new(),
             is_unsaved: false,
+            is_untold: true,
             events: Vec::new(),
             host: String::new(),
             page: None,
@@ -153,11 +157,13 @@ impl Alarms {
         self.maintenance.clone_from(&settings.maintenance);
         self.labels = labels;
         self.host = host;
+        self.is_untold = true;
     }
 
     /// Says where the page is, for links to it.
     pub(super) fn show_at(&mut self, page: &str) {
         self.page = Some(page.to_owned());
+        self.is_untold = true;
     }
 
     /// Takes an interval of a session.
@@ -201,34 +207,57 @@ impl Alarms {
         let changes = std::mem::take(&mut self.changes);
         if !changes.is_empty() || self.is_unsaved {
             self.is_unsaved = false;
+            self.is_untold = true;
             let active = self.engine.active();
             let saved =
                 active.map(|(alert, session, active)| SavedAlarm::of(alert, session, active));
             self.state.write(saved.collect());
         }
+        let is_untold = std::mem::take(&mut self.is_untold) || !changes.is_empty();
         for change in changes {
             self.act(&change);
+        }
+        if is_untold {
+            self.tell();
         }
         self.runners.attend();
     }
 
+    /// Has each Alertmanager know what is active.
+    fn tell(&mut self) {
+        let mut wanted: HashMap<Endpoint, Vec<ActiveAlert>> = HashMap::new();
+        let none = BTreeMap::new();
+        for (alert, session, active) in self.engine.active() {
+            let servers = alert.actions.iter().flat_map(Action::managers);
+            let servers: Vec<&Endpoint> = servers.collect();
+            if servers.is_empty() {
+                continue;
+            }
+            let raised = Change {
+                is_raised: true,
+                alert: Arc::clone(alert),
+                session: session.clone(),
+                since: active.since,
+                at: active.since,
+                evidence: active.evidence.clone(),
+            };
+            let facts = Facts::of(&raised, &self.host, self.page.as_deref());
+            let labels = self.labels.get(&session.name).unwrap_or(&none);
+            let shown = ActiveAlert::of(&facts, labels);
+            for at in servers {
+                wanted.entry(at.clone()).or_default().push(shown.clone());
+            }
+        }
+        self.runners.tell(wanted);
+    }
+
     fn act(&mut self, change: &Change) {
         let facts = Facts::of(change, &self.host, self.page.as_deref());
-        let (alert, session) = (&change.alert.name, &facts.session_words);
-        let condition = &change.alert.condition;
+        let alert = &change.alert.name;
         if change.is_raised {
-            let values = change.evidence.iter().filter_map(|row| row.value);
-            let values: Vec<String> = values.map(|value| condition.words(value)).collect();
-            let values = match values.as_slice() {
-                [] => String::new(),
-                values => format!(" ({})", values.join(", ")),
-            };
-            warn!(
-                "alert {alert}: raised for session {session}: {}{values}",
-                condition.text
-            );
+            warn!("{}", facts.words());
         } else {
-            info!("alert {alert}: cleared for session {session}");
+            info!("{}", facts.words());
         }
         for action in &change.alert.actions {
             self.runners.run(alert, action, &facts);

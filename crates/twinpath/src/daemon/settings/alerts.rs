@@ -5,11 +5,16 @@ use std::sync::Arc;
 use twinpath_yang::{Children, Data, Path, Select};
 
 use crate::args::above_zero;
-use crate::daemon::alarms::{Action, AlarmSettings, AlertSpec, Condition, Maintenance, Selector};
+use crate::daemon::alarms::{
+    Action, AlarmSettings, AlertSpec, Condition, Maintenance, Selector, SyslogServer,
+};
 
 use super::endpoints::OF_ENDPOINT;
 use super::leaves::Leaves;
 use super::reading::{Reading, wrong};
+
+/// What the schema has as a default.
+const FACILITY: &str = "daemon";
 
 impl Reading<'_> {
     /// All alerts and windows of maintenance.
@@ -53,6 +58,17 @@ impl Reading<'_> {
             let at = self.endpoint(path, "webhook", url, &leaves);
             return at.map(Action::Webhook);
         }
+        let all = leaves.each("alertmanager");
+        if !all.is_empty() {
+            let all = all.iter();
+            let all = all.map(|url| self.endpoint(path, "alertmanager", url, &leaves));
+            let all: Vec<_> = all.collect();
+            let all: Option<Vec<_>> = all.into_iter().collect();
+            return all.map(|all| Action::Alertmanager(all.into()));
+        }
+        if let Some(text) = leaves.one("syslog") {
+            return self.syslog(path, text, &leaves);
+        }
         for leaf in OF_ENDPOINT.iter().filter(|leaf| leaves.has(leaf)) {
             let what = format!("{leaf}: not for exec: leave it out");
             self.wrong_at(path, leaf, what);
@@ -61,6 +77,14 @@ impl Reading<'_> {
         action
             .map_err(|what| self.wrong_at(path, "exec", what))
             .ok()
+    }
+
+    fn syslog(&mut self, path: &Path, text: &str, leaves: &Leaves) -> Option<Action> {
+        let options = self.endpoint_options(path, leaves)?;
+        let facility = leaves.one("facility").unwrap_or(FACILITY);
+        let server = SyslogServer::parse(text, facility, &options);
+        let server = server.map_err(|(leaf, what)| self.wrong_at(path, leaf, what));
+        server.ok().map(Action::Syslog)
     }
 
     fn maintenance(&mut self, path: &Path, entry: &Children) -> Option<Maintenance> {

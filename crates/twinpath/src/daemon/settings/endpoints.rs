@@ -33,7 +33,7 @@ impl Reading<'_> {
         endpoint.ok()
     }
 
-    /// The leaves beside a URL.
+    /// The leaves beside an address.
     pub(super) fn endpoint_options(
         &mut self,
         path: &Path,

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONNECTION, HOST, USER_AGENT};
 use hyper::{Request, Uri};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::failure::Failure;
 
 use super::authorization::{Token, authorization};
 use super::call::{Answer, Call, CallError};
-use super::exchange::{cause, exchange};
-use super::tls::{self, HAS_TLS};
+use super::connection::Peer;
+use super::exchange::exchange;
+use super::tls::HAS_TLS;
 
 /// What to write.
 const ADVICE: &str = "write http://HOST:PORT/PATH or https://HOST:PORT/PATH";
@@ -50,7 +50,41 @@ pub(crate) struct EndpointFault {
     pub(crate) advice: String,
 }
 
+impl EndpointOptions {
+    /// Refuses a certificate without its key, and a key without its certificate.
+    pub(super) fn check_certificate(&self) -> Result<(), EndpointFault> {
+        match (&self.certificate, &self.key) {
+            (Some(_), None) => Err(EndpointFault::of_option("certificate", "add key")),
+            (None, Some(_)) => Err(EndpointFault::of_option("key", "add certificate")),
+            (Some(_), Some(_)) | (None, None) => Ok(()),
+        }
+    }
+
+    /// Refuses files of TLS.
+    fn check_without_tls(&self) -> Result<(), EndpointFault> {
+        let files = [
+            ("ca", &self.ca),
+            ("certificate", &self.certificate),
+            ("key", &self.key),
+        ];
+        match files.into_iter().find(|(_, file)| file.is_some()) {
+            Some((option, _)) => {
+                let advice = "only for https: leave it out";
+                Err(EndpointFault::of_option(option, advice))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 impl EndpointFault {
+    fn of_option(option: &'static str, advice: &str) -> Self {
+        Self {
+            option: Some(option),
+            advice: advice.to_owned(),
+        }
+    }
+
     fn of_url(advice: impl Into<String>) -> Self {
         Self {
             option: None,
@@ -92,31 +126,12 @@ impl Endpoint {
             return Err(EndpointFault::of_url(ADVICE));
         }
         let endpoint = Self { uri, options };
-        if is_tls && !tls::is_name(endpoint.host()) {
-            let advice = "write a host name or an address that a certificate can be for";
-            return Err(EndpointFault::of_url(advice));
+        if is_tls {
+            Peer::check(endpoint.host(), &endpoint.options)?;
+        } else {
+            endpoint.options.check_without_tls()?;
         }
-        endpoint.check_options(is_tls)?;
         Ok(endpoint)
-    }
-
-    fn check_options(&self, is_tls: bool) -> Result<(), EndpointFault> {
-        let options = &self.options;
-        let files = [
-            ("ca", options.ca.is_some()),
-            ("certificate", options.certificate.is_some()),
-            ("key", options.key.is_some()),
-        ];
-        let fault = |option, advice: &str| EndpointFault {
-            option: Some(option),
-            advice: advice.to_owned(),
-        };
-        match files.iter().find(|(_, is_set)| *is_set) {
-            Some((option, _)) if !is_tls => Err(fault(option, "only for https: leave it out")),
-            Some(_) | None if options.certificate.is_some() == options.key.is_some() => Ok(()),
-            Some(_) | None if options.key.is_some() => Err(fault("key", "add certificate")),
-            Some(_) | None => Err(fault("certificate", "add key")),
-        }
     }
 
     /// The same server, and a path that ends with this.
@@ -139,7 +154,7 @@ impl Endpoint {
     pub(crate) fn lacks(&self) -> Option<Failure> {
         let token = self.options.token.as_deref();
         let token = token.and_then(|path| Token::read(path).err());
-        token.or_else(|| tls::lacks(&self.options))
+        token.or_else(|| self.peer().lacks())
     }
 
     /// Sends a request once, on a connection of its own.
@@ -154,20 +169,19 @@ impl Endpoint {
 
     async fn attempt(&self, call: &Call) -> Result<Answer, CallError> {
         let request = self.request(call)?;
-        let stream = TcpStream::connect((self.host(), self.port())).await;
-        let stream = stream.map_err(|source| CallError::Connect {
-            host: self.host_and_port(),
-            source,
-        })?;
-        let octets = call.limits.octets;
-        let answer = if self.is_tls() {
-            let stream = tls::connect(self.host(), &self.options, stream).await;
-            let stream = stream.map_err(|error| self.failed(error.as_ref()))?;
-            exchange(stream, request, octets).await
+        let peer = self.peer();
+        let stream = peer.connect().await?;
+        let answer = exchange(stream, request, call.limits.octets).await;
+        answer.map_err(|error| peer.failed(error.as_ref()))
+    }
+
+    /// Where connections go.
+    fn peer(&self) -> Peer<'_> {
+        if self.is_tls() {
+            Peer::tls(self.host(), self.port(), &self.options)
         } else {
-            exchange(stream, request, octets).await
-        };
-        answer.map_err(|error| self.failed(error.as_ref()))
+            Peer::plain(self.host(), self.port())
+        }
     }
 
     fn request(&self, call: &Call) -> Result<Request<Full<hyper::body::Bytes>>, CallError> {
@@ -185,28 +199,7 @@ impl Endpoint {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(call.body.clone()));
-        request.map_err(|error| self.broken(error.to_string()))
-    }
-
-    /// Why there is no answer over a connection.
-    fn failed(&self, error: &(dyn std::error::Error + 'static)) -> CallError {
-        if let Some(failure) = error.downcast_ref::<tls::Unusable>() {
-            return CallError::File(failure.0.clone());
-        }
-        match tls::words(error, self.host(), &self.options) {
-            Some(what) => CallError::Tls {
-                host: self.host_and_port(),
-                what,
-            },
-            None => self.broken(cause(error)),
-        }
-    }
-
-    fn broken(&self, what: String) -> CallError {
-        CallError::Broken {
-            host: self.host_and_port(),
-            what,
-        }
+        request.map_err(|error| self.peer().broken(error.to_string()))
     }
 
     fn is_tls(&self) -> bool {
@@ -226,11 +219,6 @@ impl Endpoint {
     fn port(&self) -> u16 {
         let usual = if self.is_tls() { 443 } else { 80 };
         self.uri.port_u16().unwrap_or(usual)
-    }
-
-    fn host_and_port(&self) -> String {
-        let host = self.uri.host().unwrap_or_default();
-        format!("{host}:{}", self.port())
     }
 
     /// The path and the query of a request.

@@ -3,6 +3,7 @@
 
 mod authorization;
 mod call;
+mod connection;
 mod endpoint;
 mod exchange;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tls;
 
 #[allow(unused_imports, reason = "names of what methods return")]
 pub(crate) use call::{Answer, AnswerLimits, Call, CallError};
+pub(crate) use connection::Peer;
 #[allow(unused_imports, reason = "names of what methods return")]
 pub(crate) use endpoint::{Endpoint, EndpointFault, EndpointOptions};
 #[cfg(unix)]

@@ -10,7 +10,7 @@ use super::{Daemon, PATIENCE, Place};
 use crate::far_end::{FarEnd, now, ntp, reply};
 
 /// A far end that answers as long as it is asked to.
-fn far_end(answers: &Arc<AtomicBool>) -> FarEnd {
+pub(super) fn far_end(answers: &Arc<AtomicBool>) -> FarEnd {
     let answers = Arc::clone(answers);
     FarEnd::answering(move |request| {
         if answers.load(Ordering::Relaxed) {
@@ -23,7 +23,7 @@ fn far_end(answers: &Arc<AtomicBool>) -> FarEnd {
 }
 
 /// One session of intervals of half a second, with a store, and an alert that writes lines to a file.
-fn configuration(far: &FarEnd, place: &Path, more: &str) -> String {
+pub(super) fn configuration(far: &FarEnd, place: &Path, more: &str) -> String {
     format!(
         "[store]
 path = '{store}'

@@ -1,10 +1,13 @@
-//! What is done when an alarm is raised or cleared: a program is run, a document is posted. Threads of their own do
-//! it, within limits; what they cannot take is counted and logged.
+//! What is done when an alarm is raised or cleared: a program is run, a document is posted, a message is logged, an
+//! Alertmanager has it. Threads of their own do it, within limits; what they cannot take is counted and logged.
 
+mod alertmanager;
+mod delivery;
 pub(in crate::daemon) mod exec;
+mod syslog;
 mod template;
-mod webhook;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,8 +19,12 @@ use crate::failure::Failure;
 use crate::http::client::Endpoint;
 use crate::output::rfc3339;
 
+use alertmanager::Managers;
+use delivery::{Deliveries, Target};
 use exec::Programs;
-use webhook::Webhooks;
+
+pub(super) use alertmanager::ActiveAlert;
+pub(in crate::daemon) use syslog::SyslogServer;
 
 /// How much time a link to the page shows before and after an alarm's intervals.
 const AROUND_S: i64 = 300;
@@ -29,6 +36,10 @@ pub(in crate::daemon) enum Action {
     Exec(Arc<[String]>),
     /// A document that is posted.
     Webhook(Endpoint),
+    /// Servers that have each alert as long as it is active, and its end.
+    Alertmanager(Arc<[Endpoint]>),
+    /// A message of syslog.
+    Syslog(SyslogServer),
 }
 
 impl Action {
@@ -54,6 +65,16 @@ impl Action {
         match self {
             Self::Exec(words) => exec::lacks(words.first()?),
             Self::Webhook(at) => at.lacks(),
+            Self::Alertmanager(all) => all.iter().find_map(Endpoint::lacks),
+            Self::Syslog(at) => at.lacks(),
+        }
+    }
+
+    /// The servers that have alerts for as long as they are active.
+    pub(super) fn managers(&self) -> &[Endpoint] {
+        match self {
+            Self::Alertmanager(all) => all,
+            Self::Exec(_) | Self::Webhook(_) | Self::Syslog(_) => &[],
         }
     }
 }
@@ -78,7 +99,12 @@ pub(super) struct Facts {
     url: String,
     /// The session in a log.
     #[serde(skip)]
-    pub(super) session_words: String,
+    session_words: String,
+    /// The known figures of the evidence, with their units.
+    #[serde(skip)]
+    values: Vec<String>,
+    #[serde(skip)]
+    pub(super) is_raised: bool,
 }
 
 impl Facts {
@@ -86,6 +112,7 @@ impl Facts {
         let last = change.evidence.iter().rev().find_map(|row| row.value);
         let condition = &change.alert.condition;
         let rows = &change.evidence;
+        let values = rows.iter().filter_map(|row| row.value);
         let url = page.map(|page| {
             let s = |ns: i64| ns.div_euclid(1_000_000_000);
             let first = rows.first().map_or(change.since, |row| row.start);
@@ -113,21 +140,67 @@ impl Facts {
             host: host.to_owned(),
             url: url.unwrap_or_default(),
             session_words: change.session.words(),
+            values: values.map(|value| condition.words(value)).collect(),
+            is_raised: change.is_raised,
         }
+    }
+
+    /// In a log.
+    pub(super) fn words(&self) -> String {
+        let (alert, session) = (&self.alert, &self.session_words);
+        if self.is_raised {
+            format!(
+                "alert {alert}: raised for session {session}: {}",
+                self.found()
+            )
+        } else {
+            format!("alert {alert}: cleared for session {session}")
+        }
+    }
+
+    /// The condition, and the figures by which it holds.
+    fn found(&self) -> String {
+        match self.values.as_slice() {
+            [] => self.when.clone(),
+            values => format!("{} ({})", self.when, values.join(", ")),
+        }
+    }
+
+    /// By names, those that may be long at the end.
+    fn data(&self) -> Vec<(&'static str, String)> {
+        let path = self.path.map(|path| path.to_string());
+        // Memory takes it, and all keys are strings.
+        let evidence = serde_json::to_string(&self.evidence).unwrap_or_default();
+        let all = [
+            ("alert", self.alert.clone()),
+            ("state", self.state.to_owned()),
+            ("session", self.session.clone()),
+            ("class", self.class.clone()),
+            ("path", path.unwrap_or_default()),
+            ("since", self.since.clone()),
+            ("value", self.value.clone()),
+            ("when", self.when.clone()),
+            ("url", self.url.clone()),
+            ("evidence", evidence),
+        ];
+        let known = all.into_iter().filter(|(_, text)| !text.is_empty());
+        known.collect()
     }
 }
 
 /// What runs actions.
 pub(super) struct Runners {
     programs: Programs,
-    webhooks: Webhooks,
+    deliveries: Deliveries,
+    managers: Managers,
 }
 
 impl Runners {
     pub(super) fn new() -> Self {
         Self {
             programs: Programs::new(),
-            webhooks: Webhooks::new(),
+            deliveries: Deliveries::new(),
+            managers: Managers::default(),
         }
     }
 
@@ -141,23 +214,36 @@ impl Runners {
                 });
                 self.programs.run(alert, filled.collect());
             }
-            Action::Webhook(target) => {
+            Action::Webhook(at) => {
                 // Memory takes it, and all keys are strings.
                 let body = serde_json::to_vec(facts).unwrap_or_default();
-                self.webhooks.post(alert, target, body);
+                let target = Target::Webhook(at.clone());
+                self.deliveries.send(alert, &target, body);
             }
+            Action::Syslog(at) => {
+                let target = Target::Syslog(at.clone());
+                self.deliveries.send(alert, &target, at.message(facts));
+            }
+            // These have all that is active.
+            Action::Alertmanager(_) => {}
         }
+    }
+
+    /// Has each Alertmanager know these alerts, and that all others have ended.
+    pub(super) fn tell(&mut self, wanted: HashMap<Endpoint, Vec<ActiveAlert>>) {
+        self.managers.tell(wanted);
     }
 
     /// Logs what was dropped since the last time.
     pub(super) fn attend(&mut self) {
         self.programs.attend();
-        self.webhooks.attend();
+        self.deliveries.attend();
     }
 
     /// Waits a short time for what runs.
     pub(super) fn close(self) {
         self.programs.close();
-        self.webhooks.close();
+        self.deliveries.close();
+        self.managers.close();
     }
 }

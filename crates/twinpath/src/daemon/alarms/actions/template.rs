@@ -109,6 +109,8 @@ mod tests {
             host: String::new(),
             url: String::new(),
             session_words: String::new(),
+            values: Vec::new(),
+            is_raised: true,
         };
         for (text, expected) in [
             ("", ""),

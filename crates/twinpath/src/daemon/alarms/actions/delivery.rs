@@ -1,7 +1,8 @@
-//! Documents that are posted: those for one address one after the other, in their order, again and again until they
-//! are taken or too old.
+//! Documents and messages that are sent: those for one receiver one after the other, in their order, again and again
+//! until they are taken or too old.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -11,12 +12,15 @@ use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
+use twinpath_report::words;
 
 use crate::clients;
 use crate::http::client::{AnswerLimits, Call, Endpoint};
 use crate::plan::jitter;
+
+use super::syslog::SyslogServer;
 
 /// Documents that wait for one address; beyond that they are dropped and counted.
 const WAITING: usize = 256;
@@ -36,7 +40,15 @@ const LONGEST: Duration = Duration::from_hours(1);
 const LONGEST_END: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// A document of an alert.
+/// What takes documents or messages.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Target {
+    /// A server that documents are posted to.
+    Webhook(Endpoint),
+    Syslog(SyslogServer),
+}
+
+/// A document or message of an alert.
 struct Post {
     alert: String,
     body: Bytes,
@@ -44,46 +56,70 @@ struct Post {
 }
 
 /// The posts of all addresses.
-pub(super) struct Webhooks {
+pub(super) struct Deliveries {
     /// Of their thread, once there is one.
     runtime: Option<Handle>,
-    targets: HashMap<Endpoint, Sender<Post>>,
+    targets: HashMap<Target, Sender<Post>>,
     /// Those that are neither taken nor given up.
     open: Arc<AtomicUsize>,
     dropped: u64,
 }
 
-/// Posts documents to one address, one after the other.
+/// Sends to one receiver, one after the other.
 struct Courier {
-    at: Endpoint,
+    at: Target,
     open: Arc<AtomicUsize>,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Webhook(at) => write!(f, "webhook {at}"),
+            Self::Syslog(at) => write!(f, "syslog {at}"),
+        }
+    }
+}
+
+impl Target {
+    /// Sends a document or message once.
+    async fn send(&self, body: &Bytes) -> Result<(), String> {
+        match self {
+            Self::Webhook(at) => {
+                let json = HeaderValue::from_static("application/json");
+                let call = Call::post(body.clone(), LIMITS).with_field(CONTENT_TYPE, json);
+                match at.send(&call).await {
+                    Ok(answer) if answer.status.is_success() => Ok(()),
+                    Ok(answer) => Err(format!("answered {}", answer.status)),
+                    Err(error) => Err(error.to_string()),
+                }
+            }
+            Self::Syslog(at) => match timeout(LIMITS.within, at.send(body)).await {
+                Ok(sent) => sent,
+                Err(_) => Err(format!("not sent within {}", words::time(LIMITS.within))),
+            },
+        }
+    }
 }
 
 impl Courier {
     /// Posts a document until it is taken or too old.
     async fn deliver(&self, post: Post) {
         let (alert, at) = (&post.alert, &self.at);
-        let json = HeaderValue::from_static("application/json");
-        let call = Call::post(post.body, LIMITS).with_field(CONTENT_TYPE, json);
         let mut wait = FIRST_WAIT;
         let mut said = None;
         loop {
-            let why = match self.at.send(&call).await {
-                Ok(answer) if answer.status.is_success() => {
-                    if said.is_some() {
-                        info!("alert {alert}: webhook {at}: delivered");
-                    }
-                    return;
+            let Err(why) = at.send(&post.body).await else {
+                if said.is_some() {
+                    info!("alert {alert}: {at}: delivered");
                 }
-                Ok(answer) => format!("answered {}", answer.status),
-                Err(error) => error.to_string(),
+                return;
             };
             if post.since.elapsed() + wait > LONGEST {
-                warn!("alert {alert}: webhook {at}: {why}; given up");
+                warn!("alert {alert}: {at}: {why}; given up");
                 return;
             }
             if said.as_ref() != Some(&why) {
-                warn!("alert {alert}: webhook {at}: {why}; tried again");
+                warn!("alert {alert}: {at}: {why}; tried again");
             }
             said = Some(why);
             sleep(wait.mul_f64(jitter())).await;
@@ -99,7 +135,7 @@ impl Courier {
     }
 }
 
-impl Webhooks {
+impl Deliveries {
     pub(super) fn new() -> Self {
         Self {
             runtime: None,
@@ -109,8 +145,8 @@ impl Webhooks {
         }
     }
 
-    /// Has a document posted.
-    pub(super) fn post(&mut self, alert: &str, target: &Endpoint, body: Vec<u8>) {
+    /// Has a document or message sent.
+    pub(super) fn send(&mut self, alert: &str, target: &Target, body: Vec<u8>) {
         let post = Post {
             alert: alert.to_owned(),
             body: Bytes::from(body),
@@ -119,7 +155,7 @@ impl Webhooks {
         let sender = match self.sender(target) {
             Ok(sender) => sender,
             Err(error) => {
-                warn!("alert {alert}: webhooks have no thread: {error}");
+                warn!("alert {alert}: actions have no thread: {error}");
                 return;
             }
         };
@@ -130,7 +166,7 @@ impl Webhooks {
         }
     }
 
-    fn sender(&mut self, target: &Endpoint) -> io::Result<Sender<Post>> {
+    fn sender(&mut self, target: &Target) -> io::Result<Sender<Post>> {
         if let Some(sender) = self.targets.get(target) {
             return Ok(sender.clone());
         }
@@ -155,7 +191,7 @@ impl Webhooks {
         }
         let runtime = clients::runtime()?;
         let handle = runtime.handle().clone();
-        clients::spawn("webhooks", runtime, std::future::pending::<()>)?;
+        clients::spawn("deliveries", runtime, std::future::pending::<()>)?;
         self.runtime = Some(handle.clone());
         Ok(handle)
     }
@@ -164,7 +200,7 @@ impl Webhooks {
     pub(super) fn attend(&mut self) {
         if self.dropped > 0 {
             warn!(
-                "{} webhooks of alerts were dropped: too many wait",
+                "{} messages of alerts were dropped: too many wait",
                 self.dropped
             );
             self.dropped = 0;
@@ -179,7 +215,7 @@ impl Webhooks {
             thread::sleep(LOOK_EVERY);
         }
         if let more @ 1.. = open() {
-            warn!("{more} webhooks of alerts were not delivered");
+            warn!("{more} messages of alerts were not delivered");
         }
     }
 }
@@ -191,14 +227,15 @@ mod tests {
 
     #[test]
     fn what_is_beyond_the_queue_of_an_address_is_counted() {
-        let mut webhooks = Webhooks::new();
+        let mut deliveries = Deliveries::new();
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let text = format!("http://{}/", silent.local_addr().unwrap());
         let target = Endpoint::parse(&text, EndpointOptions::default()).unwrap();
+        let target = Target::Webhook(target);
         for _ in 0..WAITING + 10 {
-            webhooks.post("slow", &target, Vec::new());
+            deliveries.send("slow", &target, Vec::new());
         }
-        assert!(webhooks.dropped >= 9);
-        assert_eq!(webhooks.targets.len(), 1);
+        assert!(deliveries.dropped >= 9);
+        assert_eq!(deliveries.targets.len(), 1);
     }
 }
