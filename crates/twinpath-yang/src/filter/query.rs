@@ -81,7 +81,8 @@ pub fn resource(schema: &Schema, root: &Children, target: &Path) -> Option<Child
     Some(alone)
 }
 
-/// What a query shows of a resource, in the form of [`resource`]. `None` if the resource does not exist.
+/// What a query shows of a resource, in the form of [`resource`]: nothing if the resource is no content that is asked for.
+/// `None` if the resource does not exist.
 pub fn get(schema: &Schema, root: &Children, target: &Path, query: &Query) -> Option<Children> {
     let found = match query.defaults {
         DefaultsMode::Explicit => resource(schema, root, target)?,
@@ -97,10 +98,26 @@ pub fn get(schema: &Schema, root: &Children, target: &Path, query: &Query) -> Op
     }
     let mut shown = Children::new();
     for (id, data) in found.iter() {
+        if !may_show(schema, id, data, query.content) {
+            continue;
+        }
         let data = map_content(data, &|here| content(schema, Some(id), here, query.content));
         shown.insert(id, view.node(id, &data, 1, query.fields.as_ref()));
     }
     Some(shown)
+}
+
+/// Whether a resource is shown, or what is below it.
+fn may_show(schema: &Schema, id: NodeId, data: &Data, content: Content) -> bool {
+    let is_config = schema.node(id).is_config;
+    match content {
+        Content::All => true,
+        Content::Config => is_config,
+        Content::NonConfig => match data {
+            Data::Leaf(_) | Data::LeafList(_) | Data::Any(_) => !is_config,
+            Data::Container(_) | Data::List(_) | Data::Keyless(_) => true,
+        },
+    }
 }
 
 /// Data with other content of its container or entries.

@@ -179,7 +179,11 @@ impl Reader<'_> {
                 self.path.pop();
             } else if !seen.insert(id) {
                 self.path.push(id, Select::All);
-                self.fault(FaultKind::Duplicate, format!("{name}: twice in one object"));
+                // Not JSON that can be relied on (RFC 7493 section 2.3, which RFC 7951 section 1 asks for).
+                self.fault(
+                    FaultKind::NotReadable,
+                    format!("{name}: twice in one object"),
+                );
                 self.path.pop();
             } else if let Some(data) = self.data(id, json) {
                 children.insert(id, data);

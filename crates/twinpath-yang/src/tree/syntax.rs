@@ -2,7 +2,7 @@
 
 use super::{Key, Path, Select};
 use crate::fault::{FaultKind, names, unknown};
-use crate::schema::{Kind, NodeId, Schema};
+use crate::schema::{Kind, List, NodeId, Schema};
 use crate::statement::is_identifier;
 use crate::value::{Names, Value, shorten};
 
@@ -301,6 +301,19 @@ fn select(
     }
 }
 
+/// What to write where a path has another number of keys than its list.
+fn keys_wanted(schema: &Schema, name: &str, list: &List) -> String {
+    let keys = list.keys.iter();
+    let keys = keys.map(|key| schema.node(*key).name.to_uppercase());
+    let keys: Vec<String> = keys.collect();
+    let form = format!("{name}={}", keys.join(","));
+    let comma = "a comma within a key is %2C";
+    match keys.len() {
+        1 => format!("{name}: write its key: {form}; {comma}"),
+        count => format!("{name}: write its {count} keys: {form}; {comma}"),
+    }
+}
+
 fn api_select(schema: &Schema, node: NodeId, text: &str) -> Result<Select, PathError> {
     let name = &schema.node(node).name;
     match &schema.node(node).kind {
@@ -308,11 +321,7 @@ fn api_select(schema: &Schema, node: NodeId, text: &str) -> Result<Select, PathE
         Kind::List(list) if !list.keys.is_empty() => {
             let parts: Vec<&str> = text.split(',').collect();
             if parts.len() != list.keys.len() {
-                let what = format!(
-                    "{name}: {} keys are needed, with commas between them",
-                    list.keys.len()
-                );
-                return fail(FaultKind::MissingKey, what);
+                return fail(FaultKind::MissingKey, keys_wanted(schema, name, list));
             }
             let key = list.keys.iter().zip(parts);
             let key = key.map(|(leaf, part)| leaf_value(schema, *leaf, &decode(part)?, None));

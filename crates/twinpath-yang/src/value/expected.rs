@@ -47,13 +47,19 @@ impl Schema {
             }
             Base::String { lengths, patterns } => {
                 let length = count(lengths, "characters");
-                match (patterns.as_slice(), ty.typedefs.first()) {
-                    ([], _) => format!("text{length}"),
-                    (_, Some(typedef)) => format!("a value of the type {}", typedef.name),
-                    ([pattern, ..], None) if pattern.is_inverted => {
+                let mut wanted = patterns.iter().filter(|pattern| !pattern.is_inverted);
+                let words = wanted
+                    .clone()
+                    .find_map(|pattern| pattern.message.as_deref());
+                match (words, wanted.next(), patterns.first()) {
+                    (Some(words), _, _) => words.strip_prefix("write ").unwrap_or(words).to_owned(),
+                    (None, Some(pattern), _) => {
+                        format!("text{length} that matches {}", pattern.text)
+                    }
+                    (None, None, Some(pattern)) if ty.typedefs.is_empty() => {
                         format!("text{length} that does not match {}", pattern.text)
                     }
-                    ([pattern, ..], None) => format!("text{length} that matches {}", pattern.text),
+                    (None, None, _) => format!("text{length}"),
                 }
             }
             Base::Binary(lengths) => format!("base64{}", count(lengths, "octets")),

@@ -81,7 +81,7 @@ fn what_is_not_a_path_is_said() {
         ("m:top/user/uid", "user: write its key: user=KEY"),
         (
             "m:top/user=a",
-            "user: 2 keys are needed, with commas between them",
+            "user: write its 2 keys: user=NAME,TYPE; a comma within a key is %2C",
         ),
         ("m:top=a", "top: it has no key"),
         ("m:top/user=%f,a", "%f: not percent-encoded UTF-8"),

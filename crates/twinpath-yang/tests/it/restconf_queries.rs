@@ -79,6 +79,20 @@ fn content_is_configuration_state_or_both() {
             { "name": "interface-up", "event-count": 42 },
             { "name": "interface-down", "event-count": 4 }] } })
     );
+    let leaf = |name: &str, content| {
+        let at = format!("/m:events/event[name='interface-up']/{name}");
+        let query = Query {
+            content,
+            ..Query::default()
+        };
+        shown(&schema, &root, &at, &query)
+    };
+    assert_eq!(leaf("description", Content::NonConfig), json!({}));
+    assert_eq!(leaf("event-count", Content::Config), json!({}));
+    assert_eq!(
+        leaf("event-count", Content::NonConfig),
+        json!({ "m:event-count": 42 })
+    );
 }
 
 #[test]

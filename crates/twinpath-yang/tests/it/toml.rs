@@ -249,7 +249,11 @@ fn files_are_merged_and_nothing_is_set_twice() {
 const TYPES: &str = r#"
     extension position;
     identity animal; identity dog { base animal; }
+  typedef word { type string { length "1..5"; pattern '[a-z]+'; } }
+  typedef told { type string { pattern '[a-z]+' { error-message "write small letters"; } } }
     container c {
+    leaf word { type word; }
+    leaf told { type told; }
       list action { key n; ordered-by user; leaf n { type uint8 { range "1..10"; } m:position; }
         leaf-list exec { type string; ordered-by user; } }
       leaf dec { type decimal64 { fraction-digits 3; } }
@@ -356,6 +360,12 @@ fn values_that_do_not_fit() {
             "when = \"x\"",
             "when: x is not allowed: use text that matches \\d{4}-.*",
         ),
+        (
+            "word = \"A\"",
+            "word: A is not allowed: use text of 1 to 5 characters that matches [a-z]+",
+        ),
+        ("told = \"A\"", "told: A: write small letters"),
+        ("told = {}", "told: write small letters, not a table"),
         ("any = 3", "any: write a table, not a number"),
         (
             "action = 3",

@@ -8,7 +8,7 @@ use crate::args::{ConfigArgs, ConfigCommand};
 use crate::daemon::mesh::{self, MeshDocument};
 use crate::daemon::{self, Configuration, Source};
 use crate::failure::{Exit, Failure};
-use crate::output::stdout;
+use crate::output::{print_to_stderr, stdout};
 
 pub(super) fn run(args: &ConfigArgs) -> Result<Exit, Failure> {
     match &args.command {
@@ -18,7 +18,10 @@ pub(super) fn run(args: &ConfigArgs) -> Result<Exit, Failure> {
         }
         #[cfg(unix)]
         ConfigCommand::Apply { file, socket } => {
-            read(file)?.apply(socket.as_deref())?;
+            for setting in read(file)?.apply(socket.as_deref())? {
+                let line = format!("note: {setting} changes when the daemon is started again");
+                print_to_stderr(&line);
+            }
             Ok(Exit::Done)
         }
         ConfigCommand::Show { file } => print(&read(file)?.to_toml(), Exit::Done),

@@ -9,7 +9,7 @@ use twinpath_metrics::{Figures, IntervalFigures, LossChange};
 use twinpath_runtime::wall;
 use twinpath_wire::{Tos, Wall};
 
-use super::Parts;
+use super::part::Parts;
 use super::sessions::MeasuredSessions;
 
 /// Since when there is no interval of which sessions.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -22,13 +22,16 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// Octets of an answer, at most.
 const MOST_OCTETS: usize = 1 << 20;
 const JSON: &str = "application/yang-data+json";
+const WHOLE: &str = "/restconf/data";
+const NEEDS_RESTART: &str = "/restconf/data/twinpath-measurement:measurement/state/needs-restart";
 
 impl Configuration {
     /// Replaces the configuration of the daemon that has this socket; by default the one that this configuration has.
+    /// Returns the settings that the daemon has once it is started again.
     ///
     /// # Errors
     /// No daemon takes it: why.
-    pub(crate) fn apply(&self, socket: Option<&Path>) -> Result<(), Failure> {
+    pub(crate) fn apply(&self, socket: Option<&Path>) -> Result<Vec<String>, Failure> {
         let own = self.settings.api.socket.as_deref();
         let Some(socket) = socket.or(own) else {
             let line = "the configuration has no socket of a daemon";
@@ -42,20 +45,36 @@ impl Configuration {
         };
         let runtime = clients::runtime().map_err(failed)?;
         let answer = runtime.block_on(async {
-            let put = timeout(LONGEST, put(socket, self.to_json())).await;
+            let put = ask(socket, Method::PUT, WHOLE, self.to_json());
+            let put = timeout(LONGEST, put).await;
             put.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         });
         let (status, answer) = answer.map_err(failed)?;
-        if status.is_success() {
-            return Ok(());
+        if !status.is_success() {
+            return Err(refusal(status, &answer));
         }
-        Err(refusal(status, &answer))
+        // It is in force, whatever comes of this.
+        let state = runtime.block_on(async {
+            let get = ask(socket, Method::GET, NEEDS_RESTART, String::new());
+            timeout(LONGEST, get).await
+        });
+        match state {
+            Ok(Ok((status, answer))) if status.is_success() => Ok(settings(&answer)),
+            Ok(_) | Err(_) => Ok(Vec::new()),
+        }
     }
 }
 
-async fn put(socket: &Path, body: String) -> io::Result<(StatusCode, Bytes)> {
+async fn ask(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    body: String,
+) -> io::Result<(StatusCode, Bytes)> {
     let stream = UnixStream::connect(socket).await?;
-    let request = Request::put("/restconf/data")
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
         .header(HOST, "localhost")
         .header(ACCEPT, JSON)
         .header(CONTENT_TYPE, JSON)
@@ -64,6 +83,14 @@ async fn put(socket: &Path, body: String) -> io::Result<(StatusCode, Bytes)> {
     let answer = exchange(stream, request, MOST_OCTETS).await;
     let answer = answer.map_err(io::Error::other)?;
     Ok((answer.status, answer.body.unwrap_or_default()))
+}
+
+/// The values of the leaf-list that an answer has.
+fn settings(answer: &[u8]) -> Vec<String> {
+    let document: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let values = document.get("twinpath-measurement:needs-restart");
+    let values = values.and_then(Value::as_array).into_iter().flatten();
+    values.filter_map(Value::as_str).map(one_line).collect()
 }
 
 /// What a daemon said of it, a line for each error.

@@ -60,7 +60,7 @@ use exports::Exports;
 use growth::Growth;
 use mesh::{Derived, MeshKeeper, MeshState};
 use metrics::Scrape;
-use part::{Part, Runs};
+use part::{Part, Parts};
 use pool::Pool;
 use reflectors::{Responder, Server};
 use replies::ReplyWatch;
@@ -138,12 +138,12 @@ pub(crate) struct Daemon {
     replies: ReplyWatch,
     events: Events,
     mesh: MeshKeeper,
+    /// What of the settings in force it has once it is started again.
+    needs_restart: Vec<&'static str>,
 }
 
 /// By class and path.
 type LastIntervals = HashMap<(Tos, Option<u16>), Arc<IntervalFigures>>;
-
-type Parts<R> = BTreeMap<Arc<str>, Part<R>>;
 
 impl Resources {
     /// Whether the daemon ends.
@@ -232,6 +232,7 @@ impl Daemon {
             drops_are_said: false,
             replies: ReplyWatch::default(),
             events: Events::default(),
+            needs_restart: Vec::new(),
             mesh: MeshKeeper::default(),
         })
     }
@@ -239,6 +240,7 @@ impl Daemon {
     /// Puts a configuration in force, and what this host runs by the mesh document.
     pub(crate) fn put(&mut self, configuration: &Configuration) {
         let settings = &configuration.settings;
+        self.needs_restart = self.needs_restart(settings);
         self.mesh.configure(settings.mesh.as_ref());
         let name = settings.name.as_deref();
         let derived = self.mesh.derive(name, configuration.root());
@@ -268,10 +270,10 @@ impl Daemon {
     fn apply(&mut self, settings: &Settings) {
         self.name.clone_from(&settings.name);
         self.applied = Instant::now();
-        apply(&mut self.responders, settings.responders.clone());
-        apply(&mut self.servers, settings.servers.clone());
-        apply(&mut self.sessions, settings.sessions.clone());
-        apply(&mut self.remotes, settings.remotes.clone());
+        part::apply(&mut self.responders, settings.responders.clone());
+        part::apply(&mut self.servers, settings.servers.clone());
+        part::apply(&mut self.sessions, settings.sessions.clone());
+        part::apply(&mut self.remotes, settings.remotes.clone());
         let sessions = settings.sessions.iter();
         let labels = sessions.map(|(name, spec)| (Arc::clone(name), spec.labels()));
         let host = self.host();
@@ -321,12 +323,12 @@ impl Daemon {
 
     /// What is due. To be called some times a second.
     pub(crate) fn turn(&mut self) {
-        turn(&mut self.responders, &self.resources, true, |_, _| {});
-        turn(&mut self.servers, &self.resources, true, |_, _| {});
+        part::turn(&mut self.responders, &self.resources, true, |_, _| {});
+        part::turn(&mut self.servers, &self.resources, true, |_, _| {});
         // Sessions with this host's own reflectors lose nothing at the start.
         let may_begin = self.reflectors_are_settled() || self.applied.elapsed() > LONGEST_START;
         let events = &mut self.events;
-        turn(
+        part::turn(
             &mut self.sessions,
             &self.resources,
             may_begin,
@@ -335,7 +337,7 @@ impl Daemon {
                 events.push(Event::Session(change));
             },
         );
-        turn(&mut self.remotes, &self.resources, may_begin, |_, _| {});
+        part::turn(&mut self.remotes, &self.resources, may_begin, |_, _| {});
         self.replies.look(&self.sessions, &mut self.events);
         self.observe_absent();
         self.take_intervals();
@@ -344,8 +346,8 @@ impl Daemon {
         }
         // The last packets of sessions with this host's own responders are answered.
         if self.resources.is_ending() && self.sessions.is_empty() && self.remotes.is_empty() {
-            dismiss(&mut self.responders);
-            dismiss(&mut self.servers);
+            part::dismiss(&mut self.responders);
+            part::dismiss(&mut self.servers);
         }
     }
 
@@ -429,8 +431,8 @@ impl Daemon {
     /// Ends all sessions, then responders and servers.
     pub(crate) fn stop(&mut self) {
         self.resources.is_ending.store(true, Ordering::Release);
-        dismiss(&mut self.sessions);
-        dismiss(&mut self.remotes);
+        part::dismiss(&mut self.sessions);
+        part::dismiss(&mut self.remotes);
     }
 
     /// Reads what is stored.
@@ -478,36 +480,4 @@ impl Daemon {
             && self.sessions.is_empty()
             && self.remotes.is_empty()
     }
-}
-
-fn apply<R: Runs>(parts: &mut Parts<R>, mut wanted: BTreeMap<Arc<str>, R::Spec>) {
-    for (name, part) in &mut *parts {
-        match wanted.remove(name) {
-            Some(spec) => part.want(spec),
-            None => part.dismiss(),
-        }
-    }
-    for (name, spec) in wanted {
-        parts.insert(Arc::clone(&name), Part::new(name, spec));
-    }
-}
-
-/// What is due. `changed` is called for each that does something else, with what it did and does.
-fn turn<R: Runs>(
-    parts: &mut Parts<R>,
-    resources: &Resources,
-    may_begin: bool,
-    mut changed: impl FnMut(&Part<R>, [&'static str; 2]),
-) {
-    for part in parts.values_mut() {
-        part.turn(resources, may_begin);
-        if let Some(states) = part.take_change() {
-            changed(part, states);
-        }
-    }
-    parts.retain(|_, part| !part.is_gone());
-}
-
-fn dismiss<R: Runs>(parts: &mut Parts<R>) {
-    parts.values_mut().for_each(Part::dismiss);
 }

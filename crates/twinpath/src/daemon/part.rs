@@ -1,5 +1,6 @@
 //! One entry of the configuration as it runs: begun, begun again when it fails, changed, ended.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
@@ -106,6 +107,9 @@ pub(super) struct Part<R: Runs> {
     /// What it did when that was asked last.
     noted: &'static str,
 }
+
+/// All entries of a kind, by their names.
+pub(super) type Parts<R> = BTreeMap<Arc<str>, Part<R>>;
 
 enum State<R: Runs> {
     /// It begins at this time.
@@ -369,4 +373,38 @@ impl<R: Runs> Part<R> {
         self.failure = Some(line);
         State::Due(Instant::now() + wait)
     }
+}
+
+/// Puts these specs in force, and ends all others.
+pub(super) fn apply<R: Runs>(parts: &mut Parts<R>, mut wanted: BTreeMap<Arc<str>, R::Spec>) {
+    for (name, part) in &mut *parts {
+        match wanted.remove(name) {
+            Some(spec) => part.want(spec),
+            None => part.dismiss(),
+        }
+    }
+    for (name, spec) in wanted {
+        parts.insert(Arc::clone(&name), Part::new(name, spec));
+    }
+}
+
+/// What is due. `changed` is called for each that does something else, with what it did and does.
+pub(super) fn turn<R: Runs>(
+    parts: &mut Parts<R>,
+    resources: &Resources,
+    may_begin: bool,
+    mut changed: impl FnMut(&Part<R>, [&'static str; 2]),
+) {
+    for part in parts.values_mut() {
+        part.turn(resources, may_begin);
+        if let Some(states) = part.take_change() {
+            changed(part, states);
+        }
+    }
+    parts.retain(|_, part| !part.is_gone());
+}
+
+/// Has all end.
+pub(super) fn dismiss<R: Runs>(parts: &mut Parts<R>) {
+    parts.values_mut().for_each(Part::dismiss);
 }

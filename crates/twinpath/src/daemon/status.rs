@@ -364,6 +364,7 @@ impl Daemon {
             exports: self.exports.counters(),
             mesh: self.mesh.shown(),
             events_dropped: self.events.dropped(),
+            needs_restart: self.needs_restart.clone(),
             twamp: self.twamp(),
         }
     }

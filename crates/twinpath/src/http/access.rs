@@ -16,6 +16,12 @@ use super::{Reply, short};
 use crate::failure::Failure;
 use crate::service;
 
+/// What clients without credentials may send (RFC 9110 section 11.6.1).
+const CHALLENGES: [&str; 2] = [
+    "Bearer realm=\"twinpath\"",
+    "Basic realm=\"twinpath\", charset=\"UTF-8\"",
+];
+
 /// Where a server listens, and for which users.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Endpoints {
@@ -123,17 +129,15 @@ impl Access {
         (next, failures)
     }
 
-    /// Puts the user of a request into its extensions, or has the answer to one that is refused.
-    pub(super) fn refuse<B>(&self, request: &mut Request<B>, peer: &Peer) -> Option<Reply> {
+    /// Puts the user of a request into its extensions, or says why it is not admitted.
+    pub(super) fn refuse<B>(&self, request: &mut Request<B>, peer: &Peer) -> Option<Denial> {
         if is_of_other_origin(request.method(), request.headers()) {
-            let line = "a page of another origin may not change anything";
-            return Some(short(StatusCode::FORBIDDEN, line));
+            return Some(Denial::OtherOrigin);
         }
         if !self.needs_credentials {
             // A page that needs no credentials must not be read by a name that leads here (DNS rebinding).
             if !peer.is_encrypted && !is_for_this_host(request.headers()) {
-                let line = "use the address of this server, or localhost";
-                return Some(short(StatusCode::MISDIRECTED_REQUEST, line));
+                return Some(Denial::OtherHost);
             }
             request.extensions_mut().insert(User::Anonymous);
             return None;
@@ -144,7 +148,7 @@ impl Access {
                 None
             }
             None if request.uri().path() == "/healthz" => None,
-            None => Some(unauthorized()),
+            None => Some(Denial::Unknown),
         }
     }
 
@@ -157,17 +161,46 @@ impl Access {
     }
 }
 
-fn unauthorized() -> Reply {
-    let line = "send a token: Authorization: Bearer TOKEN, or Basic with NAME:TOKEN";
-    let mut response = short(StatusCode::UNAUTHORIZED, line);
-    for challenge in [
-        "Bearer realm=\"twinpath\"",
-        "Basic realm=\"twinpath\", charset=\"UTF-8\"",
-    ] {
-        let challenge = HeaderValue::from_static(challenge);
-        response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+/// Why a request is not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denial {
+    /// It has no credentials that are known.
+    Unknown,
+    /// A page of another origin would change something.
+    OtherOrigin,
+    /// It is for another host.
+    OtherHost,
+}
+
+impl Denial {
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::Unknown => StatusCode::UNAUTHORIZED,
+            Self::OtherOrigin => StatusCode::FORBIDDEN,
+            Self::OtherHost => StatusCode::MISDIRECTED_REQUEST,
+        }
     }
-    response
+
+    /// What to do instead.
+    pub(crate) fn line(self) -> &'static str {
+        match self {
+            Self::Unknown => "send a token: Authorization: Bearer TOKEN, or Basic with NAME:TOKEN",
+            Self::OtherOrigin => "a page of another origin may not change anything",
+            Self::OtherHost => "use the address of this server, or localhost",
+        }
+    }
+
+    /// The answer; `shown`: the one in the form of what was asked for.
+    pub(super) fn reply(self, shown: Option<Reply>) -> Reply {
+        let mut response = shown.unwrap_or_else(|| short(self.status(), self.line()));
+        if self == Self::Unknown {
+            for challenge in CHALLENGES {
+                let challenge = HeaderValue::from_static(challenge);
+                response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+            }
+        }
+        response
+    }
 }
 
 /// Whether a browser was sent here by an address or `localhost`: another name that leads here is a trick by which a page

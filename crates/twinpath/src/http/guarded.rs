@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tracing::{debug, error, info};
 
-use super::access::{Access, Endpoints, Peer};
+use super::access::{Access, Denial, Endpoints, Peer};
 use super::activity::{Activity, Observed};
 use super::connection;
 use super::connections::Connections;
@@ -35,17 +35,22 @@ struct Shared {
     endpoints: Endpoints,
     access: RwLock<Arc<Access>>,
     connections: Connections,
+    denied: Denied,
 }
+
+/// The answer to a request that is not admitted; `None`: a line of text is.
+pub(crate) type Denied = fn(&Request<Incoming>, Denial) -> Option<Reply>;
 
 impl Guarded {
     /// Reads the files, listens, and has requests answered by `answer` with their [`User`](super::User) in their extensions,
-    /// by a thread of its own.
+    /// by a thread of its own; those that are not admitted by `denied`.
     ///
     /// # Errors
     /// A file cannot be used, or an address or path cannot be had.
     pub(crate) fn start<Answer, Answering>(
         endpoints: &Endpoints,
         answer: Answer,
+        denied: Denied,
     ) -> Result<Self, Failure>
     where
         Answer: Fn(Request<Incoming>) -> Answering + Clone + Send + Sync + 'static,
@@ -55,6 +60,7 @@ impl Guarded {
             endpoints: endpoints.clone(),
             access: RwLock::new(Arc::new(Access::read(endpoints)?)),
             connections: Connections::default(),
+            denied,
         });
         let without = |error| Failure::could_not(format!("HTTP: {error}"));
         let runtime = clients::runtime().map_err(without)?;
@@ -176,7 +182,10 @@ impl Shared {
     {
         move |mut request| match self.access().refuse(&mut request, &peer) {
             None => Box::pin(answer(request)),
-            Some(refusal) => Box::pin(std::future::ready(refusal)),
+            Some(denial) => {
+                let reply = denial.reply((self.denied)(&request, denial));
+                Box::pin(std::future::ready(reply))
+            }
         }
     }
 }

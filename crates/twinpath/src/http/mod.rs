@@ -46,7 +46,7 @@ use crate::failure::Failure;
 use activity::{Activity, Observed};
 
 #[cfg(feature = "daemon")]
-pub(crate) use access::{Endpoints, TlsFiles, secret_file};
+pub(crate) use access::{Denial, Endpoints, TlsFiles, secret_file};
 #[allow(
     unused_imports,
     reason = "for what controls a daemon, which is not in all programs"

@@ -64,6 +64,8 @@ pub(crate) struct State {
     /// Notifications that were dropped.
     pub(super) events_dropped: u64,
     pub(super) twamp: TwampState,
+    /// Settings that it has once it is started again.
+    pub(super) needs_restart: Vec<&'static str>,
 }
 
 /// What requests are answered with.
@@ -90,10 +92,11 @@ pub(crate) fn serve(
         scrapes,
         reader: daemon.store_reader(),
     };
-    Guarded::start(endpoints, move |request| {
+    let answer = move |request| {
         let answering = answering.clone();
         async move { answering.answer(request).await }
-    })
+    };
+    Guarded::start(endpoints, answer, restconf::denied)
 }
 
 impl Answering {

@@ -127,6 +127,9 @@ fn daemon(it: &mut Builder<'_>, state: &State) {
     let alarms = state.alerts.values().sum::<usize>();
     it.leaf("alarms", alarms as u64);
     it.leaf("notifications-dropped", state.events_dropped);
+    if !state.needs_restart.is_empty() {
+        it.leaf_list("needs-restart", state.needs_restart.iter().copied());
+    }
     it.container("clock", |it| clock(it, state.clock));
     if let Some(store) = &state.store {
         it.container("store", |it| {

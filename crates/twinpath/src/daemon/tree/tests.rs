@@ -252,6 +252,7 @@ fn state() -> State {
         exports: vec![export("e"), export("gone")],
         mesh: Some(MeshState::example()),
         events_dropped: 4,
+        needs_restart: vec!["[store]"],
         twamp: twamp(),
     }
 }

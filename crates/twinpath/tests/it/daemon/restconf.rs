@@ -134,6 +134,19 @@ impl Served {
     }
 }
 
+/// Asks for a path with these header fields, of which Host may be one.
+fn ask_as(api: u16, method: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+    let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    if !fields.iter().any(|(name, _)| *name == "Host") {
+        request.push_str("Host: localhost\r\n");
+    }
+    for (name, value) in fields {
+        write!(request, "{name}: {value}\r\n").unwrap();
+    }
+    request.push_str("\r\n");
+    raw(api, request.as_bytes())
+}
+
 /// The path of a session.
 pub(super) fn of_session(name: &str) -> String {
     format!("{MEASUREMENT}/session={name}")

@@ -65,6 +65,10 @@ async fn show(asked: Asked, target: Path) -> Result<Reply, Refusal> {
     let query = asked.parameters.query(schema, target.node())?;
     let running = asked.control.running();
     let is_config = query.content == Content::Config;
+    let is_of_state = target.node().is_some_and(|it| !schema.node(it).is_config);
+    if is_config && is_of_state {
+        return Ok(empty(StatusCode::NO_CONTENT));
+    }
     let state = if is_config {
         None
     } else {
@@ -85,18 +89,25 @@ async fn show(asked: Asked, target: Path) -> Result<Reply, Refusal> {
         };
         let shown = get(&model.schema, &root, &target, &query);
         let shown = shown.ok_or_else(|| Refusal::not_found("the resource does not exist"))?;
-        written(&model.schema, encoding, &target, &shown)
+        // It has no content of the kind that is asked for.
+        if shown.is_empty() && !target.steps().is_empty() {
+            return Ok(None);
+        }
+        written(&model.schema, encoding, &target, &shown).map(Some)
     });
     let shown = shown
         .await
         .map_err(|error| Refusal::broken(&error.to_string()))?;
     let shown = shown?;
-    let mut reply = if is_config && Preconditions::of(&asked.headers).is_known(&running) {
-        empty(StatusCode::NOT_MODIFIED)
-    } else {
-        asked.document(shown)
+    let preconditions = Preconditions::of(&asked.headers);
+    let mut reply = match shown {
+        _ if is_config && preconditions.is_known(&running, encoding) => {
+            empty(StatusCode::NOT_MODIFIED)
+        }
+        Some(shown) => asked.document(shown),
+        None => empty(StatusCode::NO_CONTENT),
     };
-    mark(reply.headers_mut(), &running);
+    mark(reply.headers_mut(), &running, encoding);
     Ok(reply)
 }
 
@@ -155,7 +166,7 @@ async fn change(asked: Asked, target: Path) -> Result<Reply, Refusal> {
         None => StatusCode::NO_CONTENT,
     };
     let mut reply = empty(status);
-    mark(reply.headers_mut(), &to);
+    mark(reply.headers_mut(), &to, asked.encoding);
     let location = created.map(|path| format!("{ROOT}/data/{}", path.api_text(schema)));
     if let Some(Ok(location)) = location.map(|it| HeaderValue::from_str(&it)) {
         reply.headers_mut().insert(LOCATION, location);
@@ -239,7 +250,7 @@ impl Change {
         let body = match what {
             What::Delete if asked.body.is_empty() => Children::new(),
             What::Delete => return Err(Refusal::malformed("DELETE has no body")),
-            What::Create => decoded(asked, &target, &target)?,
+            What::Create => created_body(asked, &target)?,
             What::Replace | What::Merge => {
                 decoded(asked, &target, &target.parent().unwrap_or_default())?
             }
@@ -339,6 +350,49 @@ fn listed(target: &Path, what: What, body: &Children) -> Option<(Path, NodeId)> 
     let last = target.steps().last()?;
     (last.select != Select::All).then_some(())?;
     Some((target.parent()?, last.node))
+}
+
+/// What is created below a resource.
+fn created_body(asked: &Asked, target: &Path) -> Result<Children, Refusal> {
+    let schema = &asked.model.schema;
+    let Some(last) = target.steps().last() else {
+        return decoded(asked, target, target);
+    };
+    let name = &schema.node(last.node).name;
+    let parent = target.parent().unwrap_or_default();
+    let above = format!("{ROOT}/data/{}", parent.api_text(schema));
+    let above = above.trim_end_matches('/');
+    match &schema.node(last.node).kind {
+        Kind::List(_) | Kind::LeafList { .. } if last.select == Select::All => {
+            let line = format!("{name}: POST one entry of it to {above}");
+            return Err(Refusal::invalid(&line));
+        }
+        Kind::Leaf { .. } | Kind::LeafList { .. } => {
+            let line = format!("{name}: nothing is below it: use PUT for its value");
+            return Err(Refusal::invalid(&line));
+        }
+        Kind::List(_)
+        | Kind::Container { .. }
+        | Kind::Choice { .. }
+        | Kind::Case
+        | Kind::Anydata { .. }
+        | Kind::Rpc
+        | Kind::Action
+        | Kind::Input
+        | Kind::Output
+        | Kind::Notification => {}
+    }
+    decoded(asked, target, target).map_err(|refusal| {
+        // The resource itself, where what is below it is wanted.
+        let is_itself = decoded(asked, &parent, &parent).is_ok_and(|it| it.get(last.node).is_some());
+        if is_itself {
+            let line = format!(
+                "{name}: POST has what is created below it: POST {name} to {above}, or use PUT or PATCH"
+            );
+            return Refusal::invalid(&line);
+        }
+        refusal
+    })
 }
 
 /// The body: the whole datastore, or what is below `at`.

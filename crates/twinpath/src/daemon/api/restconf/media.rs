@@ -20,6 +20,15 @@ pub(in crate::daemon) enum Encoding {
 }
 
 impl Encoding {
+    pub(super) const ALL: [Self; 2] = [Self::Json, Self::Xml];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Xml => "xml",
+        }
+    }
+
     pub(super) fn media_type(self) -> &'static str {
         match self {
             Self::Json => "application/yang-data+json",

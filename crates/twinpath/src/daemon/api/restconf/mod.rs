@@ -16,7 +16,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
-use crate::http::{self, Reply, User, reply};
+use crate::http::{self, Denial, Reply, User, reply};
 
 use super::super::control::Control;
 use super::super::model::{Model, model};
@@ -67,6 +67,15 @@ pub(super) async fn answer(control: Control, request: Request<Incoming>) -> Repl
         Ok(reply) => reply,
         Err(refusal) => refusal.reply(shown),
     }
+}
+
+/// The answer to a request that is not admitted, where its path is one of RESTCONF and its client takes such errors.
+pub(super) fn denied(request: &Request<Incoming>, denial: Denial) -> Option<Reply> {
+    if !has(request.uri().path()) {
+        return None;
+    }
+    let encoding = Encoding::accepted(request.headers())?;
+    Some(Refusal::of_denial(denial).reply(encoding))
 }
 
 async fn answered(

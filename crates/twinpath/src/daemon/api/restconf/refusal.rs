@@ -13,7 +13,7 @@ use super::media::{Encoding, NAMESPACE};
 use super::no_cache;
 use crate::daemon::control::ChangeError;
 use crate::daemon::model::model;
-use crate::http::{BodyFault, Reply, reply};
+use crate::http::{BodyFault, Denial, Reply, reply};
 
 /// Why a request is not done.
 #[derive(Debug)]
@@ -143,6 +143,12 @@ impl Refusal {
             "access-denied",
             message,
         )
+    }
+
+    /// A request that is not admitted.
+    pub(super) fn of_denial(denial: Denial) -> Self {
+        let status = denial.status();
+        Self::one(status, Kind::Protocol, "access-denied", denial.line())
     }
 
     /// The daemon cannot do it.

@@ -42,7 +42,8 @@ fn what_is_wrong_with_data_is_said_with_its_status_tag_and_path() {
     with(json!({ "name": "c" }), 400, "invalid-value", "");
     let twice = "{\"twinpath-measurement:session\":[{\"name\":\"b\",\"ttl\":1,\"ttl\":2}]}";
     let answer = served.ask("PUT", &of_session("b"), &[("Content-Type", JSON)], twice);
-    assert_error(&answer, 409, "data-exists", &of("ttl"));
+    // RFC 7951 is of I-JSON, whose objects have each member once (RFC 7493 section 2.3).
+    assert_error(&answer, 400, "malformed-message", &of("ttl"));
     assert_eq!(served.text(), before);
 }
 
@@ -90,6 +91,97 @@ fn what_is_wrong_with_a_request_is_said() {
         415,
         "invalid-value",
     );
+}
+
+#[test]
+fn messages_say_what_to_write() {
+    let served = Served::start();
+    let message = |answer: &super::Answer| {
+        let document: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        let error = &document["ietf-restconf:errors"]["error"][0];
+        error["error-message"].as_str().unwrap().to_owned()
+    };
+    let session = served.session("b");
+    let leaf = json!({ "twinpath-measurement:interval": "5s" });
+    let alert = json!({ "twinpath-measurement:alert": [{ "name": "x", "session": "a\u{200b}", "when": "silent" }] });
+    for (method, path, body, status, said) in [
+        (
+            "PUT",
+            format!("{MEASUREMENT}/alert=x"),
+            &alert,
+            400,
+            "write a text without control characters and invisible ones",
+        ),
+        (
+            "GET",
+            format!("{MEASUREMENT}/session=a,b"),
+            &leaf,
+            400,
+            "session: write its key: session=NAME; a comma within a key is %2C",
+        ),
+        (
+            "POST",
+            format!("{MEASUREMENT}/session"),
+            &session,
+            400,
+            "session: POST one entry of it to /restconf/data/twinpath-measurement:measurement",
+        ),
+        (
+            "POST",
+            of_session("a"),
+            &session,
+            400,
+            "session: POST has what is created below it: POST session to /restconf/data/twinpath-measurement:measurement, \
+             or use PUT or PATCH",
+        ),
+        (
+            "POST",
+            format!("{}/name", of_session("a")),
+            &leaf,
+            400,
+            "name: nothing is below it: use PUT for its value",
+        ),
+    ] {
+        let answer = served.json(method, &path, body);
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(message(&answer).contains(said), "{answer:?}");
+    }
+}
+
+#[test]
+fn requests_that_are_not_admitted_have_errors_of_restconf_where_they_are_taken() {
+    let place = tempfile::tempdir().unwrap();
+    let tokens = place.path().join("tokens");
+    std::fs::write(&tokens, "alice 0123456789abcdef\n").unwrap();
+    crate::program::shell(&format!("chmod 600 {}", tokens.display()));
+    let line = format!("  # loopback\ntokens = \"{}\"", tokens.display());
+    let guarded = Served::changed(|text| text.replace("  # loopback", &line));
+    let open = Served::start();
+    for (served, method, fields, status) in [
+        (&guarded, "GET", &[("Accept", "*/*")][..], 401),
+        (&guarded, "GET", &[], 401),
+        (&open, "PATCH", &[("Origin", "http://a.example")], 403),
+        (&open, "GET", &[("Host", "a.example")], 421),
+    ] {
+        let ask = |more: &[(&str, &str)]| {
+            let fields: Vec<_> = fields.iter().chain(more).copied().collect();
+            super::ask_as(served.api, method, "/restconf/data", &fields)
+        };
+        let answer = ask(&[]);
+        assert_error(&answer, status, "access-denied", "");
+        assert_eq!(answer.field("content-type"), JSON);
+        let challenge = answer.field("www-authenticate");
+        assert_eq!(challenge.starts_with("Bearer"), status == 401, "{answer:?}");
+    }
+    let answer = guarded.ask("GET", "/data", &[("Accept", XML)], "");
+    assert_eq!((answer.status, answer.field("content-type")), (401, XML));
+    roxmltree::Document::parse(&answer.body).unwrap();
+    // A browser has a line of text, and so have other paths.
+    let answer = guarded.ask("GET", "/data", &[("Accept", "text/html")], "");
+    assert_eq!(answer.status, 401);
+    assert!(answer.body.starts_with("send a token: "), "{answer:?}");
+    let answer = super::ask_as(guarded.api, "GET", "/", &[]);
+    assert!(answer.body.starts_with("send a token: "), "{answer:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Entity tags, and clients that do not overwrite one another (RFC 8040 section 3.5.1).
 
-use super::{JSON, Served, of_session};
+use super::{JSON, MEASUREMENT, Served, XML, of_session};
 
 #[test]
 fn a_change_that_is_meant_for_another_configuration_is_refused() {
@@ -59,4 +59,51 @@ fn what_a_client_has_already_is_not_sent_again() {
     assert_eq!(same.status, 304);
     // State changes all the time.
     assert_eq!(again("/data", "If-None-Match", tag).status, 200);
+}
+
+/// RFC 9110 sections 8.8.3, 12.5.5 and 13.1.1.
+#[test]
+fn each_encoding_has_its_tag_and_a_weak_tag_matches_no_change() {
+    let served = Served::start();
+    let get = |accept: &str, fields: &[(&str, &str)]| {
+        let all: Vec<_> = [("Accept", accept)].iter().chain(fields).copied().collect();
+        served.ask("GET", &format!("{MEASUREMENT}?content=config"), &all, "")
+    };
+    let (json, xml) = (get(JSON, &[]), get(XML, &[]));
+    let tags = [&json, &xml].map(|answer| answer.field("etag").to_owned());
+    assert_ne!(tags[0], tags[1]);
+    for answer in [&json, &xml] {
+        assert_eq!(answer.field("vary").to_ascii_lowercase(), "accept");
+    }
+    // What a client has in one encoding it does not have in the other.
+    let status = |accept, tag: &str| get(accept, &[("If-None-Match", tag)]).status;
+    assert_eq!([status(JSON, &tags[0]), status(XML, &tags[0])], [304, 200]);
+    assert_eq!(status(XML, &format!("\"x\", W/{}", tags[1])), 304);
+    let put = |field: &str, tag: &str| {
+        let fields = [("Content-Type", JSON), (field, tag)];
+        let body = served.session("b").to_string();
+        served.ask("PUT", &of_session("b"), &fields, &body).status
+    };
+    assert_eq!(put("If-Match", &format!("W/{}", tags[0])), 412);
+    assert_eq!(put("If-None-Match", &format!("W/{}", tags[0])), 412);
+    // The configuration is the same in both.
+    assert_eq!(put("If-Match", &tags[1]), 201);
+}
+
+/// RFC 8040 section 4.8.1.
+#[test]
+fn a_leaf_of_another_content_has_none() {
+    let served = Served::start();
+    let name = format!("{}/name", of_session("a"));
+    let started = format!("{MEASUREMENT}/state/started");
+    for (path, content, status) in [
+        (&name, "config", 200),
+        (&name, "nonconfig", 204),
+        (&started, "nonconfig", 200),
+        (&started, "config", 204),
+    ] {
+        let answer = served.get(&format!("{path}?content={content}"));
+        assert_eq!(answer.status, status, "{path} {content}: {answer:?}");
+        assert_eq!(answer.body.is_empty(), status == 204, "{answer:?}");
+    }
 }

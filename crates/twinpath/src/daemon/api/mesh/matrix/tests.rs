@@ -39,6 +39,7 @@ fn state(mesh: &MeshState) -> State {
         mesh: Some(mesh.clone()),
         events_dropped: 0,
         twamp: crate::daemon::status::TwampState::default(),
+        needs_restart: Vec::new(),
     }
 }
 
