@@ -186,7 +186,7 @@ fn what_is_no_raw_file_is_refused_by_name_and_with_a_remedy() {
         (&stub, "not a Parquet file, or damaged"),
         (&capture, "the capture is damaged"),
         (&missing, "No such file"),
-        (&here, "it is a directory, not a regular file"),
+        (&here, "is not the directory of a store"),
     ] {
         let done = run(&format!("report {file}"));
         assert_eq!(done.status, 1, "{file}: {}", done.stderr);
