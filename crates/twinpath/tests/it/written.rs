@@ -313,12 +313,21 @@ fn what_is_no_file_is_not_waited_for_when_it_is_to_be_read() {
         (format!("{at}/pipe"), "it is a pipe", file),
         (format!("{at}/to-pipe"), "it is a pipe", file),
         (format!("{at}/socket"), "it is a socket", other),
-        (format!("{at}/folder"), "it is a directory", other),
         ("/dev/zero".to_owned(), "it is a device", other),
     ] {
         refused(&format!("report {path}"), said, remedy);
         refused(&format!("report --merge {path} {path}"), said, remedy);
     }
+    let folder = format!("{at}/folder");
+    let remedy = "; give the path of [store], or a file";
+    refused(
+        &format!("report {folder}"),
+        "is not the directory of a store",
+        remedy,
+    );
+    let twice = run(&format!("report --merge {folder} {folder}"));
+    assert_eq!(twice.status, 2, "{}", twice.stderr);
+    assert!(twice.stderr.contains("a store is reported on alone"));
     for (name, said) in [
         ("pipe", "is a pipe without a writer, not a key file"),
         ("socket", "is a socket, not a key file"),
