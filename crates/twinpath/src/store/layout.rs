@@ -18,6 +18,8 @@ use twinpath_wire::Wall;
 pub(super) const DAY_NS: i64 = 86_400_000_000_000;
 /// Rows by the hour, below the store's directory.
 const HOURS: &str = "_hours";
+/// Rows by the day, below the store's directory.
+const DAYS: &str = "_days";
 /// The name of the rows by the hour of a whole day.
 const WHOLE_DAY: &str = "day.parquet";
 const EXTENSION: &str = "parquet";
@@ -36,7 +38,7 @@ impl Day {
     }
 
     /// The day of a directory's name.
-    fn named(name: &OsStr) -> Option<Self> {
+    pub(super) fn named(name: &OsStr) -> Option<Self> {
         let name = name.to_str()?;
         let date: Date = name.parse().ok()?;
         let at = Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?;
@@ -98,6 +100,56 @@ impl Layout {
 
     pub(super) fn whole_day(&self, day: Day) -> PathBuf {
         self.hours_of_day(day).join(WHOLE_DAY)
+    }
+
+    /// The rows of a day by the day.
+    pub(super) fn day_sum(&self, day: Day) -> PathBuf {
+        self.root.join(DAYS).join(format!("{day}.{EXTENSION}"))
+    }
+
+    /// Those of many days of the same month.
+    pub(super) fn month_sum(&self, day: Day) -> PathBuf {
+        let month = month(day);
+        self.root.join(DAYS).join(format!("{month}.{EXTENSION}"))
+    }
+
+    /// The files of months and of days that have rows by the day.
+    ///
+    /// # Errors
+    /// Their directory cannot be read.
+    pub(super) fn day_sums(&self) -> io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+        let directory = self.root.join(DAYS);
+        let (mut months, mut days) = (Vec::new(), Vec::new());
+        for name in names(&directory)? {
+            let path = directory.join(&name);
+            let stem = path.file_stem().unwrap_or_default();
+            if path.extension() != Some(OsStr::new(EXTENSION)) {
+                continue;
+            }
+            if Day::named(stem).is_some() {
+                days.push(path);
+            } else if is_month(stem) {
+                months.push(path);
+            }
+        }
+        Ok((months, days))
+    }
+
+    /// What a crash left of rows by the day.
+    ///
+    /// # Errors
+    /// Their directory cannot be read.
+    pub(super) fn unfinished_sums(&self) -> io::Result<Vec<PathBuf>> {
+        let directory = self.root.join(DAYS);
+        let names = names(&directory)?.into_iter();
+        let is_unfinished = |name: &std::ffi::OsString| {
+            name.to_str()
+                .is_some_and(|name| name.starts_with(UNFINISHED))
+        };
+        Ok(names
+            .filter(is_unfinished)
+            .map(|name| directory.join(name))
+            .collect())
     }
 
     /// The days that have files, of either kind.
@@ -183,6 +235,19 @@ impl DayFiles {
         let numbered = self.segments.values().chain(self.hours.values());
         numbered.chain(&self.whole_day).chain(&self.damaged)
     }
+}
+
+/// The month of a day: `2026-11`.
+pub(super) fn month(day: Day) -> String {
+    let mut name = day.to_string();
+    name.truncate("2026-11".len());
+    name
+}
+
+/// Whether this is the name of a month.
+fn is_month(name: &OsStr) -> bool {
+    let first = name.to_str().map(|name| format!("{name}-01"));
+    first.is_some_and(|first| Day::named(first.as_ref()).is_some())
 }
 
 fn named(number: u32) -> String {

@@ -5,6 +5,8 @@
 //! the UTC day in which its interval began, also after a step of the clock.
 //!
 //! ```text
+//! _days/2026-11-29.parquet      those of a day that is over, by the day
+//! _days/2026-10.parquet         those of many days of a month
 //! lock                          locked by the process that writes
 //! 2026-11-30/0001.parquet       rows as measured: closed, sorted by session, class, path, start
 //! 2026-11-30/0002.parquet       the file that grows: as rows came
@@ -32,6 +34,7 @@ mod cells;
 mod closed;
 mod columns;
 mod cursor;
+mod days;
 mod figures;
 mod filter;
 mod json;

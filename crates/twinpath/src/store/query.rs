@@ -1,7 +1,7 @@
 //! Reads a store, also while another thread or process writes it: rows as they were measured, or summed up over
 //! stretches of time.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::io;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use crate::saved::Unreadable;
 use super::cells::{self, CELLS};
 use super::columns::{COLUMNS, Place, column};
 use super::cursor::{Batches, Wanted};
+use super::days::take_summed;
 use super::filter::{Chooser, Filter, Sessions};
 use super::layout::{DAY_NS, Day, DayFiles, Layout};
 use super::merge::Grouping;
@@ -86,27 +87,26 @@ impl StoreReader {
         }
     }
 
-    /// The rows by day; those of a day by session, class, path and time if they are summed up, else as their files
+    /// The rows by day, those of whole days that were summed up before first; those of a day by session, class, path and time if they are summed up, else as their files
     /// have them. A file that cannot be read is an item, after which the next one follows.
     ///
     /// # Errors
     /// The directory cannot be read.
     pub(crate) fn rows(&self, query: &Query) -> io::Result<Rows> {
-        let mut days = VecDeque::new();
+        let mut days = Vec::new();
         if query.from < query.to {
             let last = Wall::from_unix_ns(query.to.unix_ns().saturating_sub(1));
-            let range = Day::of(query.from)..=Day::of(last);
-            days.extend(
-                self.layout
-                    .days()?
-                    .into_iter()
-                    .filter(|day| range.contains(day)),
-            );
+            let all = self.layout.days()?;
+            days.extend(all.range(Day::of(query.from)..=Day::of(last)).copied());
         }
         let step = query.resolution.map(|step| {
             let step = i64::try_from(nanoseconds::of(step)).unwrap_or(DAY_NS);
             step.clamp(1, DAY_NS)
         });
+        let sums = match step {
+            Some(DAY_NS) => take_summed(&self.layout, &mut days, query.from, query.to)?,
+            Some(_) | None => BTreeMap::new(),
+        };
         Ok(Rows {
             layout: self.layout.clone(),
             filter: Filter {
@@ -116,7 +116,8 @@ impl StoreReader {
             },
             step,
             columns: query.columns.clone(),
-            days,
+            days: days.into(),
+            sums: sums.into_iter().collect(),
             files: VecDeque::new(),
             current: None,
             ready: VecDeque::new(),
@@ -144,6 +145,8 @@ pub(crate) struct Rows {
     step: Option<i64>,
     columns: Option<Vec<String>>,
     days: VecDeque<Day>,
+    /// Files that have the rows of whole days as they are wanted.
+    sums: VecDeque<(PathBuf, BTreeSet<Day>)>,
     /// Of the day under way.
     files: VecDeque<PathBuf>,
     current: Option<Reading>,
@@ -156,6 +159,8 @@ struct Reading {
     segment: Segment,
     group: usize,
     batches: Option<Batches>,
+    /// Only rows of these days are wanted.
+    only: Option<BTreeSet<Day>>,
 }
 
 impl Iterator for Rows {
@@ -187,6 +192,10 @@ impl Iterator for Rows {
                 }
                 continue;
             }
+            if let Some((path, days)) = self.sums.pop_front() {
+                self.begin_sums(path, days);
+                continue;
+            }
             let day = self.days.pop_front()?;
             if let Err(failed) = self.begin(day) {
                 return Some(Err(failed));
@@ -202,6 +211,7 @@ impl Reading {
             segment,
             group: 0,
             batches: None,
+            only: None,
         }
     }
 
@@ -212,7 +222,10 @@ impl Reading {
     ) -> Result<Option<Vec<StoredRow>>, Unreadable> {
         loop {
             if let Some(batches) = &mut self.batches {
-                if let Some(rows) = batches.next()? {
+                if let Some(mut rows) = batches.next()? {
+                    if let Some(days) = &self.only {
+                        rows.retain(|row| days.contains(&Day::of(row.start)));
+                    }
                     return Ok(Some(rows));
                 }
                 self.batches = None;
@@ -228,6 +241,19 @@ impl Reading {
 }
 
 impl Rows {
+    /// Reads rows by the day; or by the hour, if others took their place meanwhile.
+    fn begin_sums(&mut self, path: PathBuf, days: BTreeSet<Day>) {
+        match Segment::open(&path) {
+            Ok(segment) => {
+                self.current = Some(Reading {
+                    only: Some(days),
+                    ..Reading::new(path, segment)
+                });
+            }
+            Err(_) => self.days.extend(days),
+        }
+    }
+
     fn begin(&mut self, day: Day) -> Result<(), ReadError> {
         let Some(step) = self.step else {
             let files = self.files_of(day)?;

@@ -2,6 +2,8 @@
 //! file of the hours of a day that is over, and deletes what is too old or too much. It goes by what is in the
 //! directory, so it takes up where a process before it was stopped.
 
+mod by_day;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io;
@@ -21,6 +23,7 @@ use crate::saved::{Sync, Unreadable, Writer};
 use super::closed::{self, CloseError, FileRows, Sorted};
 use super::columns::Intervals;
 use super::cursor::Wanted;
+use super::days::DaySums;
 use super::filter::{Filter, Sessions};
 use super::layout::{Day, DayFiles, sync_directory};
 use super::merge::Grouping;
@@ -37,6 +40,9 @@ const GATHERED: usize = 8;
 const GROUP_ROWS: usize = 1_024;
 /// Sessions whose hours are summed up at once.
 const SESSIONS: usize = 64;
+/// The same of days, whose histograms are several times as long, and of which a month has more.
+const GROUP_ROWS_OF_DAYS: usize = 256;
+const SESSIONS_OF_DAYS: usize = 16;
 
 /// What looks after files.
 #[derive(Debug)]
@@ -51,6 +57,8 @@ pub(super) struct Upkeep {
     sizes: BTreeMap<Day, u64>,
     /// Days whose time is up, and since when: the clock may be wrong.
     expired: HashMap<Day, Instant>,
+    /// Days that are summed up by the day; `None`: not read yet.
+    summed: Option<DaySums>,
 }
 
 impl Upkeep {
@@ -64,6 +72,7 @@ impl Upkeep {
             closed: HashSet::new(),
             sizes: BTreeMap::new(),
             expired: HashMap::new(),
+            summed: None,
         }
     }
 
@@ -107,11 +116,15 @@ impl Upkeep {
                 Err(error) => failed = Some(error),
             }
         }
+        self.gather_months(today)?;
         self.delete_expired(now)?;
         self.delete_excess()?;
+        let (months, days) = self.shared.layout.day_sums()?;
+        let sums = months.iter().chain(&days);
+        let sums: u64 = sums.map(|path| octets_of(path)).sum();
         self.shared
             .octets
-            .store(self.sizes.values().sum(), Ordering::Relaxed);
+            .store(self.sizes.values().sum::<u64>() + sums, Ordering::Relaxed);
         failed.map_or(Ok(()), Err)
     }
 
@@ -127,7 +140,8 @@ impl Upkeep {
             // Hours are of closed files only.
             let has_hours = covered.contains(number) || files.hours.contains_key(number);
             if !has_hours && self.close(path)? {
-                self.sum_up(path, &self.shared.layout.hours(day, *number))?;
+                let hours = self.shared.layout.hours(day, *number);
+                self.sum_up(path, &hours, HOUR_NS, Vec::new())?;
             }
         }
         for (_, path) in files
@@ -140,6 +154,9 @@ impl Upkeep {
         let left = self.shared.layout.files(day)?.hours.len();
         if is_over && left > 0 || left >= GATHERED {
             self.gather(day, &covered)?;
+        }
+        if is_over {
+            self.sum_day(day)?;
         }
         Ok(())
     }
@@ -194,18 +211,24 @@ impl Upkeep {
         Ok(false)
     }
 
-    /// Writes the rows of a closed file by the hour.
-    fn sum_up(&self, path: &Path, to: &Path) -> Result<(), CloseError> {
+    /// Writes the rows of a closed file, summed up over stretches of time of this length.
+    fn sum_up(
+        &self,
+        path: &Path,
+        to: &Path,
+        step_ns: i64,
+        mut facts: Vec<(&str, String)>,
+    ) -> Result<(), CloseError> {
         let segment = Segment::open(path)?;
         let mut hours = Vec::new();
-        let mut grouping = Grouping::new(HOUR_NS);
+        let mut grouping = Grouping::new(step_ns);
         let mut whose: Option<StoredRow> = None;
         segment.each(&Filter::ALL, &Wanted::All, |row| {
             let is_same = whose.as_ref().is_none_or(|it| {
                 (&it.session, &it.class, it.path) == (&row.session, &row.class, row.path)
             });
             if !is_same {
-                let done = std::mem::replace(&mut grouping, Grouping::new(HOUR_NS));
+                let done = std::mem::replace(&mut grouping, Grouping::new(step_ns));
                 hours.extend(done.into_rows());
             }
             if !is_same || whose.is_none() {
@@ -218,7 +241,7 @@ impl Upkeep {
         })?;
         hours.extend(grouping.into_rows());
         make_directory(to)?;
-        let facts = [(RESOLUTION_KEY, HOUR_NS.to_string())];
+        facts.push((RESOLUTION_KEY, step_ns.to_string()));
         closed::write(to, &Sorted(&hours), &facts)?;
         Ok(())
     }
@@ -228,7 +251,7 @@ impl Upkeep {
         let files = self.shared.layout.files(day)?;
         let target = self.shared.layout.whole_day(day);
         let sources: Vec<&PathBuf> = files.whole_day.iter().chain(files.hours.values()).collect();
-        let gathered = self.gathered(&sources, &target)?;
+        let gathered = self.gathered(&sources, &target, HOUR_NS, &|_, _| true)?;
         let segment = Segment::open(gathered.path())?;
         let rows = FileRows::in_order(&segment, &self.shared.stop)?;
         let numbers: Vec<&u32> = covered.iter().chain(files.hours.keys()).collect();
@@ -242,11 +265,13 @@ impl Upkeep {
         Ok(())
     }
 
-    /// The hours of these files in one, which has no name of its own yet.
+    /// The rows of these files in one, as far as they are wanted, which has no name of its own yet.
     fn gathered(
         &self,
         sources: &[&PathBuf],
         target: &Path,
+        step_ns: i64,
+        wants: &dyn Fn(usize, &StoredRow) -> bool,
     ) -> Result<tempfile::NamedTempFile, CloseError> {
         let sources = sources.iter().map(|path| Segment::open(path));
         let sources = sources.collect::<Result<Vec<_>, _>>()?;
@@ -260,9 +285,14 @@ impl Upkeep {
         let new = files::create(target)?;
         let facts = vec![(FORMAT_KEY, FORMAT.to_owned())];
         let writer = Writer::of(Intervals, new.as_file().try_clone()?, facts)?;
-        let mut writer = writer.of_groups(GROUP_ROWS);
+        let (group_rows, at_once) = if step_ns > HOUR_NS {
+            (GROUP_ROWS_OF_DAYS, SESSIONS_OF_DAYS)
+        } else {
+            (GROUP_ROWS, SESSIONS)
+        };
+        let mut writer = writer.of_groups(group_rows);
         let names: Vec<Arc<str>> = names.into_iter().collect();
-        for names in names.chunks(SESSIONS) {
+        for names in names.chunks(at_once) {
             let (Some(first), Some(last)) = (names.first(), names.last()) else {
                 continue;
             };
@@ -270,10 +300,12 @@ impl Upkeep {
                 sessions: Sessions::Between(Arc::clone(first), Arc::clone(last)),
                 ..Filter::ALL
             };
-            let mut grouping = Grouping::new(HOUR_NS);
-            for source in &sources {
+            let mut grouping = Grouping::new(step_ns);
+            for (place, source) in sources.iter().enumerate() {
                 source.each(&filter, &Wanted::All, |row| {
-                    grouping.add(row);
+                    if wants(place, &row) {
+                        grouping.add(row);
+                    }
                     stopped(&self.shared.stop)
                 })?;
             }
@@ -333,6 +365,7 @@ impl Upkeep {
         }
         self.sizes.remove(&day);
         self.expired.remove(&day);
+        self.forget_sum(day);
     }
 
     /// Deletes the oldest rows as they were measured, then the oldest by the hour, until the rest is not too much.
@@ -394,7 +427,8 @@ pub(super) fn tidy(shared: &Shared) -> io::Result<()> {
             remove(&path)?;
         }
     }
-    Ok(())
+    let sums = shared.layout.unfinished_sums()?;
+    sums.iter().try_for_each(|path| remove(path))
 }
 
 /// Octets of the files of a day.

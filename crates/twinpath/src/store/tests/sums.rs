@@ -232,3 +232,120 @@ fn time_without_rows_is_unknown_and_rows_without_packets_are_not() {
     assert!(changed.eq((0..11).map(|place| place == 9)));
     assert_eq!(rows[4].interval_length(), Duration::from_secs(10));
 }
+
+/// The sums of days as they are read, and as all rows come to.
+fn check_days(reader: &StoreReader, from: i64, to: i64) {
+    let query = |resolution| Query {
+        from: Wall::from_unix_ns(from),
+        to: Wall::from_unix_ns(to),
+        resolution,
+        ..all()
+    };
+    let mut expected = merge::Grouping::new(layout::DAY_NS);
+    for row in read(reader, &query(None)) {
+        expected.add(row);
+    }
+    let day = Some(Duration::from_hours(24));
+    let found = read(reader, &query(day));
+    let expected: Vec<StoredRow> = expected.into_rows().collect();
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!((found.start, found.end), (expected.start, expected.end));
+        for column in ["sent", "received", "lost", "intervals", "round_trip_max_ns"] {
+            assert_eq!(found.value(column), expected.value(column), "{column}");
+        }
+        let [found, expected] = [found, expected].map(|row| row.distribution(Delay::RoundTrip));
+        let (found, expected) = (found.unwrap(), expected.unwrap());
+        assert_eq!(
+            found.histogram().parts(None),
+            expected.histogram().parts(None)
+        );
+        assert_eq!(found.sum_ns(), expected.sum_ns());
+    }
+}
+
+#[test]
+fn days_are_summed_up_and_gathered_by_the_month() {
+    const DAYS: i64 = 11;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let first = DAY - 60 * layout::DAY_NS;
+    let begin = |day: i64| first + day * layout::DAY_NS;
+    let mut store = open(path);
+    for day in 0..DAYS {
+        fill(&store, 2, begin(day) + 9 * 3_600 * SECOND, 12);
+    }
+    let layout = Layout::new(path);
+    let again = |store: Store| {
+        store.close();
+        open(path)
+    };
+    let has_all = |count: usize| {
+        let sums = days::DaySums::read(&layout).unwrap();
+        let (_, own) = layout.day_sums().unwrap();
+        own.len() <= 1 && sums.iter().count() == count
+    };
+    store = again(store);
+    wait("months", || has_all(11));
+    let (months, _) = layout.day_sums().unwrap();
+    assert!((1..=2).contains(&months.len()), "{months:?}");
+    let reader = store.reader();
+    let whole = || check_days(&reader, begin(0), begin(DAYS));
+    whole();
+    // Half of a day is read from its hours.
+    check_days(&reader, begin(1) + 12 * 3_600 * SECOND, begin(4));
+    check_days(&reader, begin(1), begin(4) + 9 * 3_600 * SECOND);
+    // Rows that come to a day later are in it before it is summed up again, and after.
+    fill(&store, 1, begin(3) + 15 * 3_600 * SECOND, 24);
+    wait("rows", || store.counters().rows == 24);
+    whole();
+    store = again(store);
+    let is_new = || {
+        let sums = days::DaySums::read(&layout).unwrap();
+        let day = Day::of(Wall::from_unix_ns(begin(3)));
+        sums.get(day).is_some_and(|sum| sum.numbers.len() > 1)
+    };
+    wait("the day again", is_new);
+    whole();
+    store.close();
+    // An older store does not have them, and gets them.
+    fs::remove_dir_all(path.join("_days")).unwrap();
+    whole();
+    store = open(path);
+    wait("months again", || has_all(11));
+    whole();
+    store.close();
+    // Whatever is in one.
+    let (months, _) = layout.day_sums().unwrap();
+    fs::write(&months[0], b"PAR1 is not all of it").unwrap();
+    whole();
+}
+
+#[test]
+fn sums_by_the_day_go_with_their_days() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let store = open(path);
+    for day in 0..3 {
+        fill(&store, 1, DAY - (60 - day) * layout::DAY_NS, 12);
+    }
+    store.close();
+    let store = open(path);
+    let layout = Layout::new(path);
+    let count = || {
+        let (months, days) = layout.day_sums().unwrap();
+        months.len() + days.len()
+    };
+    wait("a month", || count() == 1);
+    store.close();
+    let settings = StoreSettings {
+        retention: Some(Duration::from_hours(24)),
+        ..settings(path)
+    };
+    let store = Store::open_at(&settings, QUICK).unwrap();
+    // But for today.
+    wait("nothing", || {
+        count() == 0 && layout.days().unwrap().len() <= 1
+    });
+    store.close();
+}
