@@ -75,11 +75,11 @@ pub(crate) struct ReportArgs {
 
     /// Store: rows that begin at this time or later: 2026-11-30T14:00:00+01:00, 2026-11-30T14:00 and
     /// 2026-11-30 in UTC, -24h [default: all]
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub(crate) from: Option<Moment>,
 
     /// Store: rows that begin before this time [default: all]
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub(crate) to: Option<Moment>,
 
     /// Store: only the sessions of this name, with * for any text, or with this label (repeatable)
