@@ -12,7 +12,8 @@ use super::builder::Builder;
 use super::interval::IntervalFiller;
 use super::{measurement, unanswered};
 use crate::daemon::model::{Model, key};
-use crate::daemon::status::{Counts, Entry, TwampServer, TwampSession, TwampState};
+use crate::daemon::status::{Counts, Entry};
+use crate::daemon::twamp::{TwampServer, TwampSession, TwampState};
 
 /// Adds what the daemon does for the model of TWAMP.
 pub(super) fn add(model: &Model, root: &mut Children, state: &TwampState, entries: &[Entry]) {
