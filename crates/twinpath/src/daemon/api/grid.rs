@@ -1,7 +1,7 @@
 //! The page of all sessions, the worst first.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use twinpath_runtime::wall;
@@ -14,11 +14,10 @@ use crate::daemon::status::{Entry, LastInterval, Measured};
 use crate::output::units::{self, count};
 use crate::picture::{Head, closing, escaped, opening};
 
-use super::markup::{encoded, query};
+use super::labels::{self, GROUP};
+use super::markup::encoded;
 use super::{MADE_BY, Query, State, alarms};
 
-/// A name of the query that groups the sessions by a label.
-const GROUP: &str = "group";
 /// Rows of a page at most: others are counted.
 const MOST_ROWS: usize = 2_000;
 /// How often the page is loaded again, in seconds.
@@ -149,7 +148,8 @@ pub(super) fn page(state: &State, asked: &Query) -> String {
         page.push_str("<p class=\"sub\"><a href=\"/mesh\">the mesh</a></p>\n");
     }
     alarms::table(&state.alarms, &mut page);
-    chips(&sessions, asked, &mut page);
+    let labels = sessions.iter().flat_map(|entry| &entry.labels);
+    labels::links("/", labels, asked, &mut page);
     let more = rows.len().saturating_sub(MOST_ROWS);
     rows.truncate(MOST_ROWS);
     match asked.get(GROUP) {
@@ -207,38 +207,6 @@ fn rows(entry: &Entry, now: Wall) -> impl Iterator<Item = Row<'_>> {
         now,
     });
     sessions.chain(none)
-}
-
-/// Links that filter by the values of labels, and group by labels.
-fn chips(sessions: &[&Entry], asked: &Query, out: &mut String) {
-    let mut labels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for entry in sessions {
-        for (label, value) in &entry.labels {
-            labels.entry(label).or_default().insert(value);
-        }
-    }
-    for (label, values) in labels {
-        let _ = write!(out, "<p class=\"chips sub\">{}: ", escaped(label));
-        let all = query(asked.others(&[label]));
-        link(out, "all", &all, asked.get(label).is_none());
-        for value in values {
-            let target = query(asked.others(&[label]).chain([(label, value)]));
-            link(out, value, &target, asked.get(label) == Some(value));
-        }
-        let grouped = query(asked.others(&[GROUP]).chain([(GROUP, label)]));
-        let is_grouped = asked.get(GROUP) == Some(label);
-        link(out, &format!("group by {label}"), &grouped, is_grouped);
-        out.push_str("</p>\n");
-    }
-}
-
-fn link(out: &mut String, text: &str, target: &str, is_here: bool) {
-    let text = escaped(text);
-    let _ = if is_here {
-        write!(out, "<b>{text}</b> ")
-    } else {
-        write!(out, "<a href=\"/{}\">{text}</a> ", escaped(target))
-    };
 }
 
 /// A table for each value of a label.

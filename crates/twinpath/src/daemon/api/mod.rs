@@ -5,6 +5,7 @@
 
 mod alarms;
 mod grid;
+mod labels;
 mod markup;
 mod mesh;
 mod range;
@@ -33,7 +34,8 @@ use super::control::Control;
 use super::exports::ExportCounters;
 use super::mesh::MeshState;
 use super::model::model;
-use super::status::{Entry, TwampState};
+use super::status::Entry;
+use super::twamp::TwampState;
 use range::TimeRange;
 use restconf::rights::Rights;
 use session::History;

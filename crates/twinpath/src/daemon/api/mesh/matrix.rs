@@ -1,6 +1,6 @@
 //! The matrix as a page. It needs no script: cells are links, headings stay in place as it is scrolled.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use twinpath_wire::Wall;
@@ -10,17 +10,15 @@ use crate::output::rfc3339;
 use crate::output::units::{self, count};
 use crate::picture::{Head, closing, escaped, opening};
 
-use super::super::markup::query;
+use super::super::labels::{self, GROUP};
 use super::super::{MADE_BY, Query, State};
 
-/// A name of the query that puts nodes in groups by a label.
-const GROUP: &str = "group";
 /// Nodes of a page at most: others are counted.
 const MOST_NODES: usize = 250;
 /// Cells have figures where there are no more nodes than these.
 const MOST_WITH_FIGURES: usize = 30;
-/// Values of a label that are links, at most.
-const MOST_VALUES: usize = 60;
+/// Nodes that are gone and named, at most.
+const MOST_GONE: usize = 60;
 /// How often the page is loaded again, in seconds.
 const REFRESH_S: u32 = 15;
 
@@ -87,7 +85,8 @@ pub(super) fn page(
     about(mesh, report, &mut page);
     if let (Some(document), Some(report)) = (document, report) {
         key(&mut page);
-        chips(document, asked, &mut page);
+        let labels = (0..document.nodes()).filter_map(|node| document.labels(node));
+        labels::links("/mesh", labels.flatten(), asked, &mut page);
         let shown = shown(document, asked);
         let gone: HashSet<&str> = report.gone.iter().map(|gone| gone.node.as_str()).collect();
         for (number, name) in document.mesh_names().enumerate() {
@@ -133,7 +132,7 @@ fn about(mesh: &MeshState, report: Option<&MeshReport>, page: &mut String) {
     let gone = report
         .map(|report| report.gone.as_slice())
         .unwrap_or_default();
-    for one in gone.iter().take(MOST_VALUES) {
+    for one in gone.iter().take(MOST_GONE) {
         let since = one.answered_ns.map_or_else(
             || "no answer since this daemon was started".to_owned(),
             |ns| format!("last answer {}", rfc3339(Wall::from_unix_ns(ns))),
@@ -144,7 +143,7 @@ fn about(mesh: &MeshState, report: Option<&MeshReport>, page: &mut String) {
             escaped(&one.node)
         );
     }
-    if let more @ 1.. = gone.len().saturating_sub(MOST_VALUES) {
+    if let more @ 1.. = gone.len().saturating_sub(MOST_GONE) {
         let more = count(more as u64, "more node is", "more nodes are");
         let _ = writeln!(page, "<p class=\"note\">{more} gone</p>");
     }
@@ -183,41 +182,6 @@ fn shown(document: &MeshDocument, asked: &Query) -> Vec<usize> {
         nodes.sort_by_key(|node| labels(*node).and_then(|all| all.get(label)));
     }
     nodes
-}
-
-/// Links that choose nodes by the values of labels, and group by labels.
-fn chips(document: &MeshDocument, asked: &Query, out: &mut String) {
-    let mut labels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for node in 0..document.nodes() {
-        for (label, value) in document.labels(node).into_iter().flatten() {
-            labels.entry(label).or_default().insert(value);
-        }
-    }
-    for (label, values) in labels {
-        let _ = write!(out, "<p class=\"chips sub\">{}: ", escaped(label));
-        let all = query(asked.others(&[label]));
-        link(out, "all", &all, asked.get(label).is_none());
-        for value in values.iter().take(MOST_VALUES) {
-            let target = query(asked.others(&[label]).chain([(label, *value)]));
-            link(out, value, &target, asked.get(label) == Some(value));
-        }
-        if values.len() > MOST_VALUES {
-            let _ = write!(out, "and {} more ", values.len() - MOST_VALUES);
-        }
-        let grouped = query(asked.others(&[GROUP]).chain([(GROUP, label)]));
-        let is_grouped = asked.get(GROUP) == Some(label);
-        link(out, &format!("group by {label}"), &grouped, is_grouped);
-        out.push_str("</p>\n");
-    }
-}
-
-fn link(out: &mut String, text: &str, target: &str, is_here: bool) {
-    let text = escaped(text);
-    let _ = if is_here {
-        write!(out, "<b>{text}</b> ")
-    } else {
-        write!(out, "<a href=\"/mesh{}\">{text}</a> ", escaped(target))
-    };
 }
 
 /// A mesh.

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ fn state(mesh: &MeshState) -> State {
         exports: Vec::new(),
         mesh: Some(mesh.clone()),
         events_dropped: 0,
-        twamp: crate::daemon::status::TwampState::default(),
+        twamp: crate::daemon::twamp::TwampState::default(),
         needs_restart: Vec::new(),
     }
 }
