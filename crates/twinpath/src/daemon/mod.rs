@@ -34,6 +34,7 @@ mod status;
 mod tree;
 mod twamp;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -65,7 +66,7 @@ use pool::Pool;
 use reflectors::{Responder, Server};
 use replies::ReplyWatch;
 use sessions::MeasuredSessions;
-use twamp::RemoteRun;
+use twamp::{RemoteRun, TwampServer};
 
 pub(crate) use api::serve;
 pub(crate) use control::{Control, Owner, control};
@@ -122,6 +123,8 @@ pub(crate) struct Daemon {
     sessions: Parts<MeasuredSessions>,
     /// Control connections for senders on other hosts.
     remotes: Parts<RemoteRun>,
+    /// What the server of the model of TWAMP had, and when it was asked.
+    twamp_server: RefCell<Option<(Instant, TwampServer)>>,
     scrape: Option<Scrape>,
     /// The last complete interval of each session, by its entry.
     last: HashMap<Arc<str>, LastIntervals>,
@@ -221,6 +224,7 @@ impl Daemon {
             servers: BTreeMap::new(),
             sessions: BTreeMap::new(),
             remotes: BTreeMap::new(),
+            twamp_server: RefCell::default(),
             scrape: None,
             last: HashMap::new(),
             alarms,

@@ -9,7 +9,7 @@ use twinpath_metrics::{IntervalFigures, SessionState};
 use twinpath_report::ClockState;
 use twinpath_runtime::clock_state;
 use twinpath_runtime::responder::{ResponderReport, ResponderRun};
-use twinpath_runtime::server::{ListedConnection, ServerCounters, ServerRun, ServerSession};
+use twinpath_runtime::server::{ServerCounters, ServerRun};
 use twinpath_wire::{Wall, nanoseconds};
 
 use crate::output::ends::named;
@@ -21,9 +21,7 @@ use super::api::State;
 use super::exports::ExportCounters;
 use super::part::{Part, Runs};
 use super::reflectors::{Responder, Server};
-use super::sessions::{MeasuredSession, MeasuredSessions, SessionSpec};
-use super::settings::TWAMP_SERVER;
-use super::twamp::{ControlFacts, RemoteRun};
+use super::sessions::{MeasuredSession, MeasuredSessions};
 use super::{Daemon, Parts};
 
 /// The most sessions that are listed, so that the document stays below a megabyte.
@@ -128,60 +126,6 @@ pub(crate) struct Entry {
     /// What a reflector did, as long as it runs.
     #[serde(skip)]
     pub(crate) counts: Option<Counts>,
-}
-
-/// What it does for the model of TWAMP (RFC 8913).
-#[derive(Clone, Debug, Default)]
-pub(crate) struct TwampState {
-    pub(super) sessions: Vec<TwampSession>,
-    pub(super) server: Option<TwampServer>,
-}
-
-/// A test session that is requested of a server.
-#[derive(Clone, Debug)]
-pub(crate) struct TwampSession {
-    pub(super) name: Arc<str>,
-    /// The name of its control connection in the configuration.
-    pub(super) connection: Arc<str>,
-    pub(super) status: &'static str,
-    pub(super) facts: ControlFacts,
-    pub(super) runs: u64,
-    /// How often it is repeated at most.
-    pub(super) most: u64,
-}
-
-/// Connections and sessions of its server.
-#[derive(Clone, Debug)]
-pub(crate) struct TwampServer {
-    pub(super) connections: Vec<ListedConnection>,
-    pub(super) sessions: Vec<ServerSession>,
-}
-
-impl TwampSession {
-    fn of<R: Runs>(
-        part: &Part<R>,
-        connection: &Arc<str>,
-        facts: Option<ControlFacts>,
-        most: u64,
-    ) -> Self {
-        Self {
-            name: Arc::clone(part.name()),
-            connection: Arc::clone(connection),
-            status: part.state(),
-            facts: facts.unwrap_or_default(),
-            runs: part.runs(),
-            most,
-        }
-    }
-
-    /// At most as often as it is repeated, where it is.
-    pub(super) fn repeat_count(&self) -> u64 {
-        if self.most == 0 {
-            self.runs
-        } else {
-            self.runs.min(self.most)
-        }
-    }
 }
 
 /// What a reflector did.
@@ -366,33 +310,6 @@ impl Daemon {
             events_dropped: self.events.dropped(),
             needs_restart: self.needs_restart.clone(),
             twamp: self.twamp(),
-        }
-    }
-
-    /// What it does for the model of TWAMP.
-    fn twamp(&self) -> TwampState {
-        let limited = self.sessions.values().filter_map(|part| {
-            let SessionSpec::Limited(spec) = part.spec() else {
-                return None;
-            };
-            let facts = part.running().map(MeasuredSessions::control);
-            let ended = part.outcome().map(|(facts, _)| *facts);
-            let connection = &spec.connection;
-            let most = spec.repeat.times.map_or(u64::MAX, u64::from);
-            Some(TwampSession::of(part, connection, facts.or(ended), most))
-        });
-        let remote = self.remotes.values().map(|part| {
-            let facts = part.running().map(RemoteRun::facts);
-            let ended = part.outcome().copied();
-            TwampSession::of(part, &part.spec().connection, facts.or(ended), 0)
-        });
-        let server = self.servers.get(TWAMP_SERVER).and_then(Part::running);
-        TwampState {
-            sessions: limited.chain(remote).collect(),
-            server: server.map(|server| TwampServer {
-                connections: server.run().connections(),
-                sessions: server.run().sessions(),
-            }),
         }
     }
 

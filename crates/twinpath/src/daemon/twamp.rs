@@ -1,6 +1,8 @@
 //! What the model of TWAMP (RFC 8913) asks of a daemon beside its own entries: sessions of so many packets, once or
 //! again and again, and control connections for Session-Senders on other hosts.
 
+mod state;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,8 @@ use crate::plan::{self, EnvironmentPassphrase, system_lookup};
 use super::Resources;
 use super::part::{AfterEnd, Runs};
 use super::settings::Options;
+
+pub(super) use state::{TwampServer, TwampSession, TwampState};
 
 /// Sessions of a number of packets, by TWAMP-Control.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +71,6 @@ pub(super) struct Repeat {
 pub(super) struct ControlFacts {
     /// This end.
     pub(super) near: Option<SocketAddr>,
-    pub(super) server: Option<SocketAddr>,
     pub(super) chosen: Option<Modes>,
     /// What the server said to the first request.
     pub(super) answer: Option<Accept>,
@@ -98,9 +101,7 @@ impl ControlFacts {
     /// Notes what an event says.
     pub(super) fn note(&mut self, event: &ControlEvent) {
         match event {
-            ControlEvent::Connected { near, server } => {
-                (self.near, self.server) = (Some(*near), Some(*server));
-            }
+            ControlEvent::Connected { near, .. } => self.near = Some(*near),
             ControlEvent::Message(Message::SetUp { chosen, .. }) => self.chosen = Some(*chosen),
             ControlEvent::Message(Message::AcceptSession { answer, .. }) => {
                 self.answer.get_or_insert(answer.accept());

@@ -405,11 +405,11 @@ fn note_deleted(path: &Path, time: &Range<Wall>, unread: &mut Unread) -> io::Res
     Ok(())
 }
 
-/// The name of a session, class and path, by which rows are told apart.
+/// The name of a session, class and path: rows that have the same are of one measurement.
 pub(crate) type RowKey = (Arc<str>, Arc<str>, Option<u16>);
 
 impl StoredRow {
-    /// By what it is told from rows of others.
+    /// What distinguishes it from rows of others.
     pub(crate) fn key(&self) -> RowKey {
         (
             Arc::clone(&self.session),

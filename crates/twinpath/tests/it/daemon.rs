@@ -25,6 +25,15 @@ use crate::program::{Done, Running, finish, free_port, twinpath};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Waits until something is.
+fn wait_for(what: &str, mut is: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !is() {
+        assert!(Instant::now() < until, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// A daemon with its configuration and the directory of its control socket.
 struct Daemon {
     place: TempDir,

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use super::{Daemon, PATIENCE, Place};
+use super::{Daemon, PATIENCE, Place, wait_for};
 use crate::far_end::{FarEnd, now, ntp, reply};
 
 /// A far end that answers as long as it is asked to.
@@ -51,14 +50,6 @@ actions = [{{ exec = [\"/bin/sh\", \"-c\", 'echo \"$0 $1 $2\" >> {file}', \"{{st
 fn lines(place: &Path) -> Vec<String> {
     let text = fs::read_to_string(place.join("lines")).unwrap_or_default();
     text.lines().map(str::to_owned).collect()
-}
-
-fn wait_for(what: &str, mut is: impl FnMut() -> bool) {
-    let until = Instant::now() + PATIENCE;
-    while !is() {
-        assert!(Instant::now() < until, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]

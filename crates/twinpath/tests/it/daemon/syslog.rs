@@ -4,10 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::alarms::{configuration, far_end};
-use super::{Daemon, PATIENCE, Place};
+use super::{Daemon, Place, wait_for};
 use crate::program::{Running, free_port};
 
 /// rsyslog with a socket of datagrams, UDP and TCP, which writes the fields of each message to a file; `None`: it is
@@ -41,14 +40,6 @@ action(type=\"omfile\" file=\"{place}/messages\" template=\"fields\")
             println!("skipped: rsyslogd: {error}");
             None
         }
-    }
-}
-
-fn wait_for(what: &str, mut is: impl FnMut() -> bool) {
-    let until = Instant::now() + PATIENCE;
-    while !is() {
-        assert!(Instant::now() < until, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

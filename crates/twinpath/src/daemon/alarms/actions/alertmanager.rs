@@ -105,7 +105,7 @@ struct Posted<'a> {
     generator_url: &'a str,
 }
 
-/// An alert that a server is told of.
+/// An alert that a server receives.
 #[derive(Clone, Debug)]
 struct Held {
     alert: ActiveAlert,

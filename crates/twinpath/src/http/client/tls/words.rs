@@ -13,8 +13,8 @@ use super::EndpointOptions;
 /// Names of a certificate that are shown.
 const MOST_NAMES: usize = 4;
 
-/// The words for an error of TLS among the causes of another error, for a server of this name; `None`: there is none
-/// among them.
+/// The words for an error of TLS among the causes of another error, for a server of this name; `None`: none of them
+/// is one.
 pub(in crate::http::client) fn words(
     error: &(dyn Error + 'static),
     host: &str,
