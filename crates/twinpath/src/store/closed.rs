@@ -16,7 +16,7 @@ use crate::files::{self, Unfit};
 use crate::saved::{Groups, Unreadable, seal};
 
 use super::blocks::Hashing;
-use super::columns::{COLUMNS, Intervals, Kind, Place, Values, properties, schema};
+use super::columns::{COLUMNS, Column, Intervals, Kind, Place, Values, properties, schema};
 use super::cursor::Cursor;
 use super::layout::sync_directory;
 use super::row::StoredRow;
@@ -25,6 +25,8 @@ use super::{BLOCKS_KEY, FORMAT, FORMAT_KEY};
 
 /// Rows of a column that are decoded at once.
 const BATCH: usize = 4_096;
+/// The same of lists in memory, whose values are copied.
+const LISTS: usize = 64;
 
 /// Why a file was not closed.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +75,7 @@ impl Source for Sorted<'_> {
             return false;
         };
         self.0
-            .chunks(BATCH)
+            .chunks(at_once(column))
             .any(|rows| match Values::of(column, rows) {
                 Values::Texts(texts) => !texts.is_empty(),
                 Values::Numbers(values) => values.iter().any(Option::is_some),
@@ -84,8 +86,16 @@ impl Source for Sorted<'_> {
     fn each(&self, column: usize, take: Take<'_>) -> Result<(), CloseError> {
         let column = COLUMNS.get(column).ok_or(Unreadable::Rows)?;
         self.0
-            .chunks(BATCH)
+            .chunks(at_once(column))
             .try_for_each(|rows| take(Values::of(column, rows)))
+    }
+}
+
+fn at_once(column: &Column) -> usize {
+    if column.kind == Kind::List {
+        LISTS
+    } else {
+        BATCH
     }
 }
 
@@ -198,9 +208,11 @@ impl<'a> FileRows<'a> {
         let mut at = 0;
         for (group, rows) in self.groups.iter().enumerate() {
             let mut cursor = self.segment.column(group, column)?;
+            let most = cursor.as_ref().map_or(BATCH, Cursor::rows_at_once);
+            let most = most.min(BATCH);
             let end = at + rows;
             while at < end {
-                let now = BATCH.min(end - at);
+                let now = most.min(end - at);
                 take(at..at + now, next(cursor.as_mut(), column, now)?)?;
                 at += now;
             }

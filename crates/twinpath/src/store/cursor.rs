@@ -18,6 +18,9 @@ use super::row::{Doubts, StoredRow};
 pub(super) const BATCH: usize = 1_024;
 /// The same of lists, of which a row may have many values.
 const LISTS: usize = 16;
+/// Values of a list's column that are decoded at once, about: lists of a day are some thousand times as long as those
+/// of ten packets.
+const VALUES: usize = 1 << 16;
 /// Bins of a histogram at most.
 const MOST_BINS: usize = 112 << 9;
 /// Octets of a text at most.
@@ -43,15 +46,19 @@ impl Wanted {
 pub(super) struct Batches {
     cursors: Vec<Cursor>,
     ranges: VecDeque<Range<usize>>,
+    /// Rows that are read at once.
+    most: usize,
     /// The row that is next in all columns.
     at: usize,
 }
 
 impl Batches {
     pub(super) fn new(cursors: Vec<Cursor>, ranges: Vec<Range<usize>>) -> Self {
+        let most = cursors.iter().map(Cursor::rows_at_once).min();
         Self {
             cursors,
             ranges: ranges.into(),
+            most: most.unwrap_or(BATCH).min(BATCH),
             at: 0,
         }
     }
@@ -68,7 +75,7 @@ impl Batches {
         self.cursors
             .iter_mut()
             .try_for_each(|cursor| cursor.skip(skipped))?;
-        let now = BATCH.min(range.len());
+        let now = self.most.min(range.len());
         range.start += now;
         self.at = range.start;
         if range.start >= range.end {
@@ -120,6 +127,7 @@ pub(super) struct Cursor {
     column: &'static Column,
     is_optional: bool,
     texts: Texts,
+    rows_at_once: usize,
 }
 
 /// Texts that were read, each once.
@@ -142,18 +150,30 @@ impl Texts {
 }
 
 impl Cursor {
-    /// `about`: the column in its row group, at whose beginning `reader` is.
+    /// `about`: the column in its row group of so many rows, at whose beginning `reader` is.
     pub(super) fn new(
         reader: ColumnReader,
         column: &'static Column,
         about: &ColumnChunkMetaData,
+        rows: usize,
     ) -> Self {
+        let values = usize::try_from(about.num_values()).unwrap_or(0);
+        let rows_at_once = match column.kind {
+            Kind::List => VALUES / values.div_ceil(rows.max(1)).max(1),
+            Kind::Text | Kind::Short | Kind::Time | Kind::Whole | Kind::Real => usize::MAX,
+        };
         Self {
             reader,
             column,
             is_optional: about.column_descr().max_def_level() > 0,
             texts: Texts::default(),
+            rows_at_once: rows_at_once.max(LISTS),
         }
+    }
+
+    /// How many rows take little memory.
+    pub(super) fn rows_at_once(&self) -> usize {
+        self.rows_at_once
     }
 
     /// Passes over rows.

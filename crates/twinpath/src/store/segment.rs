@@ -210,13 +210,14 @@ impl Segment {
             .columns()
             .get(place)
             .ok_or(Unreadable::Rows)?;
+        let rows = self.group_rows(group)?;
         catch_panics(|| {
             match &self.source {
                 Source::Growing(file) => check_pages(file, about)?,
                 Source::Closed(file) => check_pages(file, about)?,
             }
             let reader = self.reader.get_row_group(group)?.get_column_reader(place)?;
-            Ok(Some(Cursor::new(reader, column, about)))
+            Ok(Some(Cursor::new(reader, column, about, rows)))
         })
     }
 

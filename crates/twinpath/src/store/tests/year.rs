@@ -23,17 +23,17 @@ fn since(begun: Duration) -> Duration {
     cpu().saturating_sub(begun)
 }
 
-/// The most memory since this was asked last.
+/// The memory now, and the most since this was asked last.
 fn memory() -> String {
     let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
     // Where the system cannot forget it, it is the most ever.
     let _ = fs::write("/proc/self/clear_refs", "5");
-    let line = text.lines().find(|line| line.starts_with("VmHWM"));
-    line.unwrap_or("unknown")
-        .split_whitespace()
-        .skip(1)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let of = |key: &str| {
+        let line = text.lines().find(|line| line.starts_with(key));
+        let words = line.unwrap_or("unknown").split_whitespace().skip(1);
+        words.collect::<Vec<_>>().join(" ")
+    };
+    format!("{}, at most {}", of("VmRSS"), of("VmHWM"))
 }
 
 fn octets_of(path: &Path) -> u64 {
@@ -145,7 +145,7 @@ fn write_day(path: &Path) {
     for hour in 1..24 {
         if hour == 23 {
             let begun = cpu();
-            let _ = memory();
+            println!("before: memory {}", memory());
             let shared = Arc::new(Shared::new(path));
             let mut upkeep = Upkeep::new(shared, Pace::USUAL, &settings(path));
             upkeep.look(Wall::from_unix_ns(DAY + 23 * HOUR)).unwrap();
@@ -204,6 +204,7 @@ fn store_of_a_year() {
     };
     ask_day(path, &day);
     let shared = Arc::new(Shared::new(path));
+    println!("before: memory {}", memory());
     let begun = cpu();
     let mut upkeep = Upkeep::new(shared, Pace::USUAL, &settings(path));
     upkeep.look(Wall::from_unix_ns(DAY + 30 * HOUR)).unwrap();
@@ -271,7 +272,7 @@ fn sum_year(path: &Path) {
         let facts = [(days::DAYS_KEY, fact)];
         closed::write(&layout.day_sum(other), &closed::Sorted(&rows), &facts).unwrap();
     }
-    drop(memory());
+    println!("before: memory {}", memory());
     let begun = cpu();
     upkeep.gather_months(day).unwrap();
     taken += since(begun);
