@@ -143,7 +143,7 @@ pub(crate) fn confine(options: &SandboxOptions, needs: &Needs<'_>) -> Option<Str
 
 /// Confines a thread that looks up names and connects: neither its files nor its connections. What could not be done
 /// is known of the process.
-#[cfg(feature = "otlp")]
+#[cfg(feature = "daemon")]
 pub(crate) fn confine_client(options: &SandboxOptions) -> impl FnOnce() + Send + use<> {
     let confinement = Confinement {
         capabilities: options.has(SandboxPart::Capabilities).then(Vec::new),

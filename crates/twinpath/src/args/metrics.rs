@@ -6,12 +6,14 @@ use clap::Args;
 
 #[cfg(feature = "metrics")]
 use super::OUTPUT;
-#[cfg(feature = "otlp")]
+#[cfg(feature = "daemon")]
 use super::otlp::collector;
-#[cfg(feature = "otlp")]
+#[cfg(feature = "daemon")]
 use super::value::{Time, quantity};
-#[cfg(feature = "otlp")]
+#[cfg(feature = "daemon")]
 use crate::exporter::Push;
+#[cfg(feature = "daemon")]
+use crate::http::client::Endpoint;
 
 /// Metrics of the running process.
 #[derive(Debug, Default, Args)]
@@ -23,12 +25,12 @@ pub(crate) struct MetricsOptions {
 
     /// Push metrics to this OpenTelemetry collector (OTLP over HTTP), as in http://127.0.0.1:4318;
     /// headers come from OTEL_EXPORTER_OTLP_HEADERS in the environment
-    #[cfg(feature = "otlp")]
+    #[cfg(feature = "daemon")]
     #[arg(long, value_name = "URL", value_parser = collector, help_heading = OUTPUT)]
-    otlp: Option<String>,
+    otlp: Option<Endpoint>,
 
     /// Push metrics every TIME, and once more at the end; 60 s unless given
-    #[cfg(feature = "otlp")]
+    #[cfg(feature = "daemon")]
     #[arg(
         long,
         value_name = "TIME",
@@ -53,19 +55,19 @@ impl MetricsOptions {
     }
 
     /// Where to push them.
-    #[cfg(feature = "otlp")]
+    #[cfg(feature = "daemon")]
     pub(crate) fn push(&self) -> Option<Push> {
         let every = self.otlp_interval.map(|Time(every)| every);
-        let url = self.otlp.clone()?;
+        let collector = self.otlp.clone()?;
         Some(Push {
-            url,
+            collector,
             every: every.unwrap_or(EVERY),
         })
     }
 
     /// Whether anything reads them.
     pub(crate) fn are_read(&self) -> bool {
-        #[cfg(feature = "otlp")]
+        #[cfg(feature = "daemon")]
         if self.otlp.is_some() {
             return true;
         }
@@ -74,7 +76,7 @@ impl MetricsOptions {
 }
 
 /// What exporters of OpenTelemetry do.
-#[cfg(feature = "otlp")]
+#[cfg(feature = "daemon")]
 const EVERY: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// No name: what listens for anybody must not depend on a lookup.

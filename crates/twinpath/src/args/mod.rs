@@ -15,7 +15,7 @@ mod live;
 mod log_format;
 mod metrics;
 mod negative_values;
-#[cfg(feature = "otlp")]
+#[cfg(feature = "daemon")]
 mod otlp;
 #[cfg(test)]
 mod pages;

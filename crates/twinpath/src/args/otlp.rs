@@ -1,36 +1,19 @@
 //! The URL of an OpenTelemetry collector.
 
-use ureq::http::Uri;
-use ureq::http::uri::Authority;
+use crate::http::client::{Endpoint, EndpointOptions};
 
-/// The URL of a collector's metrics, from that of the collector.
-pub(super) fn collector(text: &str) -> Result<String, String> {
-    const METRICS: &str = "/v1/metrics";
-    let Some(url) = text.parse().ok().filter(is_collector) else {
-        return Err(
+/// The URL of a collector's metrics, from that of the collector. Passwords and what follows a question mark would be
+/// seen in lists of processes.
+pub(super) fn collector(text: &str) -> Result<Endpoint, String> {
+    let endpoint = Endpoint::parse(text, EndpointOptions::default());
+    match endpoint {
+        Ok(endpoint) if !text.contains('?') => Ok(endpoint.below("/v1/metrics")),
+        Ok(_) | Err(_) => Err(
             "use http://HOST:PORT or https://HOST:PORT, with a path where the collector has one; put secrets \
              into headers (OTEL_EXPORTER_OTLP_HEADERS)"
                 .to_owned(),
-        );
-    };
-    let url: Uri = url;
-    let path = url.path().trim_end_matches('/');
-    let path = if path.ends_with(METRICS) { "" } else { METRICS };
-    let url = url.to_string();
-    let base = url.trim_end_matches('/');
-    Ok(format!("{base}{path}"))
-}
-
-/// Passwords and what follows a question mark would be seen in lists of processes.
-fn is_collector(url: &Uri) -> bool {
-    let has_host = |authority: &Authority| {
-        let (text, host) = (authority.as_str(), authority.host());
-        let has_port = authority.port_u16().is_some_and(|port| port > 0);
-        !host.is_empty() && !text.contains('@') && (has_port || text == host)
-    };
-    matches!(url.scheme_str(), Some("http" | "https"))
-        && url.authority().is_some_and(has_host)
-        && url.query().is_none()
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -50,7 +33,7 @@ mod tests {
             ("http://a/otlp/v1/metrics", "http://a/otlp/v1/metrics"),
             ("http://v1/metrics", "http://v1/metrics/v1/metrics"),
         ] {
-            assert_eq!(collector(given).as_deref(), Ok(pushed));
+            assert_eq!(collector(given).unwrap().to_string(), pushed);
         }
         for refused in [
             "",

@@ -27,7 +27,7 @@ const SNAPSHOTS: Duration = Duration::from_secs(1);
 /// # Errors
 /// Where metrics cannot be pushed.
 #[cfg_attr(
-    not(feature = "otlp"),
+    not(feature = "daemon"),
     expect(
         unused_variables,
         clippy::unnecessary_wraps,
@@ -39,11 +39,11 @@ pub(super) fn unconfined_exporter(
     confines: &SandboxOptions,
 ) -> Result<Exporter, Failure> {
     #[cfg_attr(
-        not(feature = "otlp"),
+        not(feature = "daemon"),
         expect(unused_mut, reason = "nothing is pushed")
     )]
     let mut exporter = Exporter::new();
-    #[cfg(feature = "otlp")]
+    #[cfg(feature = "daemon")]
     exporter.push(options.push(), crate::sandbox::confine_client(confines))?;
     Ok(exporter)
 }
@@ -72,7 +72,7 @@ impl Metrics {
         }
         let mut exporter = Exporter::new();
         exporter.listen(options.address())?;
-        #[cfg(feature = "otlp")]
+        #[cfg(feature = "daemon")]
         exporter.push(options.push(), || {})?;
         if !quiet {
             tell_metrics(&exporter);

@@ -14,8 +14,8 @@ mod fixtures;
 mod host;
 #[cfg(feature = "metrics")]
 mod http;
-#[cfg(feature = "otlp")]
-mod otlp;
+#[cfg(feature = "daemon")]
+pub(crate) mod otlp;
 #[cfg(feature = "metrics")]
 mod protobuf;
 #[cfg(feature = "metrics")]
@@ -57,6 +57,8 @@ pub(crate) use session::{Counted, MOST_SESSIONS, SessionNow, sessions};
 pub(crate) use store::store;
 
 use crate::failure::Failure;
+#[cfg(feature = "daemon")]
+use crate::http::client::Endpoint;
 
 /// What waits for the families of one scrape.
 pub(crate) type Answer = Box<dyn FnOnce(Arc<Families>) + Send>;
@@ -65,10 +67,10 @@ pub(crate) type Answer = Box<dyn FnOnce(Arc<Families>) + Send>;
 const MOST_WAITING: usize = 257;
 
 /// Where to push metrics, and how often.
-#[cfg(feature = "otlp")]
+#[cfg(feature = "daemon")]
 #[derive(Clone, Debug)]
 pub(crate) struct Push {
-    pub(crate) url: String,
+    pub(crate) collector: Endpoint,
     pub(crate) every: Duration,
 }
 
@@ -84,7 +86,7 @@ pub(crate) struct Exporter {
     /// Those that came and have no answer.
     waiting: Vec<Answer>,
     listening: Option<SocketAddr>,
-    #[cfg(feature = "otlp")]
+    #[cfg(feature = "daemon")]
     pusher: Option<otlp::Pusher>,
     started: Wall,
 }
@@ -97,7 +99,7 @@ impl Exporter {
             to_owner,
             waiting: Vec::new(),
             listening: None,
-            #[cfg(feature = "otlp")]
+            #[cfg(feature = "daemon")]
             pusher: None,
             started: wall(),
         }
@@ -124,7 +126,7 @@ impl Exporter {
     ///
     /// # Errors
     /// Where the environment has what cannot be used.
-    #[cfg(feature = "otlp")]
+    #[cfg(feature = "daemon")]
     pub(crate) fn push(
         &mut self,
         push: Option<Push>,
@@ -183,11 +185,11 @@ impl Exporter {
 
     /// Has these last families pushed, if it pushes. When the exporter is dropped it waits for that.
     #[cfg_attr(
-        not(feature = "otlp"),
+        not(feature = "daemon"),
         expect(unused_variables, clippy::unused_self, reason = "nothing is pushed")
     )]
     pub(crate) fn end(&mut self, families: impl FnOnce() -> Families) {
-        #[cfg(feature = "otlp")]
+        #[cfg(feature = "daemon")]
         if let Some(mut pusher) = self.pusher.take() {
             pusher.end(self.with_host(families()));
             self.pusher = Some(pusher);

@@ -82,7 +82,7 @@ mod one_way;
 mod openwrt;
 mod options;
 mod other_tools;
-#[cfg(all(feature = "otlp", target_os = "linux"))]
+#[cfg(all(feature = "daemon", target_os = "linux"))]
 mod otlp;
 mod outputs;
 #[cfg(feature = "pictures")]

@@ -43,7 +43,7 @@ fn are_all(process: u32, wanted: [&str; 3]) {
 }
 
 /// Each thread of a responder on free ports is.
-#[cfg(feature = "otlp")]
+#[cfg(feature = "daemon")]
 pub(crate) fn confined(process: u32) {
     are_all(process, ["1", "2", NO_CAPABILITY]);
 }

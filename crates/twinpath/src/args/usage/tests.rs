@@ -231,7 +231,7 @@ fn the_command_line_is_consistent() {
 }
 
 /// What the values of options are called that have no bounds.
-const WORDS: [&str; 28] = [
+const WORDS: [&str; 29] = [
     "ADDR:PORT",
     "CODEC",
     "EDGES",
@@ -259,6 +259,7 @@ const WORDS: [&str; 28] = [
     "DIR",
     "PATH|none",
     "PART,..",
+    "URL",
     "WHEN",
 ];
 

@@ -197,7 +197,7 @@ pub(crate) fn above_zero(text: &str) -> Result<Time, Advice> {
 }
 
 /// A time of a second or more.
-#[cfg(feature = "otlp")]
+#[cfg(feature = "daemon")]
 pub(in crate::args) fn from_one_second(text: &str) -> Result<Time, Advice> {
     seconds(text, (Duration::from_secs(1), "1s"))
 }

@@ -1,26 +1,29 @@
 //! A collector, as its client sees it.
 
+use std::io;
 use std::time::{Duration, Instant};
 
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
+use tokio::runtime::Runtime;
 use twinpath_report::words::is_plain;
 use twinpath_runtime::wall;
-use ureq::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use ureq::http::{Response, StatusCode};
-use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body, Error};
 
 use super::super::family::Families;
 use super::environment::Environment;
 use super::message::{self, Times};
+use crate::clients;
+use crate::http::client::{Answer, AnswerLimits, Call, Endpoint};
 use crate::output::units::shortened;
 
-/// How long each part of a request may take: connecting, sending, the answer.
-const PART: Duration = Duration::from_secs(5);
-/// The most of an answer that is read.
-const MOST_ANSWERED: u64 = 65_536;
+/// What an answer may take.
+const LIMITS: AnswerLimits = AnswerLimits {
+    within: Duration::from_secs(5),
+    octets: 65_536,
+};
 /// Characters of what it says.
 const MOST_SAID: usize = 200;
 /// A clock that is as far from where it should be was set.
@@ -68,8 +71,8 @@ impl Failed {
 
 /// The client of a collector: its URL, and the attributes of this process.
 pub(super) struct Collector {
-    agent: Agent,
-    url: String,
+    runtime: Runtime,
+    endpoint: Endpoint,
     headers: Vec<(HeaderName, HeaderValue)>,
     resource: Resource,
     started: Instant,
@@ -78,31 +81,17 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    pub(super) fn of(url: &str, environment: Environment) -> Self {
-        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);
-        let config = Agent::config_builder()
-            .tls_config(tls.build())
-            // A limit of the whole, or of the lookup of the name, would take a thread for each request.
-            .timeout_connect(Some(PART))
-            .timeout_send_request(Some(PART))
-            .timeout_send_body(Some(PART))
-            .timeout_recv_response(Some(PART))
-            .timeout_recv_body(Some(PART))
-            .user_agent(concat!("twinpath/", env!("CARGO_PKG_VERSION")))
-            .http_status_as_error(false)
-            // Headers may be secrets, and are for this address alone.
-            .max_redirects(0)
-            .proxy(None)
-            // One that the collector closed meanwhile would look like a failure.
-            .max_idle_connections(0);
-        Self {
-            agent: config.build().into(),
-            url: url.to_owned(),
+    /// # Errors
+    /// The system has no descriptors for it.
+    pub(super) fn of(endpoint: Endpoint, environment: Environment) -> io::Result<Self> {
+        Ok(Self {
+            runtime: clients::runtime()?,
+            endpoint,
             headers: environment.headers,
             resource: message::resource(environment.attributes),
             started: Instant::now(),
             started_ns: now_ns(),
-        }
+        })
     }
 
     /// Pushes all of them, in as many requests as it takes.
@@ -113,7 +102,7 @@ impl Collector {
         let times = self.times(now_ns());
         let mut pushed = Ok(());
         for request in message::requests(families, &self.resource, times) {
-            let one = self.post(&request.encode_to_vec());
+            let one = self.post(request.encode_to_vec());
             let stops = one.as_ref().is_err_and(|failed| failed.may_pass);
             pushed = pushed.and(one);
             if stops {
@@ -136,41 +125,33 @@ impl Collector {
         }
     }
 
-    fn post(&self, octets: &[u8]) -> Result<(), Failed> {
-        let headers = self.headers.iter();
-        let request = headers.fold(self.agent.post(&self.url), |request, (name, value)| {
-            request.header(name, value)
-        });
-        let request = request.header(CONTENT_TYPE, "application/x-protobuf");
-        let sent = request.send(octets);
-        let mut answer = sent.map_err(|error| Failed::passing(words(&error)))?;
-        let status = answer.status();
-        let body = body(&mut answer);
+    fn post(&self, octets: Vec<u8>) -> Result<(), Failed> {
+        let headers = self.headers.iter().cloned();
+        let kind = HeaderValue::from_static("application/x-protobuf");
+        let call = headers
+            .chain([(CONTENT_TYPE, kind)])
+            .fold(Call::post(octets, LIMITS), |call, (name, value)| {
+                call.with_field(name, value)
+            });
+        let answer = self.runtime.block_on(self.endpoint.send(&call));
+        let answer = answer.map_err(|error| Failed::passing(error.to_string()))?;
+        let status = answer.status;
         if status.is_success() {
-            return accepted(&body);
+            return accepted(answer.body.as_deref().unwrap_or_default());
         }
-        let said = said(&answer, &body);
+        let said = said(&answer);
         let separator = if said.is_empty() { "" } else { ": " };
         let why = format!("HTTP status {status}{separator}{said}");
         if !PASSING.contains(&status) {
             return Err(Failed::lasting(why));
         }
-        let wait = answer.headers().get(RETRY_AFTER);
+        let wait = answer.fields.get(RETRY_AFTER);
         let wait = wait.and_then(|wait| wait.to_str().ok()?.parse().ok());
         Err(Failed {
             wait: wait.map(Duration::from_secs),
             ..Failed::passing(why)
         })
     }
-}
-
-/// What follows the headers, if its length is known and small. Nothing depends on it.
-fn body(answer: &mut Response<Body>) -> Vec<u8> {
-    let length = answer.body().content_length();
-    if length.is_none_or(|length| length > MOST_ANSWERED) {
-        return Vec::new();
-    }
-    answer.body_mut().read_to_vec().unwrap_or_default()
 }
 
 /// Whether it took all values (OTLP, "Partial Success").
@@ -197,12 +178,14 @@ pub(super) struct Status {
 }
 
 /// Why it refuses, in its words: OTLP has a message for that, many have text.
-fn said(answer: &Response<Body>, body: &[u8]) -> String {
-    let is_text = answer
-        .body()
-        .mime_type()
-        .is_some_and(|kind| kind.starts_with("text/plain") || kind.starts_with("application/json"));
-    if is_text {
+fn said(answer: &Answer) -> String {
+    let body = answer.body.as_deref().unwrap_or_default();
+    let kind = answer.fields.get(CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if ["text/plain", "application/json"]
+        .iter()
+        .any(|text| kind.starts_with(text))
+    {
         return plain(&String::from_utf8_lossy(body));
     }
     let status = Status::decode(body).unwrap_or_default();
@@ -214,16 +197,6 @@ fn plain(text: &str) -> String {
     shortened(&text, MOST_SAID)
 }
 
-fn words(error: &Error) -> String {
-    if let Error::Timeout(_) = error {
-        return format!("no answer within {} s", PART.as_secs());
-    }
-    if let Error::Io(error) = error {
-        return error.to_string();
-    }
-    plain(&error.to_string())
-}
-
 /// Of this host's clock, since 1970.
 fn now_ns() -> u64 {
     u64::try_from(wall().unix_ns()).unwrap_or_default()
@@ -232,10 +205,14 @@ fn now_ns() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::client::EndpointOptions;
 
     #[test]
     fn the_start_stays_as_it_is_unless_the_clock_is_set() {
-        let mut collector = Collector::of("http://127.0.0.1:9", Environment::default());
+        let mut collector = {
+            let endpoint = Endpoint::parse("http://127.0.0.1:9", EndpointOptions::default());
+            Collector::of(endpoint.unwrap(), Environment::default()).unwrap()
+        };
         let start_ns = collector.started_ns;
         let times = collector.times(start_ns + 500_000_000);
         assert_eq!(times.start_ns, start_ns);

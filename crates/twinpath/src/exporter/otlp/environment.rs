@@ -3,12 +3,21 @@
 
 use std::ffi::OsString;
 
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING,
+    USER_AGENT,
+};
 use percent_encoding::percent_decode_str;
-use ureq::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
-use ureq::http::{HeaderName, HeaderValue};
 
 /// Headers that the request itself has.
-const OWN: [HeaderName; 4] = [CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING];
+const OWN: [HeaderName; 6] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    HOST,
+    TRANSFER_ENCODING,
+    USER_AGENT,
+];
 
 /// What they say.
 #[derive(Debug, Default, PartialEq)]

@@ -78,7 +78,8 @@ pub(super) fn requests(
     requests
 }
 
-fn request(metrics: Vec<Metric>, resource: &Resource) -> ExportMetricsServiceRequest {
+/// Metrics of a resource.
+pub(crate) fn request(metrics: Vec<Metric>, resource: &Resource) -> ExportMetricsServiceRequest {
     let scope = InstrumentationScope {
         name: "twinpath".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -183,7 +184,8 @@ fn attributes(sample: &Sample) -> Vec<KeyValue> {
     labels.chain(own).collect()
 }
 
-fn attribute(name: &str, value: String) -> KeyValue {
+/// A name with a text.
+pub(crate) fn attribute(name: &str, value: String) -> KeyValue {
     KeyValue {
         key: name.to_owned(),
         value: Some(AnyValue {

@@ -10,6 +10,7 @@ mod message;
 mod tests;
 
 use std::env;
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel};
 use std::thread::{self, JoinHandle};
@@ -22,6 +23,8 @@ use super::{Answer, Push};
 use crate::failure::Failure;
 use collector::{Collector, Failed};
 use environment::Environment;
+
+pub(crate) use message::{attribute, request};
 
 /// How long the owner may take to answer a scrape.
 const OWNER: Duration = Duration::from_secs(8);
@@ -96,11 +99,12 @@ pub(super) fn start(
     scrapes: SyncSender<Answer>,
     confine: impl FnOnce() + Send + 'static,
 ) -> Result<Pusher, Failure> {
+    let cannot = |error: io::Error| Failure::could_not(format!("--otlp: {error}"));
     let environment = Environment::read(|name| env::var_os(name)).map_err(Failure::usage)?;
     let (news, coming) = channel();
     let pushing = Pushing {
-        collector: Collector::of(&push.url, environment),
-        url: push.url.clone(),
+        collector: Collector::of(push.collector.clone(), environment).map_err(cannot)?,
+        url: push.collector.to_string(),
         every: push.every,
         failing: None,
         logged: None,
@@ -111,11 +115,11 @@ pub(super) fn start(
         pushing.work(&coming, &answers, &scrapes);
     };
     let thread = thread::Builder::new().name("otlp".to_owned()).spawn(work);
-    let thread = thread.map_err(|error| Failure::could_not(format!("--otlp: {error}")))?;
+    let thread = thread.map_err(cannot)?;
     Ok(Pusher {
         news,
         thread,
-        url: push.url.clone(),
+        url: push.collector.to_string(),
         has_last: false,
     })
 }

@@ -21,6 +21,7 @@ use super::super::{Exporter, family, fixtures};
 use super::collector::Status;
 use super::message::Times;
 use super::*;
+use crate::http::client::{Endpoint, EndpointOptions};
 
 const TIMES: Times = Times {
     start_ns: 1_000,
@@ -201,8 +202,9 @@ fn collect(stream: TcpStream, status: &str, answer: &[u8]) -> Pushed {
 }
 
 fn to(listener: &TcpListener, every: Duration) -> Push {
+    let url = format!("http://{}/v1/metrics", listener.local_addr().unwrap());
     Push {
-        url: format!("http://{}/v1/metrics", listener.local_addr().unwrap()),
+        collector: Endpoint::parse(&url, EndpointOptions::default()).unwrap(),
         every,
     }
 }
@@ -268,7 +270,7 @@ fn partial() -> Vec<u8> {
 /// How a client takes these answers, one for each request.
 fn taken<const N: usize>(answers: [(&'static str, Vec<u8>); N]) -> [Result<(), Failed>; N] {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = to(&listener, Duration::ZERO).url;
+    let endpoint = to(&listener, Duration::ZERO).collector;
     let collector = thread::spawn(move || {
         let answers = answers.iter();
         let pushed = answers
@@ -279,7 +281,7 @@ fn taken<const N: usize>(answers: [(&'static str, Vec<u8>); N]) -> [Result<(), F
         let is_headers = name == "OTEL_EXPORTER_OTLP_HEADERS";
         is_headers.then(|| "Authorization=Basic%20a2V5".into())
     });
-    let mut client = Collector::of(&url, environment.unwrap());
+    let mut client = Collector::of(endpoint, environment.unwrap()).unwrap();
     let families = vec![Family::gauge("sessions", "sessions", 1)];
     let taken = [(); N].map(|()| client.push(&families));
     for head in collector.join().unwrap() {
@@ -326,7 +328,8 @@ fn what_a_collector_says_is_one_line() {
 #[test]
 fn a_request_that_is_refused_does_not_keep_back_the_others() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut client = Collector::of(&to(&listener, Duration::ZERO).url, Environment::default());
+    let endpoint = to(&listener, Duration::ZERO).collector;
+    let mut client = Collector::of(endpoint, Environment::default()).unwrap();
     let label = ("session".into(), "x".repeat(1 << 20));
     let labels: family::Labels = vec![label].into();
     let family = |name| {

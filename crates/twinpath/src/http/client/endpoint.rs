@@ -122,7 +122,8 @@ impl Endpoint {
             let advice = format!("{ADVICE}, and user and token beside it");
             return Err(EndpointFault::of_url(advice));
         }
-        if authority.len() > uri.host().map_or(0, str::len) && uri.port_u16().is_none() {
+        let has_port = authority.len() > uri.host().map_or(0, str::len);
+        if has_port && uri.port_u16().is_none_or(|port| port == 0) {
             return Err(EndpointFault::of_url(ADVICE));
         }
         let endpoint = Self { uri, options };
