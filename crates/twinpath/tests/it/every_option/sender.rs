@@ -128,6 +128,8 @@ const TEXT: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 20";
 const LONG: &str = "{measure} {far} 127.0.0.1:0 -c 2000 -i 1 --timeout 20 --json";
 const CALL: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 20 --json --voice g711";
 const SAVED: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 20 --save {dir}/a.parquet";
+const PUSHED: &str =
+    "{measure} {far} 127.0.0.1:0 -c 20 -i 100 --timeout 20 --debug --otlp http://127.0.0.1:9";
 const DRAWN: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 20 --graph {dir}/a.svg";
 
 impl Row {

@@ -5,14 +5,16 @@ use super::every_option;
 every_option! { "server":
     mode keys insecure_key_file pbkdf2_count servwait refwait max_connections
     max_connections_per_client allow control_dscp strict test_ports allow_any_port max_sessions
-    max_open_sessions max_sessions_per_client max_rate allow_sender limits metrics control_socket nat server_octets threads ttl
+    max_open_sessions max_sessions_per_client max_rate allow_sender limits metrics otlp otlp_interval control_socket nat server_octets threads ttl
     do_not_fragment interface ipv4 ipv6 timestamps portable raw_t3 output json verbose quiet debug
     logfile log_format sandbox
 }
 
 mod rows {
+    mod said;
+
     use std::io::Read as _;
-    use std::net::{Ipv4Addr, TcpStream, UdpSocket};
+    use std::net::{Ipv4Addr, UdpSocket};
     use std::os::unix::fs::PermissionsExt as _;
     use std::time::{Duration, Instant};
 
@@ -22,8 +24,12 @@ mod rows {
     use super::super::segments::Segments;
     use crate::every_option::Tap;
     use crate::hosts::Hosts;
-    use crate::program::{Responder, Running, free_port, run, twinpath};
+    use crate::program::{Responder, free_port, run, twinpath};
     use crate::secured::{ANY, keys as key_file, secured_server};
+
+    pub(super) use said::{
+        debug, json, log_format, logfile, metrics, otlp, otlp_interval, output, quiet, verbose,
+    };
 
     const UNAUTHENTICATED: u32 = 1;
     const SECURITY: u32 = 15;
@@ -146,23 +152,6 @@ mod rows {
             "{}",
             silent.stderr
         );
-    }
-
-    pub(super) fn metrics() {
-        let silent = Responder::server("").stop("TERM");
-        assert!(!silent.stderr.contains("metrics"), "{}", silent.stderr);
-        let mut server = Responder::server("--metrics 127.0.0.1:0");
-        server.wait_for("metrics at http://127.0.0.1:");
-    }
-
-    /// What lines have: [`crate::log_forms`].
-    pub(super) fn log_format() {
-        let first = |line: &str| {
-            let mut server = Running::start(line);
-            server.wait_for_error("listening on ")
-        };
-        assert!(first("server 127.0.0.1:0").starts_with("listening on "));
-        assert!(first("server 127.0.0.1:0 --log-format json").starts_with("{\""));
     }
 
     /// What each part does: [`crate::sandbox`].
@@ -417,79 +406,5 @@ mod rows {
                 "{options}: {last}"
             );
         }
-    }
-
-    pub(super) fn output() {
-        let server = Responder::server("--output json");
-        assert_eq!(last(server)["schema"], "twinpath-server-1");
-        let text = Responder::server("--output text").stop("TERM").stdout;
-        assert!(!text.is_empty() && !text.contains('{'), "{text}");
-    }
-
-    pub(super) fn json() {
-        let server = Responder::server("--json");
-        assert_eq!(last(server)["schema"], "twinpath-server-1");
-    }
-
-    /// What a server with these options says on stderr while a session is measured.
-    fn said(options: &str) -> String {
-        let server = Responder::server(options);
-        measured(&server, "");
-        server.stop("TERM").stderr
-    }
-
-    pub(super) fn verbose() {
-        assert!(said("-v").contains("session agreed"));
-        assert!(!said("").contains("session agreed"));
-    }
-
-    pub(super) fn quiet() {
-        let held = key_file("alice secret\n");
-        let others = key_file("alice another\n");
-        for (options, is_quiet) in [("--quiet", true), ("", false)] {
-            let port = free_port();
-            let mut server = Running::start(&format!(
-                "server 127.0.0.1:{port} --keys {} --pbkdf2-count 1024 {options}",
-                held.path().display()
-            ));
-            server.wait_until_it_catches("TERM");
-            let until = Instant::now() + Duration::from_secs(20);
-            while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-                assert!(Instant::now() < until, "it does not listen");
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            let guess = format!(
-                "controller 127.0.0.1:{port} --keys {} -c 1",
-                others.path().display()
-            );
-            let refused = run(&guess);
-            assert!(refused.stderr.contains("refuse"), "{}", refused.stderr);
-            server.signal(&["TERM"]);
-            server.ended();
-            let done = server.finish();
-            assert_eq!(done.status, 0, "{}", done.stderr);
-            let warned = done.stderr.contains("wrong passphrase");
-            assert_eq!(warned, !is_quiet, "{options}: {}", done.stderr);
-            assert_eq!(
-                done.stderr.is_empty(),
-                is_quiet,
-                "{options}: {}",
-                done.stderr
-            );
-        }
-    }
-
-    pub(super) fn debug() {
-        assert!(said("--debug").contains("DEBUG"));
-        assert!(!said("-v").contains("DEBUG"));
-    }
-
-    pub(super) fn logfile() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("log");
-        let said = said(&format!("-v --logfile {}", file.display()));
-        assert!(!said.contains("session agreed"), "{said}");
-        let log = std::fs::read_to_string(file).unwrap();
-        assert!(log.contains("session agreed"), "{log}");
     }
 }

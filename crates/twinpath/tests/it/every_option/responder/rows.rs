@@ -252,7 +252,7 @@ fn output() -> Vec<Row> {
 }
 
 /// Options whose effect another test holds, by its name in this binary.
-pub(super) const ELSEWHERE: [(&str, &str, &str); 13] = [
+pub(super) const ELSEWHERE: [(&str, &str, &str); 15] = [
     (
         "--sandbox",
         "what_is_not_in_the_list_does_not_confine",
@@ -314,10 +314,21 @@ pub(super) const ELSEWHERE: [(&str, &str, &str); 13] = [
         include_str!("../../metrics.rs"),
     ),
     (
+        "--otlp",
+        "a_responder_pushes_its_last_figures_when_it_ends",
+        OTLP,
+    ),
+    (
+        "--otlp-interval",
+        "a_confined_responder_pushes_to_a_collector_that_it_finds_by_name",
+        OTLP,
+    ),
+    (
         "--srv6-return",
         "a_reply_visits_the_segments_that_are_asked_for_where_that_is_allowed",
         WAYS,
     ),
 ];
+const OTLP: &str = include_str!("../../otlp.rs");
 const WAYS: &str = include_str!("../../ways.rs");
 const AUTHENTICATED: &str = include_str!("../../authenticated.rs");

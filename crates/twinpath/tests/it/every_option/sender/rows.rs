@@ -332,6 +332,18 @@ fn output() -> Vec<Row> {
         row("--metrics", TEXT, "--metrics 127.0.0.1:0", |seen| {
             seen.done.stderr.contains("metrics at http://127.0.0.1:")
         }),
+        // What is pushed: see `a_server_and_a_controller_push_their_last_figures_when_they_end`. Port 9 of loopback has
+        // no collector.
+        row("--otlp", TEXT, "--otlp http://127.0.0.1:9", |seen| {
+            let warning = "metrics were not pushed to http://127.0.0.1:9/v1/metrics: ";
+            seen.done.stderr.contains(warning)
+        }),
+        row("--otlp-interval", PUSHED, "--otlp-interval 1", |seen| {
+            let said = &seen.done.stderr;
+            // Without it the first push is the last one.
+            let places = said.find("not pushed").zip(said.find("finished"));
+            places.is_some_and(|(pushed, finished)| pushed < finished)
+        }),
         row("--graph", TEXT, "--graph {dir}/a.svg", |seen| {
             seen.file("a.svg").contains("<svg")
         }),
