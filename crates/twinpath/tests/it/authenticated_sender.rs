@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::authenticated::hmac;
 use crate::far_end::{FarEnd, now, ntp};
-use crate::program::{Done, Responder, run};
+use crate::program::{Done, Responder, findings, run};
 use crate::secured::keys;
 
 const KEY: &str = "00112233445566778899aabbccddeeff";
@@ -41,14 +41,6 @@ fn open_reply(request: &[u8], t1_at: usize, ssid: [u8; 2]) -> Vec<u8> {
     reply.extend(&request[t1_at..t1_at + 10]);
     reply.resize(44, 0);
     reply
-}
-
-fn findings(session: &Value) -> Vec<&str> {
-    let findings = session["findings"].as_array().unwrap();
-    findings
-        .iter()
-        .map(|one| one["key"].as_str().unwrap())
-        .collect()
 }
 
 #[test]

@@ -6,9 +6,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::capture_tlvs::keys;
 use crate::hosts::Hosts;
-use crate::program::{Responder, Running, run};
+use crate::program::{Responder, Running, findings, run};
 
 const KEY: &str = "--hmac-key 00112233445566778899aabbccddeeff";
 const TLVS: &str = "--ssid 9 --tlv location --tlv timestamp-information --tlv cos=af11 --tlv direct-measurement \
@@ -113,7 +112,7 @@ fn agree([live, captured]: &[Value; 2]) {
     let of_capture = ["from-capture", "hmacs-unchecked"];
     let of_host = |key: &&str| !key.starts_with("clocks-") && !of_capture.contains(key);
     let [live, captured] = [live, captured].map(|it| {
-        let mut keys: Vec<&str> = keys(it).into_iter().filter(of_host).collect();
+        let mut keys: Vec<&str> = findings(it).into_iter().filter(of_host).collect();
         keys.sort_unstable();
         keys
     });

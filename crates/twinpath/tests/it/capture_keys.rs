@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::capture_tlvs::{PAYLOAD, document, frames, keys};
-use crate::program::run;
+use crate::capture_tlvs::{PAYLOAD, document, frames};
+use crate::program::{findings, run};
 use crate::saved::captures;
 
 const KEY: &str = "--hmac-key 00112233445566778899aabbccddeeff";
@@ -54,21 +54,21 @@ fn every_hmac_that_another_program_sent_is_verified_with_its_key_and_never_wrong
         );
         let (without, hmacs) = report(file, "");
         assert_eq!(counts(&hmacs), ("none", [0, 0, 0, 0, all]), "{file}");
-        assert!(keys(&without).contains(&"hmacs-unchecked"), "{file}");
+        assert!(findings(&without).contains(&"hmacs-unchecked"), "{file}");
         let (other, hmacs) = report(file, OTHER);
         assert_eq!(
             counts(&hmacs),
             ("other", [0, requests, 0, replies, 0]),
             "{file}"
         );
-        assert!(keys(&other).contains(&"hmac-other-key"), "{file}");
+        assert!(findings(&other).contains(&"hmac-other-key"), "{file}");
         // What was measured and learnt is the same, whether it is proven or not.
         for session in [&without, &other] {
             assert_eq!(session["packets"], with["packets"], "{file}");
             assert_eq!(session["round_trip"], with["round_trip"], "{file}");
             let refused = ["tlvs-not-verified", "forged-replies"];
             assert!(
-                !keys(session).iter().any(|key| refused.contains(key)),
+                !findings(session).iter().any(|key| refused.contains(key)),
                 "{file}"
             );
         }
@@ -79,7 +79,7 @@ fn every_hmac_that_another_program_sent_is_verified_with_its_key_and_never_wrong
     }
     let (open, hmacs) = report("stamp-v1-tlv.pcap", KEY);
     assert!(hmacs.is_null());
-    assert!(keys(&open).contains(&"no-hmacs"));
+    assert!(findings(&open).contains(&"no-hmacs"));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn tlvs_that_were_changed_teach_nothing_and_a_changed_base_packet_is_no_reply() 
         "{hmac}"
     );
     assert_eq!(hmac["replies"], 4);
-    assert!(keys(&session).contains(&"tlvs-not-verified"));
+    assert!(findings(&session).contains(&"tlvs-not-verified"));
     // It does not correct the T3 of the reply before it either.
     let corrected = &session["stamp"]["follow_up_telemetry"]["corrected"];
     assert_eq!(corrected, 2, "{corrected}");
@@ -113,7 +113,7 @@ fn tlvs_that_were_changed_teach_nothing_and_a_changed_base_packet_is_no_reply() 
     let packets = ["received", "lost"].map(|key| session["packets"][key].as_u64().unwrap());
     assert_eq!(packets, [4, 1]);
     assert_eq!(session["odd_replies"]["wrong_hmac"], 1);
-    assert!(keys(&session).contains(&"forged-replies"));
+    assert!(findings(&session).contains(&"forged-replies"));
     let (session, _) = told(document(&header, &all, ""));
     assert_eq!(session["packets"]["received"], 5);
 }
@@ -126,7 +126,7 @@ fn a_request_that_was_changed_is_named_and_one_that_was_cut_is_not_wrong() {
     changed[4][last] ^= 1;
     let (session, hmacs) = told(document(&header, &changed, KEY));
     assert_eq!(counts(&hmacs), ("right", [4, 1, 5, 0, 0]));
-    assert!(keys(&session).contains(&"requests-forged"));
+    assert!(findings(&session).contains(&"requests-forged"));
 
     let mut cut = all;
     for at in [4, 5] {
@@ -136,7 +136,7 @@ fn a_request_that_was_changed_is_named_and_one_that_was_cut_is_not_wrong() {
     }
     let (session, hmacs) = told(document(&header, &cut, KEY));
     assert_eq!(counts(&hmacs), ("right", [4, 0, 4, 0, 2]));
-    assert!(keys(&session).contains(&"hmacs-unchecked"));
+    assert!(findings(&session).contains(&"hmacs-unchecked"));
     assert!(
         session["stamp"]["hmac"]["unverified"].is_null(),
         "{session}"

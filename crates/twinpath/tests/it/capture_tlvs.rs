@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::program::run;
+use crate::program::{findings, run};
 use crate::saved::captures;
 
 /// Where a frame's UDP payload is: on loopback, over IPv4.
@@ -35,13 +35,6 @@ pub(crate) fn document(header: &[u8], frames: &[Vec<u8>], options: &str) -> Valu
     let done = run(&format!("report {} --json {options}", path.display()));
     assert_eq!(done.status, 0, "{}", done.stderr);
     done.document()
-}
-
-pub(crate) fn keys(session: &Value) -> Vec<&str> {
-    let findings = session["findings"].as_array().unwrap().iter();
-    findings
-        .map(|finding| finding["key"].as_str().unwrap())
-        .collect()
 }
 
 fn facts<const N: usize>(session: &Value, tlv: &str, keys: [&str; N]) -> [String; N] {
@@ -164,7 +157,7 @@ fn replies_of_another_session_are_not_measured() {
     }
     let mut changed = all.clone();
     changed[3][ids + 1] ^= 0x40;
-    assert!(keys(&session(&header, &changed)).contains(&"other-micro-session"));
+    assert!(findings(&session(&header, &changed)).contains(&"other-micro-session"));
 }
 
 #[test]
@@ -210,7 +203,7 @@ fn a_capture_of_one_direction_is_said_to_be_one() {
     assert_eq!(done.status, 3, "{}", done.stderr);
     let session = done.session();
     assert!(
-        keys(&session).contains(&"capture-only-requests"),
+        findings(&session).contains(&"capture-only-requests"),
         "{session}"
     );
     assert_eq!(session["stamp"], serde_json::json!({}));
@@ -248,7 +241,7 @@ fn further_replies_are_counted_apart_and_copies_of_them_are_duplicates() {
         let count = |key: &str| packets[key].as_u64().unwrap();
         let [copies, lost] = facts(&session, "reflected_control", ["copies", "copies_lost"]);
         assert!(
-            !keys(&session).contains(&"direction-uncertain"),
+            !findings(&session).contains(&"direction-uncertain"),
             "{session}"
         );
         assert!(packets["lost_forward"].is_null(), "{packets}");
@@ -272,7 +265,7 @@ fn requests_that_want_no_reply_are_a_session_and_are_not_lost() {
     let (header, all) = frames("stamp-v1-return-path.pcap");
     let not_used = session(&header, &all);
     assert!(
-        keys(&not_used).contains(&"return-path-not-used"),
+        findings(&not_used).contains(&"return-path-not-used"),
         "{not_used}"
     );
     let requests = all.into_iter().step_by(2).map(|mut frame| {
@@ -286,5 +279,8 @@ fn requests_that_want_no_reply_are_a_session_and_are_not_lost() {
     let packets = &one_way["packets"];
     let counts = ["sent", "unawaited", "received", "lost"].map(|key| packets[key].as_u64());
     assert_eq!(counts, [Some(5), Some(5), Some(0), Some(0)], "{packets}");
-    assert!(keys(&one_way).contains(&"figures-at-far-end"), "{one_way}");
+    assert!(
+        findings(&one_way).contains(&"figures-at-far-end"),
+        "{one_way}"
+    );
 }

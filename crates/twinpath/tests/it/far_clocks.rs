@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::far_end::{FarEnd, NTP_TO_UNIX_S, ntp, seconds_and};
-use crate::program::run;
+use crate::program::{OF_BUSY_HOST, run};
 
 const NO_TIME: Duration = Duration::ZERO;
 
@@ -13,8 +13,7 @@ const NO_TIME: Duration = Duration::ZERO;
 fn keys(session: &Value) -> Vec<&str> {
     let notes = session["notes"].as_array().unwrap().iter();
     let keys = notes.map(|note| note["key"].as_str().unwrap());
-    keys.filter(|key| !["fell-behind", "departures-late"].contains(key))
-        .collect()
+    keys.filter(|key| !OF_BUSY_HOST.contains(key)).collect()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::hosts::Hosts;
-use crate::program::{Done, Responder, run};
+use crate::program::{Done, Responder, findings, run};
 use crate::responders::last_words;
 use crate::routed::filter;
 
@@ -25,11 +25,6 @@ fn unanswered(responder: &Responder, options: &str) -> Done {
     done
 }
 
-fn keys(session: &Value) -> Vec<&str> {
-    let findings = session["findings"].as_array().unwrap().iter();
-    findings.map(|one| one["key"].as_str().unwrap()).collect()
-}
-
 #[test]
 fn every_output_of_a_sender_without_replies_says_where_the_figures_are() {
     let responder = Responder::start("127.0.0.1:0 --json");
@@ -45,8 +40,14 @@ fn every_output_of_a_sender_without_replies_says_where_the_figures_are() {
     assert_eq!(packets["lost_forward"], Value::Null);
     assert_eq!(session["availability"], Value::Null);
     assert_eq!(session["departure"]["count"], 20);
-    assert!(keys(&session).contains(&"figures-at-far-end"), "{session}");
-    assert!(!keys(&session).contains(&"nothing-came-back"), "{session}");
+    assert!(
+        findings(&session).contains(&"figures-at-far-end"),
+        "{session}"
+    );
+    assert!(
+        !findings(&session).contains(&"nothing-came-back"),
+        "{session}"
+    );
 
     let text = unanswered(&responder, "-v").stdout;
     assert!(text.contains("seq=19 unawaited\n"), "{text}");
@@ -159,7 +160,7 @@ fn replies_that_come_nevertheless_are_measured_and_their_way_is_told() {
     assert_eq!(session["packets"]["lost"], 0);
     assert_eq!(session["stamp"]["return_path"]["path"], "not used");
     assert!(
-        keys(&session).contains(&"return-path-not-used"),
+        findings(&session).contains(&"return-path-not-used"),
         "{session}"
     );
 }
@@ -210,7 +211,7 @@ fn a_far_end_that_answers_as_twamp_light_is_named_once() {
             assert_eq!(light["moved"], moved, "{far} {options}");
             assert_eq!(light["is_ssid_missing"], !options.is_empty());
             assert_eq!(light["is_unprocessed"], moved == 0);
-            assert!(!keys(&session).contains(&"ssid-missing"), "{session}");
+            assert!(!findings(&session).contains(&"ssid-missing"), "{session}");
         }
     }
 }

@@ -63,6 +63,16 @@ impl Done {
     }
 }
 
+/// The keys of what is said of a session, but for what a busy host adds.
+pub(crate) fn findings(session: &serde_json::Value) -> Vec<&str> {
+    let findings = session["findings"].as_array().unwrap().iter();
+    let keys = findings.map(|finding| finding["key"].as_str().unwrap());
+    keys.filter(|key| !OF_BUSY_HOST.contains(key)).collect()
+}
+
+/// Findings of hosts that are busy with other tests.
+pub(crate) const OF_BUSY_HOST: [&str; 2] = ["departures-late", "fell-behind"];
+
 /// Runs to the end.
 pub(crate) fn run(line: &str) -> Done {
     finish(twinpath(line))
