@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use serde_json::Value;
-
 use crate::authenticated::hmac;
 use crate::far_end::{FarEnd, now, ntp};
 use crate::program::{Done, Responder, findings, run};

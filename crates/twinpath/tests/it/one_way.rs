@@ -204,8 +204,8 @@ fn a_far_end_that_answers_as_twamp_light_is_named_once() {
         assert_eq!(done.status, 0, "{}", done.stderr);
         let session = done.session();
         assert_eq!(session["packets"]["received"], 5, "{session}");
-        let findings = session["findings"].as_array().unwrap().iter();
-        let light: Vec<&Value> = findings.filter(|it| it["key"] == "twamp-light").collect();
+        let all = session["findings"].as_array().unwrap().iter();
+        let light: Vec<&Value> = all.filter(|it| it["key"] == "twamp-light").collect();
         assert_eq!(light.len(), usize::from(far != "--protocol auto"), "{far}");
         if let Some(light) = light.first() {
             assert_eq!(light["moved"], moved, "{far} {options}");
