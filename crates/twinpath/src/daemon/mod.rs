@@ -205,7 +205,7 @@ impl Daemon {
     pub(crate) fn start(settings: &Settings) -> Result<Self, Failure> {
         let (sender, intervals) = channel();
         let store = settings.store.as_ref().map(Store::open).transpose()?;
-        let alarms = Alarms::new(store.as_ref().map(Store::path));
+        let alarms = Alarms::new(settings.store.as_ref());
         Ok(Self {
             name: settings.name.clone(),
             lasting: settings.clone(),

@@ -214,6 +214,7 @@ pub(super) fn session(report: &SessionReport, name: String, unit: Unit) -> Pictu
             .then(|| report.delays.round_trip.clone()),
         clocks: report.clocks.clone(),
         figures: key_figures(report, unit),
+        alarms: Vec::new(),
     }
 }
 

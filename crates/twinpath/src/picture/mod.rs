@@ -4,6 +4,7 @@
 //! They are drawn from plain data, independent of the runtime and commands. All text in a picture
 //! (names, labels, notes) may come from outside: it is escaped in one place, [`canvas`].
 
+mod alarms;
 mod canvas;
 mod cdf;
 mod data;
@@ -30,7 +31,9 @@ mod variation;
 
 #[cfg(feature = "daemon")]
 pub(crate) use canvas::escaped;
-pub(crate) use data::{KeyFigure, Overview, Picture, PictureNote, PictureSession, Tile};
+pub(crate) use data::{
+    KeyFigure, Overview, Picture, PictureAlarm, PictureNote, PictureSession, Tile,
+};
 pub(crate) use html::page;
 #[cfg(feature = "daemon")]
 pub(crate) use html::{Head, charts, closing, opening, table, title};

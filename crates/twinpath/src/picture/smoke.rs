@@ -14,8 +14,8 @@ use super::scale::{Axis, Range};
 use super::steps::Grid;
 use super::theme::LOSS_CLASSES;
 use super::times::{TimeAxis, moments};
-use super::{key, marks, num, values};
-use crate::output::units::percent;
+use super::{alarms, key, marks, num, values};
+use crate::output::units::{self, percent};
 
 /// Height of the strip of losses.
 const STRIP: f64 = 11.0;
@@ -99,6 +99,7 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
             strip(canvas, &losses, &grid, (y, STRIP));
             y += STRIP;
         }
+        y = alarms::draw(canvas, &session.alarms, (time, plot), y);
         if number == last {
             y = time.labels(canvas, plot, y + 1.0);
         } else {
@@ -158,7 +159,11 @@ pub(super) fn summary(session: &PictureSession) -> String {
         };
         Some(format!("median {}{p95}, ", of(delays.median())?))
     });
-    format!("{}{loss}", delays.unwrap_or_default())
+    let alarms = match session.alarms.len() {
+        0 => String::new(),
+        count => format!(", {}", units::count(count as u64, "alarm", "alarms")),
+    };
+    format!("{}{loss}{alarms}", delays.unwrap_or_default())
 }
 
 /// Column by column, what is in it.
@@ -297,6 +302,9 @@ fn entries(sessions: &[PictureSession], bands: &[Band], axis: &Axis) -> Vec<Entr
     }
     if has(Loss::Absent) {
         entries.push(Entry::new(Swatch::Hatched("absent"), "nothing sent"));
+    }
+    if sessions.iter().any(|session| !session.alarms.is_empty()) {
+        entries.push(Entry::new(Swatch::Patch("alarm"), "alarm"));
     }
     if columns().any(|column| column.marks.lower_rung) {
         let text = "timestamps from a lower rung";

@@ -65,6 +65,8 @@ struct Palette {
     silence_ink: &'static str,
     absent: [&'static str; 2],
     mark: &'static str,
+    /// Inside, and the edge.
+    alarm: [&'static str; 2],
     forward: [&'static str; 3],
     backward: [&'static str; 3],
     sessions: [&'static str; SESSION_COLOURS],
@@ -83,6 +85,7 @@ const LIGHT: Palette = Palette {
     silence_ink: "#ffffff",
     absent: ["#f1f2f4", "#c9ced4"],
     mark: "#6a2c91",
+    alarm: ["#fde0dc", "#a40e26"],
     forward: ["#d3e8f5", "#8cc3e6", "#0072b2"],
     backward: ["#d2efe5", "#86d1b6", "#007a5a"],
     sessions: [
@@ -103,6 +106,7 @@ const DARK: Palette = Palette {
     silence_ink: "#ffffff",
     absent: ["#1c2127", "#3a424c"],
     mark: "#c79bea",
+    alarm: ["#4d1a1f", "#ff8f8a"],
     forward: ["#1a3b4e", "#22648d", "#56b4e9"],
     backward: ["#174033", "#1d7158", "#3ecf9f"],
     sessions: [
@@ -128,6 +132,7 @@ const FORMS: &str = "\
 .tp .curve{stroke-width:2;stroke-linejoin:round}
 .tp .dash-1{stroke-dasharray:7 3}
 .tp .dash-2{stroke-dasharray:2 3}
+.tp .alarm-edge{stroke-width:2.5}
 .tp .end{stroke-width:1.2;stroke-dasharray:2 3}
 ";
 
@@ -198,6 +203,10 @@ fn colours(palette: &Palette) -> String {
     rule(".mark", "stroke", palette.mark);
     rule(".mark-text", "fill", palette.mark);
     rule(".rung", "fill", palette.mark);
+    let [alarm, alarm_edge] = palette.alarm;
+    rule(".alarm", "fill", alarm);
+    rule(".alarm", "stroke", alarm_edge);
+    rule(".alarm-edge", "stroke", alarm_edge);
     for (name, [outer, inner, line]) in
         [("forward", palette.forward), ("backward", palette.backward)]
     {

@@ -108,6 +108,12 @@ impl TimeAxis {
         )
     }
 
+    /// Where a moment is on a plot: at its edges what is before or behind it.
+    pub(super) fn x(self, at: i64, plot: Area) -> f64 {
+        let share = num::difference(at, self.start) / num::float(self.span);
+        plot.x + plot.width * share.clamp(0.0, 1.0)
+    }
+
     /// Faint lines through a plot.
     pub(super) fn grid(self, canvas: &mut Canvas, plot: Area) {
         for (at, _) in self.ticks(plot.width) {

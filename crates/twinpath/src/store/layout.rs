@@ -260,7 +260,7 @@ fn number(name: &OsStr) -> Option<u32> {
 }
 
 /// The names in a directory; none if it is missing.
-fn names(directory: &Path) -> io::Result<Vec<std::ffi::OsString>> {
+pub(super) fn names(directory: &Path) -> io::Result<Vec<std::ffi::OsString>> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

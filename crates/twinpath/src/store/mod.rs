@@ -24,11 +24,13 @@
 //! - One thread writes rows ([`keeper`]), which reach it through a bounded channel; another looks after closed files
 //!   ([`upkeep`]) and goes by what is in the directory. Rows that the disk does not take wait in memory, the latest
 //!   16,384; the others are counted.
+//! - `_alarms/2026-11.0001.jsonl` has when alarms were raised and ended ([`alarms`]).
 //! - `_sessions.json` has the labels of sessions as the configuration has them ([`labels`]).
 //! - What is unfinished after a crash has a name of its own and is removed; what is damaged is set aside.
 //! - Retention deletes days by age, once the clock has said so for an hour, and the oldest files by size: first rows
 //!   as measured, then by the hour.
 
+mod alarms;
 mod blocks;
 mod cells;
 mod closed;
@@ -70,6 +72,9 @@ use keeper::Keeper;
 use layout::{Day, Layout};
 use upkeep::Upkeep;
 
+pub(crate) use alarms::{
+    AlarmEnd, AlarmEvent, AlarmInterval, AlarmLog, AlarmRecord, PastAlarm, PastAlarms,
+};
 pub(crate) use figures::{OverTime, column_length};
 pub(crate) use query::{Query, StoreReader};
 pub(crate) use row::{Delay, StoredInterval, StoredRow};

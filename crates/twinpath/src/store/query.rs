@@ -74,6 +74,10 @@ impl StoreReader {
         }
     }
 
+    pub(super) fn root(&self) -> &Path {
+        self.layout.root()
+    }
+
     /// That reads these sessions only.
     pub(super) fn only(self, chooser: Option<Chooser>) -> Self {
         Self { chooser, ..self }

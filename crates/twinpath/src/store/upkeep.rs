@@ -20,6 +20,7 @@ use twinpath_wire::{Wall, nanoseconds};
 use crate::files;
 use crate::saved::{Sync, Unreadable, Writer};
 
+use super::alarms::AlarmFileUpkeep;
 use super::closed::{self, CloseError, FileRows, Sorted};
 use super::columns::Intervals;
 use super::cursor::Wanted;
@@ -59,12 +60,15 @@ pub(super) struct Upkeep {
     expired: HashMap<Day, Instant>,
     /// Days that are summed up by the day; `None`: not read yet.
     summed: Option<DaySums>,
+    /// Files of alarms become as old as rows.
+    alarms: AlarmFileUpkeep,
 }
 
 impl Upkeep {
     pub(super) fn new(shared: Arc<Shared>, pace: Pace, settings: &StoreSettings) -> Self {
         let nanoseconds = |it| i64::try_from(nanoseconds::of(it)).unwrap_or(i64::MAX);
         Self {
+            alarms: AlarmFileUpkeep::within(shared.layout.root()),
             shared,
             pace,
             retention_ns: settings.retention.map(nanoseconds),
@@ -118,13 +122,17 @@ impl Upkeep {
         }
         self.gather_months(today)?;
         self.delete_expired(now)?;
-        self.delete_excess()?;
+        let oldest = |retention| Wall::from_unix_ns(now.unix_ns().saturating_sub(retention));
+        let oldest = self.retention_ns.map(oldest);
+        let of_alarms = self.alarms.look(oldest, self.pace.doubt)?;
+        self.delete_excess(of_alarms)?;
         let (months, days) = self.shared.layout.day_sums()?;
         let sums = months.iter().chain(&days);
         let sums: u64 = sums.map(|path| octets_of(path)).sum();
-        self.shared
-            .octets
-            .store(self.sizes.values().sum::<u64>() + sums, Ordering::Relaxed);
+        self.shared.octets.store(
+            self.sizes.values().sum::<u64>() + sums + of_alarms,
+            Ordering::Relaxed,
+        );
         failed.map_or(Ok(()), Err)
     }
 
@@ -368,12 +376,13 @@ impl Upkeep {
         self.forget_sum(day);
     }
 
-    /// Deletes the oldest rows as they were measured, then the oldest by the hour, until the rest is not too much.
-    fn delete_excess(&mut self) -> Result<(), CloseError> {
+    /// Deletes the oldest rows as they were measured, then the oldest by the hour, until the rest with so many octets of
+    /// alarms is not too much.
+    fn delete_excess(&mut self, of_alarms: u64) -> Result<(), CloseError> {
         let Some(most) = self.most_octets else {
             return Ok(());
         };
-        let mut all: u64 = self.sizes.values().sum();
+        let mut all = self.sizes.values().sum::<u64>() + of_alarms;
         for by_hour in [false, true] {
             let days: Vec<Day> = self.sizes.keys().copied().collect();
             for day in days {

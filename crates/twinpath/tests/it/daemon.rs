@@ -3,12 +3,14 @@
 mod access;
 mod alarms;
 mod alertmanager;
+mod browser;
 mod configurations;
 mod exports;
 mod mesh;
 #[cfg(feature = "netconf")]
 mod netconf;
 mod pages;
+mod past_alarms;
 mod reloads;
 mod restconf;
 mod syslog;

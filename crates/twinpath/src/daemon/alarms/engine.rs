@@ -60,6 +60,14 @@ pub(super) struct Change {
     pub(super) evidence: Vec<Row>,
 }
 
+/// An alarm whose alert no longer watches the session by its condition, or whose session is not measured any more.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) alert: Arc<AlertSpec>,
+    pub(super) session: SessionKey,
+    pub(super) active: Active,
+}
+
 /// All alerts, and what each knows of its sessions.
 #[derive(Debug, Default)]
 pub(super) struct Engine {
@@ -88,12 +96,13 @@ struct Tracker {
 
 impl Engine {
     /// Puts these alerts in force, for sessions with these names and labels. What an alert knows of a session stays,
-    /// unless its condition changed or it no longer watches the session.
+    /// unless its condition changed or it no longer watches the session. Gives the alarms that end by that.
     pub(super) fn apply(
         &mut self,
         specs: &[Arc<AlertSpec>],
         sessions: &[(Arc<str>, BTreeMap<String, String>)],
-    ) {
+    ) -> Vec<Ended> {
+        let mut ended = Vec::new();
         let mut earlier = std::mem::take(&mut self.alerts);
         self.watching.clear();
         for spec in specs {
@@ -105,16 +114,21 @@ impl Engine {
                     watching.push(Arc::clone(&spec.name));
                 }
             }
-            let known = earlier.remove(&spec.name);
-            let known = known.filter(|known| known.spec.condition == spec.condition);
-            let mut known = known.map(|known| known.sessions).unwrap_or_default();
-            known.retain(|session, _| watched.contains(&session.name));
-            let alert = Watched {
+            let mut alert = Watched {
                 spec: Arc::clone(spec),
-                sessions: known,
+                sessions: HashMap::new(),
             };
+            if let Some(mut known) = earlier.remove(&spec.name) {
+                let is_same = known.spec.condition == spec.condition;
+                ended.extend(known.retain(|session| is_same && watched.contains(&session.name)));
+                alert.sessions = known.sessions;
+            }
             self.alerts.insert(Arc::clone(&spec.name), alert);
         }
+        for mut gone in earlier.into_values() {
+            ended.extend(gone.retain(|_| false));
+        }
+        ended
     }
 
     /// An alarm was active before the process was started. False: nothing watches the session by this condition.
@@ -184,17 +198,12 @@ impl Engine {
         changes
     }
 
-    /// Forgets what is known of sessions that are not measured. True: alarms of some were active.
-    pub(super) fn retain(&mut self, is_measured: impl Fn(&SessionKey) -> bool) -> bool {
-        let mut were_active = false;
-        for watched in self.alerts.values_mut() {
-            watched.sessions.retain(|session, tracker| {
-                let stays = is_measured(session);
-                were_active |= !stays && tracker.active.is_some();
-                stays
-            });
-        }
-        were_active
+    /// Forgets what is known of sessions that are not measured. Gives their alarms that were active.
+    pub(super) fn retain(&mut self, is_measured: impl Fn(&SessionKey) -> bool) -> Vec<Ended> {
+        let alerts = self.alerts.values_mut();
+        alerts
+            .flat_map(|watched| watched.retain(&is_measured))
+            .collect()
     }
 
     /// How many alarms of each alert are active.
@@ -216,6 +225,21 @@ impl Engine {
                 Some((&watched.spec, session, tracker.active.as_ref()?))
             })
         })
+    }
+}
+
+impl Watched {
+    /// Forgets other sessions than these. Gives their alarms that were active.
+    fn retain(&mut self, stays: impl Fn(&SessionKey) -> bool) -> Vec<Ended> {
+        let gone = self.sessions.extract_if(|session, _| !stays(session));
+        let ended = gone.filter_map(|(session, tracker)| {
+            Some(Ended {
+                alert: Arc::clone(&self.spec),
+                session,
+                active: tracker.active?,
+            })
+        });
+        ended.collect()
     }
 }
 

@@ -10,22 +10,22 @@ mod maintenance;
 mod state;
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 use tracing::{info, warn};
 use twinpath_metrics::IntervalFigures;
-use twinpath_runtime::clock_state;
+use twinpath_runtime::{clock_state, wall};
 use twinpath_wire::{Tos, Wall};
 
 use crate::daemon::events::Event;
 use crate::failure::Failure;
 use crate::http::client::Endpoint;
 use crate::output::rfc3339;
+use crate::store::{AlarmEvent, AlarmLog, AlarmRecord, StoreSettings};
 
 use actions::{ActiveAlert, Facts, Runners};
-use engine::{Change, Engine, Row, SessionKey};
+use engine::{Active, Change, Ended, Engine, Row, SessionKey};
 use state::{SavedAlarm, StateFile};
 
 pub(super) use crate::selector::Selector;
@@ -74,6 +74,9 @@ pub(crate) struct ActiveAlarm {
     /// The condition.
     pub(crate) when: String,
     pub(crate) since: String,
+    /// The same as a time.
+    #[serde(skip)]
+    pub(crate) raised: Wall,
     pub(crate) evidence: Vec<ShownRow>,
 }
 
@@ -93,6 +96,8 @@ pub(super) struct Alarms {
     maintenance: Vec<Maintenance>,
     labels: BTreeMap<Arc<str>, BTreeMap<String, String>>,
     state: StateFile,
+    /// When alarms were raised and ended.
+    log: AlarmLog,
     /// What was active before the process was started, until the first configuration is in force.
     earlier: Vec<SavedAlarm>,
     /// What has changed and is neither kept nor acted on.
@@ -109,9 +114,9 @@ pub(super) struct Alarms {
 }
 
 impl Alarms {
-    /// Without an alert. What is active is kept in this directory, if there is one.
-    pub(super) fn new(directory: Option<&Path>) -> Self {
-        let state = StateFile::within(directory);
+    /// Without an alert. What is active, and when alarms were raised and ended, is kept in this store, if there is one.
+    pub(super) fn new(store: Option<&StoreSettings>) -> Self {
+        let state = StateFile::within(store.map(|store| store.path.as_path()));
         let earlier = state.read();
         Self {
             engine: Engine::default(),
@@ -119,6 +124,7 @@ impl Alarms {
             maintenance: Vec::new(),
             labels: BTreeMap::new(),
             state,
+            log: AlarmLog::of(store),
             earlier,
             changes: Vec::new(),
             is_unsaved: false,
@@ -140,8 +146,8 @@ impl Alarms {
         let sessions: Vec<_> = sessions
             .map(|(name, labels)| (Arc::clone(name), labels.clone()))
             .collect();
-        let before = self.engine.active().count();
-        self.engine.apply(&settings.alerts, &sessions);
+        let ended = self.engine.apply(&settings.alerts, &sessions);
+        self.note_ended(ended);
         let earlier = std::mem::take(&mut self.earlier);
         for saved in earlier {
             let (session, active) = (saved.session(), saved.active());
@@ -150,7 +156,7 @@ impl Alarms {
                 .restore(&saved.alert, &saved.when, session, active);
             self.is_unsaved |= !is_known;
         }
-        self.is_unsaved |= before > self.engine.active().count();
+        self.reconcile();
         if self.state.is_nowhere() && self.labels.is_empty() && !settings.alerts.is_empty() {
             info!("alarms are not kept for the next start: add [store] to the configuration");
         }
@@ -184,6 +190,9 @@ impl Alarms {
         let changes = self
             .engine
             .observe(&session, interval, is_ignored, is_synchronized);
+        for change in &changes {
+            self.log.push(&change.record());
+        }
         self.changes.extend(changes);
     }
 
@@ -198,8 +207,42 @@ impl Alarms {
     /// Forgets sessions that are not measured.
     pub(super) fn retain(&mut self, is_measured: impl Fn(&Arc<str>, Tos, Option<u16>) -> bool) {
         let engine = &mut self.engine;
-        self.is_unsaved |=
+        let ended =
             engine.retain(|session| is_measured(&session.name, session.class, session.path));
+        self.note_ended(ended);
+    }
+
+    /// Writes down that these ended without a good interval.
+    fn note_ended(&mut self, ended: Vec<Ended>) {
+        let now = wall().unix_ns();
+        for Ended {
+            alert,
+            session,
+            active,
+        } in ended
+        {
+            self.is_unsaved = true;
+            let record = SavedAlarm::of(&alert, &session, &active).record();
+            self.log.push(&record.ended(AlarmEvent::Ended, now));
+        }
+    }
+
+    /// At the first configuration: has what is written down agree with what is active, as a process that was killed
+    /// may have left it.
+    fn reconcile(&mut self) {
+        let Some(mut open) = self.log.take_open() else {
+            return;
+        };
+        for (alert, session, active) in self.engine.active() {
+            let record = SavedAlarm::of(alert, session, active).record();
+            if open.remove(&record.key()).is_none() {
+                self.log.push(&record);
+            }
+        }
+        let now = wall().unix_ns();
+        for record in open.into_values() {
+            self.log.push(&record.ended(AlarmEvent::Ended, now));
+        }
     }
 
     /// Keeps what has changed, logs it and runs actions.
@@ -213,6 +256,7 @@ impl Alarms {
                 active.map(|(alert, session, active)| SavedAlarm::of(alert, session, active));
             self.state.write(saved.collect());
         }
+        self.log.flush();
         let is_untold = std::mem::take(&mut self.is_untold) || !changes.is_empty();
         for change in changes {
             self.act(&change);
@@ -305,7 +349,24 @@ impl Alarms {
 
     /// Waits a short time for actions that run.
     pub(super) fn close(self) {
+        self.log.close();
         self.runners.close();
+    }
+}
+
+impl Change {
+    /// Its line.
+    fn record(&self) -> AlarmRecord {
+        let active = Active {
+            since: self.since,
+            evidence: self.evidence.clone(),
+        };
+        let record = SavedAlarm::of(&self.alert, &self.session, &active).record();
+        if self.is_raised {
+            record
+        } else {
+            record.ended(AlarmEvent::Cleared, self.at.unix_ns())
+        }
     }
 }
 
@@ -318,6 +379,7 @@ impl ActiveAlarm {
             path: session.path,
             when: alert.condition.text.clone(),
             since: rfc3339(since),
+            raised: since,
             evidence: evidence.iter().map(ShownRow::of).collect(),
         }
     }

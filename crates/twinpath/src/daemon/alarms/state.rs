@@ -9,6 +9,8 @@ use tracing::warn;
 use twinpath_metrics::Value;
 use twinpath_wire::{Tos, Wall};
 
+use crate::store::{AlarmEvent, AlarmInterval, AlarmRecord};
+
 use super::AlertSpec;
 use super::engine::{Active, Row, SessionKey};
 
@@ -38,19 +40,12 @@ pub(super) struct SavedAlarm {
     tos: u8,
     path: Option<u16>,
     since_ns: i64,
-    evidence: Vec<SavedRow>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct SavedRow {
-    start_ns: i64,
-    end_ns: i64,
-    value: Option<serde_json::Number>,
+    evidence: Vec<AlarmInterval>,
 }
 
 impl SavedAlarm {
     pub(super) fn of(alert: &AlertSpec, session: &SessionKey, active: &Active) -> Self {
-        let evidence = active.evidence.iter().map(|row| SavedRow {
+        let evidence = active.evidence.iter().map(|row| AlarmInterval {
             start_ns: row.start.unix_ns(),
             end_ns: row.end.unix_ns(),
             value: row.value.and_then(|value| match value {
@@ -67,6 +62,21 @@ impl SavedAlarm {
             path: session.path,
             since_ns: active.since.unix_ns(),
             evidence: evidence.collect(),
+        }
+    }
+
+    /// The line of its beginning.
+    pub(super) fn record(self) -> AlarmRecord {
+        AlarmRecord {
+            event: AlarmEvent::Raised,
+            alert: self.alert,
+            when: self.when,
+            session: self.session,
+            class: Tos(self.tos).dscp().to_string(),
+            path: self.path,
+            raised_ns: self.since_ns,
+            ended_ns: None,
+            evidence: self.evidence,
         }
     }
 

@@ -79,6 +79,8 @@ fn class(alarm: &ActiveAlarm) -> String {
 
 #[cfg(test)]
 mod tests {
+    use twinpath_wire::Wall;
+
     use super::*;
 
     #[test]
@@ -90,6 +92,7 @@ mod tests {
             path: Some(2),
             when: "loss > 5%".to_owned(),
             since: "2026-11-30T00:00:00Z".to_owned(),
+            raised: Wall::from_unix_ns(1_795_996_800_000_000_000),
             evidence: Vec::new(),
         };
         let mut page = String::new();

@@ -8,6 +8,7 @@ mod grid;
 mod labels;
 mod markup;
 mod mesh;
+mod past_alarms;
 mod range;
 pub(super) mod restconf;
 mod session;
@@ -146,13 +147,21 @@ impl Answering {
         }
     }
 
-    fn shows_session(&self, request: &Request<Incoming>, name: &str) -> bool {
-        let (Some(user), Ok(model)) = (request.extensions().get::<User>(), model()) else {
-            return false;
-        };
-        let running = self.control.running();
-        let rights = Rights::of(model, &self.control, user, &running);
-        !rights.has_rules() || rights.shows("session", name)
+    /// Which entries of a kind a user may read.
+    fn shown<'a>(
+        &'a self,
+        request: &'a Request<Incoming>,
+        kind: &'a str,
+    ) -> impl Fn(&str) -> bool + use<'a> {
+        let user = request.extensions().get::<User>();
+        let rights = user.zip(model().ok()).map(|(user, model)| {
+            let running = self.control.running();
+            Rights::of(model, &self.control, user, &running)
+        });
+        move |name| {
+            let rights = rights.as_ref();
+            rights.is_some_and(|rights| !rights.has_rules() || rights.shows(kind, name))
+        }
     }
 
     /// Whether a user may read all entries.
@@ -209,12 +218,14 @@ impl Answering {
             Ok(range) => range,
             Err(why) => return short(StatusCode::BAD_REQUEST, &why),
         };
-        if !self.shows_session(request, &name) {
+        if !self.shown(request, "session")(&name) {
             return short(StatusCode::NOT_FOUND, "no session has this name");
         }
         let of = name.clone();
-        let history = spawn_blocking(move || History::read(&reader, &of, range)).await;
-        let history = match history {
+        let active = state.alarms.iter().filter(|alarm| alarm.session == name);
+        let active: Vec<ActiveAlarm> = active.cloned().collect();
+        let history = spawn_blocking(move || History::read(&reader, &of, range, &active)).await;
+        let mut history = match history {
             Ok(Ok(history)) => history,
             Ok(Err(error)) => {
                 let line = format!("the store cannot be read: {error}");
@@ -222,6 +233,7 @@ impl Answering {
             }
             Err(error) => return short(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         };
+        history.retain_alerts(self.shown(request, "alert"));
         let mut entries = state.entries.iter();
         let entry = entries.find(|entry| entry.kind == "session" && entry.name == name);
         if entry.is_none() && history.is_empty() {

@@ -15,9 +15,10 @@ use crate::output::{rfc3339, units};
 use crate::picture::{
     Head, KeyFigure, Picture, PictureSession, charts, closing, escaped, opening, table, title,
 };
-use crate::store::{Delay, OverTime, Query as StoreQuery, StoreReader, StoredRow};
+use crate::store::{Delay, OverTime, PastAlarms, Query as StoreQuery, StoreReader, StoredRow};
 
 use super::markup::encoded;
+use super::past_alarms::{self, JsonAlarms};
 use super::range::{SPANS, TimeRange};
 use super::{MADE_BY, alarms};
 
@@ -62,7 +63,13 @@ const COLUMNS: [&str; 31] = [
     "histograms_round_trip_counts",
 ];
 
-const FORMS: &str = ".links a,.links b{margin-right:12px}\na{color:inherit}\n";
+const FORMS: &str = "\
+.links a,.links b{margin-right:12px}
+a{color:inherit}
+table.alarms th:first-child{color:var(--ink)}
+table.alarms th.text{text-align:left}
+table.alarms td.text{text-align:left;white-space:normal;overflow-wrap:anywhere}
+";
 
 /// By class and path.
 type Sessions = BTreeMap<(Arc<str>, Option<u16>), Vec<StoredRow>>;
@@ -72,6 +79,7 @@ pub(super) struct History {
     range: TimeRange,
     step: Duration,
     sessions: Sessions,
+    alarms: PastAlarms,
     /// There were more rows.
     is_cut: bool,
     /// Files that could not be read.
@@ -79,11 +87,23 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Reads the rows of an entry.
+    /// Reads the rows of an entry, and its alarms; `active`: those that are active now.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub(super) fn read(reader: &StoreReader, name: &str, range: TimeRange) -> io::Result<Self> {
+    pub(super) fn read(
+        reader: &StoreReader,
+        name: &str,
+        range: TimeRange,
+        active: &[ActiveAlarm],
+    ) -> io::Result<Self> {
+        let mut history = Self::rows(reader, name, range)?;
+        let active = active.iter().map(past_alarms::of_active).collect();
+        history.alarms = reader.alarms(name, [range.from(), range.to()], active)?;
+        Ok(history)
+    }
+
+    fn rows(reader: &StoreReader, name: &str, range: TimeRange) -> io::Result<Self> {
         let history = Self::with_step(reader, name, range, range.step(Duration::from_secs(1)))?;
         let rows = history.sessions.values().flatten();
         let longest = rows.map(StoredRow::interval_length).max();
@@ -114,6 +134,7 @@ impl History {
             range,
             step,
             sessions: Sessions::new(),
+            alarms: PastAlarms::default(),
             is_cut: false,
             unread: Vec::new(),
         };
@@ -135,7 +156,12 @@ impl History {
 
     /// Whether there is nothing.
     pub(super) fn is_empty(&self) -> bool {
-        self.sessions.is_empty()
+        self.sessions.is_empty() && self.alarms.alarms.is_empty()
+    }
+
+    /// Leaves out the alarms of other alerts.
+    pub(super) fn retain_alerts(&mut self, is_shown: impl Fn(&str) -> bool) {
+        self.alarms.alarms.retain(|alarm| is_shown(&alarm.alert));
     }
 
     /// A document with the rows.
@@ -149,6 +175,7 @@ impl History {
             resolution_ns: u64::try_from(self.step.as_nanos()).unwrap_or(u64::MAX),
             complete: !self.is_cut && self.unread.is_empty(),
             rows: rows.collect(),
+            alarms: JsonAlarms::of(&self.alarms),
         };
         // Memory takes it, and all keys are strings.
         serde_json::to_vec(&document).unwrap_or_default()
@@ -174,12 +201,15 @@ impl History {
             sessions: self.pictures(),
             ..Picture::default()
         };
-        if self.is_empty() {
+        if self.sessions.is_empty() {
             page.push_str("<p class=\"lead\">Nothing was measured in this time.</p>\n");
         } else {
             table(&picture.sessions, &mut page);
+        }
+        if !picture.sessions.is_empty() {
             charts(&picture, "", &mut page);
         }
+        past_alarms::table(&self.alarms, &mut page);
         self.remarks(&mut page);
         closing(MADE_BY, None, &mut page);
         page
@@ -188,6 +218,7 @@ impl History {
     fn remarks(&self, out: &mut String) {
         let left_out = self.sessions.len().saturating_sub(MOST_DRAWN);
         let mut lines = self.unread.clone();
+        lines.extend(past_alarms::unread(&self.alarms));
         if left_out > 0 {
             let more = units::count(left_out as u64, "session", "sessions");
             lines.push(format!("{more} more are not drawn; the JSON has them"));
@@ -226,18 +257,29 @@ impl History {
         let _ = writeln!(out, "</p>\n<p class=\"sub\">{from} to {to}</p>");
     }
 
+    /// Of each class and path with rows or alarms.
     fn pictures(&self) -> Vec<PictureSession> {
-        let are_several = self.sessions.len() > 1;
-        let sessions = self.sessions.iter().take(MOST_DRAWN);
+        let with_rows = self.sessions.iter();
+        let mut sessions: BTreeMap<(&str, Option<u16>), &[StoredRow]> = with_rows
+            .map(|((class, path), rows)| ((&**class, *path), rows.as_slice()))
+            .collect();
+        for alarm in &self.alarms.alarms {
+            sessions.entry((&alarm.class, alarm.path)).or_default();
+        }
+        let are_several = sessions.len() > 1;
+        let sessions = sessions.into_iter().take(MOST_DRAWN);
         sessions
             .map(|((class, path), rows)| {
-                let path = path.map_or_else(String::new, |path| format!(" path {path}"));
+                let number = path.map_or_else(String::new, |path| format!(" path {path}"));
                 let name = if are_several {
-                    format!("{class}{path}")
+                    format!("{class}{number}")
                 } else {
                     String::new()
                 };
-                self.picture(name, rows)
+                PictureSession {
+                    alarms: past_alarms::bars(&self.alarms, class, path),
+                    ..self.picture(name, rows)
+                }
             })
             .collect()
     }
@@ -312,6 +354,8 @@ struct Document<'a> {
     /// All rows of this time are in it.
     complete: bool,
     rows: Vec<JsonRow>,
+    #[serde(flatten)]
+    alarms: JsonAlarms,
 }
 
 #[derive(Serialize)]

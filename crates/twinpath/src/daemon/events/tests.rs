@@ -40,6 +40,7 @@ fn alerts_are_notified_with_what_raised_them() {
                 path: None,
                 when: "round-trip.p95 > 50ms".to_owned(),
                 since: "2027-01-15T08:00:00Z".to_owned(),
+                raised: AT,
                 evidence: evidence.clone(),
             },
         };

@@ -193,6 +193,7 @@ fn alarm_of(alert: &str, session: &str, value: Option<Value>) -> ActiveAlarm {
         path: Some(2),
         when: "lost > 0".to_owned(),
         since: "2027-01-15T08:00:10Z".to_owned(),
+        raised: Wall::from_unix_ns(1_800_000_010_000_000_000),
         evidence: vec![row; 30],
     }
 }

@@ -136,6 +136,7 @@ pub(super) fn of_books(name: &str, series: &Series) -> PictureSession {
             figure("Lost", figures.lost.to_string()),
             figure("Round trip median", delay.unwrap_or("-".to_owned())),
         ],
+        alarms: Vec::new(),
     }
 }
 

@@ -11,7 +11,7 @@ use twinpath_wire::Wall;
 use super::labels;
 use super::runs::{self, Fortune};
 use crate::picture::sheet::{Chart, chart};
-use crate::picture::{Picture, PictureNote, PictureSession, Theme, page, png, svg};
+use crate::picture::{Picture, PictureAlarm, PictureNote, PictureSession, Theme, page, png, svg};
 
 /// Extreme runs.
 fn extremes() -> Vec<(String, Picture)> {
@@ -31,6 +31,12 @@ fn extremes() -> Vec<(String, Picture)> {
     all.push(("nothing".to_owned(), Picture::default()));
     let mut wild = runs::tiny(1, Fortune::Lost);
     wild.sessions = vec![PictureSession::default(), of_columns(wild_columns())];
+    wild.sessions[1].alarms = vec![PictureAlarm {
+        name: "<alert>".repeat(50),
+        about: String::new(),
+        from: Wall::from_unix_ns(i64::MIN),
+        to: Some(Wall::from_unix_ns(i64::MIN)),
+    }];
     all.push(("wild".to_owned(), wild));
     let mut many = runs::tiny(50, Fortune::Took(1_000_000, 1_000_000));
     let one = many.sessions[0].clone();
@@ -40,6 +46,9 @@ fn extremes() -> Vec<(String, Picture)> {
             ..one.clone()
         })
         .collect();
+    for (number, session) in (0..).zip(&mut many.sessions) {
+        session.alarms = alarms(&one, number);
+    }
     many.title = "A title that is far too long for its line ".repeat(20);
     many.subtitle = "words ".repeat(400);
     all.push(("many".to_owned(), many));
@@ -49,6 +58,29 @@ fn extremes() -> Vec<(String, Picture)> {
             .map(|(name, picture)| (name.to_owned(), picture)),
     );
     all
+}
+
+/// Alarms of several names, all over the time of a session and beyond it.
+fn alarms(session: &PictureSession, seed: i64) -> Vec<PictureAlarm> {
+    let begin = session.columns[0].start.unix_ns();
+    let length = i64::try_from(session.width.as_nanos()).unwrap()
+        * i64::try_from(session.columns.len()).unwrap();
+    let names = ["slow", "a rather long name for an alert", "x", "lossy", "y"];
+    let spans = (0..seed % 12).map(|number| {
+        let from = (number * 7_919 + seed * 104_729) % 120 - 10;
+        (
+            from,
+            (number % 3 > 0).then_some(from + (number * seed) % 40),
+        )
+    });
+    let of_spans = spans.zip(names.iter().cycle());
+    let alarms = of_spans.map(|((from, to), name)| PictureAlarm {
+        name: (*name).to_owned(),
+        about: format!("{name} from {from}"),
+        from: Wall::from_unix_ns(begin + length / 100 * from),
+        to: to.map(|to| Wall::from_unix_ns(begin + length / 100 * to)),
+    });
+    alarms.collect()
 }
 
 /// Columns with impossible values.

@@ -1,5 +1,6 @@
 //! Tests of the store.
 
+mod alarms;
 mod crash;
 mod disk;
 mod files;

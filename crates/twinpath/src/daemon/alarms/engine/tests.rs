@@ -152,6 +152,12 @@ fn an_alarm_that_was_active_before_a_restart_is_not_raised_again() {
     assert!(!after.restore("other", when, session.clone(), active.clone()));
 }
 
+/// The conditions of alarms that ended.
+fn conditions(ended: &[Ended]) -> Vec<&str> {
+    let alerts = ended.iter().map(|ended| &ended.alert);
+    alerts.map(|alert| &*alert.condition.text).collect()
+}
+
 #[test]
 fn a_changed_configuration_keeps_what_it_does_not_change() {
     let raised = || {
@@ -161,27 +167,32 @@ fn a_changed_configuration_keeps_what_it_does_not_change() {
     };
     let both = sessions(&["a", "b"]);
     let mut same = raised();
-    same.apply(
+    let ended = same.apply(
         &[spec("other", "remarked"), spec("slow", "silent for 2 of 2")],
         &both,
     );
+    assert!(ended.is_empty(), "{ended:?}");
     assert_eq!(run(&mut same, "BBGG"), "...C");
     // An alert whose condition changed starts with nothing.
     let mut changed = raised();
-    changed.apply(&[spec("slow", "silent for 1 of 2")], &both);
+    let ended = changed.apply(&[spec("slow", "silent for 1 of 2")], &both);
+    assert_eq!(conditions(&ended), ["silent for 2 of 2"]);
     assert_eq!(run(&mut changed, "GGB"), "..R");
     for (specs, names) in [
         (vec![spec("slow", "silent for 2 of 2")], ["b"]),
         (Vec::new(), ["a"]),
     ] {
         let mut gone = raised();
-        gone.apply(&specs, &sessions(&names));
+        let ended = gone.apply(&specs, &sessions(&names));
+        assert_eq!(conditions(&ended), ["silent for 2 of 2"]);
         assert_eq!(gone.active().count(), 0);
         assert_eq!(run(&mut gone, "GGBB"), "....");
     }
     let mut unmeasured = raised();
-    assert!(!unmeasured.retain(|_| true));
-    assert!(unmeasured.retain(|session| session.path.is_some()));
+    assert!(unmeasured.retain(|_| true).is_empty());
+    let ended = unmeasured.retain(|session| session.path.is_some());
+    assert_eq!(conditions(&ended), ["silent for 2 of 2"]);
+    assert_eq!(&*ended[0].session.name, "a");
     assert_eq!(unmeasured.active().count(), 0);
 }
 
