@@ -17,6 +17,11 @@ use super::{Daemon, PATIENCE, Place};
 use crate::program::{Running, free_port};
 use receiver::{Answer, Receiver};
 
+#[cfg(feature = "tls")]
+pub(super) use https::certificates;
+#[cfg(feature = "tls")]
+pub(super) use servers::python;
+
 /// A session of intervals of half a second, with its responder, a store, and this export.
 fn configuration(place: &Path, port: u16, export: &str) -> String {
     format!(

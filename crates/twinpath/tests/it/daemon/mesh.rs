@@ -1,5 +1,9 @@
 //! Daemons that derive their sessions from one document.
 
+#[cfg(feature = "tls")]
+mod https;
+mod pages;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::pages::get;
-use super::{Daemon, PATIENCE, entry, is_running, received, sent};
+use super::{Daemon, PATIENCE, entry, is_running, received, sent, wait_for};
 use crate::program::{finish, free_port, twinpath};
 
 /// A document and the place that it is in.

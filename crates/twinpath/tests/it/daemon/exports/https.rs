@@ -28,8 +28,8 @@ server.socket = context.wrap_socket(server.socket, server_side=True, do_handshak
 server.serve_forever()
 "#;
 
-/// A server with a certificate for 127.0.0.1 that `ca` has signed, and its file of requests.
-fn serve(place: &Path) -> Option<(Running, std::net::SocketAddr)> {
+/// The files of a certificate for 127.0.0.1 and of its key, beside that of the authority `ca` that has signed it.
+pub(in crate::daemon) fn certificates(place: &Path) -> [String; 2] {
     let mut params = rcgen::CertificateParams::default();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let key = rcgen::KeyPair::generate().unwrap();
@@ -43,8 +43,15 @@ fn serve(place: &Path) -> Option<(Running, std::net::SocketAddr)> {
         path.display().to_string()
     };
     write("ca", issuer.pem());
-    let certificate = write("certificate", certificate.pem());
-    let key = write("key", key.serialize_pem());
+    [
+        write("certificate", certificate.pem()),
+        write("key", key.serialize_pem()),
+    ]
+}
+
+/// A server with a certificate that `ca` has signed, and its file of requests.
+fn serve(place: &Path) -> Option<(Running, std::net::SocketAddr)> {
+    let [certificate, key] = certificates(place);
     let requests = place.join("requests").display().to_string();
     python("ssl", SERVER, &[&certificate, &key, &requests])
 }

@@ -62,7 +62,7 @@ fn table() -> String {
 }
 
 /// A server of a test in Python; `None`: the module is missing.
-pub(super) fn python(
+pub(in crate::daemon) fn python(
     module: &str,
     program: &str,
     arguments: &[&str],
