@@ -196,13 +196,13 @@ fn daemons_of_a_signed_document_measure_each_pair_once_and_go_on_as_it_changes()
     assert_eq!(a.stop().status, 0);
     let more = format!("cache = \"{}\"\n", cache.display());
     let mut again = Daemon::start(&document.configuration("a", &more));
-    again.process().wait_for_error("serial 1 is older than 2");
+    let said = again.process().wait_for_error("serial 1 is older than 2");
     fs::remove_file(document.path()).unwrap();
-    let done = again.stop();
+    // Before that line or behind it.
+    let said = format!("{said}{}", again.stop().stderr);
     assert!(
-        done.stderr.contains("mesh prod, serial 2: this host is a"),
-        "{}",
-        done.stderr
+        said.contains("mesh prod, serial 2: this host is a"),
+        "{said}"
     );
     drop((b, c));
 }
