@@ -1,5 +1,5 @@
 //! When alarms were active, as bars under a chart on the same time: a line for each name. A bar begins with a thick edge
-//! and ends with one; that of an alarm that is active goes on to the end of the chart without one.
+//! and ends with one, as far as that is within the time of the chart: that of an alarm that is active has no end.
 
 use super::canvas::{Anchor, Area, Canvas, Label, Size, text_width};
 use super::data::PictureAlarm;
@@ -94,7 +94,9 @@ fn draw_line(canvas: &mut Canvas, bars: &[Bar<'_>], plot: Area) {
     for Bar { alarm, area } in bars {
         canvas.rect(*area, "alarm");
         let (left, right) = (area.x, area.right());
-        canvas.line((left, area.y), (left, area.bottom()), "alarm-edge");
+        if left > plot.x {
+            canvas.line((left, area.y), (left, area.bottom()), "alarm-edge");
+        }
         if alarm.to.is_some() && right < plot.right() {
             canvas.line((right, area.y), (right, area.bottom()), "alarm-edge");
         }
@@ -214,8 +216,8 @@ mod tests {
         assert_eq!(places(&svg, "alarm"), expected, "{svg}");
         assert_eq!(places(&svg, "hit"), expected);
         assert!(svg.contains("<title>slow &lt;1100&gt;</title>"), "{svg}");
-        // Each begins with an edge; three end within the time.
-        assert_eq!(svg.matches("alarm-edge").count(), 5 + 3);
+        // One began before the time, two go on.
+        assert_eq!(svg.matches("alarm-edge").count(), 4 + 3);
         assert!((bottom - 140.0).abs() < 0.01, "{bottom}");
         assert_eq!(svg.matches(">slow<").count(), 2);
         assert_eq!(svg.matches(">dead<").count(), 1);

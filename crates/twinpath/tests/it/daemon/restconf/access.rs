@@ -179,9 +179,31 @@ fn without_tokens_what_the_schema_denies_by_default_is_left_alone() {
     assert_eq!(created.status, 201);
 }
 
+/// Puts alarms of session `a` into a store, which were cleared a moment ago.
+fn past_alarms(store: &std::path::Path, alerts: [&str; 2]) {
+    let now = jiff::Timestamp::now();
+    let ns = i64::try_from(now.as_nanosecond()).unwrap();
+    let lines = alerts.map(|alert| {
+        let line = json!({
+            "event": "cleared", "alert": alert, "when": "silent for 1 of 1", "session": "a", "class": "be",
+            "path": null, "raised_ns": ns - 9_000_000_000, "ended_ns": ns - 5_000_000_000,
+        });
+        format!("{line}\n")
+    });
+    let directory = store.join("_alarms");
+    fs::create_dir(&directory).unwrap();
+    let month = now.strftime("%Y-%m");
+    fs::write(
+        directory.join(format!("{month}.0001.jsonl")),
+        lines.concat(),
+    )
+    .unwrap();
+}
+
 #[test]
 fn the_page_and_metrics_have_what_a_user_may_read() {
     let place = tempfile::tempdir().unwrap();
+    past_alarms(place.path(), ["open", "quiet"]);
     let (served, _place) = with_tokens(&format!(
         "
 [store]
@@ -204,6 +226,11 @@ group = [\"guests\"]
 name = \"hidden\"
 path = \"/twinpath-measurement:measurement/session[name='secret']\"
 action = \"deny\"
+
+[[nacm.rule-list.rule]]
+name = \"quiet\"
+path = \"/twinpath-measurement:measurement/alert[name='quiet']\"
+action = \"deny\"
 ",
         place.path().display()
     ));
@@ -220,7 +247,12 @@ action = \"deny\"
         "{page:?}"
     );
     assert_eq!(get("/session/secret.json").status, 404);
-    assert_eq!(get("/session/a.json").status, 200);
+    let document = get("/session/a.json");
+    assert_eq!(document.status, 200);
+    assert!(document.body.contains("\"alert\":\"open\""), "{document:?}");
+    for path in ["/session/a", "/session/a.json"] {
+        assert!(!get(path).body.contains("quiet"), "{path}");
+    }
     assert_eq!(get("/metrics").status, 403);
     assert_eq!(get("/healthz").status, 200);
 }
