@@ -1,5 +1,6 @@
 //! A year of a thousand sessions: what it takes to write and to read it. Run by name, optimized:
-//! `cargo test --release -p twinpath --lib store_of_a_year -- --ignored --nocapture`.
+//! `cargo test --release -p twinpath --lib store_of_a_year -- --ignored --nocapture`. With a directory in
+//! `TWINPATH_STORE_OF_A_YEAR` it stays there.
 
 use std::sync::mpsc::channel;
 
@@ -184,7 +185,9 @@ fn ask(what: &str, reader: &StoreReader, query: &Query) {
 #[ignore = "takes minutes and gigabytes, and says how fast it was"]
 fn store_of_a_year() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path();
+    // Where it is to stay, for a daemon that shows it.
+    let kept = std::env::var_os("TWINPATH_STORE_OF_A_YEAR").map(PathBuf::from);
+    let path = kept.as_deref().unwrap_or(directory.path());
     let before = cpu();
     write_hour(path);
     println!("the hour with its packets: cpu {:?}", since(before));
