@@ -122,7 +122,7 @@ impl SessionMetrics {
             noticeable_distance: config.noticeable_distance,
             since_reply: SinceReply::new(config.failed_after),
             availability: Availability::new(config.availability),
-            delays: Delays::new(config.bins.as_ref()),
+            delays: Delays::new(config.bins.as_ref(), config.distribution_octets),
             leading: Leading::default(),
             ttl_forward: Ttl::new(),
             ttl_backward: Ttl::new(),

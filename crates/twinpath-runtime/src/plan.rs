@@ -104,6 +104,8 @@ pub struct FigureOptions {
     pub reflector: Option<ReflectorKind>,
     /// When the path is unavailable (`--unavailable`; row M-63).
     pub unavailable: Option<Unavailable>,
+    /// As for [`MetricsConfig::distribution_octets`].
+    pub distribution_octets: Option<usize>,
 }
 
 /// When a path counts as unavailable (row M-63).
@@ -123,6 +125,7 @@ impl FigureOptions {
         if self.bins.is_some() {
             config.bins.clone_from(&self.bins);
         }
+        config.distribution_octets = self.distribution_octets;
         if let Some(distance) = self.noticeable_distance {
             config.noticeable_distance = distance;
         }

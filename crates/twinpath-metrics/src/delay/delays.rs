@@ -50,6 +50,8 @@ pub(crate) struct Delays {
     bins: Option<Box<[Binned; 3]>>,
     /// Memory reserved from the histograms for other uses.
     elsewhere_octets: usize,
+    /// What the histograms may claim in any case.
+    most_octets: usize,
 }
 
 /// Round trips that include the reflector's own time.
@@ -136,7 +138,8 @@ impl Distributions {
 }
 
 impl Delays {
-    pub(crate) fn new(bins: Option<&BinEdges>) -> Self {
+    /// `most_octets`: what the histograms may claim together; `None`: as many as they may at all.
+    pub(crate) fn new(bins: Option<&BinEdges>, most_octets: Option<usize>) -> Self {
         let bins = bins.map(|edges| {
             let one = Binned::new(edges);
             Box::new([one.clone(), one.clone(), one])
@@ -158,6 +161,7 @@ impl Delays {
             last_arrival: None,
             bins,
             elsewhere_octets: 0,
+            most_octets: most_octets.unwrap_or(HISTOGRAM_OCTETS),
         }
     }
 
@@ -409,6 +413,7 @@ impl Delays {
         let whole = self.whole.as_ref().map_or(0, |_| WHOLE_OCTETS);
         let others = self.bin_octets() + whole + self.elsewhere_octets;
         let octets = HISTOGRAM_OCTETS.saturating_sub(others);
+        let octets = octets.min(self.most_octets);
         while self.claimed_octets() > octets {
             if self.drop_doubtful() {
                 continue;

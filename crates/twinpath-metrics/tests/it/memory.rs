@@ -1,7 +1,10 @@
 //! A session stays small for any delays.
 
+use std::time::Duration;
+
 use twinpath_metrics::{
-    BinEdges, ClockModel, MetricsConfig, Record, Series, SeriesConfig, SessionMetrics, Waits,
+    BinEdges, ClockModel, ClosedInterval, MetricsConfig, Record, Series, SeriesConfig,
+    SessionMetrics, Waits,
 };
 use twinpath_wire::{Delta, Fate, Sample, Wall};
 
@@ -164,6 +167,56 @@ fn a_session_takes_what_its_packets_need_and_from_some_number_on_no_more() {
     let octets = metrics.memory_octets();
     // One window of copied packets, one of delays that have gaps.
     assert!(octets < before + 36_000, "{octets} octets, {before} before");
+}
+
+/// As those that a daemon measures for weeks.
+#[test]
+fn a_long_session_with_little_memory_is_off_by_a_percent_and_its_intervals_are_not() {
+    let mut state = 7;
+    let mut spread = || 100_000 + (random(&mut state) % 3_000_000) as i64;
+    let samples: Vec<Sample> = (0..20_000)
+        .map(|seq| received(seq, spread(), spread() / 10, spread()))
+        .collect();
+    let measured = |distribution_octets| {
+        let mut series = Series::new(SeriesConfig {
+            metrics: MetricsConfig {
+                distribution_octets,
+                ..MetricsConfig::default()
+            },
+            waits: Waits::default(),
+            interval: Some(Duration::from_millis(500)),
+            columns: None,
+        });
+        series.record(&Record::Begun {
+            at: samples[0].t1.at,
+        });
+        let mut rows = Vec::new();
+        for sample in &samples {
+            series.record(&Record::Sample(*sample));
+            let intervals = series.rows().unwrap();
+            rows.extend(std::iter::from_fn(|| intervals.close(sample.t1.at)));
+        }
+        let figures = series.metrics().figures().round_trip.unwrap();
+        (series.memory_octets(), figures, rows)
+    };
+    let (octets, exact, rows) = measured(None);
+    let (fewer, coarse, same) = measured(Some(16 << 10));
+    assert!(fewer + 20_000 < octets, "{fewer} octets, {octets}");
+    assert!(coarse.bins_per_octave < exact.bins_per_octave);
+    for (exact, coarse) in [
+        (exact.median_ns, coarse.median_ns),
+        (exact.p99_ns, coarse.p99_ns),
+    ] {
+        let error = (coarse - exact).abs();
+        assert!(error > 0 && error * 100 < exact, "{coarse}, not {exact}");
+    }
+    assert!(rows.len() > 10, "{} rows", rows.len());
+    let figures = |rows: &[ClosedInterval]| -> Vec<_> {
+        rows.iter()
+            .map(|row| row.figures().figures.round_trip)
+            .collect()
+    };
+    assert_eq!(figures(&rows), figures(&same));
 }
 
 #[test]

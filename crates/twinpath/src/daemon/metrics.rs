@@ -16,16 +16,20 @@ use crate::plan::{PlannedSession, identities};
 
 use super::Daemon;
 
-/// How long a scrape waits for the figures of the last session.
+/// How long a scrape waits for the figures of sessions that were asked.
 const SNAPSHOTS: Duration = Duration::from_secs(1);
+/// Sessions that are asked at once: each answers with a copy of its figures, which takes up to 100 KB.
+const ASKED_AT_ONCE: usize = 256;
 
 /// A scrape that waits for the figures of sessions.
 pub(super) struct Scrape {
     sessions: Vec<Asked>,
+    /// The first so many were asked.
+    asked: usize,
     by: Instant,
 }
 
-/// A session that was asked.
+/// A session that is asked.
 struct Asked {
     /// Its entry of the configuration, and its place there.
     name: Arc<str>,
@@ -44,16 +48,7 @@ impl Daemon {
         let Some(mut scrape) = self.scrape.take() else {
             return;
         };
-        for asked in &mut scrape.sessions {
-            if asked.counted.is_none()
-                && let Some((_, handle)) = self.session(&asked.name, asked.place)
-                && let Some(series) = handle.take_snapshot()
-            {
-                let counted = Counted::of(&series.metrics(), Some(asked.known_within));
-                asked.counted = Some(counted);
-            }
-        }
-        let is_complete = scrape.sessions.iter().all(|asked| asked.counted.is_some());
+        let is_complete = self.ask_further(&mut scrape);
         if is_complete || Instant::now() >= scrape.by {
             exporter.answer(self.families(scrape));
         } else {
@@ -61,7 +56,34 @@ impl Daemon {
         }
     }
 
-    /// Asks sessions for their figures, as many as have series.
+    /// Takes the figures that have come, and asks as many others for theirs. True: there are no others.
+    fn ask_further(&self, scrape: &mut Scrape) -> bool {
+        let mut waiting = 0;
+        for (place, asked) in scrape.sessions.iter_mut().enumerate() {
+            if asked.counted.is_some() {
+                continue;
+            }
+            let Some((_, handle)) = self.session(&asked.name, asked.place) else {
+                continue;
+            };
+            if place >= scrape.asked {
+                if waiting >= ASKED_AT_ONCE {
+                    break;
+                }
+                handle.request_snapshot();
+                scrape.asked = place + 1;
+                scrape.by = Instant::now() + SNAPSHOTS;
+            } else if let Some(series) = handle.take_snapshot() {
+                let counted = Counted::of(&series.metrics(), Some(asked.known_within));
+                asked.counted = Some(counted);
+                continue;
+            }
+            waiting += 1;
+        }
+        waiting == 0
+    }
+
+    /// The sessions that are asked for their figures, as many as have series.
     fn ask(&self) -> Scrape {
         let mut sessions = Vec::new();
         for (name, part) in &self.sessions {
@@ -73,11 +95,10 @@ impl Daemon {
                 both().map(|(planned, _)| planned),
                 both().map(|(_, handle)| handle),
             );
-            for ((place, identity), (planned, handle)) in (0..).zip(known).zip(both()) {
+            for ((place, identity), (planned, _)) in (0..).zip(known).zip(both()) {
                 if sessions.len() == MOST_SESSIONS {
                     break;
                 }
-                handle.request_snapshot();
                 let mut labels = session_labels(&identity, &[], true);
                 // Numbers of sessions mean nothing where others come and go.
                 labels.retain(|(key, _)| key != "session");
@@ -92,6 +113,7 @@ impl Daemon {
         }
         Scrape {
             sessions,
+            asked: 0,
             by: Instant::now() + SNAPSHOTS,
         }
     }

@@ -82,6 +82,9 @@ const LONGEST_START: Duration = Duration::from_secs(10);
 /// The length of an interval where none is given.
 const USUAL_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Memory for the distributions of each session since it began.
+const DISTRIBUTION_OCTETS: usize = 16 << 10;
+
 /// How often alarms of sessions that are not measured any more are looked for.
 const RETAIN_EVERY: Duration = Duration::from_secs(10);
 
@@ -167,6 +170,8 @@ impl Resources {
             plan.exact = false;
             plan.records = false;
             plan.columns = None;
+            // Rows have their own; metrics have far wider buckets.
+            plan.figures.distribution_octets = Some(DISTRIBUTION_OCTETS);
             plan.rows = results.report_interval.map(|interval| interval.0);
             plan.start_delay = Duration::ZERO;
             let interval = plan.schedule.mean_interval();

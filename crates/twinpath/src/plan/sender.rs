@@ -174,6 +174,7 @@ pub(crate) fn figures(args: &FigureArgs) -> FigureOptions {
         failed_after: args.terms.failed_after,
         reflector: args.terms.reflector.map(Into::into),
         unavailable: args.terms.unavailable.map(Into::into),
+        distribution_octets: None,
     }
 }
 

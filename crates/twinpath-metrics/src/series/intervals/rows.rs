@@ -110,7 +110,10 @@ impl Intervals {
             length: length.max(Duration::from_nanos(1)),
             waits,
             total: SessionMetrics::with_config(&config),
-            config,
+            config: MetricsConfig {
+                distribution_octets: None,
+                ..config
+            },
             reported_lost: ReportedLost::default(),
             open: VecDeque::new(),
             next_row: 0,
