@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::pages::get;
-use super::{Daemon, PATIENCE, entry, is_running, received, sent, wait_for};
+use super::{Daemon, PATIENCE, entry, is_running, received, sent};
 use crate::program::{finish, free_port, twinpath};
 
 /// A document and the place that it is in.

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Document, FULL, answered, entry, wait_for};
-use crate::daemon::Daemon;
+use super::{Document, FULL, answered, entry};
 use crate::daemon::exports::{certificates, python};
+use crate::daemon::{Daemon, wait_for};
 
 /// It serves the files of a directory with their entity tags, and writes a line for each request: its path, the entity
 /// tag that it has, the status of its answer.
