@@ -248,17 +248,22 @@ impl Daemon {
 
     /// Puts a configuration in force, and what this host runs by the mesh document.
     pub(crate) fn put(&mut self, configuration: &Configuration) {
-        let settings = &configuration.settings;
-        self.needs_restart = self.needs_restart(settings);
+        let open = self.lasting.store.clone();
+        let mut settings = configuration.settings.clone();
+        self.needs_restart = self.needs_restart(&settings);
+        settings.keep_in(open.as_ref());
         self.mesh.configure(settings.mesh.as_ref());
         let name = settings.name.as_deref();
-        let derived = self.mesh.derive(name, configuration.root());
+        let mut derived = self.mesh.derive(name, configuration.root());
+        if let Some(derived) = &mut derived {
+            derived.keep_in(open.as_ref());
+        }
         let state = self.mesh.state();
         let phases = state.map(|state| Arc::clone(&state.derived));
         if let Ok(mut noted) = self.resources.phases.write() {
             *noted = phases.unwrap_or_default();
         }
-        self.apply(derived.as_ref().unwrap_or(settings));
+        self.apply(&derived.unwrap_or(settings));
     }
 
     /// Puts another mesh document in force, if one has come. True: one has.

@@ -15,7 +15,8 @@ use super::sessions::MeasuredSessions;
 
 /// Between two looks at all sessions.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Notices of one entry come no closer than this: a far end that comes and goes fills no log.
+/// So many notices of one entry come at once, and then one in this time: a far end that comes and goes fills no log.
+const AT_ONCE: u32 = 4;
 const NOTICE_EVERY: Duration = Duration::from_mins(1);
 
 /// The notices given.
@@ -31,7 +32,28 @@ pub(super) struct ReplyWatch {
 struct Noticed {
     /// Its sessions without replies.
     silent: usize,
-    at: Instant,
+    /// None had any before.
+    is_new: bool,
+    /// Notices that may come at once.
+    left: u32,
+    /// When there was one more of these, or the first.
+    since: Instant,
+}
+
+impl Noticed {
+    /// Whether there may be a notice now, which it is from then on.
+    fn spend(&mut self, now: Instant) -> bool {
+        while self.left < AT_ONCE && now >= self.since + NOTICE_EVERY {
+            self.left += 1;
+            self.since += NOTICE_EVERY;
+        }
+        if self.left == AT_ONCE {
+            self.since = now;
+        }
+        let may = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        may
+    }
 }
 
 impl ReplyWatch {
@@ -51,7 +73,7 @@ impl ReplyWatch {
         for (name, part) in sessions {
             if let Some(run) = part.running() {
                 let (silent, all) = self.count_silent(name, run, events);
-                self.log(name, silent, all, now);
+                self.log(name, silent, all, now, has_replies(run));
             }
         }
     }
@@ -90,23 +112,63 @@ impl ReplyWatch {
         (count, all)
     }
 
-    fn log(&mut self, name: &Arc<str>, silent: usize, all: usize, now: Instant) {
-        let before = self.noticed.get(name);
-        let is_news = before.map_or(silent > 0, |before| {
-            before.silent != silent && now >= before.at + NOTICE_EVERY
+    fn log(&mut self, name: &Arc<str>, silent: usize, all: usize, now: Instant, ever: bool) {
+        if silent == 0 && !self.noticed.contains_key(name) {
+            return;
+        }
+        let noticed = self.noticed.entry(Arc::clone(name));
+        let noticed = noticed.or_insert(Noticed {
+            silent: 0,
+            is_new: true,
+            left: AT_ONCE,
+            since: now,
         });
-        if is_news {
-            say(name, silent, all);
-            let noticed = Noticed { silent, at: now };
-            self.noticed.insert(Arc::clone(name), noticed);
+        if silent > 0 {
+            noticed.is_new &= !ever;
+        }
+        if noticed.silent != silent && noticed.spend(now) {
+            noticed.silent = silent;
+            say(name, silent, all, noticed.is_new);
         }
     }
 }
 
-fn say(name: &str, silent: usize, all: usize) {
+/// Whether any of an entry's packets was ever answered.
+fn has_replies(run: &MeasuredSessions) -> bool {
+    let mut handles = run.sessions().map(|(_, handle)| handle);
+    handles.any(|handle| handle.progress().received > 0)
+}
+
+/// `is_new`: it has not answered before.
+fn say(name: &str, silent: usize, all: usize, is_new: bool) {
     match (silent, all) {
+        (0, _) if is_new => info!("session {name}: the far end answers"),
         (0, _) => info!("session {name}: the far end answers again"),
+        (1, 1) if is_new => warn!("session {name}: the far end does not answer"),
         (1, 1) => warn!("session {name}: the far end no longer answers"),
         _ => warn!("session {name}: no replies on {silent} of {all} paths and classes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_notices_come_at_once_and_then_one_a_minute() {
+        let begin = Instant::now();
+        let mut noticed = Noticed {
+            silent: 0,
+            is_new: false,
+            left: AT_ONCE,
+            since: begin,
+        };
+        let mut spend = |s| noticed.spend(begin + Duration::from_secs(s));
+        let first = [1, 2, 3, 4, 5, 59].map(&mut spend);
+        assert_eq!(first, [true, true, true, true, false, false]);
+        let later = [62, 63, 130, 131].map(&mut spend);
+        assert_eq!(later, [true, false, true, false]);
+        let after_an_hour = [3_600, 3_600, 3_600, 3_600, 3_600].map(&mut spend);
+        assert_eq!(after_an_hour, [true, true, true, true, false]);
     }
 }

@@ -9,7 +9,7 @@ mod engine;
 mod maintenance;
 mod state;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -111,6 +111,8 @@ pub(super) struct Alarms {
     host: String,
     /// Where the page is.
     page: Option<String>,
+    /// Alerts that are for no session.
+    idle: BTreeSet<Arc<str>>,
 }
 
 impl Alarms {
@@ -132,6 +134,7 @@ impl Alarms {
             events: Vec::new(),
             host: String::new(),
             page: None,
+            idle: BTreeSet::new(),
         }
     }
 
@@ -160,10 +163,29 @@ impl Alarms {
         if self.state.is_nowhere() && self.labels.is_empty() && !settings.alerts.is_empty() {
             info!("alarms are not kept for the next start: add [store] to the configuration");
         }
+        self.note_idle(&settings.alerts, &sessions);
         self.maintenance.clone_from(&settings.maintenance);
         self.labels = labels;
         self.host = host;
         self.is_untold = true;
+    }
+
+    /// Logs which alerts are for no session, as they may be meant for one.
+    fn note_idle(
+        &mut self,
+        alerts: &[Arc<AlertSpec>],
+        sessions: &[(Arc<str>, BTreeMap<String, String>)],
+    ) {
+        let is_idle = |alert: &&Arc<AlertSpec>| {
+            let mut sessions = sessions.iter();
+            !sessions.any(|(name, labels)| alert.is_for(name, labels))
+        };
+        let idle = alerts.iter().filter(is_idle);
+        let idle: BTreeSet<Arc<str>> = idle.map(|alert| Arc::clone(&alert.name)).collect();
+        for name in idle.difference(&self.idle) {
+            warn!("alert {name}: it is for none of the sessions: check session and except");
+        }
+        self.idle = idle;
     }
 
     /// Says where the page is, for links to it.

@@ -186,7 +186,9 @@ fn summary(rows: &[Row<'_>]) -> String {
         .map(|(number, what)| format!("{number} {what}"))
         .collect();
     let all = count(rows.len() as u64, "session", "sessions");
-    if parts.is_empty() {
+    if rows.is_empty() {
+        "no session".to_owned()
+    } else if parts.is_empty() {
         format!("{all}, all answered without loss")
     } else {
         format!("{all}: {}", parts.join(", "))

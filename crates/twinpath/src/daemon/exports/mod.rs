@@ -47,6 +47,8 @@ pub(super) use sink::Sink;
 const WAITING: usize = 1 << 14;
 /// How long exports may send what waits after the daemon.
 const LONGEST_END: Duration = Duration::from_secs(5);
+/// How long it takes to kill a program.
+const LONGEST_KILL: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// An export of the configuration.
@@ -272,6 +274,8 @@ impl Exports {
             (name, shared, thread)
         });
         let ending: Vec<_> = ending.collect();
+        // A program that runs then is killed.
+        let by = by + LONGEST_KILL;
         while ending.iter().any(|(_, _, thread)| !thread.is_finished()) && Instant::now() < by {
             thread::sleep(LOOK_EVERY);
         }

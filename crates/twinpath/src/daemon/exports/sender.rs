@@ -73,7 +73,12 @@ impl Sender {
 
     fn attempt(&self, batch: &Batch) -> io::Result<Answer> {
         if let Sink::Exec(words) = &self.sink {
-            return Ok(super::sink::run(words, fs::File::open(&batch.path)?));
+            let is_over = || self.shared.is_over(false);
+            return Ok(super::sink::run(
+                words,
+                fs::File::open(&batch.path)?,
+                &is_over,
+            ));
         }
         let body = fs::read(&batch.path)?;
         Ok(self.runtime.block_on(self.sink.post(&batch.id.id, body)))

@@ -205,9 +205,9 @@ fn answer(status: StatusCode, said: &str) -> Answer {
 }
 
 /// Has a program take a batch.
-pub(super) fn run(words: &[String], input: File) -> Answer {
+pub(super) fn run(words: &[String], input: File, is_over: &dyn Fn() -> bool) -> Answer {
     let program = words.first().map_or("", String::as_str);
-    let (status, output) = match programs::run(words, Stdio::from(input), ATTEMPT) {
+    let (status, output) = match programs::run(words, Stdio::from(input), ATTEMPT, is_over) {
         Ok(ended) => ended,
         Err(error) => return Answer::Failed(format!("{program} cannot be run: {error}")),
     };
@@ -218,6 +218,7 @@ pub(super) fn run(words: &[String], input: File) -> Answer {
             Answer::Refused(format!("{program}: {status}: {output}"))
         }
         Some(status) => Answer::Failed(format!("{program}: {status}: {output}")),
+        None if is_over() => Answer::Failed(format!("{program}: killed, as the daemon ends")),
         None => {
             let time = words::time(ATTEMPT);
             Answer::Failed(format!("{program}: killed after {time}: {output}"))

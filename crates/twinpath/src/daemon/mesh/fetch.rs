@@ -137,7 +137,9 @@ async fn download(
         .send(&call)
         .await
         .map_err(|error| error.to_string())?;
-    if answer.status == StatusCode::NOT_MODIFIED {
+    // Without a condition it is no answer.
+    let is_conditional = known.etag.is_some() || known.modified.is_some();
+    if answer.status == StatusCode::NOT_MODIFIED && is_conditional {
         return Ok(None);
     }
     let validators = Validators {

@@ -24,7 +24,7 @@ use super::settings::MeshSettings;
 pub(in crate::daemon) struct MeshKeeper {
     settings: Option<MeshSettings>,
     poller: Option<Poller>,
-    /// A document that came and is not in force.
+    /// A document that came and is not in force: put in force as soon as the configuration allows it.
     coming: Option<Box<Accepted>>,
     state: MeshState,
 }
@@ -230,20 +230,24 @@ impl MeshKeeper {
                 Ok(part) => {
                     self.state.changed = Some(twinpath_runtime::wall());
                     self.state.document = Some(Arc::clone(&accepted.document));
-                    let settings = self.put(part, &accepted.document);
+                    let settings = self.put(part, &accepted.document, false);
                     if let Some(poller) = &self.poller {
                         poller.keep(accepted);
                     }
                     return Some(settings);
                 }
-                Err(why) => fault = Some(format!("serial {}: {why}", accepted.document.serial)),
+                Err(why) => {
+                    fault = Some(format!("serial {}: {why}", accepted.document.serial));
+                    self.coming = Some(accepted);
+                }
             }
         }
+        let is_waiting = fault.is_some();
         let last = self.state.document.clone();
         let settings =
             last.and_then(
                 |document| match part(&document, identity, &mesh, model, root) {
-                    Ok(part) => Some(self.put(part, &document)),
+                    Ok(part) => Some(self.put(part, &document, is_waiting)),
                     Err(why) => {
                         fault.get_or_insert(why);
                         self.state.node = None;
@@ -258,12 +262,12 @@ impl MeshKeeper {
         settings
     }
 
-    /// Notes what this host runs.
-    fn put(&mut self, part: Part, document: &MeshDocument) -> Settings {
+    /// Notes what this host runs. `is_behind`: a later document has a fault.
+    fn put(&mut self, part: Part, document: &MeshDocument, is_behind: bool) -> Settings {
         let state = &mut self.state;
         let is_other =
             state.node != part.node || state.derived.sessions() != part.derived.sessions();
-        if part.fault.is_none() && (is_other || state.fault.is_some()) {
+        if part.fault.is_none() && (is_other || state.fault.is_some() && !is_behind) {
             let node = part.node.and_then(|node| document.nodes.get(node));
             let sessions = count(part.derived.sessions() as u64, "session", "sessions");
             info!(
@@ -283,7 +287,9 @@ impl MeshKeeper {
         }
         state.node = part.node;
         state.derived = Arc::new(part.derived);
-        say("mesh", &mut state.fault, part.fault);
+        if !is_behind {
+            say("mesh", &mut state.fault, part.fault);
+        }
         part.settings
     }
 }

@@ -2,6 +2,7 @@
 
 use super::document::MeshDocument;
 use super::*;
+use crate::daemon::settings::Settings;
 
 const HEAD: &str = "name = \"prod\"\nserial = 7\n";
 
@@ -319,4 +320,83 @@ fn twenty_thousand_nodes_are_read_and_one_more_is_not() {
     let own = twinpath_yang::Children::new();
     let refused = Derived::of(&document, place, None, model, &own);
     assert!(refused.err().unwrap().contains("10000 are possible"));
+}
+
+/// Settings of a configuration with this text, which is [store], [mesh] and exports.
+fn settings(text: &str) -> (twinpath_yang::Children, Settings) {
+    let model = crate::daemon::model::model().unwrap();
+    let mut reader = twinpath_yang::toml::Reader::new(&model.schema, &model.roots);
+    reader.add("own", text);
+    let (own, faults) = reader.finish();
+    assert!(faults.is_empty(), "{faults:?}");
+    let settings = Settings::of(model, &own.root).unwrap();
+    (own.root, settings)
+}
+
+#[test]
+fn a_document_that_cannot_run_yet_runs_once_the_configuration_allows_it() {
+    let place = tempfile::tempdir().unwrap();
+    let at = place.path();
+    let file = at.join("mesh.toml");
+    std::fs::write(&file, format!("{HEAD}{THREE}{STAMP}")).unwrap();
+    let mut keeper = MeshKeeper::default();
+    let mut put = |keys: &str| {
+        let text = format!("[mesh]\nurl = \"{}\"\nnode = \"a\"\n{keys}", file.display());
+        let (root, settings) = settings(&text);
+        keeper.configure(settings.mesh.as_ref());
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while keeper.state().unwrap().last_fetch.is_none() {
+            assert!(std::time::Instant::now() < until, "nothing is fetched");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            keeper.take_news();
+        }
+        let derived = keeper.derive(None, &root);
+        let state = keeper.state().unwrap();
+        let serial = state.document.as_ref().map(|document| document.serial);
+        (derived.is_some(), serial, state.fault().map(str::to_owned))
+    };
+    std::fs::write(
+        &file,
+        format!("{HEAD}{THREE}{STAMP}hmac-key-file = \"k9\"\n"),
+    )
+    .unwrap();
+    let (_, serial, fault) = put("");
+    assert_eq!(serial, None);
+    assert!(
+        fault.as_deref().is_some_and(|it| it.contains("k9")),
+        "{fault:?}"
+    );
+    // What it lacks stays said.
+    let (_, serial, again) = put("");
+    assert_eq!((serial, again), (None, fault));
+    std::fs::write(at.join("k9"), "00112233445566778899aabbccddeeff\n").unwrap();
+    let (is_derived, serial, fault) = put(&format!("keys = \"{}\"\n", at.display()));
+    assert_eq!((is_derived, serial, fault), (true, Some(7), None));
+}
+
+#[test]
+fn what_is_kept_in_the_store_is_kept_in_the_one_that_is_open() {
+    let export = "[[export]]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\n";
+    let of = |store: &str, more: &str| {
+        let mesh = "[mesh]\nurl = \"/etc/mesh.toml\"\n";
+        settings(&format!(
+            "[store]\npath = \"{store}\"\n{mesh}{export}{more}"
+        ))
+        .1
+    };
+    let open = of("/a", "");
+    for (more, spool) in [
+        ("", "/a/_exports/webhook.webhook"),
+        ("spool-path = \"/spool\"\n", "/spool/webhook.webhook"),
+    ] {
+        let mut other = of("/b", more);
+        other.keep_in(open.store.as_ref());
+        let mut exports = other
+            .exports
+            .values()
+            .map(|it| it.directory.display().to_string());
+        assert_eq!(exports.next().as_deref(), Some(spool));
+        let cache = other.mesh.unwrap().cache.unwrap();
+        assert_eq!(cache.display().to_string(), "/a/_mesh");
+    }
 }

@@ -132,6 +132,24 @@ impl Settings {
             .unwrap_or_else(|| processors().min(MOST_USUAL_THREADS))
     }
 
+    /// Puts what is kept in the store's directory in that of the store that is open, if it is another one.
+    pub(super) fn keep_in(&mut self, open: Option<&StoreSettings>) {
+        let (Some(own), Some(open)) = (&self.store, open) else {
+            return;
+        };
+        let (from, to) = (&own.path, &open.path);
+        let exports = self
+            .exports
+            .values_mut()
+            .map(|export| &mut export.directory);
+        let cache = self.mesh.as_mut().and_then(|mesh| mesh.cache.as_mut());
+        for path in exports.chain(cache) {
+            if let Ok(within) = path.strip_prefix(from) {
+                *path = to.join(within);
+            }
+        }
+    }
+
     /// What others change that a daemon has for as long as it lives.
     pub(super) fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
         let both = [

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,8 +19,10 @@ const AT_ONCE: usize = 8;
 const WAITING: usize = 256;
 /// How long one may run.
 const LONGEST: Duration = Duration::from_secs(30);
-/// How long programs may go on after the daemon.
+/// How long programs may go on when the daemon ends.
 const LONGEST_END: Duration = Duration::from_secs(2);
+/// How long it takes to kill them.
+const LONGEST_KILL: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Octets of its output that are logged.
 #[cfg(unix)]
@@ -67,6 +69,8 @@ pub(super) struct Programs {
     waiting: Arc<Mutex<Receiver<Job>>>,
     /// Those that run or wait.
     open: Arc<AtomicUsize>,
+    /// The daemon is over: none is begun, and those that run are killed.
+    is_over: Arc<AtomicBool>,
     threads: usize,
     dropped: u64,
 }
@@ -78,6 +82,7 @@ impl Programs {
             jobs,
             waiting: Arc::new(Mutex::new(waiting)),
             open: Arc::default(),
+            is_over: Arc::default(),
             threads: 0,
             dropped: 0,
         }
@@ -101,6 +106,7 @@ impl Programs {
 
     fn begin_thread(&mut self) {
         let (waiting, open) = (Arc::clone(&self.waiting), Arc::clone(&self.open));
+        let is_over = Arc::clone(&self.is_over);
         let thread = thread::Builder::new().name("actions".to_owned());
         let begun = thread.spawn(move || {
             loop {
@@ -109,7 +115,7 @@ impl Programs {
                     .unwrap_or_else(PoisonError::into_inner)
                     .recv();
                 let Ok(job) = job else { return };
-                job.run();
+                job.run(&|| is_over.load(Ordering::Acquire));
                 open.fetch_sub(1, Ordering::AcqRel);
             }
         });
@@ -130,9 +136,15 @@ impl Programs {
         }
     }
 
-    /// Waits a short time for those that run.
+    /// Waits a short time for those that run, then kills them.
     pub(super) fn close(self) {
-        let by = Instant::now() + LONGEST_END;
+        self.wait(LONGEST_END);
+        self.is_over.store(true, Ordering::Release);
+        self.wait(LONGEST_KILL);
+    }
+
+    fn wait(&self, longest: Duration) {
+        let by = Instant::now() + longest;
         while self.open.load(Ordering::Acquire) > 0 && Instant::now() < by {
             thread::sleep(LOOK_EVERY);
         }
@@ -140,10 +152,14 @@ impl Programs {
 }
 
 impl Job {
-    fn run(&self) {
+    fn run(&self, is_over: &dyn Fn() -> bool) {
         let program = self.words.first().map_or("", String::as_str);
         let alert = &self.alert;
-        match run(&self.words, Stdio::null(), LONGEST) {
+        if is_over() {
+            warn!("alert {alert}: {program} is not run: the daemon ends");
+            return;
+        }
+        match run(&self.words, Stdio::null(), LONGEST, is_over) {
             Ok((Some(status), output)) if status.success() => {
                 debug!("alert {alert}: {program}: done");
                 for line in output.lines() {
@@ -151,10 +167,11 @@ impl Job {
                 }
             }
             Ok((status, output)) => {
-                let end = status.map_or_else(
-                    || format!("killed after {} s", LONGEST.as_secs()),
-                    |status| status.to_string(),
-                );
+                let end = match status {
+                    Some(status) => status.to_string(),
+                    None if is_over() => "killed, as the daemon ends".to_owned(),
+                    None => format!("killed after {} s", LONGEST.as_secs()),
+                };
                 let output = output.lines().collect::<Vec<_>>().join(" | ");
                 warn!("alert {alert}: {program}: {end}: {output}");
             }
@@ -173,8 +190,8 @@ fn command(words: &[String], input: Stdio) -> io::Result<Command> {
     Ok(command)
 }
 
-/// Runs a program with its arguments and input, for so long at most: how it ended, `None` if it was killed, and the
-/// beginning of its output.
+/// Runs a program with its arguments and input, for so long at most and not longer than the daemon: how it ended,
+/// `None` if it was killed, and the beginning of its output.
 ///
 /// # Errors
 /// It cannot be run.
@@ -182,6 +199,7 @@ pub(in crate::daemon) fn run(
     words: &[String],
     input: Stdio,
     longest: Duration,
+    is_over: &dyn Fn() -> bool,
 ) -> io::Result<(Option<ExitStatus>, String)> {
     let mut command = command(words, input)?;
     let mut output = Output::of(&mut command)?;
@@ -194,7 +212,7 @@ pub(in crate::daemon) fn run(
         if let Some(status) = child.try_wait()? {
             break Some(status);
         }
-        if Instant::now() >= by {
+        if Instant::now() >= by || is_over() {
             kill(&mut child);
             child.wait()?;
             break None;
@@ -280,6 +298,8 @@ fn kill(child: &mut Child) {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn job(words: &[&str]) -> Job {
@@ -292,7 +312,7 @@ mod tests {
     #[test]
     fn a_program_has_its_arguments_as_they_are() {
         let job = job(&["/bin/echo", "$HOME", "a  b", "`id`;"]);
-        let (status, output) = run(&job.words, Stdio::null(), LONGEST).unwrap();
+        let (status, output) = run(&job.words, Stdio::null(), LONGEST, &|| false).unwrap();
         assert!(status.unwrap().success());
         assert_eq!(output, "$HOME a  b `id`;\n");
         let command = command(&job.words, Stdio::null()).unwrap();
@@ -313,10 +333,10 @@ mod tests {
             "-c",
             "head -c 100000 /dev/zero | tr '\\0' x; echo e >&2; exit 3",
         ]);
-        let (status, output) = run(&loud.words, Stdio::null(), LONGEST).unwrap();
+        let (status, output) = run(&loud.words, Stdio::null(), LONGEST, &|| false).unwrap();
         assert_eq!(status.unwrap().code(), Some(3));
         assert_eq!(output, "x".repeat(MOST_OUTPUT));
-        let failed = |words| run(&job(words).words, Stdio::null(), LONGEST).is_err();
+        let failed = |words| run(&job(words).words, Stdio::null(), LONGEST, &|| false).is_err();
         assert!(failed(&["/nowhere/at/all"]));
         assert!(failed(&["/bin/echo", "a\0b"]));
     }
@@ -327,7 +347,10 @@ mod tests {
         let file = place.path().join("pid");
         let script = format!("sleep 1000 & echo $! > {}; wait", file.display());
         let slow = job(&["/bin/sh", "-c", &script]);
-        let (status, _) = run(&slow.words, Stdio::null(), Duration::from_secs(2)).unwrap();
+        let (status, _) = run(&slow.words, Stdio::null(), Duration::from_secs(2), &|| {
+            false
+        })
+        .unwrap();
         assert_eq!(status, None);
         let pid = fs::read_to_string(file).unwrap();
         let state = || fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
@@ -340,11 +363,29 @@ mod tests {
     #[test]
     fn what_goes_on_behind_it_is_not_waited_for() {
         let job = job(&["/bin/sh", "-c", "sleep 1000 & echo $!"]);
-        let (status, output) = run(&job.words, Stdio::null(), LONGEST).unwrap();
+        let (status, output) = run(&job.words, Stdio::null(), LONGEST, &|| false).unwrap();
         assert!(status.unwrap().success());
         let pid: i32 = output.trim().parse().unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn what_runs_when_the_daemon_ends_is_killed_a_moment_later() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("pid");
+        let script = format!("trap '' TERM; echo $$ > {}; sleep 1000", file.display());
+        let mut programs = Programs::new();
+        programs.run(
+            "slow",
+            ["/bin/sh", "-c", &script].map(str::to_owned).to_vec(),
+        );
+        while fs::read_to_string(&file).unwrap_or_default().is_empty() {
+            thread::sleep(LOOK_EVERY);
+        }
+        programs.close();
+        let pid = fs::read_to_string(file).unwrap();
+        assert!(!Path::new(&format!("/proc/{}", pid.trim())).exists());
     }
 
     #[test]

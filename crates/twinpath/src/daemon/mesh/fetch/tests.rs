@@ -79,6 +79,11 @@ fn what_is_no_document_is_said() {
     let large = vec![b'#'; MOST_OCTETS + 1];
     for (answers, fault) in [
         (vec![answer("404 Not Found", b"")], "answered 404 Not Found"),
+        // Without having been asked whether there is another one.
+        (
+            vec![answer("304 Not Modified", b"")],
+            "answered 304 Not Modified",
+        ),
         (
             vec![answer("302 Found\r\nLocation: http://127.0.0.1:1/", b"")],
             "answered 302 Found",
