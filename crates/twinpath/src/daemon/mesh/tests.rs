@@ -357,7 +357,7 @@ fn a_document_that_cannot_run_yet_runs_once_the_configuration_allows_it() {
     };
     std::fs::write(
         &file,
-        format!("{HEAD}{THREE}{STAMP}hmac-key-file = \"k9\"\n"),
+        format!("{HEAD}{THREE}{STAMP}authenticated = true\nhmac-key-file = \"k9\"\n"),
     )
     .unwrap();
     let (_, serial, fault) = put("");
