@@ -16,9 +16,10 @@ use crate::files::{self, Unfit};
 use crate::saved::{Groups, Unreadable, seal};
 
 use super::blocks::Hashing;
-use super::columns::{COLUMNS, Column, Intervals, Kind, Place, Values, properties, schema};
+use super::columns::{COLUMNS, Intervals, Kind, Place, Values, properties, schema};
 use super::cursor::Cursor;
 use super::layout::sync_directory;
+#[cfg(test)]
 use super::row::StoredRow;
 use super::segment::Segment;
 use super::{BLOCKS_KEY, FORMAT, FORMAT_KEY};
@@ -26,6 +27,7 @@ use super::{BLOCKS_KEY, FORMAT, FORMAT_KEY};
 /// Rows of a column that are decoded at once.
 const BATCH: usize = 4_096;
 /// The same of lists in memory, whose values are copied.
+#[cfg(test)]
 const LISTS: usize = 64;
 
 /// Why a file was not closed.
@@ -67,8 +69,10 @@ pub(super) trait Source {
 }
 
 /// Rows in memory, which are sorted.
+#[cfg(test)]
 pub(super) struct Sorted<'a>(pub(super) &'a [StoredRow]);
 
+#[cfg(test)]
 impl Source for Sorted<'_> {
     fn has_values(&self, column: usize) -> bool {
         let Some(column) = COLUMNS.get(column) else {
@@ -91,7 +95,8 @@ impl Source for Sorted<'_> {
     }
 }
 
-fn at_once(column: &Column) -> usize {
+#[cfg(test)]
+fn at_once(column: &super::columns::Column) -> usize {
     if column.kind == Kind::List {
         LISTS
     } else {

@@ -21,7 +21,7 @@ use crate::files;
 use crate::saved::{Sync, Unreadable, Writer};
 
 use super::alarms::AlarmFileUpkeep;
-use super::closed::{self, CloseError, FileRows, Sorted};
+use super::closed::{self, CloseError, FileRows};
 use super::columns::Intervals;
 use super::cursor::Wanted;
 use super::days::DaySums;
@@ -38,11 +38,11 @@ use super::{
 /// Files of hours after which those of a day are made one: about an hour of a thousand sessions.
 const GATHERED: usize = 8;
 /// Rows of hours that are written at once: their histograms are long.
-const GROUP_ROWS: usize = 1_024;
+const GROUP_ROWS: usize = 256;
 /// Sessions whose hours are summed up at once.
 const SESSIONS: usize = 64;
 /// The same of days, whose histograms are several times as long, and of which a month has more.
-const GROUP_ROWS_OF_DAYS: usize = 256;
+const GROUP_ROWS_OF_DAYS: usize = 128;
 const SESSIONS_OF_DAYS: usize = 16;
 
 /// What looks after files.
@@ -228,7 +228,8 @@ impl Upkeep {
         mut facts: Vec<(&str, String)>,
     ) -> Result<(), CloseError> {
         let segment = Segment::open(path)?;
-        let mut hours = Vec::new();
+        make_directory(to)?;
+        let mut sums = Growing::beside(to, step_ns)?;
         let mut grouping = Grouping::new(step_ns);
         let mut whose: Option<StoredRow> = None;
         segment.each(&Filter::ALL, &Wanted::All, |row| {
@@ -237,7 +238,7 @@ impl Upkeep {
             });
             if !is_same {
                 let done = std::mem::replace(&mut grouping, Grouping::new(step_ns));
-                hours.extend(done.into_rows());
+                sums.add(done)?;
             }
             if !is_same || whose.is_none() {
                 let mut key = StoredRow::empty(Arc::clone(&row.session), Arc::clone(&row.class));
@@ -247,10 +248,11 @@ impl Upkeep {
             grouping.add(row);
             stopped(&self.shared.stop)
         })?;
-        hours.extend(grouping.into_rows());
-        make_directory(to)?;
+        sums.add(grouping)?;
+        let sums = Segment::open(sums.finish()?.path())?;
         facts.push((RESOLUTION_KEY, step_ns.to_string()));
-        closed::write(to, &Sorted(&hours), &facts)?;
+        let rows = FileRows::in_order(&sums, &self.shared.stop)?;
+        closed::write(to, &rows, &facts)?;
         Ok(())
     }
 
@@ -290,15 +292,12 @@ impl Upkeep {
                 stopped(&self.shared.stop)
             })?;
         }
-        let new = files::create(target)?;
-        let facts = vec![(FORMAT_KEY, FORMAT.to_owned())];
-        let writer = Writer::of(Intervals, new.as_file().try_clone()?, facts)?;
-        let (group_rows, at_once) = if step_ns > HOUR_NS {
-            (GROUP_ROWS_OF_DAYS, SESSIONS_OF_DAYS)
+        let mut gathered = Growing::beside(target, step_ns)?;
+        let at_once = if step_ns > HOUR_NS {
+            SESSIONS_OF_DAYS
         } else {
-            (GROUP_ROWS, SESSIONS)
+            SESSIONS
         };
-        let mut writer = writer.of_groups(group_rows);
         let names: Vec<Arc<str>> = names.into_iter().collect();
         for names in names.chunks(at_once) {
             let (Some(first), Some(last)) = (names.first(), names.last()) else {
@@ -317,14 +316,9 @@ impl Upkeep {
                     stopped(&self.shared.stop)
                 })?;
             }
-            for row in grouping.into_rows() {
-                if writer.push(row) {
-                    writer.write(Sync::Memory)?;
-                }
-            }
+            gathered.add(grouping)?;
         }
-        writer.finish()?;
-        Ok(new)
+        gathered.finish()
     }
 
     /// Deletes days that are too old, unless the clock has said so for a short time only.
@@ -426,6 +420,43 @@ impl Upkeep {
             }
         }
         Ok(())
+    }
+}
+
+/// Sums that are written some at a time, as they take much memory, to a file without a name of its own yet.
+struct Growing {
+    file: tempfile::NamedTempFile,
+    writer: Writer<fs::File, Intervals>,
+}
+
+impl Growing {
+    /// In the directory of the file that is to have its rows.
+    fn beside(target: &Path, step_ns: i64) -> Result<Self, CloseError> {
+        let file = files::create(target)?;
+        let facts = vec![(FORMAT_KEY, FORMAT.to_owned())];
+        let writer = Writer::of(Intervals, file.as_file().try_clone()?, facts)?;
+        let rows = if step_ns > HOUR_NS {
+            GROUP_ROWS_OF_DAYS
+        } else {
+            GROUP_ROWS
+        };
+        let writer = writer.of_groups(rows);
+        Ok(Self { file, writer })
+    }
+
+    /// Adds rows that follow those before.
+    fn add(&mut self, rows: Grouping) -> Result<(), CloseError> {
+        for row in rows.into_rows() {
+            if self.writer.push(row) {
+                self.writer.write(Sync::Memory)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<tempfile::NamedTempFile, CloseError> {
+        self.writer.finish()?;
+        Ok(self.file)
     }
 }
 
