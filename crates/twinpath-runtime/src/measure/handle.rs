@@ -1,7 +1,7 @@
 //! The handles on a session, and what they share with the thread that measures it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use twinpath_metrics::{ClosedInterval, Record, Series};
@@ -54,6 +54,8 @@ pub(super) struct Shared {
     pub(super) abandoned: AtomicBool,
     /// A snapshot is asked for.
     pub(super) snapshot_wanted: AtomicBool,
+    /// Records that found no room.
+    pub(super) records_dropped: AtomicU64,
     pub(super) commands: Commands,
     /// Not before it begins, and only if it was agreed on.
     pub(super) agreed: OnceLock<Box<Agreed>>,
@@ -276,6 +278,11 @@ impl SessionHandle {
     /// How many news wait.
     pub fn waiting(&self) -> usize {
         self.news.as_ref().map_or(0, rtrb::Consumer::slots)
+    }
+
+    /// How many records were dropped because news are read too slowly, since the session began.
+    pub fn records_dropped(&self) -> u64 {
+        self.control.shared.records_dropped.load(Ordering::Relaxed)
     }
 
     /// The rows that are known since the last time. Those that are left at the end are

@@ -408,6 +408,8 @@ impl Session {
                 self.news = None;
             } else {
                 self.records_dropped += 1;
+                let dropped = &self.shared.records_dropped;
+                dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
         self.recorder.record(record);

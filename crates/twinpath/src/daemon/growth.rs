@@ -7,23 +7,35 @@ use twinpath_report::words::time;
 use crate::output::units::count;
 use crate::store::StoreSettings;
 
+/// Octets of a raw packet, of many sessions in a file; of a single one they are 18.
+const RAW_PACKET: u64 = 25;
+
 /// Sessions, and the rows that they make.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Growth {
     sessions: u64,
     rows_per_day: u64,
+    /// Packets that are saved one by one.
+    raw_per_day: u64,
 }
 
 impl Growth {
     /// With so many more sessions, each with a row for each interval.
     pub(super) fn with(self, sessions: u64, interval: Duration) -> Self {
-        let day = Duration::from_hours(24).as_nanos();
-        let rows = u64::try_from(day / interval.as_nanos().max(1)).unwrap_or(u64::MAX);
+        let rows = sessions.saturating_mul(per_day(interval));
         Self {
             sessions: self.sessions.saturating_add(sessions),
-            rows_per_day: self
-                .rows_per_day
-                .saturating_add(sessions.saturating_mul(rows)),
+            rows_per_day: self.rows_per_day.saturating_add(rows),
+            ..self
+        }
+    }
+
+    /// With raw packets of so many of the sessions, each with one after such a time.
+    pub(super) fn with_raw(self, sessions: u64, interval: Duration) -> Self {
+        let packets = sessions.saturating_mul(per_day(interval));
+        Self {
+            raw_per_day: self.raw_per_day.saturating_add(packets),
+            ..self
         }
     }
 
@@ -32,7 +44,13 @@ impl Growth {
         if self.sessions == 0 {
             return "no session to be stored".to_owned();
         }
+        let of_packets = self.raw_per_day.saturating_mul(RAW_PACKET);
         let day = self.rows_per_day.saturating_mul(row_octets);
+        let day = day.saturating_add(of_packets);
+        let raw = match self.raw_per_day {
+            0 => String::new(),
+            packets => format!(" and {packets} raw packets ({})", size(of_packets)),
+        };
         let retained = settings.retention.map(|retention| {
             let octets = u128::from(day) * u128::from(retention.as_secs()) / 86_400;
             let octets = u64::try_from(octets).unwrap_or(u64::MAX);
@@ -47,7 +65,7 @@ impl Growth {
             format!("; max-size {} has {days}", size(most))
         });
         format!(
-            "{}, {} rows a day, about {}{}{}",
+            "{}, {} rows{raw} a day, about {}{}{}",
             count(self.sessions, "session", "sessions"),
             self.rows_per_day,
             size(day),
@@ -55,6 +73,12 @@ impl Growth {
             bounded.unwrap_or_default()
         )
     }
+}
+
+/// How often this time passes in a day.
+fn per_day(interval: Duration) -> u64 {
+    let day = Duration::from_hours(24).as_nanos();
+    u64::try_from(day / interval.as_nanos().max(1)).unwrap_or(u64::MAX)
 }
 
 /// Octets to two digits or more.
@@ -109,6 +133,11 @@ mod tests {
                 }
             ),
             "1 session, 8640 rows a day, about 1.0 MB"
+        );
+        let raw = one.with_raw(4, Duration::from_millis(100));
+        assert_eq!(
+            raw.in_words(100, &settings),
+            "1 session, 8640 rows and 3456000 raw packets (86 MB) a day, about 87 MB; max-size 10 GB has 114 days"
         );
         let none = Growth::default().in_words(100, &settings);
         assert_eq!(none, "no session to be stored");

@@ -24,9 +24,11 @@ mod notices;
 mod operational;
 mod part;
 mod pool;
+mod raw;
 mod reflectors;
 mod renewal;
 mod replies;
+mod resources;
 mod sessions;
 mod settings;
 mod source;
@@ -36,9 +38,9 @@ mod twamp;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use tracing::warn;
@@ -46,12 +48,11 @@ use twinpath_metrics::{ClosedInterval, IntervalFigures};
 use twinpath_report::words;
 use twinpath_runtime::measure::Engine;
 use twinpath_runtime::wall;
-use twinpath_wire::{Tos, Wall, nanoseconds};
+use twinpath_wire::{Tos, Wall};
 
-use crate::args::ResultOptions;
 use crate::failure::Failure;
 use crate::plan::PlannedSession;
-use crate::store::{Store, StoreCounters, StoreReader, StoredInterval};
+use crate::store::{RawPlace, Store, StoreCounters, StoreReader, StoredInterval};
 
 use absences::Absences;
 use alarms::Alarms;
@@ -59,12 +60,14 @@ use control::Running;
 use events::{Events, SessionChange};
 use exports::Exports;
 use growth::Growth;
-use mesh::{Derived, MeshKeeper, MeshState};
+use mesh::{MeshKeeper, MeshState};
 use metrics::Scrape;
 use part::{Part, Parts};
 use pool::Pool;
+use raw::RawPackets;
 use reflectors::{Responder, Server};
 use replies::ReplyWatch;
+use resources::Resources;
 use sessions::MeasuredSessions;
 use twamp::{RemoteRun, TwampServer};
 
@@ -82,25 +85,8 @@ const LONGEST_START: Duration = Duration::from_secs(10);
 /// The length of an interval where none is given.
 const USUAL_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Memory for the distributions of each session since it began.
-const DISTRIBUTION_OCTETS: usize = 16 << 10;
-
 /// How often alarms of sessions that are not measured any more are looked for.
 const RETAIN_EVERY: Duration = Duration::from_secs(10);
-
-/// What all entries share.
-#[derive(Clone)]
-struct Resources {
-    engine: Arc<Engine>,
-    pool: Pool,
-    intervals: Sender<Interval>,
-    /// Sessions that have begun, for the phases of those that follow.
-    begun: Arc<AtomicU32>,
-    /// Phases of entries of a mesh.
-    phases: Arc<RwLock<Arc<Derived>>>,
-    /// The daemon ends: connections are not waited for.
-    is_ending: Arc<AtomicBool>,
-}
 
 /// The figures of an interval of a session.
 struct Interval {
@@ -151,57 +137,6 @@ pub(crate) struct Daemon {
 /// By class and path.
 type LastIntervals = HashMap<(Tos, Option<u16>), Arc<IntervalFigures>>;
 
-impl Resources {
-    /// Whether the daemon ends.
-    fn is_ending(&self) -> bool {
-        self.is_ending.load(Ordering::Acquire)
-    }
-
-    /// Has these sessions of an entry measured beside others, with a row for each interval.
-    fn prepare(&self, name: &str, sessions: &mut [PlannedSession], results: &ResultOptions) {
-        let derived = self.phases.read().map(|phases| Arc::clone(&phases));
-        let of_mesh = derived.ok().and_then(|it| it.phases.get(name).copied());
-        let all = sessions.len();
-        for (place, session) in sessions.iter_mut().enumerate() {
-            name.clone_into(&mut session.target.name);
-            session.target.labels.clone_from(&results.labels);
-            session.target.is_listed = true;
-            let plan = &mut session.plan;
-            plan.exact = false;
-            plan.records = false;
-            plan.columns = None;
-            // Rows have their own; metrics have far wider buckets.
-            plan.figures.distribution_octets = Some(DISTRIBUTION_OCTETS);
-            plan.rows = results.report_interval.map(|interval| interval.0);
-            plan.start_delay = Duration::ZERO;
-            let interval = plan.schedule.mean_interval();
-            plan.phase = Some(match of_mesh {
-                Some(phase) => aligned_phase(phase, [place, all], interval, wall()),
-                None => phase(self.begun.fetch_add(1, Ordering::Relaxed), interval),
-            });
-        }
-    }
-}
-
-/// The phase of a session: multiples of the golden ratio are spread evenly over an interval, however many there are.
-fn phase(number: u32, interval: Duration) -> Duration {
-    /// 2^32 divided by the golden ratio.
-    const STEP: u32 = 0x9e37_79b9;
-    let part = f64::from(number.wrapping_mul(STEP)) / (f64::from(u32::MAX) + 1.0);
-    interval.mul_f64(part)
-}
-
-/// How long after now the first packet of a session of a mesh leaves, so that all leave at the same part of an interval
-/// by the time of day. `phase`: that part in multiples of 2^-32; `place`: which of how many sessions of the entry.
-fn aligned_phase(phase: u32, [place, all]: [usize; 2], interval: Duration, now: Wall) -> Duration {
-    let interval = u128::from(nanoseconds::of(interval).max(1));
-    let own = (u128::from(phase) * interval) >> 32;
-    let own = own + interval * place as u128 / all.max(1) as u128;
-    let now = u128::try_from(now.unix_ns()).unwrap_or_default() % interval;
-    let wait = (own + 2 * interval - now) % interval;
-    Duration::from_nanos(u64::try_from(wait).unwrap_or_default())
-}
-
 impl Daemon {
     /// One that has nothing to do yet, with the store and threads of these settings.
     ///
@@ -211,6 +146,7 @@ impl Daemon {
         let (sender, intervals) = channel();
         let store = settings.store.as_ref().map(Store::open).transpose()?;
         let alarms = Alarms::new(settings.store.as_ref());
+        let raw = settings.store.as_ref().map(RawPlace::of);
         Ok(Self {
             name: settings.name.clone(),
             lasting: settings.clone(),
@@ -220,6 +156,7 @@ impl Daemon {
                 engine: Arc::new(Engine::start(settings.threads().max(1))?),
                 pool: Pool::default(),
                 intervals: sender,
+                raw: raw.map(|place| Arc::new(RawPackets::new(place))),
                 begun: Arc::default(),
                 phases: Arc::default(),
                 is_ending: Arc::default(),
@@ -355,6 +292,9 @@ impl Daemon {
         self.replies.look(&self.sessions, &mut self.events);
         self.observe_absent();
         self.take_intervals();
+        if let Some(raw) = &self.resources.raw {
+            raw.look();
+        }
         for event in self.alarms.take_events() {
             self.events.push(event);
         }
@@ -460,7 +400,11 @@ impl Daemon {
         let settings = self.lasting.store.as_ref()?;
         let specs = self.sessions.values().map(Part::spec);
         let growth = specs.fold(Growth::default(), |growth, spec| {
-            growth.with(spec.count(), spec.interval().unwrap_or(USUAL_INTERVAL))
+            let growth = growth.with(spec.count(), spec.interval().unwrap_or(USUAL_INTERVAL));
+            match spec.packet_interval() {
+                Some(interval) if spec.is_raw() => growth.with_raw(spec.count(), interval),
+                Some(_) | None => growth,
+            }
         });
         let span = store.reader().span().ok().flatten();
         let since = span.map_or_else(
@@ -476,7 +420,12 @@ impl Daemon {
 
     /// What the store has done and has; `None` without a store.
     pub(crate) fn store_counters(&self) -> Option<StoreCounters> {
-        self.store.as_ref().map(Store::counters)
+        let store = self.store.as_ref()?;
+        let raw = self.resources.raw.as_ref();
+        Some(StoreCounters {
+            raw: raw.and_then(|raw| raw.counters()),
+            ..store.counters()
+        })
     }
 
     /// Writes all that is measured to the disk.
@@ -484,6 +433,9 @@ impl Daemon {
         self.take_intervals();
         self.exports.close();
         self.alarms.close();
+        if let Some(raw) = &self.resources.raw {
+            raw.close();
+        }
         self.store.take().map(Store::close)
     }
 

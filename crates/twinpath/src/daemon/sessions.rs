@@ -21,6 +21,7 @@ use crate::output::words;
 use crate::plan::{self, EnvironmentPassphrase, PlannedControl, PlannedSession, system_lookup};
 
 use super::part::{AfterEnd, Runs};
+use super::raw::RawSession;
 use super::renewal::Renewal;
 use super::settings::Options;
 use super::twamp::{ControlFacts, LimitedSession, ModeChain};
@@ -50,6 +51,37 @@ impl SessionSpec {
             Self::Controlled(options) => controllers(&options.args, lookup).map(|_plans| ()),
             Self::Limited(limited) => controllers(&limited.options.args, lookup).map(|_plans| ()),
         }
+    }
+
+    /// With raw packets saved, or not.
+    pub(super) fn with_raw(self, is_raw: bool) -> Self {
+        match self {
+            Self::Plain(options) => Self::Plain(options.with_raw(is_raw)),
+            Self::Controlled(options) => Self::Controlled(options.with_raw(is_raw)),
+            Self::Limited(mut limited) => {
+                limited.options = limited.options.with_raw(is_raw);
+                Self::Limited(limited)
+            }
+        }
+    }
+
+    /// Whether raw packets are saved.
+    pub(super) fn is_raw(&self) -> bool {
+        match self {
+            Self::Plain(options) => options.is_raw(),
+            Self::Controlled(options) => options.is_raw(),
+            Self::Limited(limited) => limited.options.is_raw(),
+        }
+    }
+
+    /// How often each of its sessions sends a packet.
+    pub(super) fn packet_interval(&self) -> Option<Duration> {
+        let schedule = match self {
+            Self::Plain(options) => &options.args.session.schedule,
+            Self::Controlled(options) => &options.args.schedule,
+            Self::Limited(limited) => &limited.options.args.schedule,
+        };
+        plan::mean_interval(schedule)
     }
 
     /// Those of the configuration.
@@ -123,6 +155,8 @@ pub(super) struct MeasuredSessions {
     /// Their entry of the configuration.
     name: Arc<str>,
     planned: Vec<Arc<PlannedSession>>,
+    /// As many, if raw packets are saved.
+    raw: Vec<RawSession>,
     run: Run,
     renewal: Renewal,
     control: ControlFacts,
@@ -185,12 +219,13 @@ impl MeasuredSessions {
 
     fn plain(
         name: &Arc<str>,
-        options: &SenderArgs,
+        options: &Options<SenderArgs>,
         resources: &Resources,
     ) -> Result<Self, Failure> {
-        let planned = plan::sessions(options, &system_lookup, |_, _| {})?;
+        let planned = plan::sessions(&options.args, &system_lookup, |_, _| {})?;
         let mut planned = planned.sessions;
-        resources.prepare(name, &mut planned, &options.run.results);
+        let results = &options.args.run.results;
+        resources.prepare(name, &mut planned, results, options.is_raw());
         endless(&mut planned);
         let begun = planned
             .iter()
@@ -201,18 +236,19 @@ impl MeasuredSessions {
 
     fn controlled(
         name: &Arc<str>,
-        options: &ControllerArgs,
+        options: &Options<ControllerArgs>,
         modes: Option<&ModeChain>,
         resources: &Resources,
     ) -> Result<Self, Failure> {
-        let mut plans = controllers(options, &system_lookup)?;
+        let mut plans = controllers(&options.args, &system_lookup)?;
         let controls = plans.iter().map(|plan| &plan.control);
         let is_ending = || resources.is_ending();
         let (index, made) = controller::reach(controls, &is_ending)?;
         let mut plan = plans.swap_remove(index);
         plan.control.made = Some(made);
         let mut planned = plan.sessions;
-        resources.prepare(name, &mut planned, &options.run.results);
+        let results = &options.args.run.results;
+        resources.prepare(name, &mut planned, results, options.is_raw());
         match modes {
             Some(modes) => modes.apply(&mut plan.control),
             None => endless(&mut planned),
@@ -232,8 +268,10 @@ impl MeasuredSessions {
     }
 
     fn new(name: &Arc<str>, planned: Vec<PlannedSession>, run: Run) -> Self {
+        let raw = planned.iter().filter(|session| session.plan.records);
         Self {
             name: Arc::clone(name),
+            raw: raw.map(|_| RawSession::default()).collect(),
             planned: planned.into_iter().map(Arc::new).collect(),
             run,
             renewal: Renewal::new(),
@@ -268,6 +306,15 @@ impl MeasuredSessions {
         }
     }
 
+    /// Has raw packets saved, as far as that is asked for.
+    fn save_raw(&mut self, resources: &Resources) {
+        if let Some(raw) = &resources.raw
+            && !self.raw.is_empty()
+        {
+            raw.take(&mut self.raw, &self.planned, self.run.handles_mut());
+        }
+    }
+
     /// Passes on the intervals that are known since the last time.
     fn pass_on_known(&self, intervals: &Sender<Interval>) {
         for (place, handle) in self.run.handles().iter().enumerate() {
@@ -292,6 +339,13 @@ impl Run {
             Self::Controlled(run) => run.sessions(),
         }
     }
+
+    fn handles_mut(&mut self) -> &mut [SessionHandle] {
+        match self {
+            Self::Plain(handles) => handles,
+            Self::Controlled(run) => run.sessions_mut(),
+        }
+    }
 }
 
 impl Runs for MeasuredSessions {
@@ -301,13 +355,11 @@ impl Runs for MeasuredSessions {
 
     fn begin(name: &Arc<str>, spec: &SessionSpec, resources: &Resources) -> Result<Self, Failure> {
         match spec {
-            SessionSpec::Plain(options) => Self::plain(name, &options.args, resources),
-            SessionSpec::Controlled(options) => {
-                Self::controlled(name, &options.args, None, resources)
-            }
+            SessionSpec::Plain(options) => Self::plain(name, options, resources),
+            SessionSpec::Controlled(options) => Self::controlled(name, options, None, resources),
             SessionSpec::Limited(limited) => {
                 let modes = Some(&limited.modes);
-                Self::controlled(name, &limited.options.args, modes, resources)
+                Self::controlled(name, &limited.options, modes, resources)
             }
         }
     }
@@ -348,6 +400,7 @@ impl Runs for MeasuredSessions {
 
     fn look(&mut self, resources: &Resources) -> bool {
         self.pass_on_known(&resources.intervals);
+        self.save_raw(resources);
         self.take_events();
         match &self.run {
             Run::Plain(handles) => self.renewal.look(&self.planned, handles, &resources.pool),
@@ -375,6 +428,7 @@ impl Runs for MeasuredSessions {
 
     fn end(mut self, resources: &Resources) -> Result<(), Failure> {
         self.pass_on_known(&resources.intervals);
+        self.save_raw(resources);
         self.take_events();
         let mut failed = None;
         for (place, handle) in self.run.handles().iter().enumerate() {

@@ -98,6 +98,11 @@ struct Stored {
     damaged: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// Records of raw packets: those in files, and those in none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_records: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_dropped: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -272,6 +277,8 @@ impl Daemon {
                 octets: counters.octets,
                 damaged: counters.damaged,
                 error: counters.error,
+                raw_records: counters.raw.map(|raw| raw.records),
+                raw_dropped: counters.raw.map(|raw| raw.dropped),
             }),
             alarms,
             alarms_left_out: alarms_left_out as u64,

@@ -6,6 +6,7 @@ use super::family::{Families, Family};
 
 /// Of a store.
 pub(crate) fn store(counters: &StoreCounters) -> Families {
+    let raw = counters.raw.unwrap_or_default();
     vec![
         Family::counter(
             "store_rows",
@@ -36,6 +37,16 @@ pub(crate) fn store(counters: &StoreCounters) -> Families {
             "store_failing",
             "1 if the disk takes no rows now, else 0",
             counters.error.is_some().into(),
+        ),
+        Family::counter(
+            "store_raw_records",
+            "records of raw packets that were saved",
+            raw.records,
+        ),
+        Family::counter(
+            "store_raw_records_dropped",
+            "records of raw packets that were not saved, because the disk was full or too slow",
+            raw.dropped,
         ),
     ]
 }

@@ -38,6 +38,8 @@ pub(crate) use named_end::{Ends, NamedEnd};
 pub(crate) use options::{Layer, OptionReader, Setting, Unread};
 pub(crate) use resolve::{Lookup, system_lookup};
 pub(crate) use responder::{reflector, responder};
+#[cfg(feature = "daemon")]
+pub(crate) use sender::mean_interval;
 pub(crate) use sender::{classes, figures, rows_fit, unfilled};
 pub(crate) use sessions::{PlannedSession, PlannedSessions, Target, WaitingTarget, sessions};
 pub(crate) use threads::{shared as shared_threads, unused as unused_threads};

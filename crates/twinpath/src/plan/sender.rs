@@ -183,6 +183,13 @@ pub(super) fn random_seed() -> u64 {
     super::seed() >> 33
 }
 
+/// How often a packet leaves by these options, on average; `None`: they contradict each other.
+#[cfg(feature = "daemon")]
+pub(crate) fn mean_interval(options: &ScheduleOptions) -> Option<Duration> {
+    let schedule = schedule(options).ok()?;
+    Some(schedule.mean_interval())
+}
+
 fn schedule(options: &ScheduleOptions) -> Result<Schedule, Failure> {
     let usual = || UsualSchedule::default().interval;
     let interval = options.interval.map_or_else(usual, |interval| interval.0);

@@ -54,6 +54,9 @@ pub(crate) struct FooterPart {
     pub(crate) until: Option<Wall>,
     /// Rows since the part before was closed that are in no file.
     pub(crate) rows_missing: u64,
+    /// It is the last of a run that ends without reports of its sessions.
+    #[serde(default, rename = "last", skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_last: bool,
 }
 
 impl FooterBegin {

@@ -11,6 +11,7 @@ mod parts;
 mod read;
 mod saver;
 mod schema;
+mod series;
 #[cfg(test)]
 mod tests;
 mod whole;

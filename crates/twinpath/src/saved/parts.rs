@@ -11,15 +11,14 @@ use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use twinpath_report::words::{self, instant};
+use twinpath_report::words;
 use twinpath_wire::Wall;
 
 use super::file::{Sync, Writer};
 use super::footer::FooterPart;
 use super::saver::{Batch, End, Shortfall};
+use super::series::Series;
 use super::{END_KEY, PART_KEY, RUN_KEY};
-use crate::args::Rotate;
-use crate::files::{self, Unfit};
 
 /// The longest time until a row is written, if its row group is not full before. At the beginning
 /// of a file, when there is little to rewrite, it is a second; it doubles each time.
@@ -32,92 +31,6 @@ const AGAIN_PER_SECOND: u64 = 16_384;
 const SYNC_EVERY: Duration = Duration::from_mins(1);
 /// How soon another file is tried when one could not be written.
 const TRY_AGAIN: Duration = Duration::from_mins(1);
-
-/// What all files of a run have in common, and when the next begins.
-#[derive(Clone, Debug)]
-pub(super) struct Series {
-    pub(super) path: PathBuf,
-    pub(super) rotate: Rotate,
-}
-
-impl Series {
-    /// Which of the turns by time this moment follows.
-    pub(super) fn turn(&self, at: Wall) -> i64 {
-        match self.rotate {
-            Rotate::Every(every) => at.unix_ns().div_euclid(nanoseconds(every)),
-            Rotate::Octets(_) => 0,
-        }
-    }
-
-    /// When that turn is due.
-    fn turn_at(&self, turn: i64) -> Wall {
-        match self.rotate {
-            Rotate::Every(every) => Wall::from_unix_ns(turn.saturating_mul(nanoseconds(every))),
-            Rotate::Octets(_) => Wall::default(),
-        }
-    }
-
-    /// The file that begins then: `run-20261128T040000Z.parquet`. `copy`: from 1, for names that
-    /// are there already.
-    pub(super) fn file(&self, from: Wall, copy: u64) -> PathBuf {
-        let mut from = instant(from, 0);
-        from.retain(|c| !matches!(c, '-' | ':'));
-        self.named(&match copy {
-            1 => from,
-            copy => format!("{from}-{copy}"),
-        })
-    }
-
-    /// All of them: `run-*.parquet`.
-    pub(super) fn pattern(&self) -> PathBuf {
-        self.named("*")
-    }
-
-    fn named(&self, which: &str) -> PathBuf {
-        let mut name = self.path.file_stem().unwrap_or_default().to_owned();
-        name.push("-");
-        name.push(which);
-        if let Some(extension) = self.path.extension() {
-            name.push(".");
-            name.push(extension);
-        }
-        self.path.with_file_name(name)
-    }
-
-    /// A new file under a name that nothing has.
-    fn create(
-        &self,
-        from: Wall,
-        facts: &[(&'static str, String)],
-    ) -> Result<OpenPart, (PathBuf, Unfit)> {
-        let mut copy = 1;
-        loop {
-            let path = self.file(from, copy);
-            copy += 1;
-            if path.symlink_metadata().is_ok() {
-                continue;
-            }
-            let create = || -> Result<_, Unfit> {
-                let new = files::create(&path)?;
-                let writer = writer(new.as_file(), facts.to_vec())?;
-                Ok(match new.persist_noclobber(&path) {
-                    Ok(_) => Some(writer),
-                    Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => None,
-                    Err(error) => return Err(error.error.into()),
-                })
-            };
-            match create() {
-                Ok(Some(writer)) => return Ok(OpenPart::new(path, writer)),
-                Ok(None) => {}
-                Err(error) => return Err((path, error)),
-            }
-        }
-    }
-}
-
-fn nanoseconds(time: Duration) -> i64 {
-    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
-}
 
 /// Writes a raw file without rows into an empty one, and keeps other runs away from it.
 pub(super) fn writer(file: &File, facts: Vec<(&'static str, String)>) -> io::Result<Writer> {
@@ -266,6 +179,13 @@ impl Parts {
         }
     }
 
+    /// Rows in files, and rows that are in none and did not get lost before.
+    pub(super) fn counts(&self) -> [u64; 2] {
+        let current = self.current.as_ref();
+        let written = current.map_or(0, |part| part.writer.written());
+        [self.written.rows + written, self.dropped]
+    }
+
     /// How long nothing needs to be written.
     pub(super) fn wait(&self) -> Duration {
         let due = self.current.as_ref().map(|part| part.write_due);
@@ -312,18 +232,22 @@ impl Parts {
     /// The run is over; without an `end` it failed.
     pub(super) fn end(mut self, end: Option<End>) -> Written {
         let at = end.as_ref().map(|end| end.at);
+        let mut is_last = false;
         if let Some(End { at, missing, facts }) = end {
             self.missing = missing;
             self.turn(at);
-            if self.current.is_none() {
-                self.again = Instant::now();
-                self.open(at);
-            }
-            if let Some(part) = &mut self.current {
-                part.writer.set_metadata(END_KEY, facts);
+            is_last = facts.is_none();
+            if let Some(facts) = facts {
+                if self.current.is_none() {
+                    self.again = Instant::now();
+                    self.open(at);
+                }
+                if let Some(part) = &mut self.current {
+                    part.writer.set_metadata(END_KEY, facts);
+                }
             }
         }
-        self.close(at);
+        self.close(at, is_last);
         self.settle();
         self.written
     }
@@ -336,7 +260,7 @@ impl Parts {
             Some(before) if before != turn => {
                 let until = at.min(series.turn_at(before.saturating_add(1)));
                 self.due = Some(series.turn_at(turn));
-                self.close(Some(until));
+                self.close(Some(until), false);
                 self.again = Instant::now();
             }
             _ => {}
@@ -345,7 +269,7 @@ impl Parts {
 
     /// Closes a file that is large enough. What it would have is an estimate, until it is written.
     fn turn_if_large(&mut self, at: Wall) {
-        let Some(Rotate::Octets(octets)) = self.series.as_ref().map(|series| series.rotate) else {
+        let Some(octets) = self.series.as_ref().and_then(|series| series.most_octets) else {
             return;
         };
         let is_large = |part: &OpenPart| part.writer.is_as_large_as(octets);
@@ -354,7 +278,7 @@ impl Parts {
         }
         self.write(true);
         if self.current.as_ref().is_some_and(is_large) {
-            self.close(Some(at));
+            self.close(Some(at), false);
         }
     }
 
@@ -372,6 +296,7 @@ impl Parts {
             from: self.due.unwrap_or(at),
             until: None,
             rows_missing: self.missing + self.dropped - self.known_missing,
+            is_last: false,
         };
         let mut facts = self.facts.clone();
         facts.push((PART_KEY, serde_json::to_string(&part).unwrap_or_default()));
@@ -418,7 +343,7 @@ impl Parts {
     }
 
     /// Closes the file under way, until that time of the host's clock.
-    fn close(&mut self, until: Option<Wall>) {
+    fn close(&mut self, until: Option<Wall>, is_last: bool) {
         self.settle();
         let missing = self.missing + self.dropped - self.known_missing;
         let Some(part) = &mut self.current else {
@@ -430,6 +355,7 @@ impl Parts {
             part.tell(FooterPart {
                 until,
                 rows_missing: about.rows_missing + missing,
+                is_last,
                 ..about
             });
         }

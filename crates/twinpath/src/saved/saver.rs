@@ -3,6 +3,8 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -14,7 +16,8 @@ use twinpath_report::words;
 use twinpath_wire::Wall;
 
 use super::footer::{FooterBegin, FooterEnd};
-use super::parts::{self, OpenPart, Parts, Series, Written};
+use super::parts::{self, OpenPart, Parts, Written};
+use super::series::Series;
 use super::{FORMAT, FORMAT_KEY, RUN_KEY, Row};
 use crate::args::Rotate;
 use crate::files::{self, Unfit};
@@ -83,10 +86,7 @@ impl Opened {
     /// # Errors
     /// [`OpenError`].
     pub(crate) fn open(path: &Path, rotate: Option<Rotate>) -> Result<Self, OpenError> {
-        let series = rotate.map(|rotate| Series {
-            path: path.to_owned(),
-            rotate,
-        });
+        let series = rotate.map(|rotate| Series::new(path, rotate));
         for path in [path.to_owned()]
             .into_iter()
             .chain(series.iter().map(|series| series.file(Wall::default(), 1)))
@@ -102,6 +102,20 @@ impl Opened {
             series,
             before,
         })
+    }
+
+    /// Files whose names begin as `path`, another one after each time `every`, and after so many octets. Nothing is
+    /// tried out: their directory is made, and the first of them begins, with the first row.
+    pub(crate) fn series(path: &Path, every: Duration, most_octets: Option<u64>) -> Self {
+        Self {
+            path: path.to_owned(),
+            series: Some(Series {
+                most_octets,
+                makes_directory: true,
+                ..Series::new(path, Rotate::Every(every))
+            }),
+            before: None,
+        }
     }
 
     /// Begins to save: a file that is whole, and has no row yet, takes the name. Of several, the
@@ -133,9 +147,11 @@ impl Opened {
         let (messages, inbox) = sync_channel(WAITING);
         let (said, lines) = sync_channel(LINES);
         let parts = Parts::new(series.clone(), facts, first, said);
+        let counts = Arc::<Counts>::default();
+        let shared = Arc::clone(&counts);
         let thread = thread::Builder::new()
             .name("saver".to_owned())
-            .spawn(move || save(parts, &inbox))
+            .spawn(move || save(parts, &inbox, &shared))
             .map_err(io)?;
         Ok(Saver {
             series,
@@ -148,6 +164,7 @@ impl Opened {
             recorded: 0,
             missing: 0,
             facts: None,
+            counts,
         })
     }
 }
@@ -196,7 +213,8 @@ enum Message {
 pub(super) struct End {
     pub(super) at: Wall,
     pub(super) missing: u64,
-    pub(super) facts: String,
+    /// `None`: it has no reports of its sessions.
+    pub(super) facts: Option<String>,
 }
 
 /// The result of saving.
@@ -244,6 +262,14 @@ pub(crate) struct Saver {
     missing: u64,
     /// Facts that are to be told before the next rows.
     facts: Option<String>,
+    counts: Arc<Counts>,
+}
+
+/// What the thread has done.
+#[derive(Debug, Default)]
+struct Counts {
+    written: AtomicU64,
+    dropped: AtomicU64,
 }
 
 impl Saver {
@@ -260,18 +286,38 @@ impl Saver {
         }
     }
 
-    /// The run is this from now on.
+    /// The run is this from the rows on that were recorded last.
     pub(crate) fn tell(&mut self, facts: &FooterBegin) {
-        self.hand_over();
         self.facts = serde_json::to_string(facts).ok();
         self.hand_over_facts();
+    }
+
+    /// Whether the next call of [`Self::record`] or [`Self::look`] hands over what was recorded.
+    pub(crate) fn is_due(&self, now: Wall) -> bool {
+        self.batch.len() + 1 >= BATCH
+            || self.handed_over.elapsed() >= HAND_OVER_EVERY
+            || self.turns(now)
+    }
+
+    /// Whether another file is due.
+    fn turns(&self, now: Wall) -> bool {
+        let turns = |series: &Series| series.turn(now) != series.turn(self.at);
+        self.series.as_ref().is_some_and(turns)
+    }
+
+    /// Records in files so far, and those that are in none.
+    pub(crate) fn counts(&self) -> [u64; 2] {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        [
+            of(&self.counts.written),
+            self.missing + of(&self.counts.dropped),
+        ]
     }
 
     /// Hands over the events so far, if due; those that follow are later than `now`. `Some`: a line
     /// to report, returned once.
     pub(crate) fn look(&mut self, now: Wall) -> Option<String> {
-        let turn = |series: &Series| series.turn(now) != series.turn(self.at);
-        let turns = self.series.as_ref().is_some_and(turn);
+        let turns = self.turns(now);
         if turns || self.handed_over.elapsed() >= HAND_OVER_EVERY {
             self.hand_over();
         }
@@ -293,6 +339,16 @@ impl Saver {
     ) -> Saved {
         self.hand_over();
         let facts = serde_json::to_string(&end(self.missing)).unwrap_or_default();
+        self.end(now, Some(facts))
+    }
+
+    /// The run is over, without reports of its sessions.
+    pub(crate) fn close(mut self, now: Wall) -> Saved {
+        self.hand_over();
+        self.end(now, None)
+    }
+
+    fn end(&mut self, now: Wall, facts: Option<String>) -> Saved {
         if let Some(messages) = self.messages.take() {
             if let Some(facts) = self.facts.take() {
                 let _ = messages.send(Message::Begin(facts));
@@ -345,10 +401,9 @@ impl Saver {
             rows,
             missing: self.missing,
         };
-        let taken = match &self.messages {
-            Some(messages) => messages.try_send(Message::Rows(batch)).is_ok(),
-            None => false,
-        };
+        // Without the facts of its session a row means nothing.
+        let messages = self.messages.as_ref().filter(|_| self.facts.is_none());
+        let taken = messages.is_some_and(|to| to.try_send(Message::Rows(batch)).is_ok());
         if !taken {
             self.missing += count;
         }
@@ -376,8 +431,11 @@ impl Drop for Saver {
     }
 }
 
-fn save(mut parts: Parts, inbox: &Receiver<Message>) -> Written {
+fn save(mut parts: Parts, inbox: &Receiver<Message>, counts: &Counts) -> Written {
     loop {
+        let [written, dropped] = parts.counts();
+        counts.written.store(written, Ordering::Relaxed);
+        counts.dropped.store(dropped, Ordering::Relaxed);
         match inbox.recv_timeout(parts.wait()) {
             Ok(Message::Rows(batch)) => parts.take(batch),
             Ok(Message::Begin(facts)) => parts.begin_again(facts),

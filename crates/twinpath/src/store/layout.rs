@@ -1,5 +1,5 @@
 //! Where files of a store are: `DAY/NUMBER.parquet` has the rows as measured, `_hours/DAY/NUMBER.parquet` those
-//! of the same file by the hour, `_hours/DAY/day.parquet` those of a whole day. `*/*.parquet` are the rows as
+//! of the same file by the hour, `_hours/DAY/day.parquet` those of a whole day. `20*/*.parquet` are the rows as
 //! measured, each once: programs that read directories pass over names that begin with `_`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,12 +14,16 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 use twinpath_wire::Wall;
 
+use super::raw::RawFile;
+
 /// Nanoseconds of a day.
 pub(super) const DAY_NS: i64 = 86_400_000_000_000;
 /// Rows by the hour, below the store's directory.
 const HOURS: &str = "_hours";
 /// Rows by the day, below the store's directory.
 const DAYS: &str = "_days";
+/// Raw packets, below the store's directory.
+const RAW: &str = "_raw";
 /// The name of the rows by the hour of a whole day.
 const WHOLE_DAY: &str = "day.parquet";
 const EXTENSION: &str = "parquet";
@@ -135,21 +139,39 @@ impl Layout {
         Ok((months, days))
     }
 
-    /// What a crash left of rows by the day.
+    /// The directory of raw packets.
+    pub(super) fn raw(&self) -> PathBuf {
+        self.root.join(RAW)
+    }
+
+    /// The files of raw packets, the oldest first.
     ///
     /// # Errors
     /// Their directory cannot be read.
-    pub(super) fn unfinished_sums(&self) -> io::Result<Vec<PathBuf>> {
-        let directory = self.root.join(DAYS);
+    pub(super) fn raw_files(&self) -> io::Result<Vec<RawFile>> {
+        let directory = self.raw();
         let names = names(&directory)?.into_iter();
+        let files = names.filter_map(|name| RawFile::named(directory.join(name)));
+        let mut files: Vec<RawFile> = files.collect();
+        files.sort_unstable();
+        Ok(files)
+    }
+
+    /// What a crash left of rows by the day, and of raw packets.
+    ///
+    /// # Errors
+    /// Their directories cannot be read.
+    pub(super) fn unfinished(&self) -> io::Result<Vec<PathBuf>> {
         let is_unfinished = |name: &std::ffi::OsString| {
             name.to_str()
                 .is_some_and(|name| name.starts_with(UNFINISHED))
         };
-        Ok(names
-            .filter(is_unfinished)
-            .map(|name| directory.join(name))
-            .collect())
+        let mut unfinished = Vec::new();
+        for directory in [self.root.join(DAYS), self.raw()] {
+            let names = names(&directory)?.into_iter().filter(is_unfinished);
+            unfinished.extend(names.map(|name| directory.join(name)));
+        }
+        Ok(unfinished)
     }
 
     /// The days that have files, of either kind.

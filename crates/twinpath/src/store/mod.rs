@@ -7,6 +7,7 @@
 //! ```text
 //! _days/2026-11-29.parquet      those of a day that is over, by the day
 //! _days/2026-10.parquet         those of many days of a month
+//! _raw/packets-20261130T210000Z.parquet  packets of the sessions that ask for them (`daemon::raw`): a raw file
 //! lock                          locked by the process that writes
 //! 2026-11-30/0001.parquet       rows as measured: closed, sorted by session, class, path, start
 //! 2026-11-30/0002.parquet       the file that grows: as rows came
@@ -18,7 +19,7 @@
 //!   only the last 8,192 rows and the footer again. It is closed after 65,536 rows or an hour: a sorted copy takes
 //!   its name in one step, so no row is ever there twice or not at all. The next process goes on with the last one.
 //! - Files in `_hours` are made of closed ones; `day.parquet` names those that it has in its footer. Names with `_`
-//!   are passed over by programs that read directories, and `*/*.parquet` has each row once.
+//!   are passed over by programs that read directories, and `20*/*.parquet` has each row once.
 //! - Closed files have one row group with pages of 4,096 rows, and a checksum for each 16 KiB: a query of one session
 //!   reads and checks some pages of the columns that it wants.
 //! - One thread writes rows ([`keeper`]), which reach it through a bounded channel; another looks after closed files
@@ -27,8 +28,8 @@
 //! - `_alarms/2026-11.0001.jsonl` has when alarms were raised and ended ([`alarms`]).
 //! - `_sessions.json` has the labels of sessions as the configuration has them ([`labels`]).
 //! - What is unfinished after a crash has a name of its own and is removed; what is damaged is set aside.
-//! - Retention deletes days by age, once the clock has said so for an hour, and the oldest files by size: first rows
-//!   as measured, then by the hour.
+//! - Retention deletes days by age, once the clock has said so for an hour, and the oldest files by size: first raw
+//!   packets ([`raw`]), then rows as measured, then by the hour.
 
 mod alarms;
 mod blocks;
@@ -45,6 +46,7 @@ mod labels;
 mod layout;
 mod merge;
 mod query;
+mod raw;
 mod row;
 mod segment;
 mod source;
@@ -77,6 +79,7 @@ pub(crate) use alarms::{
 };
 pub(crate) use figures::{OverTime, column_length};
 pub(crate) use query::{Query, StoreReader};
+pub(crate) use raw::{RawCounters, RawPlace};
 pub(crate) use row::{Delay, StoredInterval, StoredRow};
 pub(crate) use source::{RowKey, SourceError, StoreSource, Unread};
 
@@ -150,6 +153,8 @@ pub(crate) struct StoreCounters {
     pub(crate) damaged: u64,
     /// Why the disk takes no rows now.
     pub(crate) error: Option<String>,
+    /// Of raw packets; `None`: none were to be saved.
+    pub(crate) raw: Option<RawCounters>,
 }
 
 /// How often things are done.
@@ -306,6 +311,7 @@ impl Store {
             deleted_octets: shared.deleted.load(Ordering::Relaxed),
             damaged: shared.damaged.load(Ordering::Relaxed),
             error: error.clone(),
+            raw: None,
         }
     }
 

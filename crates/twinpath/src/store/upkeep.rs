@@ -3,6 +3,7 @@
 //! directory, so it takes up where a process before it was stopped.
 
 mod by_day;
+mod growing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
@@ -17,32 +18,27 @@ use tracing::{info, warn};
 use twinpath_runtime::wall;
 use twinpath_wire::{Wall, nanoseconds};
 
-use crate::files;
-use crate::saved::{Sync, Unreadable, Writer};
+use crate::saved::Unreadable;
 
 use super::alarms::AlarmFileUpkeep;
 use super::closed::{self, CloseError, FileRows};
-use super::columns::Intervals;
 use super::cursor::Wanted;
 use super::days::DaySums;
 use super::filter::{Filter, Sessions};
 use super::layout::{Day, DayFiles, sync_directory};
 use super::merge::Grouping;
 use super::query::{covered, is_missing};
+use super::raw::{self, RawUpkeep};
 use super::row::StoredRow;
 use super::segment::Segment;
-use super::{
-    FORMAT, FORMAT_KEY, HOUR_NS, Pace, RESOLUTION_KEY, SEGMENTS_KEY, Shared, StoreSettings,
-};
+use super::{HOUR_NS, Pace, RESOLUTION_KEY, SEGMENTS_KEY, Shared, StoreSettings};
+use growing::Growing;
 
 /// Files of hours after which those of a day are made one: about an hour of a thousand sessions.
 const GATHERED: usize = 8;
-/// Rows of hours that are written at once: their histograms are long.
-const GROUP_ROWS: usize = 256;
 /// Sessions whose hours are summed up at once.
 const SESSIONS: usize = 64;
 /// The same of days, whose histograms are several times as long, and of which a month has more.
-const GROUP_ROWS_OF_DAYS: usize = 128;
 const SESSIONS_OF_DAYS: usize = 16;
 
 /// What looks after files.
@@ -62,6 +58,7 @@ pub(super) struct Upkeep {
     summed: Option<DaySums>,
     /// Files of alarms become as old as rows.
     alarms: AlarmFileUpkeep,
+    raw: RawUpkeep,
 }
 
 impl Upkeep {
@@ -77,6 +74,7 @@ impl Upkeep {
             sizes: BTreeMap::new(),
             expired: HashMap::new(),
             summed: None,
+            raw: RawUpkeep::default(),
         }
     }
 
@@ -129,10 +127,10 @@ impl Upkeep {
         let (months, days) = self.shared.layout.day_sums()?;
         let sums = months.iter().chain(&days);
         let sums: u64 = sums.map(|path| octets_of(path)).sum();
-        self.shared.octets.store(
-            self.sizes.values().sum::<u64>() + sums + of_alarms,
-            Ordering::Relaxed,
-        );
+        let rows: u64 = self.sizes.values().sum();
+        let raw = raw::octets(&self.shared.layout)?;
+        let octets = [rows, sums, raw, of_alarms].into_iter().sum();
+        self.shared.octets.store(octets, Ordering::Relaxed);
         failed.map_or(Ok(()), Err)
     }
 
@@ -327,6 +325,8 @@ impl Upkeep {
             return Ok(());
         };
         let oldest = now.unix_ns().saturating_sub(retention);
+        let (layout, from) = (&self.shared.layout, Wall::from_unix_ns(oldest));
+        self.raw.delete_expired(layout, from, self.pace.doubt)?;
         let days: Vec<Day> = self.sizes.keys().copied().collect();
         for day in days {
             if day.end().unix_ns() > oldest {
@@ -370,13 +370,17 @@ impl Upkeep {
         self.forget_sum(day);
     }
 
-    /// Deletes the oldest rows as they were measured, then the oldest by the hour, until the rest with so many octets of
-    /// alarms is not too much.
+    /// Deletes the oldest raw packets, then the oldest rows as they were measured, then the oldest by the hour, until
+    /// the rest with so many octets of alarms is not too much.
     fn delete_excess(&mut self, of_alarms: u64) -> Result<(), CloseError> {
         let Some(most) = self.most_octets else {
             return Ok(());
         };
-        let mut all = self.sizes.values().sum::<u64>() + of_alarms;
+        let rows: u64 = self.sizes.values().sum();
+        let mut all = rows + of_alarms + raw::octets(&self.shared.layout)?;
+        let deleted = raw::delete_octets(&self.shared.layout, all.saturating_sub(most))?;
+        self.shared.deleted.fetch_add(deleted, Ordering::Relaxed);
+        all = all.saturating_sub(deleted);
         for by_hour in [false, true] {
             let days: Vec<Day> = self.sizes.keys().copied().collect();
             for day in days {
@@ -423,43 +427,6 @@ impl Upkeep {
     }
 }
 
-/// Sums that are written some at a time, as they take much memory, to a file without a name of its own yet.
-struct Growing {
-    file: tempfile::NamedTempFile,
-    writer: Writer<fs::File, Intervals>,
-}
-
-impl Growing {
-    /// In the directory of the file that is to have its rows.
-    fn beside(target: &Path, step_ns: i64) -> Result<Self, CloseError> {
-        let file = files::create(target)?;
-        let facts = vec![(FORMAT_KEY, FORMAT.to_owned())];
-        let writer = Writer::of(Intervals, file.as_file().try_clone()?, facts)?;
-        let rows = if step_ns > HOUR_NS {
-            GROUP_ROWS_OF_DAYS
-        } else {
-            GROUP_ROWS
-        };
-        let writer = writer.of_groups(rows);
-        Ok(Self { file, writer })
-    }
-
-    /// Adds rows that follow those before.
-    fn add(&mut self, rows: Grouping) -> Result<(), CloseError> {
-        for row in rows.into_rows() {
-            if self.writer.push(row) {
-                self.writer.write(Sync::Memory)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<tempfile::NamedTempFile, CloseError> {
-        self.writer.finish()?;
-        Ok(self.file)
-    }
-}
-
 /// Removes what a crash left unfinished, before anything is begun.
 pub(super) fn tidy(shared: &Shared) -> io::Result<()> {
     for day in shared.layout.days()? {
@@ -467,8 +434,8 @@ pub(super) fn tidy(shared: &Shared) -> io::Result<()> {
             remove(&path)?;
         }
     }
-    let sums = shared.layout.unfinished_sums()?;
-    sums.iter().try_for_each(|path| remove(path))
+    let others = shared.layout.unfinished()?;
+    others.iter().try_for_each(|path| remove(path))
 }
 
 /// Octets of the files of a day.
@@ -499,7 +466,7 @@ fn stopped(stop: &AtomicBool) -> Result<(), CloseError> {
 }
 
 /// What is gone already is as well.
-fn remove(path: &Path) -> io::Result<()> {
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,

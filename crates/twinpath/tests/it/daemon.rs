@@ -11,6 +11,7 @@ mod mesh;
 mod netconf;
 mod pages;
 mod past_alarms;
+mod raw;
 mod reloads;
 mod restconf;
 mod syslog;

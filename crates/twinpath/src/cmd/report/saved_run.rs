@@ -159,7 +159,9 @@ impl SavedRun {
     }
 
     fn has_end(&self) -> bool {
-        self.files.last().is_some_and(|file| file.end.is_some())
+        let is_last = |file: &SavedFile| file.part.is_some_and(|part| part.is_last);
+        let mut last = self.files.last().into_iter();
+        last.any(|file| file.end.is_some() || is_last(file))
     }
 
     /// A file between its first and its last is missing.
@@ -328,6 +330,7 @@ mod tests {
                 i64::try_from(number % 100).unwrap() * 10 + 10,
             )),
             rows_missing: u64::MAX,
+            is_last: false,
         }
     }
 

@@ -122,15 +122,15 @@ fn fits(args: &ReportArgs) -> Result<(), Failure> {
         args.keys.given(),
     ];
     if let Some(option) = given.into_iter().flatten().next() {
-        let line = format!("{option} is not for a store, which has no packets");
+        let line = format!("{option} is not for rows of a store, which have no packets");
         return refuse(&line, "leave it out");
     }
     let form = args.results.form();
     let interval = args.results.report_interval.map(|time| time.0);
     if form == OutputFormat::Csv {
         return refuse(
-            "--output csv has packets, and a store has none",
-            "use --output json, or read the store's files with another program",
+            "--output csv has packets, and rows of a store have none",
+            "use --output json, or give files of raw packets (_raw) of the store",
         );
     }
     if interval.is_some() && !form.has_rows() {

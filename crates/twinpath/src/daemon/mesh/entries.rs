@@ -59,6 +59,7 @@ impl Derived {
             document,
             keys,
             model,
+            has_store: model.container(own, "store").is_some(),
         };
         let mut derived = Self::default();
         let links = document.links_of(node);
@@ -132,6 +133,8 @@ struct Deriving<'a> {
     document: &'a MeshDocument,
     keys: Option<&'a Path>,
     model: &'a Model,
+    /// This host has somewhere to save raw packets.
+    has_store: bool,
 }
 
 impl Deriving<'_> {
@@ -140,6 +143,10 @@ impl Deriving<'_> {
         let list = self.list("session")?;
         let mut template = self.copied(&link.mesh.settings, list);
         self.put_keys(&mut template, list)?;
+        let raw = self.model.child(list, "raw");
+        if let Some(raw) = raw.filter(|_| !self.has_store) {
+            template.remove(raw);
+        }
         Ok(template)
     }
 

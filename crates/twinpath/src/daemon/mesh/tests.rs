@@ -250,23 +250,35 @@ fn most(text: &str) -> String {
     format!("{best} session{}, {name}", if best == 1 { "" } else { "s" })
 }
 
+/// The configuration of the first node of a document, which has its own, and what it was given.
+fn derived(document: &MeshDocument, own: &str) -> (String, Derived) {
+    let model = crate::daemon::model::model().unwrap();
+    let mut reader = twinpath_yang::toml::Reader::new(&model.schema, &model.roots);
+    reader.add("own", own);
+    let (own, faults) = reader.finish();
+    assert!(faults.is_empty(), "{faults:?}");
+    let derived = Derived::of(document, 0, None, model, &own.root).unwrap();
+    let all = derived.added_to(model, &own.root);
+    let text = twinpath_yang::toml::write(&model.schema, &model.roots, &all);
+    (text, derived)
+}
+
+#[test]
+fn raw_packets_of_a_mesh_are_saved_where_there_is_a_store() {
+    let document = document(&format!("{THREE}{STAMP}both-ends = true\nraw = true\n"));
+    let raw = |own: &str| {
+        let (text, _) = derived(&document, own);
+        text.matches("raw = true").count()
+    };
+    assert_eq!(raw("[store]\npath = \"/s\"\n"), 2);
+    assert_eq!(raw(""), 0);
+}
+
 #[test]
 fn the_configuration_of_a_node_goes_before_the_mesh() {
     let text = format!("{THREE}{STAMP}both-ends = true\n");
     let document = document(&text);
-    let model = crate::daemon::model::model().unwrap();
-    let derived = |own: &str| {
-        let mut reader = twinpath_yang::toml::Reader::new(&model.schema, &model.roots);
-        reader.add("own", own);
-        let (own, faults) = reader.finish();
-        assert!(faults.is_empty(), "{faults:?}");
-        let derived = Derived::of(&document, 0, None, model, &own.root).unwrap();
-        let all = derived.added_to(model, &own.root);
-        (
-            twinpath_yang::toml::write(&model.schema, &model.roots, &all),
-            derived,
-        )
-    };
+    let derived = |own: &str| derived(&document, own);
     let (text, all) = derived("");
     assert_eq!((all.sessions(), all.hidden.len()), (2, 0));
     assert!(text.contains("name = \"core:b\"") && text.contains("[[responder]]"));

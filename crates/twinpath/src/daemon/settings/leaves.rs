@@ -7,8 +7,8 @@ use twinpath_yang::{Children, Data, Schema};
 use crate::plan::{Layer, Setting};
 
 /// Leaves that are no options of a command.
-const OWN: [&str; 7] = [
-    "name", "address", "enabled", "group", "labels", "protocol", "classes",
+const OWN: [&str; 8] = [
+    "name", "address", "enabled", "group", "labels", "protocol", "classes", "raw",
 ];
 
 /// Leaves and leaf-lists that are set, by their names.

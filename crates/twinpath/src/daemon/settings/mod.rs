@@ -12,6 +12,8 @@ mod netconf;
 mod options;
 mod readers;
 mod reading;
+#[cfg(test)]
+mod tests;
 mod twamp;
 
 use std::collections::{BTreeMap, HashMap};
@@ -110,7 +112,10 @@ impl Settings {
     fn add_twamp(&mut self, reading: &mut Reading<'_>) {
         let taken = self.sessions.keys().cloned().collect();
         let twamp = reading.twamp(&taken);
-        self.sessions.extend(twamp.sessions);
+        let is_raw = reading.saves_raw();
+        let sessions = twamp.sessions.into_iter();
+        self.sessions
+            .extend(sessions.map(|(name, spec)| (name, spec.with_raw(is_raw))));
         self.remotes = twamp.remotes;
         if let Some(server) = twamp.server {
             let other = self.servers.insert(twamp::SERVER.into(), server);

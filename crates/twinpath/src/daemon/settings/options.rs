@@ -15,6 +15,8 @@ pub(crate) struct Options<A> {
     operands: Vec<String>,
     /// Of the keys that its file has.
     keys: Fingerprints,
+    /// Of a session: its raw packets are saved.
+    is_raw: bool,
 }
 
 /// Of keys, by the packets that they are for.
@@ -27,6 +29,17 @@ impl<A> Options<A> {
         self
     }
 
+    /// With raw packets saved, or not.
+    pub(in crate::daemon) fn with_raw(mut self, is_raw: bool) -> Self {
+        self.is_raw = is_raw;
+        self
+    }
+
+    /// Whether raw packets are saved.
+    pub(in crate::daemon) fn is_raw(&self) -> bool {
+        self.is_raw
+    }
+
     pub(super) fn new(args: Arc<A>, settings: Layer, operands: &[&str]) -> Self {
         let settings = settings.into_iter();
         Self {
@@ -36,6 +49,7 @@ impl<A> Options<A> {
                 .collect(),
             operands: operands.iter().copied().map(str::to_owned).collect(),
             keys: Fingerprints::new(),
+            is_raw: false,
         }
     }
 
@@ -57,6 +71,7 @@ impl<A> Clone for Options<A> {
             settings: self.settings.clone(),
             operands: self.operands.clone(),
             keys: self.keys.clone(),
+            is_raw: self.is_raw,
         }
     }
 }
@@ -66,5 +81,6 @@ impl<A> PartialEq for Options<A> {
         self.settings == other.settings
             && self.operands == other.operands
             && self.keys == other.keys
+            && self.is_raw == other.is_raw
     }
 }

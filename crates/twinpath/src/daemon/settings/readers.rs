@@ -304,8 +304,8 @@ mod tests {
         "theme",
     ];
     /// Leaves that are no options by these names.
-    const NO_OPTIONS: [&str; 7] = [
-        "name", "address", "enabled", "group", "labels", "protocol", "classes",
+    const NO_OPTIONS: [&str; 8] = [
+        "name", "address", "enabled", "group", "labels", "protocol", "classes", "raw",
     ];
 
     fn leaves(list: &str) -> BTreeSet<String> {

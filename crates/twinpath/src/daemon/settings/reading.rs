@@ -112,15 +112,25 @@ impl<'a> Reading<'a> {
         let defaults = self.container("defaults");
         let groups: BTreeMap<String, Leaves> = self.entries("group").into_iter().collect();
         let none = Leaves::default();
+        let (of_store, has_store) = (self.saves_raw(), self.text("store", "path").is_some());
         let mut all = BTreeMap::new();
         for (name, own) in self.entries("session") {
             let group = own.one("group").and_then(|group| groups.get(group));
-            let spec = self
-                .readers
-                .session([&defaults, group.unwrap_or(&none), &own]);
+            let layers = [&defaults, group.unwrap_or(&none), &own];
+            let raw = layers.iter().rev().find_map(|leaves| leaves.one("raw"));
+            let is_raw = raw.map_or(of_store, |raw| raw == "true");
+            let spec = self.readers.session(layers).and_then(|spec| match spec {
+                Some(_) if is_raw && !has_store => Err(vec![no_store()]),
+                spec => Ok(spec.map(|spec| spec.with_raw(is_raw))),
+            });
             all.extend(self.entry("session", name, spec));
         }
         all
+    }
+
+    /// Whether raw packets are saved of sessions that do not say it.
+    pub(super) fn saves_raw(&self) -> bool {
+        self.text("store", "raw").as_deref() == Some("true")
     }
 
     /// An entry that was read; `None`: it is switched off, or wrong.
@@ -142,6 +152,15 @@ impl<'a> Reading<'a> {
                 None
             }
         }
+    }
+}
+
+/// Raw packets are to be saved, and there is nowhere.
+fn no_store() -> Unread {
+    Unread {
+        line: None,
+        key: Some("raw".to_owned()),
+        why: "raw needs [store]: set its path, or leave raw out".to_owned(),
     }
 }
 

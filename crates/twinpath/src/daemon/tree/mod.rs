@@ -139,6 +139,8 @@ fn daemon(it: &mut Builder<'_>, state: &State) {
             it.leaf("deleted-octets", store.deleted_octets);
             it.leaf("damaged", store.damaged);
             it.leaf("error", store.error.as_deref());
+            it.leaf("raw-records", store.raw.map(|raw| raw.records));
+            it.leaf("raw-dropped", store.raw.map(|raw| raw.dropped));
         });
     }
 }

@@ -21,7 +21,7 @@ use crate::daemon::exports::ExportCounters;
 use crate::daemon::mesh::MeshState;
 use crate::daemon::model::model;
 use crate::daemon::status::LastInterval;
-use crate::store::StoreCounters;
+use crate::store::{RawCounters, StoreCounters};
 
 const AT: i64 = 1_800_000_000_123_456_789;
 
@@ -242,6 +242,7 @@ fn state() -> State {
         store: Some(StoreCounters {
             rows: 12,
             error: Some("No space left on device".to_owned()),
+            raw: Some(RawCounters::default()),
             ..StoreCounters::default()
         }),
         exports: vec![export("e"), export("gone")],

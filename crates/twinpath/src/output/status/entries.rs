@@ -32,6 +32,8 @@ pub(super) struct Stored {
     octets: u64,
     damaged: u64,
     error: Option<String>,
+    raw_records: Option<u64>,
+    raw_dropped: Option<u64>,
 }
 
 impl Stored {
@@ -56,6 +58,14 @@ impl Stored {
         if self.damaged > 0 {
             let files = units::count(self.damaged, "damaged file", "damaged files");
             parts.push(format!("{files} set aside"));
+        }
+        if let Some(records) = self.raw_records {
+            let records = units::count(records, "record", "records");
+            parts.push(format!("{records} of raw packets written"));
+        }
+        if let Some(dropped @ 1..) = self.raw_dropped {
+            let records = units::count(dropped, "record", "records");
+            parts.push(format!("{records} of raw packets dropped"));
         }
         if let Some(error) = &self.error {
             parts.push(format!("it takes no rows now: {error}"));

@@ -6,6 +6,7 @@ use super::super::saver::Opened;
 use super::super::tests::row;
 use super::super::{FORMAT, FORMAT_KEY, Reader, Row, Unreadable};
 use super::*;
+use crate::args::Rotate;
 use crate::output::Meta;
 
 /// A second of UTC time: 2026-11-23T16:00:00Z is the first.
@@ -18,7 +19,7 @@ fn parts(directory: &Path, rotate: Rotate) -> (Parts, Receiver<String>) {
     let (said, lines) = sync_channel(8);
     let facts = vec![(FORMAT_KEY, FORMAT.to_owned())];
     (
-        Parts::new(Some(Series { path, rotate }), facts, None, said),
+        Parts::new(Some(Series::new(&path, rotate)), facts, None, said),
         lines,
     )
 }
@@ -36,7 +37,7 @@ fn end(at: Wall) -> End {
     End {
         at,
         missing: 0,
-        facts: "{}".to_owned(),
+        facts: Some("{}".to_owned()),
     }
 }
 
@@ -89,6 +90,7 @@ fn files_begin_at_multiples_of_utc_time_and_say_so() {
             from: second(from),
             until: Some(second(until)),
             rows_missing: 0,
+            is_last: false,
         };
         assert_eq!(found, (name.to_owned(), part, seqs.map(row).collect()));
     }
@@ -303,4 +305,42 @@ fn files_that_end_early_leave_the_count_of_missing_rows_right() {
         .map(|(_, part, _)| part.rows_missing)
         .collect();
     assert_eq!(missing, [0, 0, 10, 0, 10]);
+}
+
+#[test]
+fn a_run_without_reports_ends_with_its_last_file_in_a_directory_that_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("_raw");
+    let series = Series {
+        most_octets: Some(100_000),
+        makes_directory: true,
+        ..Series::new(
+            &place.join("run.parquet"),
+            Rotate::Every(Duration::from_hours(1)),
+        )
+    };
+    let (said, _lines) = sync_channel(8);
+    let facts = vec![(FORMAT_KEY, FORMAT.to_owned())];
+    let mut parts = Parts::new(Some(series), facts, None, said);
+    // Larger than a file may be, within an hour.
+    for round in 0..20 {
+        parts.take(batch(
+            second(60 + round),
+            (u64::try_from(round).unwrap() * 1_000)..(u64::try_from(round).unwrap() + 1) * 1_000,
+        ));
+    }
+    assert_eq!(parts.counts()[1], 0);
+    let end = End {
+        facts: None,
+        ..end(second(90))
+    };
+    let written = parts.end(Some(end));
+    assert_eq!(written.rows, 20_000);
+    let found = files(&place);
+    assert!(found.len() > 1, "{}", found.len());
+    let last: Vec<bool> = found.iter().map(|(_, part, _)| part.is_last).collect();
+    let (is_last, others) = last.split_last().unwrap();
+    assert!(*is_last && others.iter().all(|is_last| !is_last));
+    let reader = |name: &str| Reader::open(File::open(place.join(name)).unwrap()).unwrap();
+    assert_eq!(reader(&found.last().unwrap().0).fact(END_KEY), None);
 }

@@ -5,6 +5,7 @@ mod crash;
 mod disk;
 mod files;
 mod others;
+mod raw;
 mod sums;
 mod year;
 

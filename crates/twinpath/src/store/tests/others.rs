@@ -127,7 +127,7 @@ lowest as (select session, sum(l::hugeint * c) s from bins group by session)
 select rows.session, count(*), sum(lost), sum(histograms_round_trip_sum_ns), any_value(lowest.s)
 from rows left join lowest using (session) group by rows.session order by rows.session
 '''
-for row in duckdb.execute(query, [sys.argv[1] + '/*/*.parquet']).fetchall():
+for row in duckdb.execute(query, [sys.argv[1] + '/20*/*.parquet']).fetchall():
     print(*row)
 ";
     if let Some(found) = python("duckdb", program, directory.path()) {

@@ -19,7 +19,7 @@ fn a_configuration_without_faults_passes() {
 }
 
 /// Of each text: the line of its fault, and what is said of it.
-const FAULTS: [(&str, usize, &str); 15] = [
+const FAULTS: [(&str, usize, &str); 17] = [
     (
         "[[session]]\nname = \"a\"\naddress = \"192.0.2.1\"\nintervall = \"1s\"\n",
         4,
@@ -78,6 +78,16 @@ const FAULTS: [(&str, usize, &str); 15] = [
         "[[session]]\nname = \"a\"\naddress = \"192.0.2.1\"\nclasses = [\"ef\", 46]\n",
         4,
         "classes has ef twice",
+    ),
+    (
+        "[[session]]\nname = \"a\"\naddress = \"192.0.2.1\"\nraw = true\n",
+        4,
+        "raw needs [store]: set its path, or leave raw out",
+    ),
+    (
+        "[defaults]\nraw = true\n[[session]]\nname = \"a\"\naddress = \"192.0.2.1\"\n",
+        2,
+        "raw needs [store]",
     ),
     (
         "[[responder]]\nname = \"r\"\nauthenticated = true\n",
