@@ -6,6 +6,7 @@ use super::decision::Decision;
 use super::rule::Right;
 use super::{Access, User};
 use crate::diff::{Change, ChangeKind};
+use crate::edit::{EditContent, EditNode, Operation};
 use crate::fault::{Fault, FaultKind};
 use crate::schema::{Kind, NodeId, Schema};
 use crate::tree::{Children, Data, Path, Select, Step};
@@ -45,23 +46,86 @@ impl Access {
         }
         Ok(())
     }
+
+    /// Whether a user may send data below `at` in a change. What the user may not read must be permitted to be created and
+    /// changed even where it changes nothing: the answer would say otherwise that a node exists, or which value it has.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::AccessDenied`] for the first node that is not permitted, to be counted as a denied write.
+    pub fn may_send(
+        &self,
+        schema: &Schema,
+        user: User<'_>,
+        at: &Path,
+        data: &Children,
+    ) -> Result<(), Fault> {
+        let decision = self.decision(schema, user);
+        if decision.is_open() {
+            return Ok(());
+        }
+        let mut check = Check {
+            decision: &decision,
+            steps: at.steps().to_vec(),
+        };
+        check
+            .sent(data)
+            .map_err(|steps| denied(&decision, user, Right::Update, &steps))
+    }
+
+    /// The same for the nodes of an edit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Access::may_send`].
+    pub fn may_send_edit(
+        &self,
+        schema: &Schema,
+        user: User<'_>,
+        nodes: &[EditNode],
+        default: Operation,
+    ) -> Result<(), Fault> {
+        let decision = self.decision(schema, user);
+        if decision.is_open() {
+            return Ok(());
+        }
+        let mut check = Check {
+            decision: &decision,
+            steps: Vec::new(),
+        };
+        check
+            .edited(nodes, default)
+            .map_err(|steps| denied(&decision, user, Right::Update, &steps))
+    }
 }
 
 /// The changed node without what the user may not read.
 fn fault(decision: &Decision<'_>, user: User<'_>, right: Right, change: &Change) -> Fault {
-    let shown = decision.readable(change.path.steps());
+    denied(decision, user, right, change.path.steps())
+}
+
+/// That a user may not do something with a node. Of one that the user may not read it does not say what, which tells whether
+/// the node exists.
+pub(super) fn denied(
+    decision: &Decision<'_>,
+    user: User<'_>,
+    right: Right,
+    steps: &[Step],
+) -> Fault {
+    let shown = decision.readable(steps);
     let mut path = Path::root();
-    for step in change.path.steps().iter().take(shown) {
+    for step in steps.iter().take(shown) {
         path.push(step.node, step.select.clone());
     }
     let verb = match right {
+        _ if shown < steps.len() => "change",
         Right::Create => "create",
         Right::Update | Right::Read | Right::Exec => "change",
         Right::Delete => "delete",
     };
     let user = user.shown();
     let what = match path.node().map(|node| &decision.schema.node(node).name) {
-        Some(name) if shown == change.path.steps().len() => {
+        Some(name) if shown == steps.len() => {
             format!("{name}: {user} may not {verb} it or a node in it")
         }
         Some(name) => format!("{name}: {user} may not {verb} a node in it"),
@@ -76,6 +140,82 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
+    /// The steps to the first node of data that is neither shown nor permitted.
+    fn sent(&mut self, here: &Children) -> Result<(), Vec<Step>> {
+        for (id, data) in here.iter() {
+            match data {
+                Data::Leaf(_) | Data::Any(_) => self.one(id, Select::All, None)?,
+                Data::Container(inner) => self.one(id, Select::All, Some(inner))?,
+                Data::LeafList(values) => {
+                    for value in values {
+                        self.one(id, Select::Value(value.clone()), None)?;
+                    }
+                }
+                Data::List(entries) => {
+                    for (key, entry) in entries {
+                        self.one(id, Select::Key(key.clone()), Some(entry))?;
+                    }
+                }
+                Data::Keyless(entries) => {
+                    for (at, entry) in entries.iter().enumerate() {
+                        self.one(id, Select::Position(at + 1), Some(entry))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn one(
+        &mut self,
+        node: NodeId,
+        select: Select,
+        content: Option<&Children>,
+    ) -> Result<(), Vec<Step>> {
+        self.steps.push(Step { node, select });
+        self.shown_or(&[Right::Create, Right::Update])?;
+        if let Some(content) = content {
+            self.sent(content)?;
+        }
+        self.steps.pop();
+        Ok(())
+    }
+
+    fn edited(&mut self, nodes: &[EditNode], around: Operation) -> Result<(), Vec<Step>> {
+        for node in nodes {
+            let operation = node.operation.unwrap_or(around);
+            self.steps.push(Step {
+                node: node.node,
+                select: node.select.clone(),
+            });
+            self.shown_or(match operation {
+                Operation::Merge | Operation::Replace => &[Right::Create, Right::Update],
+                Operation::Create => &[Right::Create],
+                Operation::Delete | Operation::Remove => &[Right::Delete],
+                Operation::None => &[Right::Update],
+            })?;
+            if let EditContent::Nodes(nodes) = &node.content {
+                self.edited(nodes, operation)?;
+            }
+            self.steps.pop();
+        }
+        Ok(())
+    }
+
+    /// Whether the last step's node may be read, or the user has these rights to it.
+    fn shown_or(&self, rights: &[Right]) -> Result<(), Vec<Step>> {
+        let is_plain = self
+            .steps
+            .last()
+            .is_some_and(|it| self.decision.schema.node(it.node).is_plain_container());
+        let is_permitted = is_plain
+            || self.decision.readable(&self.steps) == self.steps.len()
+            || rights
+                .iter()
+                .all(|it| self.decision.permits(*it, &self.steps));
+        is_permitted.then_some(()).ok_or_else(|| self.steps.clone())
+    }
+
     /// The first right that the user lacks.
     fn denied(&mut self, kind: &ChangeKind) -> Option<Right> {
         let (right, data) = match kind {

@@ -112,7 +112,8 @@ impl Access {
     #[must_use]
     pub fn conceal(&self, schema: &Schema, user: User<'_>, fault: Fault) -> Fault {
         let steps = fault.path.steps();
-        let shown = self.decision(schema, user).readable(steps);
+        let decision = self.decision(schema, user);
+        let shown = decision.readable(steps);
         if shown == steps.len() {
             return fault;
         }
@@ -120,14 +121,11 @@ impl Access {
         for step in steps.iter().take(shown) {
             path.push(step.node, step.select.clone());
         }
-        let is_existence = matches!(fault.kind, FaultKind::Exists | FaultKind::Absent);
-        let kind = if is_existence {
-            FaultKind::AccessDenied
-        } else {
-            fault.kind
-        };
+        if matches!(fault.kind, FaultKind::Exists | FaultKind::Absent) {
+            return changes::denied(&decision, user, rule::Right::Update, steps);
+        }
         let what = format!("a node that {} may not read is wrong then", user.shown());
-        Fault::new(&path, kind, what)
+        Fault::new(&path, fault.kind, what)
     }
 
     fn decision<'a>(&'a self, schema: &'a Schema, user: User<'_>) -> Decision<'a> {

@@ -12,7 +12,7 @@ use crate::diff::diff;
 use crate::edit::edit;
 use crate::fault::Fault;
 use crate::schema::Schema;
-use crate::tree::{Children, Scope, validate};
+use crate::tree::{Children, Path, Scope, validate};
 use confirmed::Confirmed;
 
 mod commit;
@@ -185,8 +185,24 @@ impl Datastores {
     ///
     /// # Errors
     ///
-    /// `in-use`: another session has its lock, or a change of it is not finished.
+    /// `in-use`: another session has its lock or a commit that is not confirmed, or a change of it is not finished.
     pub fn check_change(&self, session: Option<u32>, datastore: Datastore) -> Result<(), Errors> {
+        self.check_lock(session, datastore)?;
+        match self.unconfirmed() {
+            Some(other) if datastore == Datastore::Running && Some(other) != session => {
+                let what = format!("running: a commit of session {other} is not confirmed yet");
+                Err(failed("in-use", what))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The session whose commit waits to be confirmed. What undoes it would undo changes by others too.
+    pub fn unconfirmed(&self) -> Option<u32> {
+        self.confirmed.as_ref().map(|it| it.session)
+    }
+
+    fn check_lock(&self, session: Option<u32>, datastore: Datastore) -> Result<(), Errors> {
         if self.is_committing {
             return Err(failed("in-use", "another change is being put in force"));
         }
@@ -201,11 +217,15 @@ impl Datastores {
     }
 
     fn check_target(&self, session: u32, datastore: Datastore) -> Result<(), Errors> {
-        self.check_change(Some(session), datastore)
+        self.check_lock(Some(session), datastore)
     }
 
     fn edit(&mut self, context: &Context<'_>, it: &EditConfig) -> Result<Effect, Errors> {
-        self.check_target(context.session, it.target)?;
+        self.check_change(Some(context.session), it.target)?;
+        context.check_sent(|access| {
+            let (schema, user) = (context.schema, context.user);
+            access.may_send_edit(schema, user, &it.nodes, it.default_operation)
+        })?;
         let from = self.get(it.target, context.running);
         let tree = edit(context.schema, from, &it.nodes, it.default_operation);
         let tree = tree.map_err(|fault| context.errors(vec![fault]))?;
@@ -230,9 +250,14 @@ impl Datastores {
         target: Datastore,
         source: &Source,
     ) -> Result<Effect, Errors> {
-        self.check_target(context.session, target)?;
+        self.check_change(Some(context.session), target)?;
         let tree = match source {
-            Source::Config(tree) => tree.clone(),
+            Source::Config(tree) => {
+                context.check_sent(|access| {
+                    access.may_send(context.schema, context.user, &Path::root(), tree)
+                })?;
+                tree.clone()
+            }
             Source::Datastore(source) => {
                 let all = self.get(*source, context.running);
                 context.access.visible(context.schema, context.user, all)
@@ -282,6 +307,11 @@ impl Datastores {
 }
 
 impl Context<'_> {
+    /// What is sent must be permitted where it may not be read, even if it changes nothing.
+    fn check_sent(&self, may: impl FnOnce(&Access) -> Result<(), Fault>) -> Result<(), Errors> {
+        may(self.access).map_err(|fault| vec![RpcError::of_fault(self.schema, &fault)])
+    }
+
     fn check_change(&self, from: &Children, to: &Children) -> Result<(), Errors> {
         if !self.access.is_enforced() {
             return Ok(());

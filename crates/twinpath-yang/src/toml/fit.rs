@@ -23,6 +23,9 @@ pub(super) fn value(
         Ok(value) => return Ok(value),
         Err(restriction) => restriction.or(strict),
     };
+    if let Some(unfit) = unquoted(own, given) {
+        return Err(unfit);
+    }
     if let Some(what) = misquoted(schema, own, given, restriction.as_ref()) {
         return Err(Unfit {
             what,
@@ -56,7 +59,12 @@ fn fit(
             fit(schema, member, given, names, is_lenient)
         }),
         (Base::Int(int, ranges), DeValue::Integer(number)) => {
-            fit_integer(*int, ranges, integer(number).ok_or(None)?)
+            let number = integer(number).filter(|number| !is_over(*number));
+            fit_integer(*int, ranges, number.ok_or(None)?)
+        }
+        (Base::Int(int, ranges), DeValue::String(text)) => {
+            let number = text.parse().ok().filter(|number| is_over(*number));
+            fit_integer(*int, ranges, number.ok_or(None)?)
         }
         (Base::Decimal { digits, ranges }, DeValue::Integer(_) | DeValue::Float(_)) => {
             let text = shown(given);
@@ -77,6 +85,27 @@ fn fit(
         (_, DeValue::String(text)) => schema.fit(ty, text, names),
         (_, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_)) => as_text(),
     }
+}
+
+/// Whether a number is over what all programs have as an integer of TOML: it is written in quotes.
+pub(super) fn is_over(number: i128) -> bool {
+    number > i128::from(i64::MAX)
+}
+
+/// What to write instead of a number that is too large for TOML, where the type has it.
+fn unquoted(own: &Type, given: &DeValue<'_>) -> Option<Unfit> {
+    let (Base::Int(int, ranges), DeValue::Integer(number)) = (&own.base, given) else {
+        return None;
+    };
+    let number = integer(number).filter(|number| is_over(*number))?;
+    fit_integer(*int, ranges, number).ok()?;
+    Some(Unfit {
+        what: format!(
+            "write \"{number}\", in quotes: integers of TOML end at {}",
+            i64::MAX
+        ),
+        app_tag: None,
+    })
 }
 
 pub(super) fn integer(number: &DeInteger<'_>) -> Option<i128> {

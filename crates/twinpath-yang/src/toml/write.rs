@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Roots, is_position, table_form};
+use super::{Roots, fit, is_position, table_form};
 use crate::schema::{NodeId, Schema};
 use crate::tree::{Children, Data};
 use crate::value::{Names, Value};
@@ -162,6 +162,9 @@ impl Writer<'_> {
 
     fn value(&self, id: NodeId, value: &Value) -> String {
         match value {
+            Value::Uint(number) if fit::is_over(i128::from(*number)) => {
+                quote(&self.schema.text(value))
+            }
             Value::Int(_) | Value::Uint(_) | Value::Decimal(_) | Value::Bool(_) => {
                 self.schema.text(value).into_owned()
             }

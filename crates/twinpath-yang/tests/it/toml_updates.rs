@@ -12,6 +12,7 @@ const MODULE: &str = r#"
           key name;
           leaf name { type string; }
           leaf count { type uint8; }
+          leaf since { type uint64; }
           leaf-list classes { type string; }
           list labels { key name; leaf name { type string; } leaf value { type string; } }
           list step { key id; leaf id { type uint8; } leaf what { type string; } }
@@ -151,4 +152,35 @@ fn what_is_not_toml_is_no_file() {
     let (schema, roots) = schema();
     let tree = Children::new();
     assert!(update(&schema, &roots, "[", (&tree, &tree), true).is_err());
+}
+
+/// TOML's integers end at 2^63 - 1: larger ones are in quotes.
+#[test]
+fn large_numbers_are_kept_and_do_not_hinder_later_changes() {
+    let file = "[[session]]\nname = \"a\"\n";
+    let large = "[[session]]\nname = \"a\"\nsince = \"18446744073709551615\"\n";
+    let texts = updated(&[file], large);
+    assert_eq!(texts[0], large);
+    let next = updated(&[&texts[0]], &format!("{large}count = 3\n"));
+    assert!(next[0].contains("since = \"18446744073709551615\"") && next[0].contains("count = 3"));
+    let most = "[[session]]\nname = \"a\"\nsince = 9223372036854775807\n";
+    assert_eq!(updated(&[file], most)[0], most);
+    let (schema, roots) = schema();
+    let fault = |value: &str| {
+        let mut reader = Reader::new(&schema, &roots);
+        reader.add(
+            "f",
+            &format!("[[session]]\nname = \"a\"\nsince = {value}\n"),
+        );
+        let (_, faults) = reader.finish();
+        faults.iter().map(ToString::to_string).collect::<String>()
+    };
+    let said = fault("9223372036854775808");
+    assert!(
+        said.contains("write \"9223372036854775808\", in quotes"),
+        "{said}"
+    );
+    // Others are no text.
+    assert!(!fault("\"5\"").is_empty());
+    assert!(!fault("\"18446744073709551616\"").is_empty());
 }

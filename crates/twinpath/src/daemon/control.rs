@@ -123,8 +123,27 @@ pub(super) enum ChangeError {
     NotSaved(Failure),
     /// A session of NETCONF has locked it.
     Locked(u32),
+    /// A commit of this session of NETCONF waits to be confirmed: what undoes it would undo this change.
+    Unconfirmed(u32),
     /// The daemon gave no answer.
     Late,
+}
+
+impl ChangeError {
+    /// What SIGHUP leads to then.
+    fn at_reload(&self) -> String {
+        match self {
+            Self::Unconfirmed(session) => format!(
+                "a commit by session {session} of NETCONF is not confirmed yet: the configuration stays as it was; send SIGHUP again when it is confirmed or undone"
+            ),
+            Self::Locked(session) => format!(
+                "the configuration is locked by session {session} of NETCONF: it stays as it was; send SIGHUP again when the session has ended"
+            ),
+            Self::Faults(_) | Self::NotSaved(_) | Self::Late => {
+                "the configuration stays as it was".to_owned()
+            }
+        }
+    }
 }
 
 /// What a change has done.
@@ -193,12 +212,12 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The session of NETCONF that has locked what is in force.
-    fn locked_by(&self) -> Option<u32> {
+    /// Why what is in force may not be changed but by a session of NETCONF.
+    fn obstacle(&self) -> Option<ChangeError> {
         let datastores = self.datastores();
-        datastores
-            .lock_of(Datastore::Running)
-            .map(|lock| lock.session)
+        let lock = datastores.lock_of(Datastore::Running);
+        lock.map(|lock| ChangeError::Locked(lock.session))
+            .or_else(|| datastores.unconfirmed().map(ChangeError::Unconfirmed))
     }
 
     /// Notifies of a change of the configuration (RFC 6470); `by`: `None` for the daemon itself.
@@ -243,13 +262,14 @@ impl Changing {
         &self.from
     }
 
-    /// Refuses a change by what is not a session of NETCONF, where such a session has a lock (RFC 8040 section 1.4).
+    /// Refuses a change by what is not a session of NETCONF, where such a session has a lock or a commit that is not
+    /// confirmed yet (RFC 8040 section 1.4).
     ///
     /// # Errors
     /// The session that has it.
     pub(super) fn check_unlocked(&self) -> Result<(), ChangeError> {
-        match self.control.shared.locked_by() {
-            Some(session) => Err(ChangeError::Locked(session)),
+        match self.control.shared.obstacle() {
+            Some(error) => Err(error),
             None => Ok(()),
         }
     }
@@ -340,11 +360,9 @@ impl Owner {
             return false;
         };
         is_due.store(false, Ordering::Release);
-        if let Some(session) = self.shared.locked_by() {
+        if let Some(obstacle) = self.shared.obstacle() {
             daemon.reread_keys();
-            error!(
-                "the configuration is locked by session {session} of NETCONF: it stays as it was; send SIGHUP again when the session has ended"
-            );
+            error!("{}", obstacle.at_reload());
             return true;
         }
         match self.shared.source.read() {

@@ -23,6 +23,7 @@ mod netconf;
 mod notices;
 mod operational;
 mod part;
+mod places;
 mod pool;
 mod raw;
 mod reflectors;

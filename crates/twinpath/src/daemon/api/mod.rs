@@ -71,6 +71,20 @@ pub(crate) struct State {
     pub(super) needs_restart: Vec<&'static str>,
 }
 
+impl State {
+    /// Leaves out alarms of alerts or sessions that are not shown, by kind and name; each names both.
+    pub(super) fn retain_alarms(&mut self, shows: impl Fn(&str, &str) -> bool) {
+        let alerts = &mut self.alerts;
+        self.alarms.retain(|alarm| {
+            let is_shown = shows("alert", &alarm.alert) && shows("session", &alarm.session);
+            if let (false, Some(active)) = (is_shown, alerts.get_mut(&*alarm.alert)) {
+                *active = active.saturating_sub(1);
+            }
+            is_shown
+        });
+    }
+}
+
 /// What requests are answered with.
 #[derive(Clone)]
 struct Answering {
@@ -147,21 +161,20 @@ impl Answering {
         }
     }
 
-    /// Which entries of a kind a user may read.
-    fn shown<'a>(
-        &'a self,
-        request: &'a Request<Incoming>,
-        kind: &'a str,
-    ) -> impl Fn(&str) -> bool + use<'a> {
-        let user = request.extensions().get::<User>();
-        let rights = user.zip(model().ok()).map(|(user, model)| {
-            let running = self.control.running();
-            Rights::of(model, &self.control, user, &running)
-        });
-        move |name| {
-            let rights = rights.as_ref();
-            rights.is_some_and(|rights| !rights.has_rules() || rights.shows(kind, name))
-        }
+    /// Does something with what a user may do; `None`: that is not known.
+    fn with_rights<T>(
+        &self,
+        request: &Request<Incoming>,
+        then: impl FnOnce(&Rights<'_>) -> T,
+    ) -> Option<T> {
+        let user = request.extensions().get::<User>()?;
+        let running = self.control.running();
+        Some(then(&Rights::of(
+            model().ok()?,
+            &self.control,
+            user,
+            &running,
+        )))
     }
 
     /// Whether a user may read all entries.
@@ -169,32 +182,34 @@ impl Answering {
         let Some(state) = self.control.state().await else {
             return false;
         };
-        let all = state.entries.len();
-        let visible = self.visible(request, state);
-        visible.is_some_and(|visible| visible.entries.len() == all)
+        let all = self.with_rights(request, |rights| {
+            let mut entries = state.entries.iter();
+            let mut exports = state.exports.iter();
+            entries.all(|entry| rights.shows(entry.kind, &entry.name))
+                && state.alerts.keys().all(|name| rights.shows("alert", name))
+                && exports.all(|export| rights.shows("export", &export.name))
+        });
+        all.unwrap_or(false)
     }
 
     /// What a user may read of the state (RFC 8341). `None`: that is not known.
     fn visible(&self, request: &Request<Incoming>, state: Arc<State>) -> Option<Arc<State>> {
-        let user = request.extensions().get::<User>()?;
-        let running = self.control.running();
-        let rights = Rights::of(model().ok()?, &self.control, user, &running);
-        if !rights.has_rules() {
-            return Some(state);
-        }
-        let mut visible = State::clone(&state);
-        let all = visible.entries.len();
-        visible
-            .entries
-            .retain(|entry| rights.shows(entry.kind, &entry.name));
-        // What other nodes measure is for who may read all of this one.
-        if visible.entries.len() < all {
-            visible.mesh = visible.mesh.map(MeshState::without_others);
-        }
-        visible.alarms.retain(|alarm| {
-            rights.shows("alert", &alarm.alert) && rights.shows("session", &alarm.session)
-        });
-        Some(Arc::new(visible))
+        self.with_rights(request, |rights| {
+            if !rights.has_rules() {
+                return state;
+            }
+            let mut visible = State::clone(&state);
+            let all = visible.entries.len();
+            visible
+                .entries
+                .retain(|entry| rights.shows(entry.kind, &entry.name));
+            // What other nodes measure is for who may read all of this one.
+            if visible.entries.len() < all {
+                visible.mesh = visible.mesh.map(MeshState::without_others);
+            }
+            visible.retain_alarms(|kind, name| rights.shows(kind, name));
+            Arc::new(visible)
+        })
     }
 
     /// The page of a session, or with `.json` behind its name its rows.
@@ -218,7 +233,8 @@ impl Answering {
             Ok(range) => range,
             Err(why) => return short(StatusCode::BAD_REQUEST, &why),
         };
-        if !self.shown(request, "session")(&name) {
+        let is_shown = self.with_rights(request, |rights| rights.shows("session", &name));
+        if is_shown != Some(true) {
             return short(StatusCode::NOT_FOUND, "no session has this name");
         }
         let of = name.clone();
@@ -233,7 +249,12 @@ impl Answering {
             }
             Err(error) => return short(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         };
-        history.retain_alerts(self.shown(request, "alert"));
+        let retained = self.with_rights(request, |rights| {
+            history.retain_alerts(|alert| rights.shows("alert", alert));
+        });
+        if retained.is_none() {
+            return short(StatusCode::INTERNAL_SERVER_ERROR, "a fault in the schema");
+        }
         let mut entries = state.entries.iter();
         let entry = entries.find(|entry| entry.kind == "session" && entry.name == name);
         if entry.is_none() && history.is_empty() {

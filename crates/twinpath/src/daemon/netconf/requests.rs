@@ -13,9 +13,11 @@ use twinpath_yang::netconf::{
 use twinpath_yang::{Access, Children, Path, User};
 
 use crate::daemon::actions::SessionAction;
+use crate::daemon::api::State;
 use crate::daemon::control::{By, ChangeError, Changing, Running};
 use crate::daemon::notices::STREAMS;
 use crate::daemon::operational::with_state;
+use crate::daemon::places::Places;
 use crate::output::rfc3339;
 
 use super::{Shared, rollback};
@@ -111,8 +113,8 @@ pub(super) async fn commit(
         }
         Err(ChangeError::NotSaved(failure)) => (Err(Vec::new()), Some(failure.to_string())),
         Err(ChangeError::Late) => (Err(Vec::new()), Some("no answer within 8 s".to_owned())),
-        Err(ChangeError::Locked(session)) => {
-            let why = format!("running: locked by session {session}");
+        Err(ChangeError::Locked(session) | ChangeError::Unconfirmed(session)) => {
+            let why = format!("running: in use by session {session}");
             (Err(Vec::new()), Some(why))
         }
     };
@@ -170,10 +172,26 @@ impl Asked {
         blocking(move || {
             let (model, control) = (self.shared.model, &self.shared.control);
             let root = self.running.configuration.root();
+            let state = self.of_state(state);
             let root = with_state(model, control, root, &state, &Path::root());
             self.selected(&selection, &root)
         })
         .await
+    }
+
+    /// The state without alarms that name what the user may not read.
+    fn of_state(&self, state: Arc<State>) -> Arc<State> {
+        let model = self.shared.model;
+        let access = Access::of(&model.schema, self.running.configuration.root());
+        if !access.is_enforced() {
+            return state;
+        }
+        let user = User::named(&self.by.user);
+        let places = Places::of(model, &self.shared.control, &self.running);
+        let may_read = |path: &Path| access.may_read(&model.schema, user, path);
+        let mut shown = State::clone(&state);
+        shown.retain_alarms(|kind, name| places.show(kind, name, may_read));
+        Arc::new(shown)
     }
 
     async fn get_config(self, source: Datastore, selection: Selection) -> Result<Done, Errors> {

@@ -10,7 +10,7 @@ use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 use twinpath_runtime::wall;
 use twinpath_yang::netconf::events::{self, EndReason};
 use twinpath_yang::netconf::{Received, Request, Session, SessionEnd};
@@ -81,10 +81,24 @@ fn end(shared: &Shared, by: &By, reason: EndReason, has_begun: bool) {
     if has_begun {
         let event = events::session_end(&shared.model.schema, &by.origin(), reason);
         shared.control.notices().add(wall(), event);
-        info!("session {} of NETCONF ended: {reason:?}", by.session);
+        let how = ended(reason);
+        info!("session {} of NETCONF ended: {how}", by.session);
     }
     rollback::notify(shared);
     shared.sessions.close(by.session, reason);
+}
+
+/// How a session has ended.
+fn ended(reason: EndReason) -> String {
+    let how = match reason {
+        EndReason::Closed => "by its client",
+        EndReason::Killed(session) => return format!("by session {session}"),
+        EndReason::Dropped => "its connection is gone",
+        EndReason::Timeout => "its client was silent or too slow",
+        EndReason::BadHello => "its client's hello was wrong",
+        EndReason::Other => "what its client sent could not be read",
+    };
+    how.to_owned()
 }
 
 /// The client of a session.
@@ -154,7 +168,7 @@ impl Client {
                     self.send(octets).await?;
                 }
                 Some(Received::End(why)) => {
-                    debug!(%why, "session {} of NETCONF", self.by.session);
+                    warn!("session {} of NETCONF ends: {why}", self.by.session);
                     return Err(match why {
                         SessionEnd::Hello(_) => EndReason::BadHello,
                         SessionEnd::Framing(_) if !self.has_begun => EndReason::BadHello,

@@ -42,7 +42,7 @@ use reading::{Reading, fault, wrong};
 pub(super) use leaves::Leaves;
 pub(crate) use netconf::NetconfSettings;
 pub(super) use options::Options;
-pub(super) use twamp::{SERVER as TWAMP_SERVER, bits};
+pub(super) use twamp::{SERVER as TWAMP_SERVER, bits, request_path, sender_path, server_path};
 
 /// What a configuration comes to.
 #[derive(Clone, Debug, Default)]
@@ -201,7 +201,7 @@ impl Settings {
             if &**name != twamp::SERVER {
                 return Some((fault, is_mended));
             }
-            Some((wrong(twamp::server_path(model), fault.what), is_mended))
+            Some((wrong(server_path(model), fault.what), is_mended))
         });
         let servers: Vec<Obstacle> = servers.collect();
         let sessions = self.sessions.iter().filter_map(|(name, spec)| {
@@ -210,13 +210,13 @@ impl Settings {
             let SessionSpec::Limited(limited) = spec else {
                 return Some((fault, is_mended));
             };
-            let path = twamp::request_path(model, &limited.connection, name);
+            let path = request_path(model, &limited.connection, name);
             Some((wrong(path, fault.what), is_mended))
         });
         let remotes = self.remotes.iter().filter_map(|(name, spec)| {
             let failure = spec.check(&any_address).err()?;
             let is_mended = failure.exit == Exit::Usage;
-            let path = twamp::request_path(model, &spec.connection, name);
+            let path = request_path(model, &spec.connection, name);
             Some((
                 wrong(path, reading::as_keys(&failure.to_string())),
                 is_mended,

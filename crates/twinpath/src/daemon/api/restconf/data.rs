@@ -26,6 +26,7 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 const PATCHES: HeaderValue =
     HeaderValue::from_static("application/yang-data+json, application/yang-data+xml");
 
+const ABSENT: &str = "the resource does not exist";
 const OF_DATASTORE: &str = "GET, HEAD, OPTIONS, PATCH, POST, PUT";
 const OF_CONFIGURATION: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 const OF_STATE: &str = "GET, HEAD, OPTIONS";
@@ -77,18 +78,19 @@ async fn show(asked: Asked, target: Path) -> Result<Reply, Refusal> {
     let (model, encoding, of) = (asked.model, asked.encoding, Arc::clone(&running));
     let (control, user) = (asked.control.clone(), asked.user.clone());
     let shown = spawn_blocking(move || {
-        let root = match &state {
-            Some(state) => with_state(model, &control, of.configuration.root(), state, &target),
+        let rights = Rights::of(model, &control, &user, &of);
+        let root = match state.map(|state| rights.of_state(state)) {
+            Some(state) => with_state(model, &control, of.configuration.root(), &state, &target),
             None => of.configuration.root().clone(),
         };
         let root = root.with_defaults(&model.schema, query.defaults, Scope::Config);
-        let root = Rights::of(model, &control, &user, &of).visible(root);
+        let root = rights.visible(root);
         let query = Query {
             defaults: DefaultsMode::Explicit,
             ..query
         };
         let shown = get(&model.schema, &root, &target, &query);
-        let shown = shown.ok_or_else(|| Refusal::not_found("the resource does not exist"))?;
+        let shown = shown.ok_or_else(|| Refusal::not_found(ABSENT))?;
         // It has no content of the kind that is asked for.
         if shown.is_empty() && !target.steps().is_empty() {
             return Ok(None);
@@ -153,6 +155,7 @@ async fn change(asked: Asked, target: Path) -> Result<Reply, Refusal> {
     let make = move |running: &Running| {
         let root = running.configuration.root();
         let rights = Rights::of(model, &control, &user, running);
+        edit.check_hidden(&rights)?;
         preconditions.may_change(running, edit.exists(root))?;
         let made = edit.made(schema, root, &rights)?;
         rights.may_change(root, &made)?;
@@ -205,7 +208,10 @@ async fn put(
                 let rights = Rights::of(model, &control, &user, &running);
                 Refusal::of_faults(rights.conceal(faults), &model.schema)
             }
-            ChangeError::NotSaved(_) | ChangeError::Locked(_) | ChangeError::Late => error.into(),
+            ChangeError::NotSaved(_)
+            | ChangeError::Locked(_)
+            | ChangeError::Unconfirmed(_)
+            | ChangeError::Late => error.into(),
         })?;
         if changed.from.tag != changed.to.tag {
             info!("configuration changed by {user}: {what}");
@@ -277,6 +283,25 @@ impl Change {
         self.target.steps().is_empty() || root.has(&self.target)
     }
 
+    /// Refuses what the user may neither read nor change as where it does not exist (RFC 8040 sections 4.6 and 4.7).
+    fn check_hidden(&self, rights: &Rights<'_>) -> Result<(), Refusal> {
+        let is_hidden = !rights.may_read(&self.target);
+        let absent = || Refusal::not_found(ABSENT);
+        if self.what == What::Delete {
+            let may = !is_hidden || rights.may_delete(&self.target);
+            return may.then_some(()).ok_or_else(absent);
+        }
+        let at = match self.what {
+            What::Create => self.target.clone(),
+            What::Replace | What::Merge | What::Delete => self.target.parent().unwrap_or_default(),
+        };
+        let may = rights.may_send(&at, &self.body);
+        may.map_err(|refusal| match self.what {
+            What::Create | What::Merge if is_hidden => absent(),
+            What::Create | What::Merge | What::Replace | What::Delete => refusal,
+        })
+    }
+
     /// The tree that it makes.
     fn made(
         &self,
@@ -288,7 +313,7 @@ impl Change {
         let is_there =
             self.exists(root) || self.what != What::Delete && is_implied(schema, target, root);
         if self.what != What::Replace && !is_there {
-            return Err(Refusal::not_found("the resource does not exist"));
+            return Err(Refusal::not_found(ABSENT));
         }
         let made = match self.what {
             What::Create => edit::post(schema, root, target, body, place).map(|(root, _)| root),

@@ -36,7 +36,11 @@ pub(super) async fn act(asked: &Asked, path: &Path) -> Result<Reply, Refusal> {
         return Ok(options(INVOKED));
     }
     let running = asked.control.running();
-    Rights::of(asked.model, &asked.control, &asked.user, &running).may_run(path)?;
+    let rights = Rights::of(asked.model, &asked.control, &asked.user, &running);
+    if !rights.may_read(&path.parent().unwrap_or_default()) {
+        return Err(Refusal::not_found("the resource does not exist"));
+    }
+    rights.may_run(path)?;
     let (schema, root) = (&asked.model.schema, running.configuration.root());
     let is_derived = |name: &str| asked.control.is_of_mesh(name);
     let Some((session, action)) = SessionAction::asked(schema, root, path, is_derived) else {

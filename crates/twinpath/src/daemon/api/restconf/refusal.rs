@@ -280,6 +280,12 @@ impl From<ChangeError> for Refusal {
                 let line = format!("the configuration is locked by session {session} of NETCONF");
                 Self::one(StatusCode::CONFLICT, Kind::Protocol, "in-use", &line)
             }
+            ChangeError::Unconfirmed(session) => {
+                let line = format!(
+                    "a commit by session {session} of NETCONF is not confirmed yet: try again when it is confirmed or undone"
+                );
+                Self::one(StatusCode::CONFLICT, Kind::Protocol, "in-use", &line)
+            }
             ChangeError::Late => Self::late(),
         }
     }

@@ -150,12 +150,8 @@ impl Stream {
         if missed > 0 {
             frame = format!(": {missed} notifications are not kept any more\n\n");
         }
-        let rights = Rights::of(
-            self.model,
-            &self.control,
-            &self.user,
-            &self.control.running(),
-        );
+        let running = self.control.running();
+        let rights = Rights::of(self.model, &self.control, &self.user, &running);
         let path = Path::root().join(notice.node, Select::All);
         if rights.may_notify(&path) {
             let content = notice.shown(self.model, |path| rights.may_read(path));

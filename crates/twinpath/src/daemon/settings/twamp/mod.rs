@@ -47,7 +47,7 @@ pub(in crate::daemon) fn bits(modes: Modes) -> String {
 }
 
 /// The path of a test session that a connection requests.
-pub(super) fn request_path(model: &Model, connection: &str, name: &str) -> Path {
+pub(in crate::daemon) fn request_path(model: &Model, connection: &str, name: &str) -> Path {
     let top = Path::root().join(model.twamp, Select::All);
     let steps = [
         ("client", None),
@@ -61,8 +61,21 @@ pub(super) fn request_path(model: &Model, connection: &str, name: &str) -> Path 
     path.unwrap_or_else(Path::root)
 }
 
+/// The path of a test session that this host sends.
+pub(in crate::daemon) fn sender_path(model: &Model, name: &str) -> Path {
+    let top = Path::root().join(model.twamp, Select::All);
+    let steps = [
+        ("session-sender", Select::All),
+        ("test-session", Select::Key(key(name))),
+    ];
+    let path = steps.into_iter().try_fold(top, |path, (step, select)| {
+        Some(path.join(model.child(path.node()?, step)?, select))
+    });
+    path.unwrap_or_else(Path::root)
+}
+
 /// The path of the server.
-pub(super) fn server_path(model: &Model) -> Path {
+pub(in crate::daemon) fn server_path(model: &Model) -> Path {
     let top = Path::root().join(model.twamp, Select::All);
     let server = model.child(model.twamp, "server");
     server.map_or(top.clone(), |server| top.join(server, Select::All))

@@ -1,5 +1,6 @@
 //! What edits and commits do, and that RESTCONF and the file have it.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use super::super::restconf::of_session;
@@ -159,4 +160,33 @@ fn a_commit_that_is_confirmed_or_cancelled_is_final() {
     other.ok("<commit><persist-id>token</persist-id></commit>");
     drop(other);
     assert!(daemon.served.text().contains("name = \"d\""));
+}
+
+/// What undoes a commit would undo other changes too.
+#[test]
+fn while_a_commit_waits_to_be_confirmed_nothing_else_changes_the_configuration() {
+    let mut daemon = Daemon::start();
+    let mut client = daemon.session();
+    client.edit("candidate", &entry("b", ""));
+    client.ok("<commit><confirmed/><confirm-timeout>600</confirm-timeout><persist>token</persist></commit>");
+    let session = daemon.served.session("c");
+    let refused = daemon.served.json("PUT", &of_session("c"), &session);
+    assert_eq!(
+        (refused.status, refused.error().1.as_str()),
+        (409, "in-use")
+    );
+    let mut other = daemon.session();
+    let refused = other.refused(&edit("running", &entry("c", "")));
+    assert_eq!(refused, "in-use");
+    // A file that is changed is read when that is over.
+    let before = daemon.served.text();
+    let more = "\n[[session]]\nname = \"d\"\naddress = \"127.0.0.1:9\"\n";
+    let own = &mut daemon.served.daemon;
+    own.reload(&(before.clone() + more));
+    own.process().wait_for_error("is not confirmed yet");
+    fs::write(own.file(), before).unwrap();
+    assert_eq!(daemon.served.get(&of_session("d")).status, 404);
+    other.ok("<cancel-commit><persist-id>token</persist-id></cancel-commit>");
+    let put = daemon.served.json("PUT", &of_session("c"), &session);
+    assert_eq!(put.status, 201, "{put:?}");
 }

@@ -111,3 +111,25 @@ fn a_client_that_does_not_read_delays_no_other() {
     let document = daemon.served.daemon.status_when(|it| received(it, "a") > 0);
     assert!(received(&document, "a") > 0);
 }
+
+/// Version 1.0 has no error for it (RFC 6241 appendix A).
+#[test]
+fn why_a_message_ends_a_session_of_version_1_0_is_in_the_log() {
+    let mut daemon = Daemon::start();
+    let nested = "<a>".repeat(5_000) + &"</a>".repeat(5_000);
+    let messages = ["<rpc", "<!DOCTYPE rpc><rpc/>", &nested];
+    for message in messages {
+        let mut client = daemon.connect("ann");
+        client.hello("1.0");
+        client.write(message);
+        assert!(client.is_over());
+        let own = &mut daemon.served.daemon;
+        own.process().wait_for_error(" of NETCONF ends: ");
+        own.process().wait_for_error("could not be read");
+    }
+    let mut client = daemon.session();
+    client.write(&nested);
+    let reply = client.message();
+    assert!(reply.contains("malformed-message"), "{reply}");
+    client.ok("<discard-changes/>");
+}

@@ -167,6 +167,21 @@ fn without_tokens_what_the_schema_denies_by_default_is_left_alone() {
     }] });
     let refused = served.json("PUT", &format!("{MEASUREMENT}/responder=x"), &responder);
     assert_eq!(refused.status, 403);
+    let listener = json!({ "ietf-twamp:server": { "admin-state": true, "server-tcp-port": 1 } });
+    let twamp = "/data/ietf-twamp:twamp";
+    let refused = served.json("PUT", &format!("{twamp}/server"), &listener);
+    assert_eq!(refused.status, 403, "{refused:?}");
+    let reflector = json!({ "ietf-twamp:session-reflector": { "refwait": 7 } });
+    let refused = served.json("PUT", &format!("{twamp}/session-reflector"), &reflector);
+    assert_eq!(refused.status, 403, "{refused:?}");
+    let quiet = json!({ "twinpath-measurement:maintenance": [{
+        "name": "x", "session": "*", "from": "2026-01-01T00:00:00Z", "to": "2036-01-01T00:00:00Z",
+    }] });
+    let refused = served.json("PUT", &format!("{MEASUREMENT}/maintenance=x"), &quiet);
+    assert_eq!(refused.status, 403, "{refused:?}");
+    let named = json!({ "twinpath-measurement:daemon": { "name": "x" } });
+    let refused = served.json("PUT", &format!("{MEASUREMENT}/daemon"), &named);
+    assert_eq!(refused.status, 403, "{refused:?}");
     let mut session = served.session("b");
     session["twinpath-measurement:session"][0]["hmac-key-file"] = json!("/etc/shadow");
     session["twinpath-measurement:session"][0]["insecure-key-file"] = json!(true);
@@ -255,4 +270,197 @@ action = \"deny\"
     }
     assert_eq!(get("/metrics").status, 403);
     assert_eq!(get("/healthz").status, 200);
+}
+
+/// Sessions and the server of the model of TWAMP are judged by its nodes, wherever they are shown.
+#[test]
+fn sessions_of_the_model_of_twamp_are_hidden_with_its_module() {
+    let place = tempfile::tempdir().unwrap();
+    let (served, _place) = with_tokens(&format!(
+        "
+[store]
+path = \"{}\"
+
+[[twamp.client.ctrl-connection]]
+name = \"c\"
+server-ip = \"127.0.0.1\"
+server-tcp-port = 9
+
+[[twamp.client.ctrl-connection.test-session-request]]
+name = \"covert\"
+reflector-ip = \"127.0.0.1\"
+
+[[twamp.session-sender.test-session]]
+name = \"covert\"
+number-of-packets = 5
+periodic-interval = 0.02
+
+[[nacm.groups.group]]
+name = \"guests\"
+user-name = [\"guest\"]
+
+[[nacm.rule-list]]
+name = \"guests\"
+group = [\"guests\"]
+
+[[nacm.rule-list.rule]]
+name = \"no TWAMP\"
+module-name = \"ietf-twamp\"
+access-operations = \"read\"
+action = \"deny\"
+",
+        place.path().display()
+    ));
+    let get = |token: &str, path: &str| {
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        );
+        raw(served.api, request.as_bytes())
+    };
+    assert!(get(ADMIN, "/").body.contains("covert"));
+    let page = get(GUEST, "/");
+    assert!(
+        page.body.contains(">a<") && !page.body.contains("covert"),
+        "{page:?}"
+    );
+    for path in ["/session/covert", "/session/covert.json"] {
+        assert_eq!(get(ADMIN, path).status, 200, "{path}");
+        assert_eq!(get(GUEST, path).status, 404, "{path}");
+    }
+    assert_eq!(get(ADMIN, "/metrics").status, 200);
+    assert_eq!(get(GUEST, "/metrics").status, 403);
+    assert_eq!(get(GUEST, "/session/a.json").status, 200);
+}
+
+/// The alarms of an alert name their sessions.
+#[test]
+fn the_state_of_an_alert_names_no_hidden_session() {
+    let (served, _place) = with_tokens(
+        "
+[[session]]
+name = \"secret\"
+address = \"127.0.0.1:9\"
+
+[[alert]]
+name = \"gone\"
+session = \"*\"
+when = \"silent\"
+
+[[nacm.groups.group]]
+name = \"guests\"
+user-name = [\"guest\"]
+
+[[nacm.rule-list]]
+name = \"guests\"
+group = [\"guests\"]
+
+[[nacm.rule-list.rule]]
+name = \"hidden\"
+path = \"/twinpath-measurement:measurement/session[name='secret']\"
+action = \"deny\"
+",
+    );
+    let alert = format!("{MEASUREMENT}/alert=gone");
+    let until = std::time::Instant::now() + super::PATIENCE;
+    loop {
+        let state = ask(&served, ADMIN, "GET", &alert, "");
+        if state.body.contains("secret") {
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "{state:?}");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let state = ask(&served, GUEST, "GET", &alert, "");
+    assert_eq!(state.status, 200);
+    assert!(!state.body.contains("secret"), "{state:?}");
+    let state = &state.document()["twinpath-measurement:alert"][0]["state"];
+    assert_eq!(state["alarms"], 0, "{state}");
+}
+
+/// A hidden entry is answered as one that does not exist, whatever is said of it.
+#[test]
+fn what_is_hidden_cannot_be_guessed() {
+    let (served, _place) = with_tokens(
+        "
+[[session]]
+name = \"secret\"
+address = \"127.0.0.1:9\"
+
+[[nacm.groups.group]]
+name = \"guests\"
+user-name = [\"guest\"]
+
+[[nacm.rule-list]]
+name = \"guests\"
+group = [\"guests\"]
+
+[[nacm.rule-list.rule]]
+name = \"hidden\"
+path = \"/twinpath-measurement:measurement/session[name='secret']\"
+action = \"deny\"
+
+[[nacm.rule-list.rule]]
+name = \"hidden too\"
+path = \"/twinpath-measurement:measurement/session[name='absent']\"
+action = \"deny\"
+
+[[nacm.rule-list.rule]]
+name = \"sessions\"
+path = \"/twinpath-measurement:measurement/session\"
+access-operations = \"*\"
+action = \"permit\"
+",
+    );
+    let before = served.text();
+    let of = |name: &str, address: &str| json!([{ "name": name, "address": address }]);
+    let asked = |method: &str, name: &str, address: &str| {
+        let session = json!({ "twinpath-measurement:session": of(name, address) });
+        let body = if method == "DELETE" {
+            String::new()
+        } else {
+            session.to_string()
+        };
+        let path = if method == "POST" {
+            MEASUREMENT.to_owned()
+        } else {
+            of_session(name)
+        };
+        let answer = ask(&served, GUEST, method, &path, &body);
+        (answer.status, answer.body.replace(name, "NAME"))
+    };
+    for (method, status) in [("PATCH", 404), ("DELETE", 404), ("PUT", 403), ("POST", 403)] {
+        let absent = asked(method, "absent", "127.0.0.1:9");
+        assert_eq!(absent.0, status, "{method}: {absent:?}");
+        for address in ["127.0.0.1:9", "127.0.0.1:10"] {
+            assert_eq!(
+                asked(method, "secret", address),
+                absent,
+                "{method} {address}"
+            );
+        }
+    }
+    // Within another change.
+    let within = |name: &str, address: &str| {
+        let body = json!({ "twinpath-measurement:measurement": { "session": of(name, address) } });
+        let answer = ask(&served, GUEST, "PATCH", MEASUREMENT, &body.to_string());
+        (answer.status, answer.body)
+    };
+    let absent = within("absent", "127.0.0.1:9");
+    assert_eq!(absent.0, 403, "{absent:?}");
+    assert_eq!(within("secret", "127.0.0.1:9"), absent);
+    assert_eq!(within("secret", "127.0.0.1:10"), absent);
+    let act = |name: &str| {
+        let path = format!("{}/clear", of_session(name));
+        ask(&served, GUEST, "POST", &path, "").status
+    };
+    assert_eq!((act("secret"), act("absent")), (404, 404));
+    assert_eq!(served.text(), before);
+    let created = ask(
+        &served,
+        GUEST,
+        "PUT",
+        &of_session("b"),
+        &served.session("b").to_string(),
+    );
+    assert_eq!(created.status, 201, "{created:?}");
 }

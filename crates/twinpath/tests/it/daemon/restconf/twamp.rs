@@ -19,6 +19,11 @@ fn server() -> (Served, u16) {
     (Served::with(&more), port)
 }
 
+/// A daemon whose anonymous users may change the model.
+fn near() -> Served {
+    Served::with("\n[nacm]\nwrite-default = \"permit\"\n")
+}
+
 /// A client with this request and this session of its sender.
 fn client(port: u16, request: Value, session: Option<Value>) -> Value {
     let mut request = request;
@@ -57,7 +62,7 @@ impl Served {
 #[test]
 fn a_session_of_so_many_packets_is_negotiated_measured_and_repeated() {
     let (far, port) = server();
-    let near = Served::start();
+    let near = near();
     let session = json!({ "number-of-packets": 5, "periodic-interval": "0.02", "twinpath-measurement:report-interval": "50ms" });
     let request = json!({ "test-packet-dscp": 46, "padding-length": 100, "timeout": "1", "repeat": 1, "repeat-interval": 0 });
     let put = near.put_twamp(&client(port, request, Some(session)));
@@ -101,7 +106,7 @@ fn a_session_of_so_many_packets_is_negotiated_measured_and_repeated() {
 #[test]
 fn the_server_shows_its_connections_and_sessions_until_they_are_over() {
     let (far, port) = server();
-    let near = Served::start();
+    let near = near();
     let session = json!({ "number-of-packets": 100_000, "lambda": "0.02" });
     let put = near.put_twamp(&client(port, json!({}), Some(session)));
     assert_eq!(put.status, 201, "{put:?}");
@@ -135,7 +140,7 @@ fn the_server_shows_its_connections_and_sessions_until_they_are_over() {
 #[test]
 fn a_request_for_a_sender_elsewhere_is_negotiated_and_its_packets_are_answered() {
     let (far, port) = server();
-    let near = Served::start();
+    let near = near();
     let sender = 49_153 + free_port() % 16_000;
     let request = json!({ "sender-ip": "127.0.0.1", "sender-udp-port": sender, "reflector-udp-port": sender - 1 });
     let put = near.put_twamp(&client(port, request, None));
@@ -162,7 +167,7 @@ fn a_request_for_a_sender_elsewhere_is_negotiated_and_its_packets_are_answered()
 
 #[test]
 fn what_the_daemon_does_not_have_of_the_model_is_refused_and_said_in_the_library() {
-    let served = Served::start();
+    let served = near();
     let key = json!({ "ietf-twamp:twamp": { "server": { "key-chain": [{ "key-id": "k", "secret-key": "c2VjcmV0MQ==" }] } } });
     let answer = served.put_twamp(&key);
     assert_eq!(answer.status, 400, "{answer:?}");
