@@ -81,7 +81,7 @@ fn post_creates_below_a_resource_and_xml_will_do() {
 
 #[test]
 fn the_whole_configuration_is_replaced_or_merged() {
-    let served = Served::start();
+    let served = Served::with("\n[nacm]\nwrite-default = \"permit\"\n");
     let mut whole = served.get("/data?content=config").document();
     let sessions = &mut whole["ietf-restconf:data"]["twinpath-measurement:measurement"]["session"];
     sessions[0]["name"] = json!("other");
