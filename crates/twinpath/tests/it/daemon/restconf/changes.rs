@@ -81,7 +81,7 @@ fn post_creates_below_a_resource_and_xml_will_do() {
 
 #[test]
 fn the_whole_configuration_is_replaced_or_merged() {
-    let served = Served::with("\n[nacm]\nwrite-default = \"permit\"\n");
+    let served = Served::start();
     let mut whole = served.get("/data?content=config").document();
     let sessions = &mut whole["ietf-restconf:data"]["twinpath-measurement:measurement"]["session"];
     sessions[0]["name"] = json!("other");
@@ -91,10 +91,10 @@ fn the_whole_configuration_is_replaced_or_merged() {
     assert_eq!(served.get(&of_session("a")).status, 404);
     assert!(served.text().contains("name = \"other\""));
     let merge = json!({ "ietf-restconf:data": { "twinpath-measurement:measurement": {
-        "daemon": { "name": "probe1" },
+        "defaults": { "ttl": 77 },
     } } });
     assert_eq!(served.json("PATCH", "/data", &merge).status, 204);
-    assert!(served.text().contains("[daemon]\nname = \"probe1\"\n"));
+    assert!(served.text().contains("ttl = 77"));
     daemon.status_when(|document| is_running(document, "other"));
 }
 
