@@ -91,12 +91,11 @@ fn of_rows_that_no_disk_takes_the_latest_wait() {
     let rows = fill(&store, 1, DAY, 10);
     assert_eq!(rows.len(), 10);
     wait("rows", || store.counters().rows == 10);
-    // A file where the directory of the next day has to be.
-    fs::write(path.join("2026-12-01"), "").unwrap();
-    let tomorrow = DAY + 86_400 * SECOND;
-    fill(&store, 1, tomorrow, 10);
+    // A file where the directory of another day has to be, which is not today.
+    fs::write(path.join("2026-11-29"), "").unwrap();
+    fill(&store, 1, DAY - 86_400 * SECOND, 10);
     wait("an error", || store.counters().error.is_some());
-    fs::remove_file(path.join("2026-12-01")).unwrap();
+    fs::remove_file(path.join("2026-11-29")).unwrap();
     wait("rows", || store.counters().rows == 20);
     assert_eq!(store.close().error, None);
     assert_eq!(read(&StoreReader::new(&path), &all()).len(), 20);
