@@ -123,7 +123,12 @@ proptest! {
                 prop_assert_eq!(row.figures.received + row.figures.lost, sent);
             }
             let span = length * u32::try_from(row.intervals).unwrap();
-            prop_assert_eq!(row.end - row.start, Delta::from_duration(span));
+            if row.is_cut {
+                prop_assert_eq!(Some(row.index), rows.last().map(|row| row.index));
+                prop_assert!(row.start < row.end && row.end - row.start < Delta::from_duration(span));
+            } else {
+                prop_assert_eq!(row.end - row.start, Delta::from_duration(span));
+            }
         }
     }
 }
@@ -132,6 +137,35 @@ pub(crate) fn quiet(count: u64) -> Vec<Sample> {
     (0..count)
         .map(|seq| received(seq, 40_000, 1_000, 40_000))
         .collect()
+}
+
+#[test]
+fn the_last_row_ends_where_what_was_measured_ended() {
+    let length = Duration::from_millis(100);
+    let ends = |samples: &[Sample]| {
+        let mut intervals = new(100);
+        let rows = rows(&mut intervals, samples);
+        let whole = &rows[..rows.len() - 1];
+        assert!(whole.iter().all(|row| !row.is_cut));
+        let last = rows.last().unwrap();
+        assert_eq!(
+            last.start,
+            origin() + Delta::from_duration(length * (rows.len() as u32 - 1))
+        );
+        (rows.len(), last.is_cut, (last.end - origin()).ns())
+    };
+    let mut samples = quiet(230);
+    let reply = |samples: &[Sample]| (samples[229].t4.unwrap().at - origin()).ns();
+    assert_eq!(ends(&samples), (3, true, reply(&samples)));
+    assert!((229_000_000..230_000_000).contains(&reply(&samples)));
+    // A packet without a reply is measured until it is counted lost, and no interval is longer than the others.
+    samples[229] = lost(229);
+    let known = 229_000_000 + TIMEOUT_NS;
+    assert_eq!(
+        ends(&samples),
+        (3, known < 300_000_000, known.min(300_000_000))
+    );
+    assert!(ends(&samples[..229]).1);
 }
 
 #[test]

@@ -66,6 +66,7 @@ fn without_packets(end: Wall, length: Duration) -> IntervalFigures {
         intervals: 1,
         start: Wall::from_unix_ns(end.unix_ns().saturating_sub(length)),
         end,
+        is_cut: false,
         figures: Figures::default(),
         loss: LossChange::default(),
         // How many is not known.

@@ -127,6 +127,8 @@ impl<'a> Row<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     written: u32,
+    /// Digits of a second in the row before.
+    digits: Option<u8>,
 }
 
 impl Table {
@@ -149,10 +151,15 @@ impl Table {
             writeln!(out, "{}", style.heading(&heading(row)))?;
         }
         self.written = self.written.wrapping_add(1);
-        match row.stretch() {
-            Some(stretch) => writeln!(out, "{}", self::stretch(row, stretch)),
-            None => writeln!(out, "{}", line(row, &clock(row))),
+        if let Some(stretch) = row.stretch() {
+            return writeln!(out, "{}", self::stretch(row, stretch));
         }
+        // A row that was cut does not show how long intervals are.
+        let is_cut = row.interval.is_some_and(|interval| interval.is_cut);
+        let before = self.digits.filter(|_| is_cut);
+        let digits = before.unwrap_or_else(|| digits(row));
+        self.digits = Some(digits);
+        writeln!(out, "{}", line(row, &clock(row, digits)))
     }
 }
 
@@ -231,12 +238,15 @@ fn stretch(row: &Row<'_>, (intervals, missed): (u64, u64)) -> String {
         " {} without a packet, to {to}",
         units::count(intervals, "interval", "intervals")
     );
-    format!("{}{missed}", named(&clock(row), row.name(), &said))
+    format!(
+        "{}{missed}",
+        named(&clock(row, digits(row)), row.name(), &said)
+    )
 }
 
 /// The time of day of a row's beginning.
-fn clock(row: &Row<'_>) -> String {
-    let text = instant(row.start, digits(row));
+fn clock(row: &Row<'_>, digits: u8) -> String {
+    let text = instant(row.start, digits);
     match text.split_once('T') {
         Some((_, time)) => time.trim_end_matches('Z').to_owned(),
         None => text,
@@ -246,6 +256,10 @@ fn clock(row: &Row<'_>) -> String {
 /// Digits of a second in the times of a row: none, or milliseconds where intervals are not of whole seconds.
 fn digits(row: &Row<'_>) -> u8 {
     const SECOND: i64 = 1_000_000_000;
+    let is_cut = row.interval.is_some_and(|interval| interval.is_cut);
+    if is_cut && (row.end - row.start).ns() > SECOND {
+        return 0;
+    }
     let intervals = row.interval.map_or(1, |interval| interval.intervals);
     let length = (row.end - row.start).ns() / i64::try_from(intervals).unwrap_or(i64::MAX).max(1);
     if length % SECOND == 0 { 0 } else { 3 }

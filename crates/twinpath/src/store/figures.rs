@@ -174,6 +174,7 @@ impl StoredRow {
             intervals: 1,
             start: self.start,
             end: self.end,
+            is_cut: false,
             loss: self.loss(),
             not_sent: of("packets_send_errors"),
             missed: of("packets_slots_skipped"),

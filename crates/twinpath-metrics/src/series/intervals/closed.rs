@@ -25,6 +25,8 @@ pub struct ClosedInterval {
     pub(super) missed: u64,
     /// Packets that were counted lost in earlier rows, and received after all.
     pub(super) recalled: u64,
+    /// The run ended within it.
+    pub(super) is_cut: bool,
 }
 
 impl ClosedInterval {
@@ -68,6 +70,7 @@ impl ClosedInterval {
             intervals: self.intervals,
             start: self.start,
             end: self.end,
+            is_cut: self.is_cut,
             figures: Figures {
                 lost: lost - self.recalled,
                 late: count(|open| open.late),

@@ -13,8 +13,11 @@ pub struct IntervalFigures {
     pub intervals: u64,
     /// Beginning, by the sender's clock as it was then.
     pub start: Wall,
-    /// End, excluded.
+    /// End, excluded. The last row of a run ends where what was measured ended: with the last reply, or when
+    /// a packet without one was counted lost.
     pub end: Wall,
+    /// The run ended within the interval: counts are of less time than in other rows.
+    pub is_cut: bool,
     /// Figures of these packets. Counts of all rows add up to those of the total, the delays'
     /// counts, least and greatest values too. A packet without a reply in time is lost, even if a
     /// late one arrives: `late` and `duplicates` count late replies and copies that *arrived* in

@@ -15,6 +15,8 @@ use crate::{MetricsConfig, SessionMetrics};
 
 /// Stretches of missed departures remembered until their rows are returned.
 const STRETCHES: usize = 64;
+/// What is at an instant is before this much later.
+const INSTANT: Delta = Delta::from_ns(1);
 /// How many consecutive empty intervals get their own rows; longer stretches are one row.
 const EMPTY: u64 = 10;
 
@@ -53,6 +55,8 @@ pub struct Intervals {
     known_below: u64,
     /// Packets that were counted lost in a returned row, and were received after all.
     recalled: u64,
+    /// Until when the run was measured, as far as it is recorded.
+    measured: Delta,
 }
 
 /// Departures missed between two times since the origin.
@@ -124,6 +128,7 @@ impl Intervals {
             losses: VecDeque::new(),
             known_below: 0,
             recalled: 0,
+            measured: Delta::ZERO,
         }
     }
 
@@ -141,6 +146,7 @@ impl Intervals {
     /// stays lost. If called at all, it must be before that record.
     pub fn record_overdue(&mut self, lost: &Sample) {
         self.reported_lost.insert(lost.seq);
+        self.measure(lost);
         self.record_lost(lost);
     }
 
@@ -151,6 +157,7 @@ impl Intervals {
         let arrived = sample.t4.map(|t4| self.time.of_now(t4.at));
         self.pass(arrived.unwrap_or_else(|| sent + Delta::from_duration(self.waits.records)));
         self.total.record(sample);
+        self.measure(sample);
         let arrived = arrived.unwrap_or(sent);
         match sample.fate {
             Fate::Received => self.receive(sample, sent),
@@ -171,6 +178,7 @@ impl Intervals {
         self.pass(self.time.of_now(at));
         self.total.record_not_sent(seq, at);
         let place = self.time.of_now(at);
+        self.measured = self.measured.max(place + INSTANT);
         let open = self.open_at(place);
         open.not_sent += 1;
         open.metrics.record_not_sent(seq, at);
@@ -183,6 +191,7 @@ impl Intervals {
         self.total.record_missed(count, since, now);
         let from = self.time.of_now(since);
         let to = from.max(from + (now - since));
+        self.measured = self.measured.max(to);
         let next = self.start_of(self.next_row);
         let (from, to) = (from.max(next), to.max(next));
         let is_within = self.index_of(from) == self.index_of(to);
@@ -220,6 +229,7 @@ impl Intervals {
             open.metrics.record_clock_step();
         }
         let at = self.time.of_now(now);
+        self.measured = self.measured.max(at);
         self.open_at(at).clock_step = true;
     }
 
@@ -262,7 +272,7 @@ impl Intervals {
         Some(Duration::from_nanos(u64::try_from(wait.ns()).unwrap_or(0)))
     }
 
-    /// The next row of a finished run, up to the last one with events.
+    /// The next row of a finished run, up to the last one with events, which ends where what was measured ended.
     pub fn finish(&mut self) -> Option<IntervalFigures> {
         self.close_last().map(|row| row.figures())
     }
@@ -315,6 +325,17 @@ impl Intervals {
         self.open_at(at).metrics.record(lost);
     }
 
+    /// The run was measured until this reply came, or until the wait for it was over.
+    fn measure(&mut self, sample: &Sample) {
+        let sent = self.time.of_packet(sample.seq, sample.t1.at);
+        let until = match (sample.fate, sample.t4) {
+            (Fate::Lost, _) => sent + Delta::from_duration(self.waits.fates),
+            (_, Some(t4)) => self.time.of_now(t4.at),
+            (_, None) => sent,
+        };
+        self.measured = self.measured.max(until).max(sent + INSTANT);
+    }
+
     /// Events recorded from now on were not known before this time since the origin.
     fn pass(&mut self, at: Delta) {
         let known = at - Delta::from_duration(self.waits.fates);
@@ -358,12 +379,26 @@ impl Intervals {
         let open = self.open.pop_front_if(|open| open.index == index);
         self.next_row = index.saturating_add(intervals);
         let change = self.loss(self.next_row.saturating_sub(1));
+        let is_last = open.is_some() && self.open.is_empty();
         let mut row = self.closed(index, intervals, open, change);
+        if is_last {
+            self.cut(&mut row);
+        }
         row.recalled = self.recalled.min(row.lost());
         self.recalled -= row.recalled;
         let next = self.start_of(self.next_row);
         self.missed.retain(|stretch| stretch.to > next);
         row
+    }
+
+    /// The last row ends where what was measured ended.
+    fn cut(&self, row: &mut ClosedInterval) {
+        let planned = self.start_of(row.index.saturating_add(row.intervals));
+        let end = self.measured.max(self.start_of(row.index) + INSTANT);
+        if end < planned {
+            row.end = self.time.wall(end);
+            row.is_cut = true;
+        }
     }
 
     fn closed(
@@ -389,6 +424,7 @@ impl Intervals {
             loss: change,
             missed,
             recalled: 0,
+            is_cut: false,
         }
     }
 

@@ -126,6 +126,9 @@ impl Condition {
         hops: &mut Hops,
         is_synchronized: bool,
     ) -> Judged {
+        if interval.is_cut && !self.test.is_of_any_length() {
+            return Judged::UNKNOWN;
+        }
         match &self.test {
             Test::Figure {
                 place,
@@ -211,6 +214,28 @@ impl Test {
             bound,
             is_loss: path == LOSS,
         })
+    }
+}
+
+impl Test {
+    /// Whether it can be judged by less than a whole interval: a count of it says nothing of the rest, and a packet
+    /// without a reply is no silence yet.
+    fn is_of_any_length(&self) -> bool {
+        match self {
+            Self::Figure { unit, .. } => match unit {
+                Unit::Nanoseconds
+                | Unit::Ratio
+                | Unit::PacketsPerSecond
+                | Unit::PartsPerMillion
+                | Unit::Hops
+                | Unit::Number => true,
+                Unit::Packets | Unit::Events | Unit::Blocks => false,
+            },
+            Self::Word(word) => match word {
+                Word::Silent => false,
+                Word::Remarked | Word::HopsChanged | Word::ClockUnsynchronized => true,
+            },
+        }
     }
 }
 
@@ -397,6 +422,7 @@ mod tests {
             intervals: 1,
             start: Wall::from_unix_ns(0),
             end: Wall::from_unix_ns(1),
+            is_cut: false,
             figures: Figures::default(),
             loss: LossChange::default(),
             not_sent: 0,
@@ -451,6 +477,43 @@ mod tests {
             let condition = Condition::parse(text).unwrap();
             let judged = condition.judge(&unsent, &mut Hops::default(), true);
             assert_eq!(judged.verdict, verdict, "{text}: {judged:?}");
+        }
+    }
+
+    #[test]
+    fn counts_and_silence_of_an_interval_that_was_cut_are_not_judged() {
+        let cut = IntervalFigures {
+            index: 0,
+            intervals: 1,
+            start: Wall::from_unix_ns(0),
+            end: Wall::from_unix_ns(1),
+            is_cut: true,
+            figures: Figures {
+                lost: 2,
+                ..Figures::default()
+            },
+            loss: LossChange::default(),
+            not_sent: 0,
+            missed: 0,
+            strays: 0,
+            suspect: Vec::new(),
+        };
+        for (text, verdict) in [
+            ("received < 1000", Verdict::Unknown),
+            ("lost > 1", Verdict::Unknown),
+            ("silent", Verdict::Unknown),
+            ("loss > 50%", Verdict::Bad),
+            ("clock unsynchronized", Verdict::Bad),
+        ] {
+            let condition = Condition::parse(text).unwrap();
+            let judged = condition.judge(&cut, &mut Hops::default(), false);
+            assert_eq!(judged.verdict, verdict, "{text}");
+            let whole = IntervalFigures {
+                is_cut: false,
+                ..cut.clone()
+            };
+            let judged = condition.judge(&whole, &mut Hops::default(), false);
+            assert_eq!(judged.verdict, Verdict::Bad, "{text}");
         }
     }
 

@@ -85,6 +85,7 @@ fn interval() -> IntervalFigures {
         intervals: 1,
         start: Wall::from_unix_ns(AT),
         end: Wall::from_unix_ns(AT + 10_000_000_000),
+        is_cut: false,
         figures: Figures {
             received: 9,
             lost: 1,

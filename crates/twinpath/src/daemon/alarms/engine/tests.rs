@@ -47,6 +47,7 @@ fn interval(number: i64, sent: u64, received: u64) -> IntervalFigures {
         intervals: 1,
         start: Wall::from_unix_ns(number * ten),
         end: Wall::from_unix_ns((number + 1) * ten),
+        is_cut: false,
         figures: Figures {
             received,
             lost: sent - received,
