@@ -81,6 +81,7 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
     {
         warn!("not all rows are stored: {error}");
     }
+    owner.source().remove_directory();
     Ok(Exit::Done)
 }
 

@@ -9,6 +9,7 @@ use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use tracing::warn;
 use twinpath_yang::diff::{diff, line};
 #[cfg(unix)]
 use twinpath_yang::json::{self, Layout};
@@ -61,6 +62,16 @@ impl Source {
             return Ok(Self::Demonstration(directory));
         };
         Ok(Self::Path(path.to_owned()))
+    }
+
+    /// Removes what is made for this run only: threads that go on may hold the rest until the program ends.
+    pub(crate) fn remove_directory(&self) {
+        let Self::Demonstration(directory) = self else {
+            return;
+        };
+        if let Err(error) = fs::remove_dir_all(directory.path()) {
+            warn!("cannot remove {}: {error}", directory.path().display());
+        }
     }
 
     /// Its page may be at another port.

@@ -174,6 +174,16 @@ impl<S: Store, F: Format> Writer<S, F> {
         self.finished_rows + self.rows.len() as u64
     }
 
+    /// Rows of the finished row groups, which are in the file alone.
+    pub(crate) fn finished(&self) -> u64 {
+        self.finished_rows
+    }
+
+    /// Octets of the file.
+    pub(crate) fn octets(&self) -> u64 {
+        self.live.end
+    }
+
     /// Rows in the file.
     pub(crate) fn written(&self) -> u64 {
         self.written

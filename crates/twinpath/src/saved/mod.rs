@@ -144,6 +144,12 @@ pub(crate) enum Unreadable {
     /// A column of a store's file has an unexpected type.
     #[error("column {0} has the wrong type")]
     OtherStoreColumn(String),
+    /// A growing file of a store lost its end.
+    #[error("its end is damaged: rows in its last {0} octets cannot be read")]
+    Torn(u64),
+    /// A file of a store that has another name since.
+    #[error("it is damaged and was set aside: rows of that day are missing")]
+    SetAside,
     /// Inconsistent values.
     #[error("its rows are damaged")]
     Rows,

@@ -23,6 +23,8 @@ const STRETCH: u64 = 64 << 10;
 const KEPT: u64 = 64 << 20;
 /// How often a file that changes while it is opened is looked at again.
 const TURNS: usize = 10;
+/// The same of one whose length does not change.
+const SAME_TURNS: usize = 3;
 
 /// The first octets of a file: so many as were whole.
 #[derive(Clone, Debug)]
@@ -113,10 +115,10 @@ pub(crate) fn open(
             Ok(opened) => return Ok(opened),
             Err(error) => error,
         };
-        // The file has changed: its writer has given it another end meanwhile.
+        // The file has changed: its writer has given it another end meanwhile, perhaps at the same place.
         let now = length(&file).map_err(ParquetError::from)?;
         turn += 1;
-        if now == all || turn > TURNS {
+        if now == all && turn > SAME_TURNS || turn > TURNS {
             break error;
         }
         all = now;

@@ -116,8 +116,8 @@ pub(super) struct FileRows<'a> {
     segment: &'a Segment,
     /// Where each row of the file is when it is sorted; `None`: it is.
     order: Option<Vec<u32>>,
-    /// Rows of its row groups.
-    groups: Vec<usize>,
+    /// Row groups, and how many rows they have.
+    groups: Vec<(usize, usize)>,
     stop: &'a AtomicBool,
 }
 
@@ -132,19 +132,45 @@ impl<'a> FileRows<'a> {
         Ok(rows)
     }
 
+    /// The same of the row groups that are whole.
+    ///
+    /// # Errors
+    /// [`CloseError`].
+    pub(super) fn whole_to_sort(
+        segment: &'a Segment,
+        stop: &'a AtomicBool,
+    ) -> Result<Self, CloseError> {
+        let mut rows = Self::of_groups(segment, segment.whole_groups(), stop)?;
+        rows.order = Some(rows.sorted()?);
+        Ok(rows)
+    }
+
     /// Rows that are sorted.
     ///
     /// # Errors
     /// [`CloseError`].
     pub(super) fn in_order(segment: &'a Segment, stop: &'a AtomicBool) -> Result<Self, CloseError> {
-        let groups = (0..segment.groups()).map(|group| segment.group_rows(group));
-        let groups = groups.collect::<Result<Vec<_>, _>>()?;
+        Self::of_groups(segment, 0..segment.groups(), stop)
+    }
+
+    fn of_groups(
+        segment: &'a Segment,
+        groups: impl Iterator<Item = usize>,
+        stop: &'a AtomicBool,
+    ) -> Result<Self, CloseError> {
+        let groups = groups.map(|group| Ok((group, segment.group_rows(group)?)));
+        let groups = groups.collect::<Result<Vec<_>, Unreadable>>()?;
         Ok(Self {
             segment,
             order: None,
             groups,
             stop,
         })
+    }
+
+    /// How many rows it has.
+    pub(super) fn count(&self) -> usize {
+        self.groups.iter().map(|(_, rows)| rows).sum()
     }
 
     fn sorted(&self) -> Result<Vec<u32>, CloseError> {
@@ -211,8 +237,8 @@ impl<'a> FileRows<'a> {
             return Err(CloseError::Stopped);
         }
         let mut at = 0;
-        for (group, rows) in self.groups.iter().enumerate() {
-            let mut cursor = self.segment.column(group, column)?;
+        for (group, rows) in &self.groups {
+            let mut cursor = self.segment.column(*group, column)?;
             let most = cursor.as_ref().map_or(BATCH, Cursor::rows_at_once);
             let most = most.min(BATCH);
             let end = at + rows;

@@ -61,6 +61,8 @@ pub(super) struct Keeper {
     due: Option<Instant>,
     /// The disk took nothing; when it is tried again.
     again: Option<Instant>,
+    /// Rows that were counted in files that are deleted, and are written again.
+    recounted: u64,
     /// Tells who closes files that there is one.
     wake: Sender<()>,
 }
@@ -74,6 +76,7 @@ impl Keeper {
             waiting: VecDeque::new(),
             due: None,
             again: None,
+            recounted: 0,
             wake,
         }
     }
@@ -156,6 +159,8 @@ impl Keeper {
     }
 
     fn write(&mut self) -> Result<(), Unfit> {
+        // Nothing is written into the store of another process.
+        self.shared.keep_lock()?;
         self.write_open()?;
         while let Some(day) = self.waiting.front().map(|row| Day::of(row.start)) {
             let segment = self.segment(day)?;
@@ -184,6 +189,8 @@ impl Keeper {
             let is_deleted = segment.writer.is_deleted(&segment.path);
             if is_deleted {
                 warn!("the store's file {} was deleted", segment.path.display());
+                let finished = segment.writer.finished();
+                self.recounted += segment.counted.saturating_sub(finished);
                 rescued.extend(segment.writer.take_rows());
                 shared.release(&segment.path);
             }
@@ -197,7 +204,9 @@ impl Keeper {
             let written = segment.writer.written();
             let more = written.saturating_sub(segment.counted);
             segment.counted = written;
-            self.shared.rows.fetch_add(more, Ordering::Relaxed);
+            let again = more.min(self.recounted);
+            self.recounted -= again;
+            self.shared.rows.fetch_add(more - again, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -263,7 +272,9 @@ impl Keeper {
         let Ok(segment) = Segment::open(&path) else {
             return;
         };
-        if segment.is_closed() || segment.rows() >= self.pace.segment_rows / 2 {
+        // A damaged one is set aside as it is.
+        let is_whole = segment.damage().is_none();
+        if segment.is_closed() || !is_whole || segment.rows() >= self.pace.segment_rows / 2 {
             return;
         }
         match copied(&segment, &path) {
@@ -285,8 +296,10 @@ impl Keeper {
     pub(super) fn close_those_due(&mut self) {
         let today = Day::of(wall());
         let (rows, age) = (self.pace.segment_rows, self.pace.segment_age);
+        let octets = self.pace.segment_octets;
         let is_due = |segment: &mut OpenSegment| {
             segment.writer.written() >= rows
+                || segment.writer.written() > 0 && segment.writer.octets() >= octets
                 || segment.opened.elapsed() >= age
                 || segment.day != today && segment.last_row.elapsed() >= QUIET
         };
@@ -317,7 +330,11 @@ impl Keeper {
             }
         }
         let written = segment.writer.written().saturating_sub(segment.counted);
-        self.shared.rows.fetch_add(written, Ordering::Relaxed);
+        let again = written.min(self.recounted);
+        self.recounted -= again;
+        self.shared
+            .rows
+            .fetch_add(written - again, Ordering::Relaxed);
         self.shared.release(&segment.path);
         // It is over.
         let _ = self.wake.send(());

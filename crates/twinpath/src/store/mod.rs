@@ -44,6 +44,7 @@ mod json;
 mod keeper;
 mod labels;
 mod layout;
+mod lock;
 mod merge;
 mod query;
 mod raw;
@@ -55,7 +56,6 @@ pub(crate) mod tests;
 mod upkeep;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, channel, sync_channel};
@@ -65,13 +65,14 @@ use std::time::Duration;
 
 use tracing::warn;
 use twinpath_metrics::IntervalFigures;
-use twinpath_runtime::wall;
 
 use crate::failure::Failure;
 use crate::files;
 
 use keeper::Keeper;
-use layout::{Day, Layout};
+use labels::Labels;
+use layout::Layout;
+use lock::StoreLock;
 use upkeep::Upkeep;
 
 pub(crate) use alarms::{
@@ -124,6 +125,9 @@ const HOUR_NS: i64 = 3_600_000_000_000;
 const WAITING: usize = 1 << 14;
 /// Octets of a row and its part of the hours, while a store is too young to tell: of ten packets.
 const USUAL_ROW: u64 = 400;
+/// Which part of the octets of all files one that grows has at most, and how many at least.
+const SHARE: u64 = 8;
+const LEAST_SEGMENT: u64 = 1 << 16;
 /// Files whose rows tell how large one is.
 const SAMPLE: usize = 4;
 
@@ -165,6 +169,7 @@ struct Pace {
     /// How old a growing file becomes, and how long.
     segment_age: Duration,
     segment_rows: u64,
+    segment_octets: u64,
     /// How often files are looked after.
     look: Duration,
     /// For how long the clock has to say that a day is too old.
@@ -176,15 +181,28 @@ impl Pace {
         flush: Duration::from_secs(5),
         segment_age: Duration::from_hours(1),
         segment_rows: 1 << 16,
+        segment_octets: u64::MAX,
         look: Duration::from_mins(1),
         doubt: Duration::from_hours(1),
     };
+
+    /// With files that grow to a part of what all may have.
+    fn within(self, most: Option<u64>) -> Self {
+        let share = most.map_or(u64::MAX, |most| (most / SHARE).max(LEAST_SEGMENT));
+        Self {
+            segment_octets: self.segment_octets.min(share),
+            ..self
+        }
+    }
 }
 
 /// What the threads of a store share.
 #[derive(Debug)]
 struct Shared {
     layout: Layout,
+    lock: StoreLock,
+    /// What sessions have, for a directory that is made again.
+    labels: Mutex<Labels>,
     /// Files that grow.
     open: Mutex<HashSet<PathBuf>>,
     rows: AtomicU64,
@@ -200,6 +218,8 @@ impl Shared {
     fn new(path: &Path) -> Self {
         Self {
             layout: Layout::new(path),
+            lock: StoreLock::default(),
+            labels: Mutex::default(),
             open: Mutex::default(),
             rows: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -227,6 +247,35 @@ impl Shared {
         self.open().contains(path)
     }
 
+    /// Writes the labels of sessions.
+    fn describe(&self) {
+        let root = self.layout.root();
+        let labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = labels::write(root, &labels) {
+            warn!(
+                "cannot write the labels of sessions into the store {}: {error}",
+                root.display()
+            );
+        }
+    }
+
+    /// Takes the lock again where the directory or the lock was deleted, and puts back what belongs to it.
+    ///
+    /// # Errors
+    /// Another process has taken it, or it cannot be made.
+    fn keep_lock(&self) -> std::io::Result<()> {
+        if self.lock.is_lost(&self.layout) {
+            let taken = self.lock.take(&self.layout);
+            taken.map_err(|error| std::io::Error::other(error.to_string()))?;
+            warn!(
+                "the lock of the store {} was deleted; it is taken again",
+                self.layout.root().display()
+            );
+            self.describe();
+        }
+        Ok(())
+    }
+
     fn fail(&self, error: Option<String>) {
         *self.error.lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
@@ -239,8 +288,6 @@ pub(crate) struct Store {
     intervals: Option<SyncSender<Arc<StoredInterval>>>,
     keeper: Option<JoinHandle<()>>,
     upkeep: Option<JoinHandle<()>>,
-    /// Ours alone as long as this is.
-    _lock: File,
 }
 
 impl Store {
@@ -253,8 +300,9 @@ impl Store {
     }
 
     fn open_at(settings: &StoreSettings, pace: Pace) -> Result<Self, Failure> {
+        let pace = pace.within(settings.max_octets);
         let shared = Arc::new(Shared::new(&settings.path));
-        let lock = lock(&shared.layout)?;
+        shared.lock.take(&shared.layout)?;
         let cannot = |error: std::io::Error| cannot(&settings.path, &error);
         upkeep::tidy(&shared).map_err(cannot)?;
         let (intervals, inbox) = sync_channel(WAITING);
@@ -275,7 +323,6 @@ impl Store {
             intervals: Some(intervals),
             keeper: Some(keeper),
             upkeep: Some(upkeep),
-            _lock: lock,
         })
     }
 
@@ -291,13 +338,9 @@ impl Store {
 
     /// Writes down which labels sessions have, for reports.
     pub(crate) fn describe(&self, labels: &BTreeMap<String, BTreeMap<String, String>>) {
-        let root = self.shared.layout.root();
-        if let Err(error) = labels::write(root, labels) {
-            warn!(
-                "cannot write the labels of sessions into the store {}: {error}",
-                root.display()
-            );
-        }
+        let known = &self.shared.labels;
+        labels.clone_into(&mut known.lock().unwrap_or_else(PoisonError::into_inner));
+        self.shared.describe();
     }
 
     /// What it has done and has.
@@ -378,29 +421,6 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-/// The lock of a store's directory, which is made if it is missing.
-fn lock(layout: &Layout) -> Result<File, Failure> {
-    let root = layout.root();
-    let today = layout.day(Day::of(wall()));
-    // What cannot be written is known before it is needed.
-    fs::create_dir_all(&today).map_err(|error| cannot(root, &error))?;
-    let lock = fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(layout.lock());
-    let lock = lock.map_err(|error| cannot(root, &error))?;
-    match files::lock(&lock) {
-        Err(TryLockError::WouldBlock) => {
-            let place = root.display();
-            let line = format!("cannot use the store {place}: another process is writing to it");
-            Err(Failure::could_not(line).with_remedy(Some("use another path")))
-        }
-        // A file system without locks stores all the same.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(lock),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Reads a store, also while another thread or process writes it: rows as they were measured, or summed up over
 //! stretches of time.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+mod wanted;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
@@ -9,21 +11,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parquet::errors::ParquetError;
-use twinpath_metrics::Merge;
 use twinpath_wire::{Wall, nanoseconds};
 
 use crate::saved::Unreadable;
 
-use super::cells::{self, CELLS};
-use super::columns::{COLUMNS, Place, column};
 use super::cursor::{Batches, Wanted};
 use super::days::take_summed;
 use super::filter::{Chooser, Filter, Sessions};
 use super::layout::{DAY_NS, Day, DayFiles, Layout};
 use super::merge::Grouping;
-use super::row::{Delay, StoredRow};
+use super::row::StoredRow;
 use super::segment::Segment;
+use super::source::{Unread, note_deleted};
 use super::{HOUR_NS, SEGMENTS_KEY};
+use wanted::wanted;
 
 /// How often a day's files are looked up again because one was replaced by another meanwhile.
 const TURNS: usize = 5;
@@ -128,6 +129,16 @@ impl StoreReader {
         })
     }
 
+    /// Whether rows as measured of a day in this time were deleted, and those by the hour were not.
+    ///
+    /// # Errors
+    /// A directory cannot be read.
+    pub(crate) fn has_deleted(&self, time: &Range<Wall>) -> io::Result<bool> {
+        let mut unread = Unread::default();
+        note_deleted(self.layout.root(), time, &mut unread)?;
+        Ok(unread.deleted.is_some())
+    }
+
     /// The days that the store has rows of, the first and the last, as the times when they begin and end.
     ///
     /// # Errors
@@ -183,13 +194,23 @@ impl Iterator for Rows {
                         self.current = Some(reading);
                     }
                     Ok(None) => {}
-                    Err(source) => return Some(Err(error(reading.path, source))),
+                    Err(source) => {
+                        self.ready
+                            .push_back(Err(error(reading.path.clone(), source)));
+                        reading.pass_over();
+                        self.current = Some(reading);
+                    }
                 }
                 continue;
             }
             if let Some(path) = self.files.pop_front() {
                 match Segment::open(&path) {
-                    Ok(segment) => self.current = Some(Reading::new(path, segment)),
+                    Ok(segment) => {
+                        let damage = segment.damage();
+                        let damage = damage.map(|source| Err(error(path.clone(), source)));
+                        self.ready.extend(damage);
+                        self.current = Some(Reading::new(path, segment));
+                    }
                     // Its time was up.
                     Err(source) if is_missing(&source) => {}
                     Err(source) => return Some(Err(error(path, source))),
@@ -244,6 +265,14 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// Leaves out the rest of a row group.
+    fn pass_over(&mut self) {
+        self.batches = None;
+        self.group += 1;
+    }
+}
+
 impl Rows {
     /// Reads rows by the day; or by the hour, if others took their place meanwhile.
     fn begin_sums(&mut self, path: PathBuf, days: BTreeSet<Day>) {
@@ -261,6 +290,7 @@ impl Rows {
     fn begin(&mut self, day: Day) -> Result<(), ReadError> {
         let Some(step) = self.step else {
             let files = self.files_of(day)?;
+            self.ready.extend(set_aside(&files).map(Err));
             self.files = files.segments.into_values().collect();
             return Ok(());
         };
@@ -290,7 +320,7 @@ impl Rows {
         let mut sums = Sums {
             query: self,
             grouping: Grouping::new(step),
-            failed: Vec::new(),
+            failed: set_aside(&files).collect(),
         };
         if step % HOUR_NS != 0 {
             let merging = wanted(self.columns.as_deref(), true);
@@ -342,7 +372,10 @@ struct Sums<'a> {
 
 impl Sums<'_> {
     fn add(&mut self, path: PathBuf, filter: &Filter, wanted: &Wanted) {
-        let read = Segment::open(&path).and_then(|segment| self.add_from(&segment, filter, wanted));
+        let read = Segment::open(&path).and_then(|segment| {
+            self.add_from(&segment, filter, wanted)?;
+            segment.damage().map_or(Ok(()), Err)
+        });
         if let Err(source) = read {
             self.failed.push(error(path, source));
         }
@@ -409,6 +442,12 @@ fn end_of(at: Wall) -> Wall {
     Wall::from_unix_ns(begin_of(at).unix_ns().saturating_add(HOUR_NS))
 }
 
+/// Files whose rows are missing.
+fn set_aside(files: &DayFiles) -> impl Iterator<Item = ReadError> {
+    let damaged = files.damaged.iter().cloned();
+    damaged.map(|path| error(path, Unreadable::SetAside))
+}
+
 fn error(path: PathBuf, source: Unreadable) -> ReadError {
     ReadError { path, source }
 }
@@ -445,55 +484,4 @@ fn numbers_of(segment: &Segment) -> BTreeSet<u32> {
     let numbers = segment.fact(SEGMENTS_KEY).unwrap_or_default();
     let numbers: Vec<u32> = serde_json::from_str(numbers).unwrap_or_default();
     numbers.into_iter().take(MOST_NAMED).collect()
-}
-
-/// The columns that are read for these. `merges`: with all that makes one row of several.
-fn wanted(columns: Option<&[String]>, merges: bool) -> Wanted {
-    let Some(columns) = columns else {
-        return Wanted::All;
-    };
-    let mut places: HashSet<usize> = columns.iter().filter_map(|name| column(name)).collect();
-    if merges {
-        let mut needed = HashSet::new();
-        for column in places.iter().filter_map(|place| COLUMNS.get(*place)) {
-            if let Place::Cell(cell) = column.place {
-                add_needed(cell, &column.name, &mut needed);
-            }
-        }
-        // Whether a row is doubtful depends on it.
-        needed.insert("sent".to_owned());
-        places.extend(needed.iter().filter_map(|name| column(name)));
-    }
-    Wanted::Only(places)
-}
-
-/// What this figure of several rows is computed from.
-fn add_needed(cell: usize, name: &str, needed: &mut HashSet<String>) {
-    let is_computed = |merge: Merge| matches!(merge, Merge::Distribution | Merge::Derived);
-    if !CELLS.get(cell).is_some_and(|cell| is_computed(cell.merge)) {
-        return;
-    }
-    if name == "packets_loss_ratio" {
-        let counts = ["lost", "packets_unsent", "packets_unawaited"];
-        needed.extend(counts.map(str::to_owned));
-    }
-    for delay in Delay::ALL {
-        let key = delay.key();
-        let is_of = name
-            .strip_prefix(key)
-            .is_some_and(|rest| rest.starts_with('_'));
-        if is_of {
-            let sums = [
-                "sum_ns",
-                "squares_ns2",
-                "ipdv_sum_ns",
-                "ipdv_pairs",
-                "lower_ns",
-                "counts",
-            ];
-            needed.extend(sums.map(|sum| format!("histograms_{key}_{sum}")));
-            let cells = cells::of_distribution(delay).into_iter();
-            needed.extend(cells.filter_map(|place| Some(CELLS.get(place)?.name.clone())));
-        }
-    }
 }

@@ -31,6 +31,8 @@ pub(super) struct Segment {
     source: Source,
     /// Of the row groups, where they are to be checked.
     checksums: Option<Vec<u32>>,
+    /// Octets behind its last whole end. A process that is killed leaves none: the end is damaged.
+    behind: u64,
     /// Where each of our columns is in this file.
     places: Vec<Option<usize>>,
 }
@@ -94,9 +96,10 @@ impl Segment {
             reader,
             whole,
             checksums,
-            ..
+            behind,
         } = open_growing(file, |file| Ok(file.metadata()?.len()))?;
-        Self::new(Box::new(reader), Source::Growing(whole), checksums)
+        let segment = Self::new(Box::new(reader), Source::Growing(whole), checksums)?;
+        Ok(Self { behind, ..segment })
     }
 
     fn new(
@@ -124,8 +127,19 @@ impl Segment {
             reader,
             source,
             checksums,
+            behind: 0,
             places,
         })
+    }
+
+    /// What its end lacks; the rows up to an end of before are read.
+    pub(super) fn damage(&self) -> Option<Unreadable> {
+        (self.behind > 0).then_some(Unreadable::Torn(self.behind))
+    }
+
+    /// The row groups whose checksums are right.
+    pub(super) fn whole_groups(&self) -> impl Iterator<Item = usize> {
+        (0..self.groups()).filter(|group| self.group_rows(*group).is_ok())
     }
 
     /// Whether it is sorted, and does not change any more.

@@ -342,7 +342,9 @@ impl StoreSource {
                 return Ok(());
             }
             take(row).map_err(FileStop::Taker)
-        })
+        })?;
+        let damage = segment.damage();
+        damage.map_or(Ok(()), |damage| Err(FileStop::File(damage)))
     }
 }
 
@@ -389,7 +391,7 @@ fn parts(time: &Range<Wall>, step_ns: Option<i64>) -> Vec<(Range<Wall>, Option<i
 }
 
 /// Whether rows as measured of this time were deleted, and those by the hour were not.
-fn note_deleted(path: &Path, time: &Range<Wall>, unread: &mut Unread) -> io::Result<()> {
+pub(super) fn note_deleted(path: &Path, time: &Range<Wall>, unread: &mut Unread) -> io::Result<()> {
     let layout = Layout::new(path);
     let last = Wall::from_unix_ns(time.end.unix_ns().saturating_sub(1));
     let days = layout.days()?;

@@ -3,6 +3,7 @@
 //! directory, so it takes up where a process before it was stopped.
 
 mod by_day;
+mod damaged;
 mod growing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -18,8 +19,6 @@ use tracing::{info, warn};
 use twinpath_runtime::wall;
 use twinpath_wire::{Wall, nanoseconds};
 
-use crate::saved::Unreadable;
-
 use super::alarms::AlarmFileUpkeep;
 use super::closed::{self, CloseError, FileRows};
 use super::cursor::Wanted;
@@ -27,7 +26,7 @@ use super::days::DaySums;
 use super::filter::{Filter, Sessions};
 use super::layout::{Day, DayFiles, sync_directory};
 use super::merge::Grouping;
-use super::query::{covered, is_missing};
+use super::query::covered;
 use super::raw::{self, RawUpkeep};
 use super::row::StoredRow;
 use super::segment::Segment;
@@ -102,9 +101,17 @@ impl Upkeep {
     /// # Errors
     /// [`CloseError`]: what could not be done; it is tried again.
     pub(super) fn look(&mut self, now: Wall) -> Result<(), CloseError> {
+        if self.shared.lock.is_lost(&self.shared.layout) {
+            // The next rows take it again, unless another process looks after the files.
+            return Ok(());
+        }
         let today = Day::of(now);
         let mut failed = None;
-        for day in self.shared.layout.days()? {
+        let days = self.shared.layout.days()?;
+        // What was deleted meanwhile takes no room, and others may have its names.
+        self.sizes.retain(|day, _| days.contains(day));
+        self.closed.retain(|path| path.exists());
+        for day in days {
             let is_recent = day.0 >= today.0.saturating_sub(1);
             if self.sizes.contains_key(&day) && !is_recent {
                 continue;
@@ -140,6 +147,7 @@ impl Upkeep {
         let mut is_over = day < today;
         for (number, path) in &files.segments {
             if self.shared.is_open(path) {
+                self.closed.remove(path);
                 is_over = false;
                 continue;
             }
@@ -176,45 +184,28 @@ impl Upkeep {
             Ok(segment) => segment,
             Err(error) => return self.set_aside(path, error),
         };
-        if !segment.is_closed() {
-            if segment.rows() == 0 {
-                remove(path)?;
-                return Ok(false);
-            }
-            let sorted = FileRows::to_sort(&segment, &self.shared.stop);
-            let written = sorted.and_then(|rows| closed::write(path, &rows, &[]));
-            match written {
-                Ok(_) => {}
-                Err(CloseError::Unreadable(error)) => return self.set_aside(path, error),
-                Err(error) => return Err(error),
-            }
+        let is_there = segment.is_closed() || self.sort(path, &segment)?;
+        if is_there {
+            self.closed.insert(path.to_owned());
         }
-        self.closed.insert(path.to_owned());
-        Ok(true)
+        Ok(is_there)
     }
 
-    /// Gives a damaged file another name, so that it is in no way and not lost.
-    fn set_aside(&self, path: &Path, error: Unreadable) -> Result<bool, CloseError> {
-        let is_io = matches!(
-            &error,
-            Unreadable::Parquet(parquet::errors::ParquetError::External(source))
-                if source.is::<io::Error>()
-        );
-        if is_missing(&error) {
+    /// Puts a sorted copy in the place of a file that grew. False: there is nothing in it.
+    fn sort(&self, path: &Path, segment: &Segment) -> Result<bool, CloseError> {
+        if let Some(damage) = segment.damage() {
+            return self.salvage(path, segment, damage);
+        }
+        if segment.rows() == 0 {
+            remove(path)?;
             return Ok(false);
         }
-        if is_io {
-            return Err(error.into());
+        let sorted = FileRows::to_sort(segment, &self.shared.stop);
+        match sorted.and_then(|rows| closed::write(path, &rows, &[])) {
+            Ok(_) => Ok(true),
+            Err(CloseError::Unreadable(error)) => self.salvage(path, segment, error),
+            Err(error) => Err(error),
         }
-        let aside = path.with_extension("damaged");
-        warn!(
-            "{} is called {} now: {error}",
-            path.display(),
-            aside.display()
-        );
-        fs::rename(path, &aside)?;
-        self.shared.damaged.fetch_add(1, Ordering::Relaxed);
-        Ok(false)
     }
 
     /// Writes the rows of a closed file, summed up over stretches of time of this length.

@@ -17,7 +17,7 @@ mod restconf;
 mod syslog;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -89,7 +89,9 @@ impl Daemon {
             place: tempfile::tempdir().unwrap(),
             process: None,
         };
-        daemon.process = Some(Running::spawn(daemon.command("daemon")));
+        let mut command = daemon.command("daemon");
+        command.env("TMPDIR", daemon.place.path());
+        daemon.process = Some(Running::spawn(command));
         daemon
     }
 
@@ -242,10 +244,21 @@ enabled = false
 
 #[test]
 fn without_a_configuration_a_daemon_measures_itself() {
-    let daemon = Daemon::demonstration();
+    let mut daemon = Daemon::demonstration();
     let document = daemon.status_when(|document| received(document, "loopback") >= 3);
     assert!(is_running(&document, "loopback") && is_running(&document, "responder"));
-    assert_eq!(daemon.stop().status, 0);
+    let temporary = |path: &Path| {
+        let entries = fs::read_dir(path).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        names
+            .filter(|name| name.to_string_lossy().starts_with("twinpath-"))
+            .count()
+    };
+    let place = daemon.place.path().to_owned();
+    assert_eq!(temporary(&place), 1);
+    let process = daemon.process.take().unwrap();
+    process.signal(&["TERM"]);
+    assert_eq!((process.finish().status, temporary(&place)), (0, 0));
 }
 
 #[test]

@@ -292,6 +292,8 @@ fn broken(path: &Path, error: &Unreadable) -> Failure {
     let remedy = match error {
         Unreadable::Parquet(_)
         | Unreadable::Facts(_)
+        | Unreadable::Torn(_)
+        | Unreadable::SetAside
         | Unreadable::Rows
         | Unreadable::Sessions
         | Unreadable::TooDense

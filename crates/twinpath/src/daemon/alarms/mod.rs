@@ -270,7 +270,7 @@ impl Alarms {
     /// Keeps what has changed, logs it and runs actions.
     pub(super) fn settle(&mut self) {
         let changes = std::mem::take(&mut self.changes);
-        if !changes.is_empty() || self.is_unsaved {
+        if !changes.is_empty() || self.is_unsaved || self.state.is_lost() {
             self.is_unsaved = false;
             self.is_untold = true;
             let active = self.engine.active();

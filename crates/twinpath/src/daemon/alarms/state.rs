@@ -21,8 +21,12 @@ const SCHEMA: &str = "twinpath-alarms-1";
 /// The most octets that are read.
 const MOST_OCTETS: u64 = 64 << 20;
 
-/// The file; `None`: nothing is kept.
-pub(super) struct StateFile(Option<PathBuf>);
+/// The file.
+pub(super) struct StateFile {
+    /// `None`: nothing is kept.
+    path: Option<PathBuf>,
+    is_written: bool,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Document {
@@ -112,17 +116,26 @@ fn value(number: &serde_json::Number) -> Option<Value> {
 impl StateFile {
     /// The file in this directory.
     pub(super) fn within(directory: Option<&Path>) -> Self {
-        Self(directory.map(|directory| directory.join(NAME)))
+        Self {
+            path: directory.map(|directory| directory.join(NAME)),
+            is_written: false,
+        }
+    }
+
+    /// Whether what was written is gone, and its directory is there.
+    pub(super) fn is_lost(&self) -> bool {
+        let path = self.path.as_deref().filter(|_| self.is_written);
+        path.is_some_and(|path| !path.exists() && path.parent().is_some_and(Path::is_dir))
     }
 
     /// Nothing is kept.
     pub(super) fn is_nowhere(&self) -> bool {
-        self.0.is_none()
+        self.path.is_none()
     }
 
     /// What was active when it was written. What cannot be read is logged and set aside.
     pub(super) fn read(&self) -> Vec<SavedAlarm> {
-        let Some(path) = &self.0 else {
+        let Some(path) = &self.path else {
             return Vec::new();
         };
         let error = match read(path) {
@@ -140,12 +153,13 @@ impl StateFile {
     }
 
     /// Writes all that is active.
-    pub(super) fn write(&self, alarms: Vec<SavedAlarm>) {
-        let Some(path) = &self.0 else {
+    pub(super) fn write(&mut self, alarms: Vec<SavedAlarm>) {
+        let Some(path) = &self.path else {
             return;
         };
-        if let Err(error) = write(path, alarms) {
-            warn!("{}: active alarms are not kept: {error}", path.display());
+        match write(path, alarms) {
+            Ok(()) => self.is_written = true,
+            Err(error) => warn!("{}: active alarms are not kept: {error}", path.display()),
         }
     }
 }
@@ -217,13 +231,17 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let place = tempfile::tempdir().unwrap();
-        let file = StateFile::within(Some(place.path()));
+        let mut file = StateFile::within(Some(place.path()));
         assert_eq!(file.read(), []);
+        assert!(!file.is_lost());
         file.write(vec![alarm()]);
         assert_eq!(file.read(), [alarm()]);
         file.write(Vec::new());
         assert_eq!(file.read(), []);
         assert!(!place.path().join(NEW).exists());
+        assert!(!file.is_lost());
+        fs::remove_file(place.path().join(NAME)).unwrap();
+        assert!(file.is_lost());
     }
 
     #[test]

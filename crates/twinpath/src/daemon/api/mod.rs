@@ -255,6 +255,8 @@ impl Answering {
         if retained.is_none() {
             return short(StatusCode::INTERNAL_SERVER_ERROR, "a fault in the schema");
         }
+        let stored = state.store.as_ref();
+        history.note_unwritten(stored.and_then(|stored| stored.error.as_deref()));
         let mut entries = state.entries.iter();
         let entry = entries.find(|entry| entry.kind == "session" && entry.name == name);
         if entry.is_none() && history.is_empty() {

@@ -25,6 +25,7 @@ pub(super) const SPANS: [(&str, u64); 7] = [
 const LONGEST_S: i64 = 2 * 31_536_000;
 /// Times are in this millennium.
 const LATEST_S: i64 = 32_503_680_000;
+const HOUR_S: i64 = 3_600;
 const SECOND_NS: i64 = 1_000_000_000;
 
 /// From one time to another, excluded.
@@ -78,6 +79,15 @@ impl TimeRange {
 
     pub(super) fn to(self) -> Wall {
         Wall::from_unix_ns(self.to_s * SECOND_NS)
+    }
+
+    /// With the whole of its first hour and of its last one.
+    pub(super) fn in_whole_hours(self) -> Self {
+        Self {
+            from_s: self.from_s - self.from_s.rem_euclid(HOUR_S),
+            to_s: self.to_s + (-self.to_s).rem_euclid(HOUR_S),
+            ..self
+        }
     }
 
     pub(super) fn is_latest(self) -> bool {

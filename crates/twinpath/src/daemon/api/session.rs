@@ -28,6 +28,9 @@ const MOST_DRAWN: usize = 16;
 const MOST_ROWS: usize = 40_000;
 /// How often the page of the latest time is loaded again, in seconds.
 const REFRESH_S: u32 = 30;
+const HOUR: Duration = Duration::from_hours(1);
+const BY_HOUR: &str =
+    "rows as measured of this time were deleted (max-size): whole hours are shown, from their sums";
 /// Columns of the store that are read: counts, percentiles, and what the distribution of the round trip needs.
 const COLUMNS: [&str; 31] = [
     "sent",
@@ -82,7 +85,9 @@ pub(super) struct History {
     alarms: PastAlarms,
     /// There were more rows.
     is_cut: bool,
-    /// Files that could not be read.
+    /// Rows as measured were deleted, and their sums by the hour are shown.
+    is_by_hour: bool,
+    /// Files that could not be read, and rows that are in memory.
     unread: Vec<String>,
 }
 
@@ -103,7 +108,52 @@ impl History {
         Ok(history)
     }
 
+    /// Notes that the latest rows are not in the store.
+    pub(super) fn note_unwritten(&mut self, error: Option<&str>) {
+        let error = error.filter(|_| self.range.is_latest());
+        let line = error
+            .map(|error| format!("the store takes no rows now, the latest are not shown: {error}"));
+        self.unread.extend(line);
+    }
+
+    /// Rows in steps that fit the time; by the hour where others were deleted.
     fn rows(reader: &StoreReader, name: &str, range: TimeRange) -> io::Result<Self> {
+        let history = Self::as_measured(reader, name, range)?;
+        let is_fine = history.step < HOUR;
+        if !is_fine || !reader.has_deleted(&(range.from()..range.to()))? {
+            return Ok(history);
+        }
+        let hours = Self::with_step(reader, name, range.in_whole_hours(), HOUR)?;
+        if !history.lacks(&hours) {
+            return Ok(history);
+        }
+        Ok(Self {
+            is_by_hour: true,
+            ..Self::with_step(reader, name, range, HOUR)?
+        })
+    }
+
+    /// Whether one of these hours has packets that no row of this has.
+    fn lacks(&self, hours: &Self) -> bool {
+        let (from, to) = (self.range.from(), self.range.to());
+        hours.sessions.iter().any(|(key, hours)| {
+            let rows = self.sessions.get(key).map_or(&[][..], Vec::as_slice);
+            hours.iter().any(|hour| {
+                let own = rows
+                    .iter()
+                    .filter(|row| hour.start <= row.start && row.start < hour.end);
+                let sent: u64 = own.filter_map(|row| row.count("sent")).sum();
+                let all = hour.count("sent").unwrap_or(0);
+                if from <= hour.start && hour.end <= to {
+                    sent < all
+                } else {
+                    hour.start < to && from < hour.end && sent == 0 && all > 0
+                }
+            })
+        })
+    }
+
+    fn as_measured(reader: &StoreReader, name: &str, range: TimeRange) -> io::Result<Self> {
         let history = Self::with_step(reader, name, range, range.step(Duration::from_secs(1)))?;
         let rows = history.sessions.values().flatten();
         let longest = rows.map(StoredRow::interval_length).max();
@@ -136,6 +186,7 @@ impl History {
             sessions: Sessions::new(),
             alarms: PastAlarms::default(),
             is_cut: false,
+            is_by_hour: false,
             unread: Vec::new(),
         };
         for (number, row) in rows.enumerate() {
@@ -173,7 +224,8 @@ impl History {
             from: rfc3339(self.range.from()),
             to: rfc3339(self.range.to()),
             resolution_ns: u64::try_from(self.step.as_nanos()).unwrap_or(u64::MAX),
-            complete: !self.is_cut && self.unread.is_empty(),
+            complete: self.notes().is_empty(),
+            notes: self.notes(),
             rows: rows.collect(),
             alarms: JsonAlarms::of(&self.alarms),
         };
@@ -215,16 +267,25 @@ impl History {
         page
     }
 
+    /// What of this time is missing.
+    fn notes(&self) -> Vec<String> {
+        let mut lines = self.unread.clone();
+        if self.is_by_hour {
+            lines.push(BY_HOUR.to_owned());
+        }
+        if self.is_cut {
+            lines.push("there are more rows than a page has: choose a shorter time".to_owned());
+        }
+        lines
+    }
+
     fn remarks(&self, out: &mut String) {
         let left_out = self.sessions.len().saturating_sub(MOST_DRAWN);
-        let mut lines = self.unread.clone();
+        let mut lines = self.notes();
         lines.extend(past_alarms::unread(&self.alarms));
         if left_out > 0 {
             let more = units::count(left_out as u64, "session", "sessions");
             lines.push(format!("{more} more are not drawn; the JSON has them"));
-        }
-        if self.is_cut {
-            lines.push("there are more rows than a page has: choose a shorter time".to_owned());
         }
         for line in lines {
             let _ = writeln!(
@@ -353,6 +414,8 @@ struct Document<'a> {
     resolution_ns: u64,
     /// All rows of this time are in it.
     complete: bool,
+    /// Why not.
+    notes: Vec<String>,
     rows: Vec<JsonRow>,
     #[serde(flatten)]
     alarms: JsonAlarms,
@@ -396,3 +459,6 @@ impl JsonRow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,7 +80,84 @@ fn a_directory_that_is_deleted_is_made_again_with_the_rows_in_memory() {
     let second = fill(&store, 2, DAY + 50 * INTERVAL, 40);
     let expected = first.len() + second.len();
     wait("rows", || read(&store.reader(), &all()).len() == expected);
+    // Rows that are written again are not counted again.
+    wait("counts", || store.counters().rows == 160);
+    assert_eq!(store.close().rows, 160);
+}
+
+#[test]
+fn octets_of_a_day_that_is_deleted_are_not_counted_any_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    fill(&store, 2, DAY, 40);
+    wait("octets", || store.counters().octets > 0);
+    fs::remove_dir_all(directory.path().join("2026-11-30")).unwrap();
+    wait("no octets", || store.counters().octets == 0);
     store.close();
+}
+
+#[test]
+fn a_store_that_is_deleted_has_its_lock_and_labels_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let store = open(&path);
+    let labels = BTreeMap::from([("site".to_owned(), "fra".to_owned())]);
+    let labels = BTreeMap::from([("session-0001".to_owned(), labels)]);
+    store.describe(&labels);
+    fill(&store, 2, DAY, 40);
+    wait("rows", || store.counters().rows == 80);
+    fs::remove_dir_all(&path).unwrap();
+    let second = fill(&store, 2, DAY + 50 * INTERVAL, 40);
+    let end = second.last().map(|row| row.start);
+    wait("rows", || {
+        read(&store.reader(), &all()).last().map(|row| row.start) == end
+    });
+    let refused = Store::open(&settings(&path)).unwrap_err().to_string();
+    assert!(refused.contains("another process"), "{refused}");
+    assert_eq!(labels::read(&path), labels);
+    // One that another process has taken meanwhile gets nothing.
+    fs::remove_file(path.join("lock")).unwrap();
+    let other = Store::open_at(&settings(&path), QUICK).unwrap();
+    fill(&store, 1, DAY + 900 * INTERVAL, 10);
+    wait("an error", || store.counters().error.is_some());
+    let error = store.counters().error.unwrap();
+    assert!(error.contains("another process"), "{error}");
+    other.close();
+    wait("rows", || store.counters().error.is_none());
+    store.close();
+}
+
+#[test]
+fn a_small_bound_closes_the_file_that_grows_early() {
+    let directory = tempfile::tempdir().unwrap();
+    let most = 1 << 20;
+    let bounded = StoreSettings {
+        max_octets: Some(most),
+        ..settings(directory.path())
+    };
+    let pace = Pace {
+        segment_rows: 1 << 16,
+        ..QUICK
+    };
+    let store = Store::open_at(&bounded, pace).unwrap();
+    let layout = Layout::new(directory.path());
+    let mut greatest = 0;
+    for turn in 0..25 {
+        fill(&store, 20, DAY + turn * 10 * INTERVAL, 10);
+        wait("rows", || {
+            store.counters().rows == (u64::try_from(turn).unwrap() + 1) * 200
+        });
+        for day in layout.days().unwrap() {
+            let files = layout.files(day).unwrap();
+            let growing = files.segments.last_key_value().map(|(_, path)| path);
+            greatest = greatest.max(growing.map_or(0, |path| upkeep::octets_of(path)));
+        }
+    }
+    assert!(segments(directory.path()) > 0);
+    // With what a write adds.
+    assert!(greatest < most / 2, "{greatest}");
+    let counters = store.close();
+    assert!(counters.deleted_octets > 0, "{counters:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod crash;
+mod damage;
 mod disk;
 mod files;
 mod others;
@@ -9,6 +10,7 @@ mod raw;
 mod sums;
 mod year;
 
+use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +18,9 @@ use std::time::{Duration, Instant};
 use twinpath_metrics::{ClosedInterval, Intervals, MetricsConfig, Waits};
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Tos, Wall};
 
+use twinpath_runtime::wall;
+
+use super::layout::Day;
 use super::*;
 
 pub(crate) const SECOND: i64 = 1_000_000_000;
@@ -28,6 +33,7 @@ const QUICK: Pace = Pace {
     flush: Duration::from_millis(5),
     segment_age: Duration::from_hours(1),
     segment_rows: 500,
+    segment_octets: u64::MAX,
     look: Duration::from_millis(20),
     doubt: Duration::ZERO,
 };
