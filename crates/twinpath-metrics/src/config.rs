@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 use twinpath_wire::Tos;
 
+use crate::delay::delays::HISTOGRAM_OCTETS;
+use crate::order::window::ReorderingWindow;
 use crate::{AvailabilityRule, BinEdges, LossPeriods, ReflectorKind, ReplyStatus};
 
 /// Options of [`SessionMetrics`](crate::SessionMetrics).
@@ -29,10 +31,9 @@ pub struct MetricsConfig {
     /// bins.
     #[serde(rename = "bins_ns", default, deserialize_with = "usable_bins")]
     pub bins: Option<BinEdges>,
-    /// The most octets of the distributions of delays of the whole run, in which percentiles are then less exact:
-    /// 16 KiB are enough for an error of 1 %. Those of intervals are as exact as ever. `None`: 81 KiB.
+    /// Memory of the figures of the whole run.
     #[serde(skip)]
-    pub distribution_octets: Option<usize>,
+    pub memory: FigureMemory,
     /// Payload sizes of the packets in turn, beginning with number 0, in octets; empty if all are
     /// equal.
     #[serde(default)]
@@ -70,8 +71,42 @@ impl Default for MetricsConfig {
             noticeable_distance: LossPeriods::DELTA,
             failed_after: ReplyStatus::FAILED_AFTER,
             bins: None,
-            distribution_octets: None,
+            memory: FigureMemory::default(),
             sizes_in_turn: Vec::new(),
+        }
+    }
+}
+
+/// How much memory the figures of a whole run may take; intervals are always counted with the default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FigureMemory {
+    /// The most octets of the distributions of delays.
+    pub(crate) distribution_octets: usize,
+    /// The most octets of the distributions of delays without the clocks' difference.
+    pub(crate) clock_octets: usize,
+    /// Packets that a reordered one is compared with.
+    pub(crate) window: ReorderingWindow,
+}
+
+impl FigureMemory {
+    /// Enough for a session beside a thousand others: percentiles of the whole run may be off by 1 %. No more
+    /// than so many packets are on their way at a time, usually: then reordering is counted as with the
+    /// default.
+    pub fn small(in_flight: u64) -> Self {
+        Self {
+            distribution_octets: 16 << 10,
+            clock_octets: 16 << 10,
+            window: ReorderingWindow::for_in_flight(in_flight),
+        }
+    }
+}
+
+impl Default for FigureMemory {
+    fn default() -> Self {
+        Self {
+            distribution_octets: HISTOGRAM_OCTETS,
+            clock_octets: 42 << 10,
+            window: ReorderingWindow::default(),
         }
     }
 }

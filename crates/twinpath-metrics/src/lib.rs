@@ -28,7 +28,7 @@ mod voice;
 pub use clocks::far_times::{FarFormat, FarTimes};
 pub use clocks::rungs::RungCounts;
 pub use clocks::{Basis, ClockEstimate, ClockModel, FarStep, OneWay, Spread};
-pub use config::MetricsConfig;
+pub use config::{FigureMemory, MetricsConfig};
 pub use delay::bins::{BadEdges, BinCounts, BinEdges, MAX_EDGES};
 pub use delay::delays::{ByKind, Distributions, Histograms};
 pub use delay::distribution::{Distribution, DistributionParts};

@@ -6,10 +6,12 @@ use crate::round;
 const LEAST: usize = 16;
 
 /// A slot for each number of a window: a number's slot is that of the number `MOST` before. As long as
-/// all numbers lie closer together, there is less room than that. `MOST` is a power of two.
+/// all numbers lie closer together, there is less room than that. `MOST` is a power of two, as is any
+/// lower bound.
 #[derive(Clone, Debug)]
 pub(crate) struct Ring<T, const MOST: usize> {
     slots: Vec<T>,
+    most: usize,
     /// The numbers that have had a slot lie from here to there.
     least: u64,
     greatest: u64,
@@ -17,8 +19,14 @@ pub(crate) struct Ring<T, const MOST: usize> {
 
 impl<T: Copy + Default, const MOST: usize> Ring<T, MOST> {
     pub(crate) const fn new() -> Self {
+        Self::within(MOST)
+    }
+
+    /// With no more than so many slots, in place of `MOST`.
+    pub(crate) const fn within(most: usize) -> Self {
         Self {
             slots: Vec::new(),
+            most,
             least: 0,
             greatest: 0,
         }
@@ -56,7 +64,7 @@ impl<T: Copy + Default, const MOST: usize> Ring<T, MOST> {
     /// Every slot is that of many numbers.
     #[inline]
     pub(crate) fn is_whole(&self) -> bool {
-        self.slots.len() == MOST
+        self.slots.len() == self.most
     }
 
     /// Empties all slots, and keeps the memory.
@@ -84,9 +92,9 @@ impl<T: Copy + Default, const MOST: usize> Ring<T, MOST> {
     /// Makes room for the numbers up to `greatest`; those from `old` on are there.
     #[cold]
     fn grow(&mut self, old: u64) {
-        let span = usize::try_from(self.greatest - self.least).unwrap_or(MOST);
-        let room = span.min(MOST - 1) + 1;
-        let room = room.next_power_of_two().max(LEAST.min(MOST));
+        let span = usize::try_from(self.greatest - self.least).unwrap_or(self.most);
+        let room = span.min(self.most - 1) + 1;
+        let room = room.next_power_of_two().max(LEAST.min(self.most));
         let mut slots = std::mem::take(&mut self.slots);
         if slots.is_empty() {
             slots.resize(room, T::default());

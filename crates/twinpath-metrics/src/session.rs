@@ -103,6 +103,7 @@ impl SessionMetrics {
     /// A session with this configuration.
     pub fn with_config(config: &MetricsConfig) -> Self {
         let counts = config.reflector != ReflectorKind::Stateless;
+        let window = config.memory.window;
         Self {
             received: 0,
             lost: 0,
@@ -115,14 +116,14 @@ impl SessionMetrics {
             implausible: 0,
             residence_seen: false,
             duplication: Duplication::default(),
-            reordering: Reordering::new(),
-            by_direction: counts.then(|| (Resequenced::new(), Backward::default())),
+            reordering: Reordering::new(window),
+            by_direction: counts.then(|| (Resequenced::new(window), Backward::new(window))),
             loss: LossDirection::new(config.reflector),
             periods: None,
             noticeable_distance: config.noticeable_distance,
             since_reply: SinceReply::new(config.failed_after),
             availability: Availability::new(config.availability),
-            delays: Delays::new(config.bins.as_ref(), config.distribution_octets),
+            delays: Delays::new(config.bins.as_ref(), config.memory.distribution_octets),
             leading: Leading::default(),
             ttl_forward: Ttl::new(),
             ttl_backward: Ttl::new(),

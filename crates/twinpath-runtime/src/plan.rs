@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use twinpath_metrics::{BinEdges, MetricsConfig, ReflectorKind};
+use twinpath_metrics::{BinEdges, FigureMemory, MetricsConfig, ReflectorKind};
 use twinpath_net::PathOptions;
 use twinpath_proto::TestGuard;
 use twinpath_proto::extension::AskedTlv;
@@ -104,8 +104,8 @@ pub struct FigureOptions {
     pub reflector: Option<ReflectorKind>,
     /// When the path is unavailable (`--unavailable`; row M-63).
     pub unavailable: Option<Unavailable>,
-    /// As for [`MetricsConfig::distribution_octets`].
-    pub distribution_octets: Option<usize>,
+    /// As for [`MetricsConfig::memory`].
+    pub memory: FigureMemory,
 }
 
 /// When a path counts as unavailable (row M-63).
@@ -125,7 +125,7 @@ impl FigureOptions {
         if self.bins.is_some() {
             config.bins.clone_from(&self.bins);
         }
-        config.distribution_octets = self.distribution_octets;
+        config.memory = self.memory;
         if let Some(distance) = self.noticeable_distance {
             config.noticeable_distance = distance;
         }
@@ -179,6 +179,12 @@ impl SenderPlan {
             seed: 0,
             figures: FigureOptions::default(),
         }
+    }
+
+    /// Packets that are on their way at a time, on average at most: each for no longer than the timeout.
+    pub fn most_in_flight(&self) -> u64 {
+        let interval = self.schedule.mean_interval().as_nanos().max(1);
+        u64::try_from(self.timeout.as_nanos().div_ceil(interval)).unwrap_or(u64::MAX)
     }
 
     /// The micro-session that its TLVs make it.

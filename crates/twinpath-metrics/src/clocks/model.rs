@@ -9,7 +9,7 @@ use super::offset_window::{OffsetStep, OffsetVerdict, OffsetWindow, Outliers};
 use super::points::{Pair, Points};
 use super::rounding::{Rounding, STAMP_ERROR_NS};
 use super::segment::Segment;
-use crate::round;
+use crate::{FigureMemory, round};
 
 /// Differences farther than this from the segment's first one are ignored: 36 years.
 const FARTHEST_NS: i64 = 1 << 60;
@@ -97,9 +97,14 @@ impl ClockModel {
 
     /// Two clocks about which nothing is known.
     pub fn new() -> Self {
+        Self::within(FigureMemory::default())
+    }
+
+    /// The same, in so much memory.
+    pub fn within(memory: FigureMemory) -> Self {
         Self {
             origin: None,
-            segment: Segment::new(Rates::ORDINARY),
+            segment: Segment::new(Rates::ORDINARY, memory.clock_octets),
             offset_window: OffsetWindow::new(Rates::ORDINARY),
             rates: Rates::ORDINARY,
             finished: None,
@@ -290,7 +295,8 @@ impl ClockModel {
     }
 
     fn begin_segment(&mut self) {
-        let over = std::mem::replace(&mut self.segment, Segment::new(self.rates));
+        let next = self.segment.followed_by(self.rates);
+        let over = std::mem::replace(&mut self.segment, next);
         self.add_segment(&over);
         self.offset_window = OffsetWindow::new(self.rates);
         self.origin = None;

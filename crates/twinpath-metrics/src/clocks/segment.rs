@@ -11,8 +11,6 @@ use super::spread::Item;
 const HELD: usize = 256;
 /// The most slices of a segment; then neighbours merge and the width doubles.
 const SLICES: usize = 4;
-/// The most heap memory that a segment's histograms may claim, in octets.
-const HISTOGRAM_OCTETS: usize = 42 * 1024;
 /// The most vertices of the hulls of all earlier points, and of the slice in progress, which is
 /// shorter, so that dropped vertices matter less.
 const VERTICES: usize = 256;
@@ -31,6 +29,8 @@ pub(crate) struct Segment {
     present: Option<Box<Points>>,
     /// The last one is in progress.
     slices: Vec<Slice>,
+    /// The most heap memory that their histograms may claim.
+    most_octets: usize,
     width: f64,
     ends: f64,
     /// The error of delays, in nanoseconds.
@@ -41,18 +41,24 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    pub(crate) fn new(rates: Rates) -> Self {
+    pub(crate) fn new(rates: Rates, most_octets: usize) -> Self {
         Self {
             pairs: PairList::default(),
             past: Points::new(VERTICES),
             present: None,
             slices: Vec::new(),
+            most_octets,
             width: NARROWEST_NS,
             ends: f64::NEG_INFINITY,
             error: STAMP_ERROR,
             rates,
             line: Some(Line::default()),
         }
+    }
+
+    /// An empty one in as much memory.
+    pub(crate) fn followed_by(&self, rates: Rates) -> Self {
+        Self::new(rates, self.most_octets)
     }
 
     /// The rates at which one line fits all of this and `pairs` too; `None`: no rate does.
@@ -272,7 +278,7 @@ impl Segment {
 
     #[cold]
     fn stay_within(&mut self) {
-        while self.claimed_octets() > HISTOGRAM_OCTETS {
+        while self.claimed_octets() > self.most_octets {
             let largest = self
                 .slices
                 .iter_mut()

@@ -11,7 +11,7 @@ use crate::{BinCounts, BinEdges, BinFigures, DelayFigures, FarTimes};
 
 /// The most heap memory that the five histograms may claim together, in octets, including
 /// user-defined bins and what [`Delays::leave_room`] reserves.
-const HISTOGRAM_OCTETS: usize = 81 * 1024;
+pub(crate) const HISTOGRAM_OCTETS: usize = 81 * 1024;
 /// How many numbers may overtake a reply before its neighbours' delays are forgotten.
 const PATH_WINDOW: usize = 256;
 /// How many numbers late a packet's fate may come before its neighbours' departures are forgotten:
@@ -138,8 +138,8 @@ impl Distributions {
 }
 
 impl Delays {
-    /// `most_octets`: what the histograms may claim together; `None`: as many as they may at all.
-    pub(crate) fn new(bins: Option<&BinEdges>, most_octets: Option<usize>) -> Self {
+    /// `most_octets`: what the histograms may claim together.
+    pub(crate) fn new(bins: Option<&BinEdges>, most_octets: usize) -> Self {
         let bins = bins.map(|edges| {
             let one = Binned::new(edges);
             Box::new([one.clone(), one.clone(), one])
@@ -161,7 +161,7 @@ impl Delays {
             last_arrival: None,
             bins,
             elsewhere_octets: 0,
-            most_octets: most_octets.unwrap_or(HISTOGRAM_OCTETS),
+            most_octets,
         }
     }
 

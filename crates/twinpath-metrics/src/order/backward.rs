@@ -4,11 +4,13 @@ use twinpath_wire::Wall;
 
 use crate::ReorderingFigures;
 use crate::order::reordering::Reordering;
+use crate::order::window::ReorderingWindow;
 
 /// The reflector's numbers. As long as each is the sender's plus the same, they are in the order of
 /// the sender's, and nothing is kept of them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Backward {
+    window: ReorderingWindow,
     /// The difference of the two numbers of a packet; `None` before the first one.
     difference: Option<i64>,
     /// `None` as long as it is that of all packets.
@@ -16,6 +18,14 @@ pub(crate) struct Backward {
 }
 
 impl Backward {
+    pub(crate) const fn new(window: ReorderingWindow) -> Self {
+        Self {
+            window,
+            difference: None,
+            own: None,
+        }
+    }
+
     /// A packet arrived, with this number of the reflector if it has a usable one. `sent` is the order
     /// of the sender's numbers before it.
     #[inline]
@@ -60,9 +70,9 @@ impl Backward {
     }
 
     fn own(&mut self, sent: &Reordering) -> &mut Reordering {
-        let difference = self.difference;
+        let (difference, window) = (self.difference, self.window);
         self.own.get_or_insert_with(|| {
-            Box::new(difference.map_or_else(Reordering::new, |more| sent.shifted(more)))
+            Box::new(difference.map_or_else(|| Reordering::new(window), |more| sent.shifted(more)))
         })
     }
 }

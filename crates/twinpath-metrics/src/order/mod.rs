@@ -4,3 +4,4 @@ pub(crate) mod backward;
 pub(crate) mod compact;
 pub(crate) mod reordering;
 pub(crate) mod resequence;
+pub(crate) mod window;

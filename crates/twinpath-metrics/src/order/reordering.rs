@@ -4,9 +4,8 @@ use twinpath_wire::Wall;
 
 use crate::ReorderingFigures;
 use crate::order::compact::{CompactWall, low32};
+use crate::order::window::ReorderingWindow;
 
-/// Arrivals that are remembered (row M-49).
-const WINDOW: u16 = 1024;
 /// The greatest n of n-reordering that is counted separately.
 const MOST_N: u16 = 100;
 /// Mask of the part of a number that an arrival keeps; the lowest bit marks arrivals in order.
@@ -21,7 +20,8 @@ pub(crate) struct Reordering {
     arrivals: u64,
     /// Of those, the ones before the last step of the arrivals' clock.
     before_step: u64,
-    /// Of the last arrivals; as long as these are few, as many.
+    most: ReorderingWindow,
+    /// Of the last arrivals, at most so many; as long as these are few, as many.
     window: Vec<Arrival>,
     /// In-order packets since the last reordered one.
     run: u64,
@@ -37,8 +37,9 @@ struct Arrival {
 
 impl Reordering {
     /// A stream of numbers that starts at 0 or above.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(most: ReorderingWindow) -> Self {
         Self {
+            most,
             next_expected: 0,
             arrivals: 0,
             before_step: 0,
@@ -59,7 +60,7 @@ impl Reordering {
             self.reordered(number, at);
         }
         self.figures.packets += 1;
-        let slot = slot(self.arrivals);
+        let slot = self.slot(self.arrivals);
         let arrival = Arrival::new(number, in_order, at);
         match self.window.get_mut(slot) {
             Some(slot) => *slot = arrival,
@@ -122,10 +123,11 @@ impl Reordering {
         let (mut extent, mut overtaken_by, mut unbroken) = (0, None, true);
         let mut n = 0;
         let mut begins = false;
-        let known = self.arrivals.min(u64::from(WINDOW));
+        let most = u64::from(self.most.packets());
+        let known = self.arrivals.min(most);
         for back in 1..=known {
             let position = self.arrivals - back;
-            let Some(arrival) = self.window.get(slot(position)) else {
+            let Some(arrival) = self.window.get(self.slot(position)) else {
                 break;
             };
             let greater = arrival.distance(self.next_expected) < distance;
@@ -141,9 +143,9 @@ impl Reordering {
             }
         }
         let figures = &mut self.figures;
-        let found = begins || self.arrivals <= u64::from(WINDOW);
+        let found = begins || self.arrivals <= most;
         if !found {
-            extent = u64::from(WINDOW);
+            extent = most;
             figures.extent_beyond_window += 1;
         }
         figures.reordered += 1;
@@ -167,6 +169,10 @@ impl Reordering {
         figures.run_squares += u128::from(self.run) * u128::from(self.run);
         self.run = 0;
     }
+
+    fn slot(&self, position: u64) -> usize {
+        usize::try_from(position & u64::from(self.most.packets() - 1)).unwrap_or(0)
+    }
 }
 
 impl Arrival {
@@ -189,8 +195,4 @@ impl Arrival {
             .wrapping_sub(u64::from(self.number >> 1))
             & LOW
     }
-}
-
-fn slot(position: u64) -> usize {
-    usize::try_from(position % u64::from(WINDOW)).unwrap_or(0)
 }

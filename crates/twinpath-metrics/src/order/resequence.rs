@@ -6,11 +6,11 @@ use twinpath_wire::Wall;
 use crate::ReorderingFigures;
 use crate::order::compact::{CompactWall, low32, nearest};
 use crate::order::reordering::Reordering;
+use crate::order::window::ReorderingWindow;
 use crate::ring::{Ring, unsigned};
 
-/// How many of the reflector's numbers a reply may be behind the greatest one and still be sorted.
-const WINDOW: u16 = 1024;
-const WORDS: u16 = WINDOW / 64;
+const MOST: usize = ReorderingWindow::MOST as usize;
+const WORDS: usize = MOST / 64;
 
 /// Holds replies while ones with lower numbers may still arrive. Constant memory.
 #[derive(Clone, Debug)]
@@ -21,9 +21,11 @@ pub(crate) struct Resequenced {
     least: i64,
     /// All numbers below have been passed on or are too late; `None` before the first reply.
     next: Option<i64>,
+    /// How many of the reflector's numbers a reply may be behind the greatest one and still be sorted.
+    window: ReorderingWindow,
     waiting: u16,
-    present: [u64; WORDS as usize],
-    slots: Ring<Waiting, { WINDOW as usize }>,
+    present: [u64; WORDS],
+    slots: Ring<Waiting, MOST>,
 }
 
 /// A reply that waits: the lower 32 bits of the sender's number, and T2.
@@ -34,14 +36,15 @@ struct Waiting {
 }
 
 impl Resequenced {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(window: ReorderingWindow) -> Self {
         Self {
+            window,
             ordered: None,
             least: 0,
             next: None,
             waiting: 0,
-            present: [0; WORDS as usize],
-            slots: Ring::new(),
+            present: [0; WORDS],
+            slots: Ring::within(usize::from(window.packets())),
         }
     }
 
@@ -67,7 +70,7 @@ impl Resequenced {
         if self.ordered.is_none() {
             self.least = seq.saturating_sub(1 << 30);
         }
-        let next = r.saturating_sub(i64::from(WINDOW) - 1);
+        let next = r.saturating_sub(self.packets() - 1);
         self.next = Some(next);
         next
     }
@@ -75,7 +78,7 @@ impl Resequenced {
     /// The reflector's counter starts again.
     pub(crate) fn restart(&mut self) {
         if let Some(next) = self.next.take() {
-            self.release(next.saturating_add(i64::from(WINDOW)), next);
+            self.release(next.saturating_add(self.packets()), next);
         }
     }
 
@@ -85,9 +88,13 @@ impl Resequenced {
         }
         let mut all = self.clone();
         if let Some(next) = all.next {
-            all.release(next.saturating_add(i64::from(WINDOW)), next);
+            all.release(next.saturating_add(all.packets()), next);
         }
         all.figures()
+    }
+
+    fn packets(&self) -> i64 {
+        self.window.packets().into()
     }
 
     fn figures(&self) -> ReorderingFigures {
@@ -104,9 +111,9 @@ impl Resequenced {
 
     #[inline]
     fn ordered(&mut self) -> &mut Reordering {
-        let least = self.least;
+        let (least, window) = (self.least, self.window);
         self.ordered.get_or_insert_with(|| {
-            let mut ordered = Reordering::new();
+            let mut ordered = Reordering::new(window);
             ordered.restart(least);
             Box::new(ordered)
         })
@@ -114,7 +121,7 @@ impl Resequenced {
 
     fn wait(&mut self, seq: i64, r: i64, t2: Wall) {
         let Some(next) = self.next else { return };
-        let open = r.saturating_sub(i64::from(WINDOW) - 1);
+        let open = r.saturating_sub(self.packets() - 1);
         let next = if open > next {
             self.release(open, next);
             open
@@ -172,5 +179,5 @@ impl Resequenced {
 }
 
 fn place(number: i64) -> usize {
-    usize::try_from(number.rem_euclid(i64::from(WINDOW))).unwrap_or(0)
+    usize::try_from(number.rem_euclid(i64::from(ReorderingWindow::MOST))).unwrap_or(0)
 }

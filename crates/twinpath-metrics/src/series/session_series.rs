@@ -346,7 +346,7 @@ impl Counted {
             config: None,
             counters: Counters::Whole(Box::new(SessionMetrics::with_config(metrics))),
             timeline: None,
-            clocks: ClockModel::new(),
+            clocks: ClockModel::within(metrics.memory),
             far_steps: 0,
             restarts: 0,
             begun: None,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use twinpath_metrics::{
-    BinEdges, ClockModel, ClosedInterval, MetricsConfig, Record, Series, SeriesConfig,
-    SessionMetrics, Waits,
+    BinEdges, ClockModel, ClosedInterval, FigureMemory, MetricsConfig, Record, Series,
+    SeriesConfig, SessionMetrics, Waits,
 };
 use twinpath_wire::{Delta, Fate, Sample, Wall};
 
@@ -177,10 +177,10 @@ fn a_long_session_with_little_memory_is_off_by_a_percent_and_its_intervals_are_n
     let samples: Vec<Sample> = (0..20_000)
         .map(|seq| received(seq, spread(), spread() / 10, spread()))
         .collect();
-    let measured = |distribution_octets| {
+    let measured = |memory| {
         let mut series = Series::new(SeriesConfig {
             metrics: MetricsConfig {
-                distribution_octets,
+                memory,
                 ..MetricsConfig::default()
             },
             waits: Waits::default(),
@@ -199,9 +199,12 @@ fn a_long_session_with_little_memory_is_off_by_a_percent_and_its_intervals_are_n
         let figures = series.metrics().figures().round_trip.unwrap();
         (series.memory_octets(), figures, rows)
     };
-    let (octets, exact, rows) = measured(None);
-    let (fewer, coarse, same) = measured(Some(16 << 10));
-    assert!(fewer + 20_000 < octets, "{fewer} octets, {octets}");
+    let (octets, exact, rows) = measured(FigureMemory::default());
+    let (fewer, coarse, same) = measured(FigureMemory::small(4));
+    assert!(
+        octets > 100_000 && fewer < 45_000,
+        "{fewer} octets, {octets}"
+    );
     assert!(coarse.bins_per_octave < exact.bins_per_octave);
     for (exact, coarse) in [
         (exact.median_ns, coarse.median_ns),

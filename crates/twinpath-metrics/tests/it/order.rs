@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use twinpath_metrics::{Figures, ReflectorKind, ReorderingFigures, SessionMetrics, TtlFigures};
+use twinpath_metrics::{
+    FigureMemory, Figures, MetricsConfig, ReflectorKind, ReorderingFigures, SessionMetrics,
+    TtlFigures,
+};
 use twinpath_wire::{Exclusion, Fate, Sample};
 
 use crate::oracle::{losses, reordering};
-use crate::trace::{Event, INTERVAL_NS, numbered, received, session, wild};
+use crate::trace::{Event, INTERVAL_NS, TIMEOUT_NS, numbered, received, session, wild};
 
 /// All figures of a random session except for delays.
 pub(crate) fn agree(events: &[Event], figures: &Figures) -> Result<(), TestCaseError> {
@@ -323,11 +326,18 @@ proptest! {
         fortunes in prop::collection::vec(wild(), 1100..1700),
     ) {
         let events = session(&fortunes, (0, 7), 0, None);
-        let mut metrics = SessionMetrics::new();
-        for event in &events {
-            metrics.record(&event.sample);
+        let in_flight = u64::try_from(TIMEOUT_NS / INTERVAL_NS).unwrap();
+        // And in a window as long as what can be on its way.
+        for memory in [FigureMemory::default(), FigureMemory::small(in_flight)] {
+            let mut metrics = SessionMetrics::with_config(&MetricsConfig {
+                memory,
+                ..MetricsConfig::default()
+            });
+            for event in &events {
+                metrics.record(&event.sample);
+            }
+            agree(&events, &metrics.figures())?;
         }
-        agree(&events, &metrics.figures())?;
     }
 
     /// A reply counted before a restart that arrives after it belongs to neither count.

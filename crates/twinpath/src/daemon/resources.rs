@@ -5,6 +5,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use twinpath_metrics::FigureMemory;
 use twinpath_runtime::measure::Engine;
 use twinpath_runtime::wall;
 use twinpath_wire::{Wall, nanoseconds};
@@ -16,9 +17,6 @@ use super::Interval;
 use super::mesh::Derived;
 use super::pool::Pool;
 use super::raw::RawPackets;
-
-/// Memory for the distributions of each session since it began.
-const DISTRIBUTION_OCTETS: usize = 16 << 10;
 
 /// What all entries share.
 #[derive(Clone)]
@@ -63,7 +61,7 @@ impl Resources {
             plan.records = is_raw && self.raw.is_some();
             plan.columns = None;
             // Rows have their own; metrics have far wider buckets.
-            plan.figures.distribution_octets = Some(DISTRIBUTION_OCTETS);
+            plan.figures.memory = FigureMemory::small(plan.most_in_flight());
             plan.rows = results.report_interval.map(|interval| interval.0);
             plan.start_delay = Duration::ZERO;
             let interval = plan.schedule.mean_interval();

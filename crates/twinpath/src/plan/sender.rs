@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use twinpath_metrics::FigureMemory;
 use twinpath_proto::extension::AskedTlv;
 use twinpath_proto::reflector::is_unsafe_port;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Schedule, Wire};
@@ -174,7 +175,7 @@ pub(crate) fn figures(args: &FigureArgs) -> FigureOptions {
         failed_after: args.terms.failed_after,
         reflector: args.terms.reflector.map(Into::into),
         unavailable: args.terms.unavailable.map(Into::into),
-        distribution_octets: None,
+        memory: FigureMemory::default(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::reported_lost::ReportedLost;
 use super::waits::Waits;
 use crate::clocks::rungs::FirstRungs;
 use crate::series::run_time::RunTime;
-use crate::{MetricsConfig, SessionMetrics};
+use crate::{FigureMemory, MetricsConfig, SessionMetrics};
 
 /// Stretches of missed departures remembered until their rows are returned.
 const STRETCHES: usize = 64;
@@ -115,7 +115,7 @@ impl Intervals {
             waits,
             total: SessionMetrics::with_config(&config),
             config: MetricsConfig {
-                distribution_octets: None,
+                memory: FigureMemory::default(),
                 ..config
             },
             reported_lost: ReportedLost::default(),
