@@ -86,6 +86,11 @@ impl Commit {
     pub fn is_rollback(&self) -> bool {
         matches!(self.after, After::Rollback)
     }
+
+    /// Whether it is undone unless it is confirmed.
+    pub fn is_to_be_confirmed(&self) -> bool {
+        matches!(self.after, After::Candidate(Some(_)))
+    }
 }
 
 /// What a commit changes once it is in force.
@@ -94,7 +99,7 @@ enum After {
     /// Nothing: an edit of what is in force.
     Edit,
     /// The candidate is as what is in force; the confirmed commit that is expected then.
-    Candidate(Option<Confirmed>),
+    Candidate(Option<Box<Confirmed>>),
     /// No commit is to be confirmed.
     Rollback,
 }

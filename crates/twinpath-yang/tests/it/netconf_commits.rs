@@ -150,6 +150,37 @@ fn a_commit_is_cancelled() {
         "rollback-failed application -"
     );
     assert_eq!((it.running(), it.poll()), (A2.into(), None));
+    // It can be asked for again.
+    it.refuses = false;
+    assert_eq!(it.ask(1, "<cancel-commit/>"), "ok");
+    assert_eq!(it.running(), A1);
+}
+
+#[test]
+fn a_rollback_that_fails_is_tried_again() {
+    let mut it = Server::new();
+    it.set(1, "candidate", "<a>2</a>");
+    it.ask(1, CONFIRMED);
+    it.now += Duration::from_mins(2);
+    it.refuses = true;
+    for wait in [2, 4, 8, 16, 32, 60, 60] {
+        let failed = "rollback-failed application -";
+        assert_eq!(it.poll().as_deref(), Some(failed));
+        let next = it.now + Duration::from_secs(wait);
+        assert_eq!(
+            (it.poll(), it.datastores.poll_timeout()),
+            (None, Some(next))
+        );
+        // Too late to be confirmed.
+        assert_eq!(it.ask(1, "<commit/>"), "in-use protocol -");
+        it.now = next;
+    }
+    it.refuses = false;
+    assert_eq!(it.poll(), Some("ok".into()));
+    assert_eq!(
+        (it.running(), it.datastores.poll_timeout()),
+        (A1.into(), None)
+    );
 }
 
 #[test]

@@ -27,7 +27,8 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
     let source = Source::of(args.config.as_deref())?;
     distinct_files(&args.log.written_files(), &source.read_files())?;
     logs::start_service(&args.log, Level::INFO, args.log_form.log_format)?;
-    let configuration = source.read()?;
+    let unconfirmed = source.recover();
+    let configuration = source.read_recovered(&unconfirmed)?;
     let reload = ReloadSignal::listen()?;
     // Its end takes a bounded time: another signal changes nothing.
     let signals = Signals::listen()?.without_second();
@@ -38,7 +39,7 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
     if let Some(line) = daemon.about_store() {
         info!("{line}");
     }
-    let (owner, control) = daemon::control(source, configuration);
+    let (owner, control) = daemon::control(source, unconfirmed, configuration);
     let api = open_api(&owner, &control, &exporter, &daemon)?;
     if let Some(api) = &api {
         announce(api, &mut daemon);

@@ -2,13 +2,14 @@
 //!
 //! One thread owns the daemon. What clients ask of it waits until that thread has the time, some times a second.
 
+mod changing;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
-use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 use twinpath_runtime::wall;
@@ -29,7 +30,7 @@ use super::mesh::Derived;
 use super::model::{Model, model};
 use super::notices::Notices;
 use super::settings::NetconfSettings;
-use super::source::{Configuration, Source};
+use super::source::{Configuration, Source, Step, Unconfirmed};
 
 /// Requests that wait for the daemon, at most.
 const MOST_WAITING: usize = 256;
@@ -62,6 +63,8 @@ pub(crate) struct Owner {
 
 struct Shared {
     source: Source,
+    /// What undoes a commit that waits; changed by what changes the configuration.
+    unconfirmed: std::sync::Mutex<Unconfirmed>,
     running: RwLock<Arc<Running>>,
     /// Held by what changes the configuration.
     changing: Arc<Mutex<()>>,
@@ -152,11 +155,16 @@ pub(super) struct Changed {
     pub(super) to: Arc<Running>,
 }
 
-/// Both ends for a daemon with this configuration.
-pub(crate) fn control(source: Source, configuration: Configuration) -> (Owner, Control) {
+/// Both ends for a daemon with this configuration; `unconfirmed`: what its source has recovered.
+pub(crate) fn control(
+    source: Source,
+    unconfirmed: Unconfirmed,
+    configuration: Configuration,
+) -> (Owner, Control) {
     let (sender, asks) = sync_channel(MOST_WAITING);
     let shared = Arc::new(Shared {
         source,
+        unconfirmed: std::sync::Mutex::new(unconfirmed),
         running: RwLock::new(Arc::new(Running::new(configuration))),
         changing: Arc::default(),
         is_reread_due: AtomicBool::new(false),
@@ -197,13 +205,42 @@ impl Shared {
         &self,
         from: &Configuration,
         root: Children,
+        step: Step,
     ) -> Result<Option<Configuration>, ChangeError> {
         let to = from.with_root(root).map_err(ChangeError::Faults)?;
-        if from.differences(&to).is_empty() {
+        let is_same = from.differences(&to).is_empty();
+        if is_same && step != Step::Rollback {
+            // What is in force is what was asked for, but the files may have something else.
+            self.source.check(from).map_err(ChangeError::NotSaved)?;
             return Ok(None);
         }
-        self.source.save(from, &to).map_err(ChangeError::NotSaved)?;
-        Ok(Some(to))
+        let mut unconfirmed = self.unconfirmed();
+        let saved = self.source.save(from, &to, (step, &mut unconfirmed));
+        saved.map_err(ChangeError::NotSaved)?;
+        Ok((!is_same).then_some(to))
+    }
+
+    fn unconfirmed(&self) -> MutexGuard<'_, Unconfirmed> {
+        self.unconfirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tries again to write what could not be written of a commit's end.
+    fn attend_unconfirmed(&self) {
+        // It is locked for long only by what changes the configuration.
+        let is_due = |it: MutexGuard<'_, Unconfirmed>| it.is_due();
+        if self.unconfirmed.try_lock().is_ok_and(is_due)
+            && let Ok(_changing) = self.changing.try_lock()
+        {
+            self.unconfirmed().turn(&self.source);
+        }
+    }
+
+    /// What the files have now.
+    fn read(&self) -> Result<Configuration, Failure> {
+        self.source.settle(&mut self.unconfirmed())?;
+        self.source.read()
     }
 
     fn datastores(&self) -> MutexGuard<'_, Datastores> {
@@ -249,55 +286,21 @@ impl Shared {
         }
         daemon.put(&configuration);
         self.note_derived(daemon);
-        let new = Arc::new(Running::new(configuration));
+        let before = self.running();
+        let new = if before.configuration.differences(&configuration).is_empty() {
+            // It is the same resource (RFC 8040 section 3.5.2).
+            Running {
+                configuration,
+                tag: before.tag.clone(),
+                since: before.since,
+            }
+        } else {
+            Running::new(configuration)
+        };
+        let new = Arc::new(new);
         let mut running = self.running.write().unwrap_or_else(PoisonError::into_inner);
         *running = Arc::clone(&new);
         new
-    }
-}
-
-impl Changing {
-    /// What is in force, which nothing else changes.
-    pub(super) fn running(&self) -> &Arc<Running> {
-        &self.from
-    }
-
-    /// Refuses a change by what is not a session of NETCONF, where such a session has a lock or a commit that is not
-    /// confirmed yet (RFC 8040 section 1.4).
-    ///
-    /// # Errors
-    /// The session that has it.
-    pub(super) fn check_unlocked(&self) -> Result<(), ChangeError> {
-        match self.control.shared.obstacle() {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
-    }
-
-    /// Puts a tree in force, keeps it in the files of the configuration, and notifies of what it changes; `by`: who wants
-    /// it; `None`: the daemon itself. It is not to be left before its end, as where a client is gone: the files would have what is not in force.
-    ///
-    /// # Errors
-    /// Why it is not in force.
-    pub(super) async fn put(&self, root: Children, by: Option<By>) -> Result<Changed, ChangeError> {
-        let from = Arc::clone(&self.from);
-        let (shared, base) = (Arc::clone(&self.control.shared), Arc::clone(&from));
-        let kept = spawn_blocking(move || shared.kept(&base.configuration, root)).await;
-        let kept =
-            kept.map_err(|error| ChangeError::NotSaved(Failure::could_not(error.to_string())))?;
-        let Some(to) = kept? else {
-            let to = Arc::clone(&from);
-            return Ok(Changed { from, to });
-        };
-        let to = Box::new(to);
-        let to = self.control.ask(|answer| Ask::Apply(to, answer)).await;
-        let to = to.ok_or(ChangeError::Late)?;
-        let shared = Arc::clone(&self.control.shared);
-        let changed = Changed { from, to };
-        let (from, to) = (Arc::clone(&changed.from), Arc::clone(&changed.to));
-        // It is in force, whether or not that is notified.
-        let _notified = spawn_blocking(move || shared.notify_change(&from, &to, by.as_ref())).await;
-        Ok(changed)
     }
 }
 
@@ -319,6 +322,7 @@ impl Owner {
 
     /// Does what clients wait for.
     pub(crate) fn attend(&self, daemon: &mut Daemon) {
+        self.shared.attend_unconfirmed();
         if daemon.attend_mesh(|| self.shared.running()) {
             self.shared.note_derived(daemon);
         }
@@ -365,7 +369,7 @@ impl Owner {
             error!("{}", obstacle.at_reload());
             return true;
         }
-        match self.shared.source.read() {
+        match self.shared.read() {
             Ok(configuration) => {
                 daemon.reread_keys();
                 daemon.reread_mesh();

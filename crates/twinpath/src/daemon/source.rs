@@ -1,6 +1,9 @@
 //! Where a configuration comes from.
 
+mod record;
+mod replacing;
 mod saving;
+mod unconfirmed;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -22,6 +25,9 @@ use crate::files;
 use super::mesh;
 use super::model::{MODULE, Model, model};
 use super::settings::Settings;
+
+pub(in crate::daemon) use unconfirmed::Step;
+pub(crate) use unconfirmed::Unconfirmed;
 
 /// The most octets of a file: 10,000 sessions, and as much again.
 const MOST_OCTETS: u64 = toml::MAX_TEXT as u64;
@@ -92,24 +98,22 @@ impl Source {
     /// # Errors
     /// A file cannot be read, or has a fault: all of them, each with its line.
     pub(crate) fn read(&self) -> Result<Configuration, Failure> {
-        let model = model()?;
-        let (document, mut faults) = read_document(model, &self.files()?);
-        let found = validate(&model.schema, &document.root, Scope::Config);
-        faults.extend(found.into_iter().map(|fault| document.locate(fault)));
-        // What an entry means is not known where some of it is missing.
-        all_of(faults)?;
-        match Settings::of(model, &document.root) {
-            Ok(settings) => Ok(Configuration {
-                settings,
-                document,
-                model,
-            }),
-            Err(faults) => {
-                let faults = faults.into_iter();
-                all_of(faults.map(|fault| document.locate(fault)).collect())?;
-                Err(Failure::usage("a configuration with faults"))
-            }
+        configuration(&self.files()?)
+    }
+
+    /// The same, after what [`Self::recover`] could not restore in the files.
+    ///
+    /// # Errors
+    /// As of [`Self::read`].
+    pub(crate) fn read_recovered(
+        &self,
+        unconfirmed: &Unconfirmed,
+    ) -> Result<Configuration, Failure> {
+        let mut files = self.files()?;
+        if let Some(place) = self.place() {
+            unconfirmed.overlay(&place, &mut files);
         }
+        configuration(&files)
     }
 
     /// All files.
@@ -136,6 +140,28 @@ impl Source {
 struct File {
     path: PathBuf,
     text: String,
+}
+
+/// What files say.
+fn configuration(files: &[File]) -> Result<Configuration, Failure> {
+    let model = model()?;
+    let (document, mut faults) = read_document(model, files);
+    let found = validate(&model.schema, &document.root, Scope::Config);
+    faults.extend(found.into_iter().map(|fault| document.locate(fault)));
+    // What an entry means is not known where some of it is missing.
+    all_of(faults)?;
+    match Settings::of(model, &document.root) {
+        Ok(settings) => Ok(Configuration {
+            settings,
+            document,
+            model,
+        }),
+        Err(faults) => {
+            let faults = faults.into_iter();
+            all_of(faults.map(|fault| document.locate(fault)).collect())?;
+            Err(Failure::usage("a configuration with faults"))
+        }
+    }
 }
 
 /// What files say, and their faults.

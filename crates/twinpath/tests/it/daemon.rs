@@ -6,6 +6,7 @@ mod alertmanager;
 mod browser;
 mod configurations;
 mod exports;
+mod interrupted;
 mod mesh;
 #[cfg(feature = "netconf")]
 mod netconf;
@@ -77,9 +78,7 @@ impl Daemon {
             place,
             process: None,
         };
-        let mut command = daemon.command("daemon --config");
-        command.arg(daemon.file());
-        daemon.process = Some(Running::spawn(command));
+        daemon.process = Some(Running::spawn(daemon.of_file()));
         daemon
     }
 
@@ -130,6 +129,19 @@ impl Daemon {
             assert!(Instant::now() < until, "{document:#}");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Ends it at once, and starts it again with the same files.
+    fn restart(&mut self) {
+        // It is killed where it is not over yet.
+        self.process = None;
+        self.process = Some(Running::spawn(self.of_file()));
+    }
+
+    fn of_file(&self) -> Command {
+        let mut command = self.command("daemon --config");
+        command.arg(self.file());
+        command
     }
 
     /// Asks it to end: what it said, and with what it ended.

@@ -33,7 +33,7 @@ impl Datastores {
         context.check_change(context.running, tree)?;
         context.check_valid(tree)?;
         let tree = tree.clone();
-        let after = After::Candidate(self.expected(context, options));
+        let after = After::Candidate(self.expected(context, options).map(Box::new));
         if tree == *context.running {
             self.apply(after, context.now);
             return Ok(Effect::Done);
@@ -53,6 +53,7 @@ impl Datastores {
             previous: before.map_or_else(|| context.running.clone(), |it| it.previous.clone()),
             timeout,
             deadline: context.now.saturating_add(timeout),
+            again: None,
         })
     }
 
@@ -83,7 +84,8 @@ impl Datastores {
     /// What is to be put in force as a commit was not confirmed in time, or its session has ended. It is to be asked for at
     /// [`Datastores::poll_timeout`], after [`Datastores::close`] and after [`Datastores::finish`].
     pub fn poll(&mut self, now: Duration) -> Option<Commit> {
-        let confirmed = self.confirmed.as_ref().filter(|it| it.is_due(now))?;
+        let due = |it: &&Confirmed| it.next_attempt() <= now;
+        let confirmed = self.confirmed.as_ref().filter(due)?;
         if self.is_committing {
             return None;
         }
@@ -97,14 +99,15 @@ impl Datastores {
     /// When [`Datastores::poll`] is to be asked next.
     pub fn poll_timeout(&self) -> Option<Duration> {
         let confirmed = self.confirmed.as_ref()?;
-        (!self.is_committing).then_some(confirmed.deadline)
+        (!self.is_committing).then(|| confirmed.next_attempt())
     }
 
     /// What came of a commit: whether its tree is in force. `now`: when.
     ///
     /// # Errors
     ///
-    /// The faults as errors of the reply. What is prepared is left as it was; a rollback is not tried again.
+    /// The faults as errors of the reply. What is prepared is left as it was. A rollback is due again some time later, as long as
+    /// nothing else ends the commit; one that a session asked for, at the end of the commit's time.
     pub fn finish(
         &mut self,
         schema: &Schema,
@@ -114,8 +117,12 @@ impl Datastores {
     ) -> Result<(), Errors> {
         self.is_committing = false;
         let is_rollback = commit.is_rollback();
-        if result.is_ok() || is_rollback {
+        if result.is_ok() {
             self.apply(commit.after, now);
+        } else if is_rollback
+            && let Some(confirmed) = self.confirmed.as_mut().filter(|it| it.is_due(now))
+        {
+            confirmed.has_failed(now);
         }
         let Err(faults) = result else {
             return Ok(());
@@ -141,7 +148,7 @@ impl Datastores {
             After::Edit => {}
             After::Candidate(confirmed) => {
                 self.candidate = None;
-                self.expect(confirmed, now);
+                self.expect(confirmed.map(|it| *it), now);
             }
             After::Rollback => {
                 if let Some(undone) = self.confirmed.take() {

@@ -19,7 +19,13 @@ pub(super) struct Confirmed {
     pub(super) timeout: Duration,
     /// When it is rolled back.
     pub(super) deadline: Duration,
+    /// When that is tried again after it failed, and how long it is waited for after another failure.
+    pub(super) again: Option<(Duration, Duration)>,
 }
+
+/// How long after a failure a rollback is tried again, which doubles each time.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 impl Confirmed {
     /// What the end of a session does.
@@ -31,6 +37,19 @@ impl Confirmed {
 
     pub(super) fn is_due(&self, now: Duration) -> bool {
         self.deadline <= now
+    }
+
+    /// When its rollback is tried next.
+    pub(super) fn next_attempt(&self) -> Duration {
+        self.again
+            .map_or(self.deadline, |(at, _)| at.max(self.deadline))
+    }
+
+    /// Its rollback has failed.
+    pub(super) fn has_failed(&mut self, now: Duration) {
+        let wait = self.again.map_or(FIRST_WAIT, |(_, wait)| wait);
+        let next = wait.saturating_mul(2).min(LONGEST_WAIT);
+        self.again = Some((now.saturating_add(wait), next));
     }
 
     /// Whether a session may confirm or continue it, with the token that it gives.

@@ -18,6 +18,7 @@ use crate::daemon::control::{By, ChangeError, Changing, Running};
 use crate::daemon::notices::STREAMS;
 use crate::daemon::operational::with_state;
 use crate::daemon::places::Places;
+use crate::daemon::source::Step;
 use crate::output::rfc3339;
 
 use super::{Shared, rollback};
@@ -102,7 +103,15 @@ pub(super) async fn commit(
     let tree = std::mem::take(&mut commit.tree);
     let access = Access::of(schema, changing.running().configuration.root());
     let user = by.clone();
-    let (result, why) = match changing.put(tree, by).await {
+    let waits = shared.control.datastores().unconfirmed().is_some();
+    let step = if commit.is_rollback() {
+        Step::Rollback
+    } else if waits || commit.is_to_be_confirmed() {
+        Step::Unconfirmed
+    } else {
+        Step::Final
+    };
+    let (result, why) = match changing.put(tree, by, step).await {
         Ok(_) => (Ok(()), None),
         Err(ChangeError::Faults(faults)) => {
             let conceal = |fault| match &user {
@@ -283,6 +292,10 @@ impl Asked {
             Ok(Effect::Elsewhere) => Err(failed("operation-not-supported", name)),
             Err(errors) => Err(errors),
         };
+        let result = match result {
+            Ok(done) => confirm(&shared, &changing).await.map(|()| done),
+            Err(errors) => Err(errors),
+        };
         drop(changing);
         rollback::notify(&shared);
         result
@@ -302,6 +315,21 @@ impl Asked {
             }
         })
     }
+}
+
+/// Has a commit that waits no more final in the files too.
+///
+/// # Errors
+/// That is not on the disk yet: where the daemon ends before it is, the commit is undone.
+async fn confirm(shared: &Shared, changing: &Changing) -> Result<(), Errors> {
+    if shared.control.datastores().unconfirmed().is_some() {
+        return Ok(());
+    }
+    let confirmed = changing.confirm().await;
+    confirmed.map_err(|failure| {
+        let what = format!("it is in force, but a start of the daemon would undo it: {failure}");
+        vec![RpcError::new(Layer::Application, "operation-failed", what)]
+    })
 }
 
 async fn blocking<T: Send + 'static>(

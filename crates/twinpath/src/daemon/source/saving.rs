@@ -1,20 +1,16 @@
 //! Changes by clients, kept in the files of the configuration.
 
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-
-use tempfile::NamedTempFile;
-use tracing::error;
 use twinpath_yang::{diff, toml};
 
+use super::replacing::Change;
+use super::unconfirmed::{Step, Unconfirmed};
 use super::{Configuration, File, Source, read_document};
 use crate::daemon::model::Model;
 use crate::failure::Failure;
 
 impl Source {
     /// Writes into its files what differs between two configurations, of which they have the first. Comments stay as they are.
-    /// The demonstration has no file.
+    /// What undoes a commit that waits is on the disk before. The demonstration has no file.
     ///
     /// # Errors
     /// The files are not as they were read, or cannot be written.
@@ -22,48 +18,106 @@ impl Source {
         &self,
         from: &Configuration,
         to: &Configuration,
+        (step, unconfirmed): (Step, &mut Unconfirmed),
     ) -> Result<(), Failure> {
+        let Some(place) = self.place() else {
+            return Ok(());
+        };
+        if step == Step::Rollback && unconfirmed.is_recorded() {
+            // What cannot be written now is later; it is said there.
+            let _later = unconfirmed.undo(&place);
+            return Ok(());
+        }
+        unconfirmed.finish(&place)?;
+        if step == Step::Final {
+            unconfirmed.forget(&place)?;
+        }
+        place.settle()?;
+        let files = self.files()?;
+        let is_there = says(to.model, &files, to);
+        if is_there && step != Step::Unconfirmed {
+            return Ok(());
+        }
+        if !is_there {
+            self.check_said(from, &files)?;
+        }
+        let (now, then) = if is_there { (to, from) } else { (from, to) };
+        let texts = changed(&files, now, then)?;
+        let both = files.into_iter().zip(texts);
+        let changes = both.filter(|(file, text)| file.text != *text);
+        let changes = changes.map(|(file, text)| {
+            let (from, to) = if is_there {
+                (text, file.text)
+            } else {
+                (file.text, text)
+            };
+            Change {
+                path: file.path,
+                from: Some(from),
+                to,
+            }
+        });
+        let changes: Vec<Change> = changes.collect();
+        let is_first = !unconfirmed.is_recorded();
+        if step == Step::Unconfirmed {
+            unconfirmed.note(&place, &changes)?;
+        }
+        if is_there {
+            return Ok(());
+        }
+        place.replace(&changes).inspect_err(|_| {
+            if is_first {
+                // One that stays is tried again.
+                let _later = unconfirmed.forget(&place);
+            }
+        })
+    }
+
+    /// That its files are as they were read.
+    ///
+    /// # Errors
+    /// They were changed, or cannot be read.
+    pub(in crate::daemon) fn check(&self, from: &Configuration) -> Result<(), Failure> {
+        match self {
+            Self::Path(_) => self.check_said(from, &self.files()?),
+            Self::Demonstration(_) => Ok(()),
+        }
+    }
+
+    fn check_said(&self, from: &Configuration, files: &[File]) -> Result<(), Failure> {
         let Self::Path(path) = self else {
             return Ok(());
         };
-        let files = self.files()?;
-        if says(to.model, &files, to) {
+        if says(from.model, files, from) {
             return Ok(());
         }
-        if !says(from.model, &files, from) {
-            let line = format!("{} was changed since it was read", path.display());
-            let remedy = "have the daemon read it again (SIGHUP) before you change it here";
-            return Err(Failure::could_not(line).with_remedy(Some(remedy)));
-        }
-        let texts = changed(&files, from, to)?;
-        let both = files.iter().zip(&texts);
-        let changed: Vec<(&File, &String)> =
-            both.filter(|(file, text)| file.text != **text).collect();
-        // All are on the disk before the first takes its place.
-        let ready = changed.iter().map(|(file, text)| {
-            let ready = Ready::of(&file.path, text);
-            ready.map_err(|error| cannot_write(&file.path, &error))
-        });
-        let ready: Vec<Ready> = ready.collect::<Result<_, _>>()?;
-        for (number, file) in ready.into_iter().enumerate() {
-            let path = file.path.clone();
-            if let Err(error) = file.put() {
-                let done = changed.iter().take(number);
-                for (file, _) in done {
-                    let back = Ready::of(&file.path, &file.text).and_then(Ready::put);
-                    if let Err(error) = back {
-                        error!("{} has a part of a change: {error}", file.path.display());
-                    }
-                }
-                return Err(cannot_write(&path, &error));
-            }
-        }
-        Ok(())
+        let line = format!("{} was changed since it was read", path.display());
+        let remedy = "have the daemon read it again (SIGHUP) before you change it here";
+        Err(Failure::could_not(line).with_remedy(Some(remedy)))
     }
-}
 
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::could_not(format!("cannot write {}: {error}", path.display()))
+    /// Finishes what could not be written before, so that its files can be read.
+    ///
+    /// # Errors
+    /// It still cannot.
+    pub(in crate::daemon) fn settle(&self, unconfirmed: &mut Unconfirmed) -> Result<(), Failure> {
+        let Some(place) = self.place() else {
+            return Ok(());
+        };
+        unconfirmed.finish(&place)?;
+        place.settle()
+    }
+
+    /// What is in force is final: nothing of it is undone at a start.
+    ///
+    /// # Errors
+    /// That cannot be written; it is tried again.
+    pub(in crate::daemon) fn confirm(&self, unconfirmed: &mut Unconfirmed) -> Result<(), Failure> {
+        match self.place() {
+            Some(place) => unconfirmed.forget(&place),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Whether files have this configuration.
@@ -98,42 +152,4 @@ fn changed(
     }
     let line = "the change cannot be written into the files of the configuration";
     Err(Failure::could_not(line).with_remedy(Some("make it in a file, and send SIGHUP")))
-}
-
-/// A text that is on the disk and takes the place of a file in one step: that has the old content or the new, whatever
-/// happens.
-struct Ready {
-    new: NamedTempFile,
-    path: PathBuf,
-}
-
-impl Ready {
-    fn of(path: &Path, text: &str) -> io::Result<Self> {
-        // A link stays a link.
-        let path = fs::canonicalize(path)?;
-        let directory = path.parent().unwrap_or(Path::new("/"));
-        let mut new = NamedTempFile::new_in(directory)?;
-        new.write_all(text.as_bytes())?;
-        let about = fs::metadata(&path)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::{MetadataExt as _, fchown};
-
-            // Where it may not, the file becomes that of this user, who could write the old one.
-            let _kept = fchown(new.as_file(), Some(about.uid()), Some(about.gid()));
-        }
-        new.as_file().set_permissions(about.permissions())?;
-        new.as_file().sync_all()?;
-        Ok(Self { new, path })
-    }
-
-    fn put(self) -> io::Result<()> {
-        self.new.persist(&self.path)?;
-        // The name is on the disk too.
-        #[cfg(unix)]
-        if let Some(directory) = self.path.parent() {
-            fs::File::open(directory)?.sync_all()?;
-        }
-        Ok(())
-    }
 }

@@ -6,6 +6,7 @@ mod datastores;
 mod disturbances;
 mod keys;
 mod notifications;
+mod restarts;
 mod sessions;
 mod shown;
 

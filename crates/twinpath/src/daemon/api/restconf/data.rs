@@ -19,6 +19,7 @@ use super::rights::Rights;
 use super::{Asked, ROOT, empty, operations, options};
 use crate::daemon::control::{By, ChangeError, Changed, Running};
 use crate::daemon::operational::with_state;
+use crate::daemon::source::Step;
 use crate::http::{Reply, User};
 
 /// What clients may send to be merged.
@@ -202,7 +203,7 @@ async fn put(
         let from = Arc::clone(&running);
         let root = spawn_blocking(move || make(&from)).await;
         let root = root.map_err(|error| Refusal::broken(&error.to_string()))??;
-        let changed = changing.put(root, Some(by)).await;
+        let changed = changing.put(root, Some(by), Step::Final).await;
         let changed = changed.map_err(|error| match error {
             ChangeError::Faults(faults) => {
                 let rights = Rights::of(model, &control, &user, &running);

@@ -176,11 +176,13 @@ fn a_change_of_several_files_is_made_in_all_or_none() {
             (409, "resource-denied")
         );
         assert_eq!(texts(), files.map(|(_, text)| text.to_owned()));
+        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 2);
     } else {
         eprintln!("skipped: no file can be made immutable here");
     }
     assert_eq!(patch().status, 204);
     assert!(texts().iter().all(|text| text.contains("ttl = 7")));
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 2);
     daemon.signal(&["TERM"]);
     assert_eq!(daemon.finish().status, 0);
 }
