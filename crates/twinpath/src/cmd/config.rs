@@ -13,7 +13,11 @@ use crate::output::{print_to_stderr, stdout};
 pub(super) fn run(args: &ConfigArgs) -> Result<Exit, Failure> {
     match &args.command {
         ConfigCommand::Check { file } => {
-            read(file)?.check()?;
+            let configuration = read(file)?;
+            configuration.check()?;
+            if let Some(remark) = configuration.remark() {
+                print_to_stderr(&format!("note: {remark}"));
+            }
             Ok(Exit::Done)
         }
         #[cfg(unix)]

@@ -29,6 +29,9 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
     logs::start_service(&args.log, Level::INFO, args.log_form.log_format)?;
     let unconfirmed = source.recover();
     let configuration = source.read_recovered(&unconfirmed)?;
+    if let Some(remark) = configuration.remark() {
+        warn!("{remark}");
+    }
     let reload = ReloadSignal::listen()?;
     // Its end takes a bounded time: another signal changes nothing.
     let signals = Signals::listen()?.without_second();

@@ -377,6 +377,9 @@ impl Owner {
                 let changes = running.configuration.differences(&configuration);
                 let changes = count(changes.len() as u64, "change", "changes");
                 info!("configuration read again: {changes}");
+                if let Some(remark) = configuration.remark() {
+                    warn!("{remark}");
+                }
                 let new = self.shared.put_in_force(daemon, configuration);
                 self.shared.notify_change(&running, &new, None);
             }

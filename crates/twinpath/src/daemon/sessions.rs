@@ -13,7 +13,7 @@ use twinpath_runtime::controller::{self, ControlEvent, ControllerPlan, Controlle
 use twinpath_runtime::measure::{Progress, SessionHandle};
 use twinpath_wire::{Tos, Wall};
 
-use crate::args::{ControllerArgs, Host, ResultOptions, SenderArgs};
+use crate::args::{ControllerArgs, Host, Label, ResultOptions, SenderArgs};
 use crate::failure::Failure;
 use crate::output::ends::named;
 use crate::output::units::count;
@@ -26,6 +26,9 @@ use super::renewal::Renewal;
 use super::settings::Options;
 use super::twamp::{ControlFacts, LimitedSession, ModeChain};
 use super::{Interval, Resources};
+
+/// The option that names what is measured, and changes nothing of it.
+const LABELS: &[&str] = &["label"];
 
 /// How one far end is measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,6 +118,21 @@ impl SessionSpec {
     pub(super) fn interval(&self) -> Option<Duration> {
         let interval = self.results().report_interval;
         interval.map(|interval| interval.0)
+    }
+
+    /// The labels of one that differs from an earlier one in nothing else.
+    fn other_labels(&self, earlier: &Self) -> Option<&[Label]> {
+        let is_alike = match (earlier, self) {
+            (Self::Plain(earlier), Self::Plain(options)) => {
+                earlier.differs_only_in(options, LABELS)
+            }
+            (Self::Controlled(earlier), Self::Controlled(options)) => {
+                earlier.differs_only_in(options, LABELS)
+            }
+            // A number of packets begins again with what asks for them.
+            (Self::Plain(_) | Self::Controlled(_) | Self::Limited(_), _) => false,
+        };
+        is_alike.then_some(&self.results().labels)
     }
 
     fn results(&self) -> &ResultOptions {
@@ -396,6 +414,17 @@ impl Runs for MeasuredSessions {
             Run::Plain(_) => format!("measuring {far}, {sessions}"),
             Run::Controlled(_) => format!("measuring {far}, {sessions}, by TWAMP-Control"),
         }
+    }
+
+    fn adopt(&mut self, earlier: &SessionSpec, spec: &SessionSpec) -> bool {
+        let Some(labels) = spec.other_labels(earlier) else {
+            return false;
+        };
+        // Rows take them with the next interval.
+        for session in &mut self.planned {
+            labels.clone_into(&mut Arc::make_mut(session).target.labels);
+        }
+        true
     }
 
     fn look(&mut self, resources: &Resources) -> bool {

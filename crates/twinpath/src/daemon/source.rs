@@ -209,6 +209,12 @@ impl Configuration {
         all_of(lacks.map(|fault| self.document.locate(fault)).collect())
     }
 
+    /// What to say of a configuration that is valid and runs nothing.
+    pub(crate) fn remark(&self) -> Option<&'static str> {
+        let line = "the configuration runs nothing: it has no [[session]], [[group]], [[responder]], [[server]] or [mesh] that is enabled";
+        self.settings.run_nothing().then_some(line)
+    }
+
     /// As one TOML file.
     pub(crate) fn to_toml(&self) -> String {
         toml::write(&self.model.schema, &self.model.roots, &self.document.root)

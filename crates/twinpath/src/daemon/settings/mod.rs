@@ -137,6 +137,12 @@ impl Settings {
             .unwrap_or_else(|| processors().min(MOST_USUAL_THREADS))
     }
 
+    /// Whether nothing is measured or answered.
+    pub(super) fn run_nothing(&self) -> bool {
+        let is_idle = self.sessions.is_empty() && self.remotes.is_empty() && self.mesh.is_none();
+        is_idle && self.responders.is_empty() && self.servers.is_empty()
+    }
+
     /// Puts what is kept in the store's directory in that of the store that is open, if it is another one.
     pub(super) fn keep_in(&mut self, open: Option<&StoreSettings>) {
         let (Some(own), Some(open)) = (&self.store, open) else {

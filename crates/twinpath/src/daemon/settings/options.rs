@@ -60,7 +60,10 @@ impl<A> Options<A> {
             rest.filter(|(name, _)| !names.contains(&name.as_str()))
                 .collect::<BTreeMap<_, _>>()
         };
-        self.operands == other.operands && rest(self) == rest(other)
+        self.operands == other.operands
+            && self.keys == other.keys
+            && self.is_raw == other.is_raw
+            && rest(self) == rest(other)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::Place;
+use super::{Daemon, Place};
 use crate::program::{finish, run, twinpath};
 
 const PLAIN: &str = "[[session]]
@@ -218,4 +218,30 @@ fn the_modules_of_the_schema_are_printed() {
         "{}",
         none.stderr
     );
+}
+
+#[test]
+fn a_configuration_that_runs_nothing_says_so() {
+    let said = "the configuration runs nothing";
+    let session = "[[session]]\nname = \"a\"\naddress = \"127.0.0.1:9\"\n";
+    let disabled = format!("{session}enabled = false\n");
+    for (text, is_idle) in [
+        ("", true),
+        ("# Later.\n", true),
+        (&disabled, true),
+        (session, false),
+    ] {
+        let place = Place::of(text);
+        let done = place.config("check");
+        assert_eq!(done.status, 0, "{text}: {}", done.stderr);
+        let times = usize::from(is_idle);
+        assert_eq!(done.stderr.matches(said).count(), times, "{}", done.stderr);
+        assert_eq!(done.stderr.lines().count(), times, "{}", done.stderr);
+    }
+    let mut daemon = Daemon::start("# Later.\n");
+    daemon.process().wait_for_error(said);
+    daemon.reload(session);
+    daemon.process().wait_for_error("session a: measuring");
+    daemon.reload("");
+    daemon.process().wait_for_error(said);
 }

@@ -38,10 +38,7 @@ fn sessions_that_a_new_configuration_does_not_change_go_on() {
             .all(|name| received(document, name) > 50)
     });
     let others = text.replace("\"b\"", "\"new\"");
-    daemon.reload(&others.replace(
-        "name = \"changed\"\n",
-        "name = \"changed\"\nlabels = { site = \"fra\" }\n",
-    ));
+    daemon.reload(&others.replace("name = \"changed\"\n", "name = \"changed\"\nttl = 60\n"));
     let after = daemon.status_when(|document| {
         is_running(document, "changed")
             && received(document, "new") > 0

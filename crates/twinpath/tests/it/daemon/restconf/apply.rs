@@ -17,6 +17,32 @@ fn served() -> (Served, tempfile::TempDir) {
     )
 }
 
+/// What runs is what is asked for, but the file has something else.
+#[test]
+fn a_file_that_was_edited_meanwhile_is_noticed_without_a_change() {
+    let (served, place) = served();
+    let daemon = &served.daemon;
+    daemon.status_when(|document| is_running(document, "a"));
+    let other = place.path().join("other.toml");
+    fs::write(&other, served.text()).unwrap();
+    let apply = || {
+        let mut command = twinpath("config apply");
+        command.arg(&other);
+        finish(command)
+    };
+    assert_eq!(apply().status, 0);
+    let edited = served.text().replace("20ms", "30ms");
+    fs::write(daemon.file(), &edited).unwrap();
+    let done = apply();
+    let said = "was changed since it was read";
+    assert!(
+        done.status == 1 && done.stderr.contains(said),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(served.text(), edited);
+}
+
 #[test]
 fn a_daemon_takes_over_the_file_that_it_has_or_another() {
     let (served, place) = served();

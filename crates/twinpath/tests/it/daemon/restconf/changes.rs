@@ -139,6 +139,33 @@ fn a_change_is_made_to_its_end_when_the_client_is_gone() {
     assert_eq!(last.status, 201, "{last:?}");
 }
 
+/// A label is a name of what is measured: its figures go on.
+#[test]
+fn other_labels_begin_no_session_again() {
+    let served = Served::start();
+    let daemon = &served.daemon;
+    let before = daemon.status_when(|document| received(document, "a") > 20);
+    let metrics = || {
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        raw(served.api, request.as_bytes()).body
+    };
+    assert!(metrics().contains("site=\"fra\""));
+    let label = json!({ "twinpath-measurement:session": [{ "name": "a", "labels": [
+        { "name": "site", "value": "ber" },
+    ] }] });
+    let patched = served.json("PATCH", &of_session("a"), &label);
+    assert_eq!(patched.status, 204, "{patched:?}");
+    let after = daemon.status_when(|document| {
+        is_running(document, "a") && received(document, "a") > received(&before, "a")
+    });
+    assert_eq!(entry(&after, "a")["measures"][0]["lost"], 0, "{after:#}");
+    super::super::wait_for("label", || metrics().contains("site=\"ber\""));
+    assert!(!metrics().contains("site=\"fra\""));
+    let done = served.daemon.stop();
+    let begun = done.stderr.matches("session a: measuring").count();
+    assert_eq!(begun, 1, "{}", done.stderr);
+}
+
 /// A file that cannot be replaced keeps another from being replaced.
 #[test]
 fn a_change_of_several_files_is_made_in_all_or_none() {

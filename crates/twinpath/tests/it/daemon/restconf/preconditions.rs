@@ -40,6 +40,27 @@ fn a_change_that_is_meant_for_another_configuration_is_refused() {
     assert_eq!((same.status, same.field("etag")), (204, tag.as_str()));
 }
 
+/// The entity tag changes when the configuration does (RFC 8040 section 3.5.2).
+#[test]
+fn files_that_are_read_again_without_a_change_have_the_same_tag() {
+    let mut served = Served::start();
+    let tag = served.get("/data?content=config").field("etag").to_owned();
+    for (more, is_same) in [("", true), ("# A comment.\n", true), ("ttl = 3\n", false)] {
+        let text = served.text() + more;
+        served.daemon.reload(&text);
+        let process = served.daemon.process();
+        process.wait_for_error("configuration read again");
+        let ask = || served.get("/data?content=config").field("etag").to_owned();
+        if is_same {
+            // It is in force within a moment, or is found to be so below.
+            let wrong = served.daemon.status_when(|_| true);
+            assert_eq!(ask(), tag, "{wrong:#}");
+        } else {
+            super::super::wait_for("another tag", || ask() != tag);
+        }
+    }
+}
+
 #[test]
 fn what_a_client_has_already_is_not_sent_again() {
     let served = Served::start();
