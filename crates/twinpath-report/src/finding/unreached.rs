@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use twinpath_net::IcmpKind;
 
 use super::Others;
-use crate::SessionReport;
+use crate::{IcmpRefusal, SessionReport};
 
 findings! {
     /// An ICMP error came back in place of replies.
@@ -43,6 +43,26 @@ pub struct IcmpCause {
 }
 
 impl Unreached {
+    /// What an ICMP error about packets to a far end says; `is_negotiated`: a Server agreed to reflect there.
+    pub fn of_refusal(icmp: IcmpRefusal, far: SocketAddr, is_negotiated: bool) -> Self {
+        let is_other = |from: &IpAddr| from.to_canonical() != far.ip().to_canonical();
+        let cause = IcmpCause {
+            far,
+            from: icmp.from.filter(is_other),
+            is_negotiated,
+            is_own: icmp.is_own,
+            others: None,
+        };
+        match icmp.kind {
+            IcmpKind::PortUnreachable => Self::PortUnreachable(cause),
+            IcmpKind::Prohibited => Self::Prohibited(cause),
+            IcmpKind::HostUnreachable | IcmpKind::NetworkUnreachable => Self::Unreachable(cause),
+            IcmpKind::TtlExceeded => Self::TtlExceeded(cause),
+            IcmpKind::TooBig { .. } => Self::TooBig(cause),
+            IcmpKind::Other { .. } => Self::IcmpError(cause),
+        }
+    }
+
     pub(super) fn cause(&self) -> &IcmpCause {
         match self {
             Self::PortUnreachable(cause)
@@ -70,20 +90,5 @@ impl Unreached {
 pub(super) fn of(report: &SessionReport) -> Option<Unreached> {
     let icmp = report.refusals.icmp?;
     let far = report.identity.reflector;
-    let is_other = |from: &IpAddr| from.to_canonical() != far.ip().to_canonical();
-    let cause = IcmpCause {
-        far,
-        from: icmp.from.filter(is_other),
-        is_negotiated: report.is_negotiated(),
-        is_own: icmp.is_own,
-        others: None,
-    };
-    Some(match icmp.kind {
-        IcmpKind::PortUnreachable => Unreached::PortUnreachable(cause),
-        IcmpKind::Prohibited => Unreached::Prohibited(cause),
-        IcmpKind::HostUnreachable | IcmpKind::NetworkUnreachable => Unreached::Unreachable(cause),
-        IcmpKind::TtlExceeded => Unreached::TtlExceeded(cause),
-        IcmpKind::TooBig { .. } => Unreached::TooBig(cause),
-        IcmpKind::Other { .. } => Unreached::IcmpError(cause),
-    })
+    Some(Unreached::of_refusal(icmp, far, report.is_negotiated()))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use twinpath_metrics::{Coverage, ReplyStatus};
-use twinpath_report::ClockState;
+use twinpath_report::{ClockState, IcmpRefusal};
 
 /// Groups of packets that are kept.
 const GROUPS: usize = 16;
@@ -48,6 +48,8 @@ pub struct Progress {
     pub last_round_trip_ns: Option<i64>,
     /// What the last reply's Error Estimate claims of the reflector's clock.
     pub far_clock: Option<ClockState>,
+    /// The last ICMP error about its packets, if no reply came after it.
+    pub refused: Option<IcmpRefusal>,
     /// Whether the far end answers.
     pub reply_status: ReplyStatus,
     /// What became of the latest packets.

@@ -18,6 +18,8 @@ pub(crate) struct RefusalCounts {
     pub(crate) icmp_foreign: u64,
     /// ICMP errors of more kinds than are kept.
     icmp_further: u64,
+    /// The last one about a packet of this run.
+    pub(crate) latest: Option<IcmpRefusal>,
     send: Vec<(SendError, u64)>,
 }
 
@@ -31,6 +33,11 @@ impl RefusalCounts {
             return;
         }
         let is_own = quoted == Quoted::Own;
+        self.latest = Some(IcmpRefusal {
+            kind: error.kind,
+            from: error.from,
+            is_own,
+        });
         let known = self.icmp.iter_mut().find(|(one, _)| one.kind == error.kind);
         if let Some((known, count)) = known {
             known.from = error.from.or(known.from);
@@ -123,6 +130,7 @@ mod tests {
         let other = error(IcmpKind::PortUnreachable, "192.0.2.9:862".parse().unwrap());
         let own = error(IcmpKind::PortUnreachable, far);
         counts.icmp(&other, far, Quoted::Unknown);
+        assert_eq!(counts.latest, None);
         counts.icmp(&own, far, Quoted::Foreign);
         assert_eq!((counts.main().icmp, counts.icmp_foreign), (None, 2));
         // What quotes nothing counts, unless another one is surely this run's.
@@ -132,6 +140,8 @@ mod tests {
         assert_eq!(main(&counts), Some((IcmpKind::PortUnreachable, false)));
         counts.icmp(&error(IcmpKind::Prohibited, far), far, Quoted::Own);
         assert_eq!(main(&counts), Some((IcmpKind::Prohibited, true)));
+        let latest = counts.latest.map(|one| one.kind);
+        assert_eq!(latest, Some(IcmpKind::Prohibited));
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub(super) struct Session {
     pub(super) engine: SessionSender,
     pub(super) recorder: Recorder,
     pub(super) refusals: RefusalCounts,
+    /// Packets that were answered when the last ICMP error came.
+    received_at_icmp: u64,
     pub(super) started: ClockPair,
     pub(super) pace: Pace,
     pub(super) waits: WaitSum,
@@ -164,6 +166,7 @@ impl Session {
             engine,
             recorder: recorder(&plan, phase),
             refusals: RefusalCounts::default(),
+            received_at_icmp: 0,
             started: ClockPair {
                 mono: first,
                 wall: now.wall + ahead,
@@ -294,6 +297,7 @@ impl Session {
     pub(super) fn handle_icmp(&mut self, error: &IcmpError) {
         let quoted = self.quotes.classify(&error.quote);
         self.refusals.icmp(error, self.plan.far, quoted);
+        self.received_at_icmp = self.engine.counters().received;
     }
 
     /// The clocks, read after the socket was drained and before what came from it is handled: a step
@@ -480,6 +484,10 @@ impl Session {
             missed: counters.slots_skipped,
             last_round_trip_ns: self.last_round_trip_ns,
             far_clock: counters.far_error.map(ClockState::of_estimate),
+            refused: self
+                .refusals
+                .latest
+                .filter(|_| counters.received == self.received_at_icmp),
             reply_status: self.recorder.reply_status(),
             recent: self.recent,
         }

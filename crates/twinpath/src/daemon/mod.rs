@@ -11,6 +11,7 @@ mod alarms;
 mod api;
 #[cfg(unix)]
 mod apply;
+mod causes;
 mod control;
 mod events;
 mod exports;
@@ -133,6 +134,8 @@ pub(crate) struct Daemon {
     mesh: MeshKeeper,
     /// What of the settings in force it has once it is started again.
     needs_restart: Vec<&'static str>,
+    /// What was logged of files that actions and exports lack.
+    lacks: Vec<String>,
 }
 
 /// By class and path.
@@ -180,6 +183,7 @@ impl Daemon {
             replies: ReplyWatch::default(),
             events: Events::default(),
             needs_restart: Vec::new(),
+            lacks: Vec::new(),
             mesh: MeshKeeper::default(),
         })
     }
@@ -202,6 +206,11 @@ impl Daemon {
             *noted = phases.unwrap_or_default();
         }
         self.apply(&derived.unwrap_or(settings));
+        let lacks = configuration.lacks_beside();
+        for line in lacks.iter().filter(|line| !self.lacks.contains(line)) {
+            warn!("{line}");
+        }
+        self.lacks = lacks;
     }
 
     /// Puts another mesh document in force, if one has come. True: one has.

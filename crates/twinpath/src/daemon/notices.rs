@@ -106,6 +106,8 @@ impl Notices {
 
     fn push(&self, at: Wall, node: NodeId, content: Children) {
         let mut kept = self.kept();
+        // What is noticed late, as an interval's end, or after the clock was set back, keeps the order of the stream.
+        let at = kept.back().map_or(at, |last| at.max(last.at));
         let number = *self.next.borrow();
         kept.push_back(Arc::new(Notice {
             number,
@@ -173,5 +175,26 @@ impl Follower {
         let missed = notice.number - self.next;
         self.next = notice.number + 1;
         Some((missed, notice))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::model::model;
+
+    #[tokio::test]
+    async fn the_times_of_a_stream_never_go_back() {
+        let node = model().unwrap().roots.main;
+        let notices = Arc::new(Notices::default());
+        let mut follower = notices.follow(None);
+        for at in [5, 9, 7, 8, 10] {
+            notices.push(Wall::from_unix_ns(at), node, Children::new());
+        }
+        let mut times = Vec::new();
+        for _ in 0..5 {
+            times.push(follower.next().await.1.at.unix_ns());
+        }
+        assert_eq!(times, [5, 9, 9, 9, 10]);
     }
 }

@@ -8,10 +8,10 @@ use tracing::{info, warn};
 use twinpath_metrics::SessionState;
 use twinpath_wire::Tos;
 
-use super::Parts;
 use super::events::{Event, Events, SessionChange};
 use super::part::Part;
 use super::sessions::MeasuredSessions;
+use super::{Parts, causes};
 
 /// Between two looks at all sessions.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -28,10 +28,21 @@ pub(super) struct ReplyWatch {
     silent: HashMap<Arc<str>, Vec<(Tos, Option<u16>)>>,
 }
 
+/// How an entry is.
+struct Seen {
+    silent: usize,
+    all: usize,
+    /// A packet was ever answered.
+    ever: bool,
+    /// Why one of them has no replies.
+    cause: Option<String>,
+}
+
 /// The last notice of an entry.
 struct Noticed {
     /// Its sessions without replies.
     silent: usize,
+    cause: Option<String>,
     /// None had any before.
     is_new: bool,
     /// Notices that may come at once.
@@ -73,7 +84,13 @@ impl ReplyWatch {
         for (name, part) in sessions {
             if let Some(run) = part.running() {
                 let (silent, all) = self.count_silent(name, run, events);
-                self.log(name, silent, all, now, has_replies(run));
+                let seen = Seen {
+                    silent,
+                    all,
+                    ever: has_replies(run),
+                    cause: cause(run),
+                };
+                self.log(name, seen, now);
             }
         }
     }
@@ -112,13 +129,15 @@ impl ReplyWatch {
         (count, all)
     }
 
-    fn log(&mut self, name: &Arc<str>, silent: usize, all: usize, now: Instant, ever: bool) {
+    fn log(&mut self, name: &Arc<str>, seen: Seen, now: Instant) {
+        let Seen { silent, ever, .. } = seen;
         if silent == 0 && !self.noticed.contains_key(name) {
             return;
         }
         let noticed = self.noticed.entry(Arc::clone(name));
         let noticed = noticed.or_insert(Noticed {
             silent: 0,
+            cause: None,
             is_new: true,
             left: AT_ONCE,
             since: now,
@@ -126,11 +145,21 @@ impl ReplyWatch {
         if silent > 0 {
             noticed.is_new &= !ever;
         }
-        if noticed.silent != silent && noticed.spend(now) {
+        let has_changed =
+            noticed.silent != silent || seen.cause.is_some() && noticed.cause != seen.cause;
+        if has_changed && noticed.spend(now) {
+            say(name, &seen, noticed.is_new);
             noticed.silent = silent;
-            say(name, silent, all, noticed.is_new);
+            noticed.cause = seen.cause;
         }
     }
+}
+
+/// What the network says of a far end that does not answer.
+fn cause(run: &MeasuredSessions) -> Option<String> {
+    run.sessions().find_map(|(planned, handle)| {
+        causes::of(&handle.progress(), planned.plan.far, run.is_negotiated())
+    })
 }
 
 /// Whether any of an entry's packets was ever answered.
@@ -140,13 +169,17 @@ fn has_replies(run: &MeasuredSessions) -> bool {
 }
 
 /// `is_new`: it has not answered before.
-fn say(name: &str, silent: usize, all: usize, is_new: bool) {
-    match (silent, all) {
+fn say(name: &str, seen: &Seen, is_new: bool) {
+    let cause = seen.cause.as_ref();
+    let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
+    match (seen.silent, seen.all) {
         (0, _) if is_new => info!("session {name}: the far end answers"),
         (0, _) => info!("session {name}: the far end answers again"),
-        (1, 1) if is_new => warn!("session {name}: the far end does not answer"),
-        (1, 1) => warn!("session {name}: the far end no longer answers"),
-        _ => warn!("session {name}: no replies on {silent} of {all} paths and classes"),
+        (1, 1) if is_new => warn!("session {name}: the far end does not answer{cause}"),
+        (1, 1) => warn!("session {name}: the far end no longer answers{cause}"),
+        (silent, all) => {
+            warn!("session {name}: no replies on {silent} of {all} paths and classes{cause}");
+        }
     }
 }
 
@@ -159,6 +192,7 @@ mod tests {
         let begin = Instant::now();
         let mut noticed = Noticed {
             silent: 0,
+            cause: None,
             is_new: false,
             left: AT_ONCE,
             since: begin,

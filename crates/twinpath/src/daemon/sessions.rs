@@ -198,6 +198,11 @@ enum Run {
 }
 
 impl MeasuredSessions {
+    /// Whether a server agreed to reflect.
+    pub(super) fn is_negotiated(&self) -> bool {
+        matches!(self.run, Run::Controlled(_))
+    }
+
     /// The sessions, each with its plan.
     pub(super) fn sessions(&self) -> impl Iterator<Item = (&PlannedSession, &SessionHandle)> {
         let planned = self.planned.iter().map(Arc::as_ref);

@@ -215,6 +215,17 @@ impl Configuration {
         self.settings.run_nothing().then_some(line)
     }
 
+    /// What this host lacks of the files and programs of actions and exports, without which it measures.
+    pub(super) fn lacks_beside(&self) -> Vec<String> {
+        let lacks = self
+            .settings
+            .lacks_beside(self.model, &self.document.root)
+            .into_iter();
+        lacks
+            .map(|fault| self.document.locate(fault).to_string())
+            .collect()
+    }
+
     /// As one TOML file.
     pub(crate) fn to_toml(&self) -> String {
         toml::write(&self.model.schema, &self.model.roots, &self.document.root)

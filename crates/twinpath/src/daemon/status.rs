@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use twinpath_metrics::{IntervalFigures, SessionState};
@@ -22,7 +23,7 @@ use super::exports::ExportCounters;
 use super::part::{Part, Runs};
 use super::reflectors::{Responder, Server};
 use super::sessions::{MeasuredSession, MeasuredSessions};
-use super::{Daemon, Parts};
+use super::{Daemon, Parts, causes};
 
 /// The most sessions that are listed, so that the document stays below a megabyte.
 const MOST_LISTED: usize = 1_000;
@@ -160,6 +161,9 @@ pub(crate) struct Measured {
     pub(crate) interval: Option<LastInterval>,
     /// So many packets were lost in a row that it counts as failed.
     pub(crate) is_silent: bool,
+    /// What ICMP errors say of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cause: Option<String>,
     #[serde(skip)]
     pub(crate) sender: String,
     #[serde(skip)]
@@ -181,7 +185,7 @@ pub(crate) struct LastInterval {
     #[serde(serialize_with = "time")]
     start: Wall,
     #[serde(serialize_with = "time")]
-    end: Wall,
+    pub(crate) end: Wall,
     pub(crate) received: u64,
     pub(crate) lost: u64,
     pub(crate) round_trip_median_ns: Option<i64>,
@@ -199,6 +203,12 @@ impl LastInterval {
     /// All of them.
     pub(super) fn figures(&self) -> &IntervalFigures {
         &self.figures
+    }
+
+    /// How long it was, to the millisecond.
+    pub(super) fn length(&self) -> Duration {
+        let ms = (self.end - self.start).abs_ns() / 1_000_000;
+        Duration::from_millis(ms)
     }
 
     pub(super) fn of(interval: &Arc<IntervalFigures>) -> Self {
@@ -362,6 +372,7 @@ impl Daemon {
         let running = part.running().map(MeasuredSessions::measured);
         let ended = part.outcome().map(|(_, measured)| measured);
         let last = self.last.get(name);
+        let is_negotiated = part.running().is_some_and(MeasuredSessions::is_negotiated);
         let of = |one: &MeasuredSession| Measured {
             reflector: named(one.reflector),
             dscp: one.class.dscp().value(),
@@ -373,6 +384,7 @@ impl Daemon {
                 .and_then(|last| last.get(&(one.class, one.path)))
                 .map(LastInterval::of),
             is_silent: one.progress.reply_status.state == SessionState::Failed,
+            cause: causes::of(&one.progress, one.reflector, is_negotiated),
             sender: named(one.sender),
             ssid: one.wire.format.ssid(),
             unawaited: one.progress.unawaited,

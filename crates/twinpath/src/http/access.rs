@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fmt, io};
+use std::{fmt, fs, io};
 
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
@@ -73,13 +73,47 @@ impl Endpoints {
     }
 
     /// Reads the files, each for itself: what is wrong with them, by the leaf that names them.
-    pub(crate) fn lacks(&self) -> Vec<(&'static str, Failure)> {
+    pub(crate) fn lacks(&self) -> Vec<(&'static [&'static str], Failure)> {
         let tokens = self.tokens.as_deref().map(Tokens::read);
-        let tls = self.tls.as_ref().map(Tls::read);
-        let tokens = tokens.and_then(Result::err).map(|it| ("tokens", it));
-        let tls = tls.and_then(Result::err).map(|it| ("tls", it));
-        tokens.into_iter().chain(tls).collect()
+        let tokens = tokens.and_then(Result::err);
+        let mut lacks: Vec<(&'static [&'static str], Failure)> =
+            tokens.map(|it| (&["tokens"][..], it)).into_iter().collect();
+        if let Some(files) = &self.tls {
+            let absent = files.absent();
+            if absent.is_empty() {
+                let wrong = Tls::read(files).err();
+                lacks.extend(wrong.map(|it| (&["tls"][..], it)));
+            }
+            lacks.extend(absent);
+        }
+        lacks
     }
+}
+
+impl TlsFiles {
+    /// Those that cannot be opened, by their leaves.
+    fn absent(&self) -> Vec<(&'static [&'static str], Failure)> {
+        let all: [(&'static [&'static str], _); 3] = [
+            (&["tls", "certificate"], Some(&self.certificate)),
+            (&["tls", "key"], Some(&self.key)),
+            (&["tls", "client-ca"], self.client_ca.as_ref()),
+        ];
+        let absent = all.into_iter().filter_map(|(leaf, path)| {
+            let path = path?;
+            let error = opened(path).err()?;
+            let line = format!("cannot read {}: {error}", path.display());
+            Some((leaf, Failure::could_not(line)))
+        });
+        absent.collect()
+    }
+}
+
+/// Whether a file can be opened. A pipe may wait for its writer, and is left alone.
+fn opened(path: &Path) -> io::Result<()> {
+    if fs::metadata(path)?.is_file() {
+        fs::File::open(path)?;
+    }
+    Ok(())
 }
 
 /// What the files say.

@@ -21,6 +21,8 @@ mod one_way;
 #[cfg(feature = "pictures")]
 pub(crate) mod overview;
 pub(crate) mod packets;
+#[cfg(feature = "report")]
+pub(crate) mod past_alarms;
 #[cfg(feature = "pictures")]
 pub(crate) mod pictures;
 pub(crate) mod progress;
@@ -49,7 +51,7 @@ use twinpath_proto::extension::ReplyTlvs;
 use twinpath_report::document::SessionDocument;
 use twinpath_report::{ControlReport, FailedTarget, RefusedSession, Requested, SessionReport};
 use twinpath_runtime::host::{interface_name, stdout_was_closed};
-use twinpath_wire::Sample;
+use twinpath_wire::{Sample, Wall};
 
 pub(crate) use self::counts::{UNAWAITED, UNKNOWN, unawaited};
 use self::names::Differing;
@@ -146,6 +148,20 @@ pub(crate) struct Outcome<'a> {
     pub(crate) captures: &'a [captures::CaptureCounts],
     /// What could not be measured.
     pub(crate) failed: &'a [FailedTarget],
+    /// The alarms of each session, if they are known; otherwise empty.
+    pub(crate) alarms: &'a [Vec<ShownAlarm>],
+}
+
+/// A time in which an alarm was active.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShownAlarm {
+    /// Alarms of one name are on one line.
+    pub(crate) name: String,
+    /// All about it, for a tooltip.
+    pub(crate) about: String,
+    pub(crate) from: Wall,
+    /// `None`: it is active.
+    pub(crate) to: Option<Wall>,
 }
 
 impl<'a> Outcome<'a> {
@@ -161,7 +177,13 @@ impl<'a> Outcome<'a> {
             written: &[],
             captures: &[],
             failed: &[],
+            alarms: &[],
         }
+    }
+
+    /// With the alarms of each session.
+    pub(crate) fn with_alarms(self, alarms: &'a [Vec<ShownAlarm>]) -> Self {
+        Self { alarms, ..self }
     }
 
     /// With the state of these files.

@@ -29,9 +29,16 @@ pub(crate) fn picture(outcome: Outcome<'_>, labels: &[Label]) -> Picture {
         title: common.title(),
         subtitle: common.subtitle(labels),
         notes: notes(outcome, &named),
-        sessions: sessions(named),
+        sessions: with_alarms(sessions(named), outcome),
         failed: failed(outcome),
     }
+}
+
+fn with_alarms(mut sessions: Vec<PictureSession>, outcome: Outcome<'_>) -> Vec<PictureSession> {
+    for (session, alarms) in sessions.iter_mut().zip(outcome.alarms) {
+        session.alarms.clone_from(alarms);
+    }
+    sessions
 }
 
 /// Each remark once, the warnings first; by the names of its sessions, if it is not one of all.

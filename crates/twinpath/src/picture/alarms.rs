@@ -2,8 +2,8 @@
 //! and ends with one, as far as that is within the time of the chart: that of an alarm that is active has no end.
 
 use super::canvas::{Anchor, Area, Canvas, Label, Size, text_width};
-use super::data::PictureAlarm;
 use super::times::TimeAxis;
+use crate::output::ShownAlarm;
 
 /// Lines at most; the last one has all other names.
 const MOST_LINES: usize = 4;
@@ -20,14 +20,14 @@ const PADDING: f64 = 5.0;
 
 /// A bar of a line.
 struct Bar<'a> {
-    alarm: &'a PictureAlarm,
+    alarm: &'a ShownAlarm,
     area: Area,
 }
 
 /// Draws them from `top` on, below a plot; gives the lower edge.
 pub(super) fn draw(
     canvas: &mut Canvas,
-    alarms: &[PictureAlarm],
+    alarms: &[ShownAlarm],
     (time, plot): (TimeAxis, Area),
     top: f64,
 ) -> f64 {
@@ -57,11 +57,11 @@ pub(super) fn draw(
 }
 
 /// The alarms of each line: by name, the first ones by the alphabet have a line of their own.
-fn lines(alarms: &[PictureAlarm]) -> Vec<Vec<&PictureAlarm>> {
+fn lines(alarms: &[ShownAlarm]) -> Vec<Vec<&ShownAlarm>> {
     let mut names: Vec<&str> = alarms.iter().map(|alarm| &*alarm.name).collect();
     names.sort_unstable();
     names.dedup();
-    let mut lines: Vec<Vec<&PictureAlarm>> = vec![Vec::new(); names.len().min(MOST_LINES)];
+    let mut lines: Vec<Vec<&ShownAlarm>> = vec![Vec::new(); names.len().min(MOST_LINES)];
     for alarm in alarms {
         let place = names.partition_point(|name| *name < &*alarm.name);
         if let Some(line) = lines.get_mut(place.min(MOST_LINES - 1)) {
@@ -71,7 +71,7 @@ fn lines(alarms: &[PictureAlarm]) -> Vec<Vec<&PictureAlarm>> {
     lines
 }
 
-fn bar(alarm: &PictureAlarm, (time, plot): (TimeAxis, Area), y: f64) -> Bar<'_> {
+fn bar(alarm: &ShownAlarm, (time, plot): (TimeAxis, Area), y: f64) -> Bar<'_> {
     let from = time.x(alarm.from.unix_ns(), plot);
     let to = alarm.to.map(|to| time.x(to.unix_ns(), plot));
     let to = to.unwrap_or(plot.right()).max(from + LEAST_WIDTH);
@@ -161,8 +161,8 @@ mod tests {
         Wall::from_unix_ns(s * 1_000_000_000)
     }
 
-    fn alarm(name: &str, from_s: i64, to_s: Option<i64>) -> PictureAlarm {
-        PictureAlarm {
+    fn alarm(name: &str, from_s: i64, to_s: Option<i64>) -> ShownAlarm {
+        ShownAlarm {
             name: name.to_owned(),
             about: format!("{name} <{from_s}>"),
             from: at(from_s),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     /// A pixel is a second, from 1,000 s on.
-    fn drawn(alarms: &[PictureAlarm]) -> (String, f64) {
+    fn drawn(alarms: &[ShownAlarm]) -> (String, f64) {
         let session = PictureSession {
             columns: (0..60)
                 .map(|place| Column::silent(at(1_000 + 10 * place)))
@@ -227,7 +227,7 @@ mod tests {
     fn nothing_takes_no_room_and_many_names_take_four_lines() {
         assert!((drawn(&[]).1 - 100.0).abs() < 0.01);
         let names: Vec<String> = (0..30).map(|number| format!("alert {number:02}")).collect();
-        let alarms: Vec<PictureAlarm> = names
+        let alarms: Vec<ShownAlarm> = names
             .iter()
             .map(|name| alarm(name, 1_100, Some(1_200)))
             .collect();

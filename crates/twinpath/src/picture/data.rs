@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use twinpath_metrics::{ClockEstimate, Column, Distribution};
-use twinpath_wire::Wall;
 
 use super::scale::Range;
 use super::smoke;
 use super::times::TimeAxis;
+use crate::output::ShownAlarm;
 
 /// A run as it is to be seen.
 #[derive(Clone, Debug, Default)]
@@ -88,19 +88,7 @@ pub(crate) struct PictureSession {
     /// For the table of the page: the same names in the same order in each session.
     pub(crate) figures: Vec<KeyFigure>,
     /// Alarms in this time.
-    pub(crate) alarms: Vec<PictureAlarm>,
-}
-
-/// A time in which an alarm was active.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PictureAlarm {
-    /// Alarms of one name are on one line.
-    pub(crate) name: String,
-    /// All about it, for a tooltip.
-    pub(crate) about: String,
-    pub(crate) from: Wall,
-    /// `None`: it is active.
-    pub(crate) to: Option<Wall>,
+    pub(crate) alarms: Vec<ShownAlarm>,
 }
 
 impl PictureSession {

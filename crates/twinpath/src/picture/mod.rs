@@ -31,9 +31,7 @@ mod variation;
 
 #[cfg(feature = "daemon")]
 pub(crate) use canvas::escaped;
-pub(crate) use data::{
-    KeyFigure, Overview, Picture, PictureAlarm, PictureNote, PictureSession, Tile,
-};
+pub(crate) use data::{KeyFigure, Overview, Picture, PictureNote, PictureSession, Tile};
 pub(crate) use html::page;
 #[cfg(feature = "daemon")]
 pub(crate) use html::{Head, charts, closing, opening, table, title};

@@ -132,7 +132,8 @@ impl TimeAxis {
             }
             canvas.line((x, top), (x, top + 4.0), "frame");
             canvas.text(Label {
-                x,
+                // Nothing is beside the plot on a page: the last text ends where it does.
+                x: x.min(plot.right() - half),
                 y: top + 17.0,
                 anchor: Anchor::Middle,
                 size: Size::Plain,

@@ -13,6 +13,7 @@ use twinpath_wire::{Wall, nanoseconds};
 use crate::saved::Unreadable;
 use crate::selector::Selector;
 
+use super::alarms::PastAlarms;
 use super::cursor::Wanted;
 use super::filter::{Chooser, Filter, Sessions};
 use super::labels;
@@ -153,6 +154,17 @@ impl StoreSource {
     /// The labels that a session has in the daemon's configuration.
     pub(crate) fn labels_of(&self, session: &str) -> BTreeMap<String, String> {
         self.labels.get(session).cloned().unwrap_or_default()
+    }
+
+    /// The alarms of a session in this time, as far as they can be read; files of a store have none.
+    pub(crate) fn alarms_of(&self, session: &str, time: &Range<Wall>) -> PastAlarms {
+        let Place::Directory(path) = &self.place else {
+            return PastAlarms::default();
+        };
+        let found = self
+            .reader(path)
+            .alarms(session, [time.start, time.end], Vec::new());
+        found.unwrap_or_default()
     }
 
     /// The days that it has rows of, as the times when the first begins and the last ends.

@@ -8,6 +8,7 @@ mod configurations;
 mod exports;
 mod interrupted;
 mod mesh;
+mod missing_files;
 #[cfg(feature = "netconf")]
 mod netconf;
 mod pages;

@@ -15,6 +15,10 @@ use crate::args::Advice;
 /// The most names that an unknown one is answered with.
 const MOST_SUGGESTIONS: usize = 3;
 
+/// A name in which more letters are wrong is another one.
+#[cfg(feature = "daemon")]
+const MOST_TYPOS: usize = 3;
+
 /// A figure of the report by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NamedFigure {
@@ -30,35 +34,21 @@ impl NamedFigure {
         METRICS.get(self.place)
     }
 
-    /// One value of it: in nanoseconds, as a share of 1, or a number.
-    ///
-    /// # Errors
-    /// What to write instead.
+    /// One value of it, with its unit: in nanoseconds, as a share of 1, or a number. `None`: it is none.
     #[cfg(feature = "daemon")]
-    pub(crate) fn value(&self, text: &str) -> Result<f64, Advice> {
-        let metric = self.metric();
-        let unit = metric.map_or(Unit::Number, |row| row.about.unit);
-        let end = End::parse(text, unit).ok_or_else(|| {
-            Advice::new(match unit {
-                Unit::Nanoseconds => "write a number and its unit, as in 50ms",
-                Unit::Ratio => "write a share with its unit, as in 5%",
-                Unit::Packets
-                | Unit::Events
-                | Unit::PacketsPerSecond
-                | Unit::PartsPerMillion
-                | Unit::Blocks
-                | Unit::Hops
-                | Unit::Number => "write a number, as in 4",
-            })
-        })?;
-        let value = end.with(None, unit)?.number;
-        match metric.and_then(Metric::most) {
-            Some(most) if value > most => Err(Advice::new(format!(
-                "{} is 100% at most: use a share up to that",
-                self.name
-            ))),
-            Some(_) | None => Ok(value),
-        }
+    pub(crate) fn value(&self, text: &str) -> Option<f64> {
+        let unit = self.metric().map_or(Unit::Number, |row| row.about.unit);
+        let end = End::parse(text, unit)?;
+        end.is_clear.then_some(end.number)
+    }
+
+    /// The one of these figures whose name is much like what was typed.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn nearest(typed: &str, is_meant: impl Fn(&Metric) -> bool) -> Option<Self> {
+        let near = near(typed, is_meant);
+        let (is_other, typos, name) = near.first()?;
+        let is_near = !is_other || *typos <= MOST_TYPOS;
+        is_near.then(|| name.parse().ok()).flatten()
     }
 
     /// Whether both are one figure, whatever they are called.
@@ -113,22 +103,10 @@ fn names(path: &str) -> Vec<String> {
     names
 }
 
-/// The names that are most like what was typed.
+/// What an unknown name is answered with.
 fn unknown(typed: &str) -> Advice {
-    let lower = typed.to_lowercase();
-    let lower = lower.replace("average", "mean").replace("avg", "mean");
-    let is_short = |name: &&String| !name.starts_with("packets.") && !name.ends_with("_ns");
-    let mut near: Vec<(bool, usize, &str)> = NAMES
-        .keys()
-        .filter(is_short)
-        .map(|name| {
-            let is_part = !lower.is_empty() && name.split(['.', '_']).any(|part| part == lower);
-            (!is_part, osa_distance(&lower, name), &**name)
-        })
-        .collect();
-    near.sort_unstable();
-    let near = near.iter().take(MOST_SUGGESTIONS);
-    let near: Vec<&str> = near.map(|(.., name)| *name).collect();
+    let near = near(typed, |_| true).into_iter().take(MOST_SUGGESTIONS);
+    let near: Vec<&str> = near.map(|(.., name)| name).collect();
     let shown = if typed.is_empty() { "\"\"" } else { typed };
     let names = match near.split_last() {
         Some((last, others @ [_, ..])) => format!("{} or {last}", others.join(", ")),
@@ -136,6 +114,25 @@ fn unknown(typed: &str) -> Advice {
         None => String::new(),
     };
     Advice::new(format!("no figure is called {shown}: use {names}"))
+}
+
+/// The names of these figures, those most like what was typed first: whether no part of them is what was typed, how
+/// many letters differ.
+fn near(typed: &str, is_meant: impl Fn(&Metric) -> bool) -> Vec<(bool, usize, &'static str)> {
+    let lower = typed.to_lowercase();
+    let lower = lower.replace("average", "mean").replace("avg", "mean");
+    let is_short = |name: &str| !name.starts_with("packets.") && !name.ends_with("_ns");
+    let is_meant = |place: &usize| METRICS.get(*place).is_some_and(&is_meant);
+    let mut near: Vec<(bool, usize, &str)> = NAMES
+        .iter()
+        .filter(|(name, place)| is_short(name) && is_meant(place))
+        .map(|(name, _)| {
+            let is_part = !lower.is_empty() && name.split(['.', '_']).any(|part| part == lower);
+            (!is_part, osa_distance(&lower, name), &**name)
+        })
+        .collect();
+    near.sort_unstable();
+    near
 }
 
 /// A figure, and the values of it that raise an alert.

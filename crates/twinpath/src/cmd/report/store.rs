@@ -26,15 +26,20 @@ use crate::cmd::run_output::RunOutput;
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::names::Differing;
+use crate::output::past_alarms::bars;
 use crate::output::rows::Row;
-use crate::output::{Meta, Outcome, SessionName, packets, words};
+use crate::output::{Meta, Outcome, SessionName, ShownAlarm, packets, words};
 use crate::selector::Selector;
-use crate::store::{OverTime, RowKey, SourceError, StoreSource, StoredRow, Unread, column_length};
+use crate::store::{
+    OverTime, PastAlarms, RowKey, SourceError, StoreSource, StoredRow, Unread, column_length,
+};
 
 /// All that is ever stored.
 const ALL: Range<Wall> = Wall::from_unix_ns(i64::MIN)..Wall::from_unix_ns(i64::MAX);
 /// Sessions, classes and paths of a report at most.
 const MOST_SESSIONS: usize = 100_000;
+/// Sessions, classes and paths of a picture at most that has alarms.
+const MOST_WITH_ALARMS: usize = 10;
 const DAY: Duration = Duration::from_hours(24);
 
 /// The store that is to be reported on; `None`: the files are others.
@@ -182,6 +187,8 @@ pub(super) fn report(
     let least = intervals.max().unwrap_or_default();
     let columns = columns.map(|most| sessions.columns(source, &time, &span, (most, least)));
     let mut columns = columns.transpose().map_err(failed)?;
+    let alarms = columns.as_ref().map(|_| alarms(source, &totals, &span));
+    let alarms = alarms.unwrap_or_default();
     let rows = totals.into_iter().zip(&sessions.identities);
     let reports: Vec<SessionReport> = rows
         .map(|(row, identity)| {
@@ -191,7 +198,7 @@ pub(super) fn report(
             session(&row, identity, timeline, &unread)
         })
         .collect();
-    let outcome = Outcome::from(reports.as_slice());
+    let outcome = Outcome::from(reports.as_slice()).with_alarms(&alarms);
     let mut written = Vec::from_iter(logs::written());
     written.extend(companions.draw(outcome.with_written(&written)));
     let printed = output.report(outcome.with_written(&written));
@@ -287,6 +294,20 @@ impl Sessions {
         })?;
         Ok((width, columns))
     }
+}
+
+/// The alarms of each row, for pictures of few sessions: those of many have no room for them.
+fn alarms(source: &StoreSource, rows: &[StoredRow], span: &Range<Wall>) -> Vec<Vec<ShownAlarm>> {
+    if rows.len() > MOST_WITH_ALARMS {
+        return Vec::new();
+    }
+    let mut known: HashMap<&str, PastAlarms> = HashMap::new();
+    let of_rows = rows.iter().map(|row| {
+        let of = || source.alarms_of(&row.session, span);
+        let all = known.entry(&row.session).or_insert_with(of);
+        bars(all, &row.class, row.path)
+    });
+    of_rows.collect()
 }
 
 /// Why the rows came to an end before theirs.

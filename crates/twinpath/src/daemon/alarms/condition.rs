@@ -1,10 +1,12 @@
 //! The condition of an alert: `round-trip.p95 > 50ms for 3 of 5`, `silent for 2 of 2`.
 
+mod limits;
+mod reading;
+
 use std::cmp::Ordering;
 
 use twinpath_metrics::{IntervalFigures, TtlFigures, Unit, Value};
 
-use crate::args::NamedFigure;
 use crate::output::units;
 use crate::store;
 
@@ -98,27 +100,6 @@ pub(super) struct Judged {
 pub(super) struct Hops([Option<(u8, u8)>; 2]);
 
 impl Condition {
-    /// Reads one.
-    ///
-    /// # Errors
-    /// What to write instead.
-    pub(in crate::daemon) fn parse(text: &str) -> Result<Self, String> {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let (asked, [bad, of]) = match words.as_slice() {
-            [asked @ .., "for", bad, "of", of] => (asked, numbers(bad, of)?),
-            asked if asked.contains(&"for") => {
-                return Err(format!("{text}: write for 3 of 5 at its end"));
-            }
-            asked => (asked, [1, 1]),
-        };
-        Ok(Self {
-            text: words.join(" "),
-            test: Test::parse(&asked.join(" "))?,
-            bad,
-            of,
-        })
-    }
-
     /// What this interval is. `is_synchronized`: the clock of this host.
     pub(super) fn judge(
         &self,
@@ -174,50 +155,6 @@ impl Condition {
 }
 
 impl Test {
-    fn parse(text: &str) -> Result<Self, String> {
-        if let Some((_, word)) = WORDS.iter().find(|(name, _)| *name == text) {
-            return Ok(Self::Word(*word));
-        }
-        let Some(at) = text.find(['<', '>', '=', '!']) else {
-            return Err(format!(
-                "{text}: write a figure and its bound, as in round-trip.p95 > 50ms, or silent, remarked, hops changed \
-                 or clock unsynchronized"
-            ));
-        };
-        let (figure, rest) = text.split_at(at);
-        let operator = OPERATORS.iter().find_map(|(sign, operator)| {
-            let bound = rest.strip_prefix(sign)?;
-            Some((*operator, bound))
-        });
-        let Some((operator, bound)) = operator else {
-            return Err(format!("{text}: write > >= < <= == or != after the figure"));
-        };
-        let figure = figure.trim();
-        let named: NamedFigure = figure
-            .replace('-', "_")
-            .parse()
-            .map_err(|advice| format!("{advice}"))?;
-        let bound = bound.trim();
-        let value = named.value(bound);
-        let bound = value.map_err(|advice| format!("{figure} {bound}: {advice}"))?;
-        let metric = named.metric();
-        let path = metric.map_or("", |metric| &metric.path);
-        let Some(place) = store::figure_place(path) else {
-            return Err(format!(
-                "{figure} is a figure of a whole run: use one of an interval, as loss, lost or round-trip.p95"
-            ));
-        };
-        Ok(Self::Figure {
-            place,
-            unit: metric.map_or(Unit::Number, |metric| metric.about.unit),
-            operator,
-            bound,
-            is_loss: path == LOSS,
-        })
-    }
-}
-
-impl Test {
     /// Whether it can be judged by less than a whole interval: a count of it says nothing of the rest, and a packet
     /// without a reply is no silence yet.
     fn is_of_any_length(&self) -> bool {
@@ -242,21 +179,6 @@ impl Test {
 /// Whether packets were due in an interval and none was sent: the session could not run, or the network refused them.
 fn was_not_sent(interval: &IntervalFigures) -> bool {
     interval.figures.sent() == 0 && interval.not_sent > 0
-}
-
-/// K and N.
-fn numbers(bad: &str, of: &str) -> Result<[usize; 2], String> {
-    let wrong = || {
-        format!(
-            "for {bad} of {of}: write two numbers, the first up to the second, the second up to {MOST_INTERVALS}, as \
-             in for 3 of 5"
-        )
-    };
-    let parsed = [bad, of].map(str::parse::<usize>);
-    match parsed {
-        [Ok(bad), Ok(of)] if bad >= 1 && bad <= of && of <= MOST_INTERVALS => Ok([bad, of]),
-        [_, _] => Err(wrong()),
-    }
 }
 
 #[expect(
@@ -371,32 +293,6 @@ mod tests {
         let [short, long] = ["rtt_p95 > 50ms", "round-trip.p95_ns > 0.05s"]
             .map(|text| Condition::parse(text).unwrap().test);
         assert_eq!(short, long);
-    }
-
-    #[test]
-    fn what_is_no_condition_is_answered_with_what_to_write() {
-        for (text, said) in [
-            ("", "write a figure and its bound"),
-            ("loud", "write a figure and its bound"),
-            ("round-trip.p95 > 50", "has no unit"),
-            ("round-trip.p95 = 50ms", "write > >= < <= == or !="),
-            (
-                "round-trip.p95 > fast",
-                "write a number and its unit, as in 50ms",
-            ),
-            ("loss > 101%", "100% at most"),
-            ("loss > much", "as in 5%"),
-            ("lost > ", "write a number"),
-            ("round-trip.average > 1ms", "no figure is called"),
-            ("availability.ratio < 99%", "figure of a whole run"),
-            ("silent for 3", "write for 3 of 5"),
-            ("silent for 6 of 5", "the first up to the second"),
-            ("silent for 0 of 5", "the first up to the second"),
-            ("silent for 1 of 101", "up to 100"),
-        ] {
-            let error = Condition::parse(text).unwrap_err();
-            assert!(error.contains(said), "{text}: {error}");
-        }
     }
 
     #[test]

@@ -19,7 +19,6 @@ use twinpath_runtime::{clock_state, wall};
 use twinpath_wire::{Tos, Wall};
 
 use crate::daemon::events::Event;
-use crate::failure::Failure;
 use crate::http::client::Endpoint;
 use crate::output::rfc3339;
 use crate::store::{AlarmEvent, AlarmLog, AlarmRecord, StoreSettings};
@@ -49,11 +48,6 @@ impl AlertSpec {
     fn is_for(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
         let selects = |selector: &Selector| selector.selects(name, labels);
         selects(&self.selector) && !self.except.iter().any(selects)
-    }
-
-    /// What this host lacks for its actions.
-    pub(super) fn lacks(&self) -> Option<Failure> {
-        self.actions.iter().find_map(Action::lacks)
     }
 }
 

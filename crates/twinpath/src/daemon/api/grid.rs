@@ -4,14 +4,16 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use twinpath_report::words;
 use twinpath_runtime::wall;
 use twinpath_wire::Wall;
 
 use twinpath_wire::Dscp;
 
+use crate::daemon::causes::short;
 use crate::daemon::mesh::fresh_until_ns;
 use crate::daemon::status::{Entry, LastInterval, Measured};
-use crate::output::units::{self, count};
+use crate::output::units::{self, count, took};
 use crate::picture::{Head, closing, escaped, opening};
 
 use super::labels::{self, GROUP};
@@ -107,6 +109,8 @@ impl Row<'_> {
             .map_or_else(|| "-".to_owned(), |(lost, sent)| units::percent(lost, sent));
         let far = self.session.map_or("", |session| &session.reflector);
         let why = self.entry.failure.as_deref().unwrap_or_default();
+        let cause = self.session.and_then(|session| session.cause.as_deref());
+        let cause = cause.map_or_else(String::new, |cause| format!(": {}", short(cause)));
         // Memory takes it.
         let _ = writeln!(
             out,
@@ -114,7 +118,7 @@ impl Row<'_> {
              <td class=\"text\">{}</td><td>{loss}</td><td>{}</td><td>{}</td></tr>",
             escaped(&format!("{far}{why}")),
             escaped(&self.kind()),
-            escaped(self.state()),
+            escaped(&format!("{}{cause}", self.state())),
             delay(interval.and_then(|interval| interval.round_trip_median_ns)),
             delay(interval.and_then(|interval| interval.round_trip_p95_ns)),
         );
@@ -150,6 +154,9 @@ pub(super) fn page(state: &State, asked: &Query) -> String {
     alarms::table(&state.alarms, &mut page);
     let labels = sessions.iter().flat_map(|entry| &entry.labels);
     labels::links("/", labels, asked, &mut page);
+    if let Some(period) = period(&rows) {
+        let _ = writeln!(page, "<p class=\"sub\">{}</p>", escaped(&period));
+    }
     let more = rows.len().saturating_sub(MOST_ROWS);
     rows.truncate(MOST_ROWS);
     match asked.get(GROUP) {
@@ -163,6 +170,26 @@ pub(super) fn page(state: &State, asked: &Query) -> String {
     reflectors(&state.entries, &mut page);
     closing(MADE_BY, None, &mut page);
     page
+}
+
+/// Over which time the figures are; `None`: there are no figures.
+fn period(rows: &[Row<'_>]) -> Option<String> {
+    let intervals = || rows.iter().filter_map(Row::interval);
+    let lengths = intervals().map(LastInterval::length);
+    let (shortest, longest) = (lengths.clone().min()?, lengths.max()?);
+    let ends = intervals().map(|interval| interval.end);
+    let (first, last) = (ends.clone().min()?, ends.max()?);
+    let mut length = took(shortest);
+    if longest > shortest {
+        length = format!("{length} to {}", took(longest));
+    }
+    let mut end = words::instant(last, 0);
+    if words::instant(first, 0) != end {
+        end = format!("between {} and {end}", words::instant(first, 0));
+    }
+    Some(format!(
+        "Loss, median and 95 % of the round trip: over the last complete interval of each session ({length}, ended {end})"
+    ))
 }
 
 /// What all rows come to.

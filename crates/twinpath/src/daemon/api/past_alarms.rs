@@ -1,22 +1,20 @@
 //! The alarms of a session in a time: on the time line of its page, in a table, as JSON.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use serde::Serialize;
 use twinpath_report::words;
 use twinpath_wire::Dscp;
 
 use crate::daemon::alarms::ActiveAlarm;
+use crate::output::past_alarms::for_how_long;
 use crate::output::rfc3339;
-use crate::output::units::{count, took};
-use crate::picture::{PictureAlarm, escaped};
+use crate::output::units::count;
+use crate::picture::escaped;
 use crate::store::{AlarmEnd, PastAlarm, PastAlarms};
 
 /// Rows of a table at most: others are counted.
 const MOST_ROWS: usize = 100;
-/// Bars of a chart at most, the latest.
-const MOST_BARS: usize = 200;
 /// Alarms of a document at most.
 const MOST_LISTED: usize = 1_000;
 
@@ -30,47 +28,6 @@ pub(super) fn of_active(alarm: &ActiveAlarm) -> PastAlarm {
         path: alarm.path,
         raised: alarm.raised,
         end: AlarmEnd::Active,
-    }
-}
-
-/// Those of a class and path, as a chart has them.
-pub(super) fn bars(alarms: &PastAlarms, class: &str, path: Option<u16>) -> Vec<PictureAlarm> {
-    let alarms = alarms.alarms.iter();
-    let own = alarms.filter(|alarm| (&*alarm.class, alarm.path) == (class, path));
-    let bars = own.take(MOST_BARS).map(|alarm| PictureAlarm {
-        name: alarm.alert.clone(),
-        about: about(alarm),
-        from: alarm.raised,
-        to: alarm.end.at(),
-    });
-    bars.collect()
-}
-
-fn about(alarm: &PastAlarm) -> String {
-    let (when, raised) = (&alarm.when, words::instant(alarm.raised, 0));
-    let end = match alarm.end {
-        AlarmEnd::Active => "active".to_owned(),
-        AlarmEnd::Cleared(at) => format!("cleared {}", words::instant(at, 0)),
-        AlarmEnd::Ended(at) => format!("ended {}", words::instant(at, 0)),
-    };
-    let length = for_how_long(alarm);
-    let length = length.map_or_else(String::new, |length| format!(", {length}"));
-    format!("{} ({when}): raised {raised}, {end}{length}", alarm.alert)
-}
-
-fn for_how_long(alarm: &PastAlarm) -> Option<String> {
-    let end = alarm.end.at()?;
-    Some(length(Duration::from_nanos((end - alarm.raised).abs_ns())))
-}
-
-/// A time in its two greatest units.
-fn length(time: Duration) -> String {
-    let s = time.as_secs();
-    match s {
-        0..60 => took(time),
-        60..3_600 => format!("{} min {} s", s / 60, s % 60),
-        3_600..86_400 => format!("{} h {} min", s / 3_600, s % 3_600 / 60),
-        _ => format!("{} d {} h", s / 86_400, s % 86_400 / 3_600),
     }
 }
 
@@ -105,7 +62,7 @@ pub(super) fn table(alarms: &PastAlarms, out: &mut String) {
         );
     }
     out.push_str("</tbody></table></div>\n");
-    let more = alarms.alarms.len().saturating_sub(MOST_ROWS) as u64 + alarms.left_out;
+    let more = alarms.alarms.len().saturating_sub(MOST_ROWS) as u64 + alarms.left_out();
     if more > 0 {
         let more = count(more, "more alarm", "more alarms");
         let _ = writeln!(out, "<p class=\"sub\">and {more}, earlier than these</p>");
@@ -152,7 +109,7 @@ impl JsonAlarms {
         let listed = alarms.alarms.iter().take(MOST_LISTED);
         Self {
             alarms: listed.map(JsonAlarm::of).collect(),
-            alarms_left_out: left_out + alarms.left_out,
+            alarms_left_out: left_out + alarms.left_out(),
         }
     }
 }

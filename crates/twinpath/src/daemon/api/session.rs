@@ -11,6 +11,7 @@ use twinpath_metrics::{Distribution, Suspect, Value};
 
 use crate::daemon::alarms::ActiveAlarm;
 use crate::daemon::status::Entry;
+use crate::output::past_alarms::bars;
 use crate::output::{rfc3339, units};
 use crate::picture::{
     Head, KeyFigure, Picture, PictureSession, charts, closing, escaped, opening, table, title,
@@ -212,7 +213,7 @@ impl History {
 
     /// Leaves out the alarms of other alerts.
     pub(super) fn retain_alerts(&mut self, is_shown: impl Fn(&str) -> bool) {
-        self.alarms.alarms.retain(|alarm| is_shown(&alarm.alert));
+        self.alarms.retain_alerts(is_shown);
     }
 
     /// A document with the rows.
@@ -338,7 +339,7 @@ impl History {
                     String::new()
                 };
                 PictureSession {
-                    alarms: past_alarms::bars(&self.alarms, class, path),
+                    alarms: bars(&self.alarms, class, path),
                     ..self.picture(name, rows)
                 }
             })
@@ -383,7 +384,12 @@ fn about(entry: Option<&Entry>) -> String {
         .map(|session| session.reflector.clone());
     let labels = entry.labels.iter();
     let labels = labels.map(|(label, value)| format!("{label} {value}"));
-    let parts = far.into_iter().chain(labels).chain(entry.failure.clone());
+    let cause = entry
+        .measures
+        .iter()
+        .find_map(|session| session.cause.clone());
+    let why = entry.failure.clone().or(cause);
+    let parts = far.into_iter().chain(labels).chain(why);
     let parts: Vec<String> = [entry.state.to_owned()].into_iter().chain(parts).collect();
     parts.join(", ")
 }

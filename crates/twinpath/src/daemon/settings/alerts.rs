@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use twinpath_yang::{Children, Data, Path, Select};
+use twinpath_yang::{Children, Data, Fault, Path, Select};
 
 use crate::args::above_zero;
 use crate::daemon::alarms::{
     Action, AlarmSettings, AlertSpec, Condition, Maintenance, Selector, SyslogServer,
 };
+use crate::daemon::model::Model;
 
 use super::endpoints::OF_ENDPOINT;
 use super::leaves::Leaves;
+use super::paths::leaf_about;
 use super::reading::{Reading, wrong};
 
 /// What the schema has as a default.
@@ -109,15 +111,7 @@ impl Reading<'_> {
         children: Option<&'a Children>,
         list: &str,
     ) -> Vec<(Path, &'a Children)> {
-        let node = above.node().and_then(|above| self.model.child(above, list));
-        let Some(node) = node else {
-            return Vec::new();
-        };
-        let entries = children.and_then(|children| children.get(node));
-        let entries = entries.and_then(Data::entries).into_iter().flatten();
-        entries
-            .map(|(key, entry)| (above.join(node, Select::Key(key.clone())), entry))
-            .collect()
+        listed(self.model, above, children, list)
     }
 
     pub(super) fn wrong_at(&mut self, above: &Path, leaf: &str, what: String) {
@@ -125,6 +119,37 @@ impl Reading<'_> {
         self.faults
             .push(wrong(path.unwrap_or_else(|| above.clone()), what));
     }
+}
+
+/// What the actions of an alert lack on this host, each at the leaf that names it.
+pub(super) fn lacks(alert: &AlertSpec, model: &Model, root: &Children) -> Vec<Fault> {
+    let above = model.path("alert", Some(&alert.name));
+    let actions = listed(model, &above, root.content(&above), "actions");
+    let actions = actions.into_iter().zip(&alert.actions);
+    let faults = actions.filter_map(|((path, entry), action)| {
+        let line = action.lacks()?.to_string();
+        let at = leaf_about(model, &path, entry, &line);
+        Some(wrong(at.unwrap_or(path), line))
+    });
+    faults.collect()
+}
+
+/// The entries of a list below a node with this path, each with its own.
+fn listed<'a>(
+    model: &Model,
+    above: &Path,
+    children: Option<&'a Children>,
+    list: &str,
+) -> Vec<(Path, &'a Children)> {
+    let node = above.node().and_then(|above| model.child(above, list));
+    let Some(node) = node else {
+        return Vec::new();
+    };
+    let entries = children.and_then(|children| children.get(node));
+    let entries = entries.and_then(Data::entries).into_iter().flatten();
+    entries
+        .map(|(key, entry)| (above.join(node, Select::Key(key.clone())), entry))
+        .collect()
 }
 
 fn selector(leaves: &Leaves) -> Selector {

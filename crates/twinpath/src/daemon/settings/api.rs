@@ -84,7 +84,7 @@ impl Reading<'_> {
 pub(super) fn lacks(endpoints: &Endpoints, model: &Model) -> Vec<Fault> {
     let lacks = endpoints.lacks().into_iter();
     lacks
-        .map(|(leaf, failure)| wrong(api_path(model, &[leaf]), failure.to_string()))
+        .map(|(leaf, failure)| wrong(api_path(model, leaf), failure.to_string()))
         .collect()
 }
 

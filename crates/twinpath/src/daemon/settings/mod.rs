@@ -10,6 +10,7 @@ mod leaves;
 mod mesh;
 mod netconf;
 mod options;
+mod paths;
 mod readers;
 mod reading;
 #[cfg(test)]
@@ -42,6 +43,7 @@ use reading::{Reading, fault, wrong};
 pub(super) use leaves::Leaves;
 pub(crate) use netconf::NetconfSettings;
 pub(super) use options::Options;
+pub(super) use reading::as_keys;
 pub(super) use twamp::{SERVER as TWAMP_SERVER, bits, request_path, sender_path, server_path};
 
 /// What a configuration comes to.
@@ -98,6 +100,7 @@ impl Settings {
         };
         settings.add_twamp(&mut reading);
         reading.check_rules();
+        reading.check_paths();
         let mut faults = reading.finish();
         let obstacles = settings.obstacles(model, root).into_iter();
         faults.extend(obstacles.filter_map(|(fault, is_mended)| is_mended.then_some(fault)));
@@ -182,7 +185,9 @@ impl Settings {
         let files = api::lacks(&self.api, model);
         let keys = self.netconf.iter().flat_map(|it| netconf::lacks(it, model));
         let files = files.into_iter().chain(keys);
-        obstacles.map(|(fault, _)| fault).chain(files).collect()
+        let beside = self.lacks_beside(model, root);
+        let obstacles = obstacles.map(|(fault, _)| fault);
+        obstacles.chain(beside).chain(files).collect()
     }
 
     /// What would keep entries from running. Names are not looked up.
@@ -223,23 +228,22 @@ impl Settings {
             let failure = spec.check(&any_address).err()?;
             let is_mended = failure.exit == Exit::Usage;
             let path = request_path(model, &spec.connection, name);
-            Some((
-                wrong(path, reading::as_keys(&failure.to_string())),
-                is_mended,
-            ))
-        });
-        let alerts = self.alarms.alerts.iter().filter_map(|alert| {
-            let failure = alert.lacks()?;
-            Some(obstacle("alert", &alert.name, failure))
-        });
-        let exports = self.exports.iter().filter_map(|(name, export)| {
-            let failure = export.lacks()?;
-            Some(obstacle("export", name, failure))
+            Some((wrong(path, as_keys(&failure.to_string())), is_mended))
         });
         let reflectors = responders.into_iter().chain(servers);
-        let others = alerts.chain(exports);
         let sessions = sessions.chain(remotes);
-        reflectors.chain(sessions).chain(others).collect()
+        reflectors.chain(sessions).collect()
+    }
+
+    /// What actions and exports lack on this host. The daemon measures without it.
+    pub(super) fn lacks_beside(&self, model: &Model, root: &Children) -> Vec<Fault> {
+        let alerts = self.alarms.alerts.iter();
+        let alerts = alerts.flat_map(|alert| alerts::lacks(alert, model, root));
+        let exports = self.exports.iter().filter_map(|(name, export)| {
+            let line = export.lacks()?.to_string();
+            Some(fault(model, root, "export", name, None, &line))
+        });
+        alerts.chain(exports).collect()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::plan::Unread;
 use crate::store::StoreSettings;
 
 use super::leaves::Leaves;
+use super::paths::leaf_about;
 use super::readers::Readers;
 
 pub(super) struct Reading<'a> {
@@ -213,13 +214,18 @@ pub(super) fn fault(
         "stamp" => "protocol",
         other => other,
     };
-    let mut places = layers(model, root, list, name).into_iter();
+    let places = layers(model, root, list, name);
     let options: Vec<&str> = options.map(leaf).collect();
-    let path = places.find_map(|(above, leaves)| {
+    let path = places.iter().find_map(|(above, leaves)| {
         let set = options.iter().find(|leaf| leaves.has(leaf))?;
-        model.leaf_path(&above, set)
+        model.leaf_path(above, set)
     });
-    wrong(path.unwrap_or(entry), as_keys(line))
+    let about = || {
+        let above = places.iter().map(|(above, _)| above);
+        let mut entries = above.filter_map(|above| Some((above, root.content(above)?)));
+        entries.find_map(|(above, entry)| leaf_about(model, above, entry, line))
+    };
+    wrong(path.or_else(about).unwrap_or(entry), as_keys(line))
 }
 
 /// The nodes that set the leaves of an entry, the first before all others.
@@ -245,7 +251,7 @@ fn layers(model: &Model, root: &Children, list: &str, name: &str) -> Vec<(Path, 
 }
 
 /// A line about options as one about keys of a configuration.
-pub(super) fn as_keys(line: &str) -> String {
+pub(in crate::daemon) fn as_keys(line: &str) -> String {
     let word = |word: &str| match word.strip_prefix("--") {
         None => word.to_owned(),
         Some(option) => {

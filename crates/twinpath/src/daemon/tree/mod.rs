@@ -248,6 +248,7 @@ fn measurement(it: &mut Builder<'_>, measured: &Measured, figures: &IntervalFill
     it.leaf("unawaited", measured.unawaited);
     it.leaf("unsent", measured.unsent);
     it.leaf("silent", measured.is_silent);
+    it.leaf("cause", measured.cause.as_deref());
     if let Some(far) = measured.far_clock {
         it.container("far-clock", |it| clock(it, far));
     }

@@ -148,6 +148,7 @@ fn measured(dscp: u8, path: Option<u16>) -> Measured {
         lost: 1,
         interval: Some(LastInterval::of(&Arc::new(interval()))),
         is_silent: true,
+        cause: Some("nothing listens there".to_owned()),
         sender: "192.0.2.9:20000".to_owned(),
         ssid: Some(4_242),
         unawaited: 0,

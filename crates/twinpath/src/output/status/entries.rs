@@ -10,6 +10,8 @@ use super::table;
 
 /// Rows of a text: a document has more.
 const SHOWN: usize = 40;
+/// Over which times the figures of sessions are.
+const PERIODS: &str = "sent and lost since each began, median and 95 % of the round trip over its last complete interval";
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -86,6 +88,7 @@ struct Measured {
     lost: u64,
     interval: Option<Interval>,
     is_silent: bool,
+    cause: Option<String>,
 }
 
 /// Its last complete interval.
@@ -103,7 +106,9 @@ impl Entry {
     pub(super) fn strings(&self) -> impl Iterator<Item = &String> {
         let own = [&self.kind, &self.name, &self.state];
         let listening = self.listening.iter().chain(&self.failure);
-        let reflectors = self.measures.iter().map(|session| &session.reflector);
+        let reflectors = self.measures.iter();
+        let reflectors =
+            reflectors.flat_map(|session| [&session.reflector].into_iter().chain(&session.cause));
         own.into_iter().chain(listening).chain(reflectors)
     }
 
@@ -138,12 +143,20 @@ pub(super) fn text(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
     }
     let rows = session_rows(&sessions);
     if !sessions.is_empty() {
-        fact(out, "Sessions", &number(sessions.len()))?;
+        let number = number(sessions.len());
+        fact(out, "Sessions", &format!("{number}; {PERIODS}"))?;
         let shown = rows.get(..=SHOWN).unwrap_or(&rows);
         table(shown, [false, false, false, true, true, true, true], out)?;
         if let more @ 1.. = rows.len() - shown.len() {
             writeln!(out, "  and {more} more")?;
         }
+    }
+    let silent = sessions.iter().filter_map(|entry| {
+        let cause = entry.measures.iter().find_map(|one| one.cause.as_ref())?;
+        Some(format!("session {}: {cause}", entry.name))
+    });
+    for line in silent.take(SHOWN) {
+        fact(out, "No replies", &line)?;
     }
     for entry in entries {
         if let Some(failure) = &entry.failure {

@@ -10,8 +10,9 @@ use twinpath_wire::Wall;
 
 use super::labels;
 use super::runs::{self, Fortune};
+use crate::output::ShownAlarm;
 use crate::picture::sheet::{Chart, chart};
-use crate::picture::{Picture, PictureAlarm, PictureNote, PictureSession, Theme, page, png, svg};
+use crate::picture::{Picture, PictureNote, PictureSession, Theme, page, png, svg};
 
 /// Extreme runs.
 fn extremes() -> Vec<(String, Picture)> {
@@ -31,7 +32,7 @@ fn extremes() -> Vec<(String, Picture)> {
     all.push(("nothing".to_owned(), Picture::default()));
     let mut wild = runs::tiny(1, Fortune::Lost);
     wild.sessions = vec![PictureSession::default(), of_columns(wild_columns())];
-    wild.sessions[1].alarms = vec![PictureAlarm {
+    wild.sessions[1].alarms = vec![ShownAlarm {
         name: "<alert>".repeat(50),
         about: String::new(),
         from: Wall::from_unix_ns(i64::MIN),
@@ -61,7 +62,7 @@ fn extremes() -> Vec<(String, Picture)> {
 }
 
 /// Alarms of several names, all over the time of a session and beyond it.
-fn alarms(session: &PictureSession, seed: i64) -> Vec<PictureAlarm> {
+fn alarms(session: &PictureSession, seed: i64) -> Vec<ShownAlarm> {
     let begin = session.columns[0].start.unix_ns();
     let length = i64::try_from(session.width.as_nanos()).unwrap()
         * i64::try_from(session.columns.len()).unwrap();
@@ -74,7 +75,7 @@ fn alarms(session: &PictureSession, seed: i64) -> Vec<PictureAlarm> {
         )
     });
     let of_spans = spans.zip(names.iter().cycle());
-    let alarms = of_spans.map(|((from, to), name)| PictureAlarm {
+    let alarms = of_spans.map(|((from, to), name)| ShownAlarm {
         name: (*name).to_owned(),
         about: format!("{name} from {from}"),
         from: Wall::from_unix_ns(begin + length / 100 * from),
@@ -131,6 +132,37 @@ fn of_columns(columns: Vec<Column>) -> PictureSession {
         sent: u64::MAX,
         lost: u64::MAX,
         ..PictureSession::default()
+    }
+}
+
+#[test]
+fn the_last_time_of_a_page_is_inside_wherever_its_end_is() {
+    let minute: i64 = 60_000_000_000;
+    let (picture, plain) = (
+        runs::tiny(1, Fortune::Took(1_000_000, 1_000)),
+        wild_columns(),
+    );
+    for end_s in 0..90 {
+        let start = 1_796_040_000_000_000_000 - 10 * minute;
+        let columns = (0..10).map(|place| Column {
+            start: Wall::from_unix_ns(start + place * (minute + end_s * 100_000_000)),
+            marks: Marks::default(),
+            ..plain[1].clone()
+        });
+        let width = Duration::from_nanos((minute + end_s * 100_000_000).unsigned_abs());
+        let session = PictureSession {
+            columns: columns.collect(),
+            width,
+            ..picture.sessions[0].clone()
+        };
+        let picture = Picture {
+            sessions: vec![session],
+            ..picture.clone()
+        };
+        for width in [358.0, 920.0] {
+            let chart = chart(&picture, Chart::Smoke, "a", width).unwrap();
+            labels::check(&format!("{end_s} {width}"), &chart);
+        }
     }
 }
 

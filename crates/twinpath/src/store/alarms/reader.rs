@@ -14,6 +14,8 @@ use crate::store::StoreReader;
 
 /// Alarms that are kept of an answer; others are counted.
 const MOST_ALARMS: usize = 5_000;
+/// Alerts whose further alarms are counted by their names.
+const MOST_ALERTS: usize = 1_000;
 /// Alarms without an end that are kept.
 const MOST_OPEN: usize = 100_000;
 /// Octets of a file that are read at most.
@@ -59,12 +61,25 @@ impl AlarmEnd {
 pub(crate) struct PastAlarms {
     /// The latest first.
     pub(crate) alarms: Vec<PastAlarm>,
-    /// How many more there are.
-    pub(crate) left_out: u64,
+    /// How many more there are of each alert; of "" those of alerts beyond [`MOST_ALERTS`].
+    pub(crate) left_out: BTreeMap<String, u64>,
     /// Lines that are none.
     pub(crate) damaged: u64,
     /// Files that could not be read.
     pub(crate) unread: Vec<String>,
+}
+
+impl PastAlarms {
+    /// How many more there are.
+    pub(crate) fn left_out(&self) -> u64 {
+        self.left_out.values().sum()
+    }
+
+    /// Leaves out those of other alerts, also where they are only counted.
+    pub(crate) fn retain_alerts(&mut self, is_shown: impl Fn(&str) -> bool) {
+        self.alarms.retain(|alarm| is_shown(&alarm.alert));
+        self.left_out.retain(|alert, _| is_shown(alert));
+    }
 }
 
 impl StoreReader {
@@ -100,7 +115,7 @@ struct Found<'a> {
     alarms: BTreeMap<AlarmKey, PastAlarm>,
     /// Alerts, classes and paths of the lines so far.
     seen: HashSet<(String, String, Option<u16>)>,
-    left_out: u64,
+    left_out: BTreeMap<String, u64>,
     damaged: u64,
     unread: Vec<String>,
 }
@@ -113,7 +128,7 @@ impl<'a> Found<'a> {
             time,
             alarms: BTreeMap::new(),
             seen: HashSet::new(),
-            left_out: 0,
+            left_out: BTreeMap::new(),
             damaged: 0,
             unread: Vec::new(),
         }
@@ -167,8 +182,19 @@ impl<'a> Found<'a> {
                 place.insert(alarm);
             }
             // The line that raised it is not counted again.
-            Entry::Vacant(_) => self.left_out += u64::from(alarm.end != AlarmEnd::Active),
+            Entry::Vacant(_) if alarm.end == AlarmEnd::Active => {}
+            Entry::Vacant(_) => self.leave_out(alarm.alert),
         }
+    }
+
+    fn leave_out(&mut self, alert: String) {
+        let is_known = self.left_out.contains_key(&alert);
+        let counted = if is_known || self.left_out.len() < MOST_ALERTS {
+            alert
+        } else {
+            String::new()
+        };
+        *self.left_out.entry(counted).or_default() += 1;
     }
 
     fn put_active(&mut self, alarm: PastAlarm) {

@@ -5,8 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Daemon, PATIENCE, Place, wait_for};
+use serde_json::Value;
+
+use super::{Daemon, PATIENCE, Place, entry, wait_for};
 use crate::far_end::{FarEnd, now, ntp, reply};
+use crate::program::{finish, free_port};
 
 /// A far end that answers as long as it is asked to.
 pub(super) fn far_end(answers: &Arc<AtomicBool>) -> FarEnd {
@@ -153,11 +156,46 @@ fn a_check_looks_for_programs() {
 }
 
 #[test]
+fn the_cause_of_silence_is_said_where_the_network_gives_one() {
+    let port = free_port();
+    let text = format!(
+        "[[session]]
+name = \"a\"
+address = \"127.0.0.1:{port}\"
+interval = \"20ms\"
+timeout = \"100ms\"
+report-interval = \"1s\"
+"
+    );
+    let mut daemon = Daemon::start(&text);
+    let cause = |status: &Value| entry(status, "a")["measures"][0]["cause"].clone();
+    let status = daemon.status_when(|status| cause(status).is_string());
+    let listens = format!("nothing listens on UDP port {port} of 127.0.0.1");
+    let said = cause(&status);
+    assert!(said.as_str().unwrap().contains(&listens), "{said}");
+    let shown = finish(daemon.command("status daemon"));
+    let line = format!("No replies       session a: {listens}");
+    assert!(shown.stdout.contains(&line), "{}", shown.stdout);
+    let line = format!("session a: the far end does not answer: {listens}");
+    daemon.process().wait_for_error(&line);
+    assert_eq!(daemon.stop().status, 0);
+}
+
+#[test]
 fn faults_of_alerts_are_answered_with_what_to_write() {
     let alert = |rest: &str| format!("[[alert]]\nname = \"slow\"\n{rest}\n");
     for (text, line, said) in [
         (alert(""), 1, "when is missing"),
-        (alert("when = \"round-trip.p95 > 50\""), 3, "has no unit"),
+        (
+            alert("when = \"round-trip.p95 > 50\""),
+            3,
+            "50 has no unit: write when = \"round-trip.p95 > 50ms\"",
+        ),
+        (
+            alert("when = \"loss > 100%\""),
+            3,
+            "loss is 100% at most, so the alert would never be raised",
+        ),
         (alert("when = \"silent\"\nactions = [{}]"), 4, "exec"),
         (
             alert("when = \"silent\"\nactions = [{ exec = [\"page\"] }]"),
@@ -191,7 +229,7 @@ fn faults_of_alerts_are_answered_with_what_to_write() {
 /// A receiver of webhooks: it answers its first two requests with 503, all others with 204.
 struct Receiver {
     at: std::net::SocketAddr,
-    taken: std::sync::mpsc::Receiver<(u16, String, serde_json::Value)>,
+    taken: std::sync::mpsc::Receiver<(u16, String, Value)>,
 }
 
 impl Receiver {
@@ -212,7 +250,7 @@ impl Receiver {
         Self { at, taken }
     }
 
-    fn answer(stream: std::net::TcpStream, status: u16) -> (String, serde_json::Value) {
+    fn answer(stream: std::net::TcpStream, status: u16) -> (String, Value) {
         use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 
         let mut reader = BufReader::new(stream);
@@ -232,14 +270,14 @@ impl Receiver {
         (head, serde_json::from_slice(&body).unwrap())
     }
 
-    fn next(&self) -> (u16, String, serde_json::Value) {
+    fn next(&self) -> (u16, String, Value) {
         self.taken.recv_timeout(PATIENCE).unwrap()
     }
 }
 
 #[test]
 fn a_webhook_that_fails_is_posted_again_in_its_order() {
-    let (place, api) = (tempfile::tempdir().unwrap(), crate::program::free_port());
+    let (place, api) = (tempfile::tempdir().unwrap(), free_port());
     let answers = Arc::new(AtomicBool::new(false));
     let far = far_end(&answers);
     let hook = Receiver::start();
@@ -301,12 +339,12 @@ listen = \"127.0.0.1:{api}\"
 
 #[test]
 fn active_alarms_are_shown_by_status_page_and_metrics() {
-    let (place, api) = (tempfile::tempdir().unwrap(), crate::program::free_port());
+    let (place, api) = (tempfile::tempdir().unwrap(), free_port());
     let far = far_end(&Arc::default());
     let listen = format!("\n[api]\nlisten = \"127.0.0.1:{api}\"\n");
     let daemon = Daemon::start(&configuration(&far, place.path(), &listen));
     daemon.status_when(|document| !document["alarms"][0].is_null());
-    let text = crate::program::finish(daemon.command("status daemon")).stdout;
+    let text = finish(daemon.command("status daemon")).stdout;
     assert!(
         text.contains("lossy: a: loss > 50% for 2 of 3, since"),
         "{text}"
@@ -326,7 +364,7 @@ fn active_alarms_are_shown_by_status_page_and_metrics() {
 #[test]
 fn a_session_that_cannot_begin_is_silent_and_all_is_lost() {
     let place = tempfile::tempdir().unwrap();
-    let port = crate::program::free_port();
+    let port = free_port();
     let keys = place.path().join("keys");
     let text = |address: &str, more: &str| {
         format!(
@@ -357,7 +395,7 @@ when = \"round-trip.p95 > 1h\"
 "
         )
     };
-    let raised = |document: &serde_json::Value| {
+    let raised = |document: &Value| {
         let all = document["alarms"].as_array().cloned().unwrap_or_default();
         let all = all.iter().map(|alarm| {
             let text = |key: &str| alarm[key].to_string();
@@ -383,7 +421,7 @@ when = \"round-trip.p95 > 1h\"
 
 #[test]
 fn a_session_that_a_server_does_not_take_is_silent() {
-    let port = crate::program::free_port();
+    let port = free_port();
     // Nothing listens there.
     let daemon = Daemon::start(&format!(
         "[[session]]

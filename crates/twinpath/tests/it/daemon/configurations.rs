@@ -19,7 +19,7 @@ fn a_configuration_without_faults_passes() {
 }
 
 /// Of each text: the line of its fault, and what is said of it.
-const FAULTS: [(&str, usize, &str); 17] = [
+const FAULTS: [(&str, usize, &str); 20] = [
     (
         "[[session]]\nname = \"a\"\naddress = \"192.0.2.1\"\nintervall = \"1s\"\n",
         4,
@@ -93,6 +93,22 @@ const FAULTS: [(&str, usize, &str); 17] = [
         "[[responder]]\nname = \"r\"\nauthenticated = true\n",
         3,
         "needs hmac-key-file",
+    ),
+    // A daemon runs in any directory.
+    (
+        "[[server]]\nname = \"s\"\nkeys = \"keys\"\n",
+        3,
+        "keys keys: write the whole path",
+    ),
+    (
+        "[store]\npath = \"./store\"\n",
+        2,
+        "path ./store: write the whole path",
+    ),
+    (
+        "[[alert]]\nname = \"a\"\nwhen = \"silent\"\nactions = [\n{ webhook = \"http://a/\", token = \"t\" }]\n",
+        5,
+        "token t: write the whole path",
     ),
 ];
 

@@ -14,7 +14,7 @@ use super::alarms::{configuration, far_end};
 use super::browser::{self, SCHEMES, Scheme};
 use super::pages::get;
 use super::{Daemon, PATIENCE};
-use crate::program::free_port;
+use crate::program::{finish, free_port, twinpath};
 
 /// A daemon with the page at this port.
 fn with_page(text: &str, page: u16) -> String {
@@ -130,6 +130,15 @@ fn an_alarm_is_on_the_time_line_from_when_it_is_raised_until_it_is_cleared_also_
     let before = get(page, &format!("/session/a?from={}&to={to}", to - 600)).body;
     assert!(!before.contains("Alarms in this time"), "{before}");
     assert_eq!(daemon.stop().status, 0);
+    // A report on the store draws the same.
+    let drawn = place.path().join("report.html");
+    let mut command = twinpath("report --html");
+    command.arg(&drawn).arg(place.path().join("store"));
+    let done = finish(command);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let drawn = fs::read_to_string(drawn).unwrap();
+    assert!(drawn.contains("<rect class=\"alarm\" "), "{drawn}");
+    assert_eq!(drawn.matches(&about).count(), 2, "{about}: {drawn}");
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Action {
     }
 
     /// What this host lacks for it.
-    pub(super) fn lacks(&self) -> Option<Failure> {
+    pub(in crate::daemon) fn lacks(&self) -> Option<Failure> {
         match self {
             Self::Exec(words) => exec::lacks(words.first()?),
             Self::Webhook(at) => at.lacks(),

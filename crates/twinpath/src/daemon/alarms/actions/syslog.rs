@@ -4,6 +4,7 @@
 mod message;
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -193,7 +194,15 @@ impl SyslogServer {
             Transport::Tls(remote, options) => {
                 Peer::tls(&remote.host, remote.port, options).lacks()
             }
-            Transport::Unix(_) | Transport::Udp(_) | Transport::Tcp(_) => None,
+            Transport::Unix(path) => {
+                let error = fs::metadata(path).err()?;
+                let line = format!("syslog {}: {error}", path.display());
+                Some(
+                    Failure::could_not(line)
+                        .with_remedy(Some("use the socket of a server that runs")),
+                )
+            }
+            Transport::Udp(_) | Transport::Tcp(_) => None,
         }
     }
 
