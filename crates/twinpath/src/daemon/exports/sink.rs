@@ -12,6 +12,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use twinpath_report::words::{self, is_plain};
 
 use crate::daemon::alarms::programs;
+use crate::exporter::otlp::rejected;
 use crate::failure::Failure;
 use crate::http::client::{AnswerLimits, Call, Endpoint};
 
@@ -153,9 +154,17 @@ impl Sink {
         match at.send(&call).await {
             Ok(answered) => {
                 let said = answered.body.unwrap_or_default();
-                answer(answered.status, &shown(&said))
+                self.answer(answered.status, &said)
             }
             Err(error) => Answer::Failed(error.to_string()),
+        }
+    }
+
+    /// What an answer says. A collector may take some values only, and is not to be sent those again.
+    fn answer(&self, status: StatusCode, said: &[u8]) -> Answer {
+        match (self, answer(status, &shown(said))) {
+            (Self::Otlp(_), Answer::Taken) => rejected(said).map_or(Answer::Taken, Answer::Refused),
+            (_, answer) => answer,
         }
     }
 }
@@ -229,6 +238,7 @@ pub(super) fn run(words: &[String], input: File, is_over: &dyn Fn() -> bool) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::client::EndpointOptions;
 
     #[test]
     fn what_is_wrong_with_a_batch_is_refused_and_all_else_is_tried_again() {
@@ -250,5 +260,21 @@ mod tests {
             assert_ne!(got, Answer::Taken, "{status}");
         }
         assert_eq!(answer(StatusCode::NO_CONTENT, ""), Answer::Taken);
+    }
+
+    #[test]
+    fn what_a_collector_took_in_part_is_not_sent_again_and_counts_as_refused() {
+        let at = || Endpoint::parse("http://127.0.0.1:4318", EndpointOptions::default()).unwrap();
+        // ExportMetricsServiceResponse: field 1 has fields 1 (a number) and 2 (text).
+        let partial = b"\x0a\x08\x08\x03\x12\x04late";
+        let of = |sink: Sink, said: &[u8]| sink.answer(StatusCode::OK, said);
+        assert_eq!(
+            of(Sink::Otlp(at()), partial),
+            Answer::Refused("the collector refused 3 values: late".to_owned())
+        );
+        // A remark, with all values taken.
+        assert_eq!(of(Sink::Otlp(at()), b"\x0a\x06\x12\x04late"), Answer::Taken);
+        assert_eq!(of(Sink::Otlp(at()), b""), Answer::Taken);
+        assert_eq!(of(Sink::Webhook(at()), partial), Answer::Taken);
     }
 }

@@ -240,7 +240,8 @@ async fn ask(target: &Target) -> Option<Vec<Cell>> {
     }
     let own = report.cells.into_iter().filter(|cell| {
         // It measures both directions of its own pairs.
-        *cell.by == *target.node && (cell.from == cell.by || cell.to == cell.by)
+        let is_own = *cell.by == *target.node && (cell.from == cell.by || cell.to == cell.by);
+        is_own && cell.is_possible()
     });
     Some(own.take(MOST_CELLS).collect())
 }
@@ -295,8 +296,21 @@ mod tests {
                 r#"{{"schema":"twinpath-mesh-1","name":"m","serial":1,"node":"b","at_ns":1,"cells":[{cells}]}}"#
             )
         };
+        let lossy = |ratio: &str| {
+            let ratio = format!("\"loss_ratio\":{ratio}");
+            cell("b", "e", "b").replace("\"loss_ratio\":null", &ratio)
+        };
+        let slow = |ns: &str| {
+            cell("b", "f", "b").replace("\"median_ns\":1", &format!("\"median_ns\":{ns}"))
+        };
         let all = [
             cell("b", "a", "b"),
+            lossy("1.0"),
+            lossy("1.5"),
+            lossy("-0.1"),
+            slow("-1000"),
+            slow("9223372036854775807"),
+            slow("-9223372036854775808"),
             cell("c", "b", "b"),
             cell("b", "d", "d"),
             cell("c", "d", "c"),
@@ -304,7 +318,7 @@ mod tests {
         ];
         assert_eq!(
             asked(&page(&all)),
-            Some(vec!["b a".to_owned(), "c b".to_owned()])
+            Some(["b a", "b e", "b f", "c b"].map(str::to_owned).to_vec())
         );
         let many = vec![cell("b", "a", "b"); MOST_CELLS + 1];
         assert_eq!(

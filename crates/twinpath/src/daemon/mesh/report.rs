@@ -20,6 +20,8 @@ const FRESH_MARGIN_NS: i64 = 5_000_000_000;
 /// Labels of derived sessions.
 const MESH: &str = "mesh";
 const PEER: &str = "peer";
+/// An hour: clocks may differ, but a packet is not awaited longer.
+const MOST_DELAY_NS: u64 = 3_600_000_000_000;
 
 /// What the cells of a mesh document are.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,6 +67,15 @@ pub(in crate::daemon) struct Cell {
     pub(in crate::daemon) answered_ns: Option<i64>,
     /// Until when the row that this is from says how it is.
     pub(in crate::daemon) fresh_until_ns: i64,
+}
+
+impl Cell {
+    /// Its figures are some that can be measured: another node may send anything.
+    pub(super) fn is_possible(&self) -> bool {
+        let is_share = |ratio: f64| (0.0..=1.0).contains(&ratio);
+        let is_delay = |ns: i64| ns.unsigned_abs() <= MOST_DELAY_NS;
+        self.loss_ratio.is_none_or(is_share) && self.median_ns.is_none_or(is_delay)
+    }
 }
 
 /// How a direction is.

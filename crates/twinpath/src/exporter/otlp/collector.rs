@@ -137,7 +137,8 @@ impl Collector {
         let answer = answer.map_err(|error| Failed::passing(error.to_string()))?;
         let status = answer.status;
         if status.is_success() {
-            return accepted(answer.body.as_deref().unwrap_or_default());
+            let body = answer.body.as_deref().unwrap_or_default();
+            return rejected(body).map_or(Ok(()), |why| Err(Failed::lasting(why)));
         }
         let said = said(&answer);
         let separator = if said.is_empty() { "" } else { ": " };
@@ -154,20 +155,17 @@ impl Collector {
     }
 }
 
-/// Whether it took all values (OTLP, "Partial Success").
-fn accepted(body: &[u8]) -> Result<(), Failed> {
-    let answer = ExportMetricsServiceResponse::decode(body).ok();
-    let Some(partial) = answer.and_then(|answer| answer.partial_success) else {
-        return Ok(());
-    };
-    if partial.rejected_data_points <= 0 {
-        return Ok(());
-    }
-    Err(Failed::lasting(format!(
-        "the collector refused {} values: {}",
-        partial.rejected_data_points,
-        plain(&partial.error_message)
-    )))
+/// What it did not take, by the body of its answer (OTLP, "Partial Success"); `None`: it took all.
+pub(crate) fn rejected(body: &[u8]) -> Option<String> {
+    let answer = ExportMetricsServiceResponse::decode(body).ok()?;
+    let partial = answer.partial_success?;
+    (partial.rejected_data_points > 0).then(|| {
+        format!(
+            "the collector refused {} values: {}",
+            partial.rejected_data_points,
+            plain(&partial.error_message)
+        )
+    })
 }
 
 /// `google.rpc.Status`.

@@ -24,6 +24,7 @@ use crate::failure::Failure;
 use collector::{Collector, Failed};
 use environment::Environment;
 
+pub(crate) use collector::rejected;
 pub(crate) use message::{attribute, request};
 
 /// How long the owner may take to answer a scrape.
