@@ -1,4 +1,4 @@
-//! Rows by the day: `_days/2026-11-30.parquet` has those of a day that is over, `_days/2026-11.parquet` those of many
+//! Rows by the day: `_more/days/2026-11-30.parquet` has those of a day that is over, `_more/days/2026-11.parquet` those of many
 //! days of a month. The footer names the files of each day that its rows are sums of: a day that has others since is
 //! summed up again.
 

@@ -1,6 +1,6 @@
 //! Where files of a store are: `DAY/NUMBER.parquet` has the rows as measured, `_hours/DAY/NUMBER.parquet` those
-//! of the same file by the hour, `_hours/DAY/day.parquet` those of a whole day. `20*/*.parquet` are the rows as
-//! measured, each once: programs that read directories pass over names that begin with `_`.
+//! of the same file by the hour, `_hours/DAY/day.parquet` those of a whole day. `*/*.parquet` are the rows as
+//! measured, each once: all else lies deeper, and programs that read directories pass over names that begin with `_`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -21,9 +21,9 @@ pub(super) const DAY_NS: i64 = 86_400_000_000_000;
 /// Rows by the hour, below the store's directory.
 const HOURS: &str = "_hours";
 /// Rows by the day, below the store's directory.
-const DAYS: &str = "_days";
+const DAYS: &str = "_more/days";
 /// Raw packets, below the store's directory.
-const RAW: &str = "_raw";
+const RAW: &str = "_more/raw";
 /// The name of the rows by the hour of a whole day.
 const WHOLE_DAY: &str = "day.parquet";
 const EXTENSION: &str = "parquet";
@@ -83,7 +83,7 @@ impl Layout {
 
     /// The file whose lock a store holds.
     pub(super) fn lock(&self) -> PathBuf {
-        self.root.join("lock")
+        self.root.join("_lock")
     }
 
     pub(super) fn day(&self, day: Day) -> PathBuf {
@@ -304,12 +304,39 @@ mod tests {
     use super::*;
 
     #[test]
+    fn sums_and_packets_are_no_part_of_what_other_programs_read_as_rows() {
+        let layout = Layout::new(Path::new("/store"));
+        let day = Day(20_000);
+        let depth = |path: &Path| path.components().count();
+        let rows = depth(&layout.day(day).join("0001.parquet"));
+        let others = [
+            layout.hours(day, 1),
+            layout.whole_day(day),
+            layout.day_sum(day),
+            layout.month_sum(day),
+            layout.raw().join("packets.parquet"),
+        ];
+        for other in others {
+            assert!(depth(&other) > rows, "{}", other.display());
+            let below = other.strip_prefix("/store").unwrap();
+            assert!(
+                below.to_str().unwrap().starts_with('_'),
+                "{}",
+                below.display()
+            );
+        }
+        let lock = layout.lock();
+        let lock = lock.file_name().unwrap();
+        assert!(lock.to_str().unwrap().starts_with('_'));
+    }
+
+    #[test]
     fn days_and_files_have_one_name_each() {
         let day = Day::of(Wall::from_unix_ns(1_795_449_600_500_000_000));
         assert_eq!(day.to_string(), "2026-11-23");
         assert_eq!(Day::of(Wall::from_unix_ns(-1)).to_string(), "1969-12-31");
         assert_eq!(Day::named(OsStr::new("2026-11-23")), Some(day));
-        for name in ["2026-11-3", "20261123", "2026-13-01", "_hours", "lock"] {
+        for name in ["2026-11-3", "20261123", "2026-13-01", "_hours", "_lock"] {
             assert_eq!(Day::named(OsStr::new(name)), None, "{name}");
         }
         for (name, expected) in [

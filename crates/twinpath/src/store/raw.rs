@@ -1,4 +1,4 @@
-//! Files of raw packets, `_raw/packets-20261130T210000Z.parquet`: which there are, and which of them go. They are the
+//! Files of raw packets, `_more/raw/packets-20261130T210000Z.parquet`: which there are, and which of them go. They are the
 //! largest of a store and needed least later, so they go before anything else.
 
 use std::collections::HashMap;

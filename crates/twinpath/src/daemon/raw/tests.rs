@@ -61,7 +61,7 @@ fn files(place: &Path) -> Vec<Contents> {
 
 fn raw_packets(place: &Path) -> RawPackets {
     RawPackets::new(RawPlace {
-        path: place.join("_raw").join("packets.parquet"),
+        path: place.join("_more/raw").join("packets.parquet"),
         most_octets: None,
     })
 }
@@ -82,7 +82,7 @@ fn sessions_have_numbers_as_they_begin_and_one_that_begins_again_another_one() {
         dropped: 0,
     };
     assert_eq!(raw.counters(), Some(saved));
-    let files = files(&place.path().join("_raw"));
+    let files = files(&place.path().join("_more/raw"));
     let rows: Vec<_> = files.iter().flat_map(|(_, rows, _)| rows.clone()).collect();
     assert_eq!(rows, [(1, 1), (2, 2), (1, 3), (3, 4)]);
     let (names, _, part) = files.last().unwrap();
@@ -114,7 +114,7 @@ fn a_run_with_as_many_sessions_as_may_be_is_followed_by_another_one() {
         dropped: 1,
     };
     assert_eq!(raw.counters(), Some(saved));
-    let files = files(&place.path().join("_raw"));
+    let files = files(&place.path().join("_more/raw"));
     let (names, rows, part) = files.last().unwrap();
     assert_eq!(*names, ["next", "lasting"]);
     assert_eq!(*rows, [(1, 3), (2, 4)]);
@@ -130,7 +130,7 @@ fn a_run_with_as_many_sessions_as_may_be_is_followed_by_another_one() {
 fn what_cannot_be_written_is_counted() {
     let place = tempfile::tempdir().unwrap();
     fs::write(
-        place.path().join("_raw"),
+        place.path().join("_more"),
         "a file where the directory is to be",
     )
     .unwrap();

@@ -310,7 +310,7 @@ fn files_that_end_early_leave_the_count_of_missing_rows_right() {
 #[test]
 fn a_run_without_reports_ends_with_its_last_file_in_a_directory_that_is_made() {
     let folder = tempfile::tempdir().unwrap();
-    let place = folder.path().join("_raw");
+    let place = folder.path().join("_more/raw");
     let series = Series {
         most_octets: Some(100_000),
         makes_directory: true,

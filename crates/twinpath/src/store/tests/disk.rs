@@ -90,7 +90,10 @@ fn octets_of_a_day_that_is_deleted_are_not_counted_any_more() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path());
     fill(&store, 2, DAY, 40);
-    wait("octets", || store.counters().octets > 0);
+    wait("octets", || {
+        let counters = store.counters();
+        counters.rows == 80 && counters.octets > 0
+    });
     fs::remove_dir_all(directory.path().join("2026-11-30")).unwrap();
     wait("no octets", || store.counters().octets == 0);
     store.close();
@@ -116,7 +119,7 @@ fn a_store_that_is_deleted_has_its_lock_and_labels_again() {
     assert!(refused.contains("another process"), "{refused}");
     assert_eq!(labels::read(&path), labels);
     // One that another process has taken meanwhile gets nothing.
-    fs::remove_file(path.join("lock")).unwrap();
+    fs::remove_file(path.join("_lock")).unwrap();
     let other = Store::open_at(&settings(&path), QUICK).unwrap();
     fill(&store, 1, DAY + 900 * INTERVAL, 10);
     wait("an error", || store.counters().error.is_some());

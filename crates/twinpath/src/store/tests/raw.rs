@@ -12,7 +12,7 @@ fn raw_file(directory: &Path, hours_ago: i64) -> PathBuf {
     let hour = Wall::from_unix_ns((wall().unix_ns() / HOUR_NS - hours_ago) * HOUR_NS);
     let mut time = twinpath_report::words::instant(hour, 0);
     time.retain(|c| !matches!(c, '-' | ':'));
-    let raw = directory.join("_raw");
+    let raw = directory.join("_more/raw");
     fs::create_dir_all(&raw).unwrap();
     let path = raw.join(format!("packets-{time}.parquet"));
     fs::write(&path, vec![0; OCTETS]).unwrap();
@@ -25,7 +25,7 @@ fn raw_packets_go_when_they_are_old_enough_unless_they_grow() {
     let [ancient, growing, old, young] = [99, 98, 50, 3].map(|ago| raw_file(directory.path(), ago));
     let writer = File::open(&growing).unwrap();
     writer.lock().unwrap();
-    let other = directory.path().join("_raw/notes.parquet");
+    let other = directory.path().join("_more/raw/notes.parquet");
     fs::write(&other, "not of the store").unwrap();
     let kept = StoreSettings {
         retention: Some(Duration::from_hours(48)),
@@ -87,7 +87,7 @@ fn raw_packets_go_before_rows_where_all_is_too_much() {
 fn what_a_crash_left_of_raw_packets_is_removed() {
     let directory = tempfile::tempdir().unwrap();
     let whole = raw_file(directory.path(), 1);
-    let half = directory.path().join("_raw/.twinpath-Ab12Cd");
+    let half = directory.path().join("_more/raw/.twinpath-Ab12Cd");
     fs::write(&half, "half").unwrap();
     open(directory.path()).close();
     assert!(!half.exists() && whole.exists());

@@ -309,7 +309,7 @@ fn days_are_summed_up_and_gathered_by_the_month() {
     whole();
     store.close();
     // An older store does not have them, and gets them.
-    fs::remove_dir_all(path.join("_days")).unwrap();
+    fs::remove_dir_all(path.join("_more/days")).unwrap();
     whole();
     store = open(path);
     wait("months again", || has_all(11));

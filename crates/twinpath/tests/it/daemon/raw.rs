@@ -39,7 +39,7 @@ classes = [\"be\", \"ef\"]
 
 /// The files of raw packets.
 fn files(store: &Path) -> Vec<PathBuf> {
-    let names = std::fs::read_dir(store.join("_raw"));
+    let names = std::fs::read_dir(store.join("_more/raw"));
     let names = names.into_iter().flatten();
     let mut files: Vec<PathBuf> = names.map(|name| name.unwrap().path()).collect();
     files.sort();
@@ -178,7 +178,7 @@ fn a_daemon_that_is_killed_leaves_files_that_are_read_and_the_next_one_begins_ot
         raw[0]
     );
     assert!(note_keys(&raw[0]).contains(&"interrupted"), "{}", raw[0]);
-    std::fs::write(store.join("_raw/.twinpath-Ab12Cd"), "half").unwrap();
+    std::fs::write(store.join("_more/raw/.twinpath-Ab12Cd"), "half").unwrap();
 
     let daemon = Daemon::start(&text);
     daemon.status_when(|document| received(document, "a") > 20);
