@@ -2,6 +2,7 @@
 
 mod closed;
 mod figures;
+mod missed;
 mod reported_lost;
 mod rows;
 mod waits;

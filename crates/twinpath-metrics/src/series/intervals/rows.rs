@@ -7,14 +7,13 @@ use twinpath_wire::{Delta, Exclusion, Fate, Sample, Wall};
 
 use super::closed::ClosedInterval;
 use super::figures::{IntervalFigures, LossChange};
+use super::missed::{STRETCHES, Stretch};
 use super::reported_lost::ReportedLost;
 use super::waits::Waits;
 use crate::clocks::rungs::FirstRungs;
 use crate::series::run_time::RunTime;
 use crate::{FigureMemory, MetricsConfig, SessionMetrics};
 
-/// Stretches of missed departures remembered until their rows are returned.
-const STRETCHES: usize = 64;
 /// What is at an instant is before this much later.
 const INSTANT: Delta = Delta::from_ns(1);
 /// How many consecutive empty intervals get their own rows; longer stretches are one row.
@@ -57,26 +56,6 @@ pub struct Intervals {
     recalled: u64,
     /// Until when the run was measured, as far as it is recorded.
     measured: Delta,
-}
-
-/// Departures missed between two times since the origin.
-#[derive(Clone, Copy, Debug)]
-struct Stretch {
-    from: Delta,
-    to: Delta,
-    count: u64,
-}
-
-impl Stretch {
-    /// Those before `at`, assuming that they were due at equal distances.
-    fn before(&self, at: Delta) -> u64 {
-        let part = u128::try_from((at - self.from).ns()).unwrap_or(0);
-        let whole = u128::try_from((self.to - self.from).ns()).unwrap_or(0);
-        if part >= whole {
-            return self.count;
-        }
-        u64::try_from(u128::from(self.count) * part / whole).unwrap_or(self.count)
-    }
 }
 
 /// An interval with events.

@@ -91,9 +91,14 @@ fn of_directory(directory: &std::path::Path) -> Result<StoreSource, Failure> {
     }
     let files = StoreSource::files_in(directory).map_err(unread)?;
     if files.is_empty() || !files.iter().any(|path| StoreSource::is_file(path)) {
+        let remedy = if files.is_empty() {
+            "give the path of [store], or a file".to_owned()
+        } else {
+            format!("give the path of [store], or the files: {shown}/*.parquet")
+        };
         return Err(
             Failure::could_not(format!("{shown} is not the directory of a store"))
-                .with_remedy(Some("give the path of [store], or a file")),
+                .with_remedy(Some(remedy)),
         );
     }
     of_files(files)
