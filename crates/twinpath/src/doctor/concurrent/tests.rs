@@ -74,7 +74,7 @@ impl Server {
         Mono::from_ns(0) + self.start.elapsed()
     }
 
-    fn have(&self, ask: &DialogueAsk) -> DialogueSeen {
+    fn have(&self, ask: &DialogueAsk, is_known_full: &dyn Fn() -> bool) -> DialogueSeen {
         let mut now = self.now.lock().unwrap();
         now.running += 1;
         let (running, place) = (now.running, now.begun.len());
@@ -97,6 +97,15 @@ impl Server {
             .changed
             .wait_timeout_while(now, wait, is_alone)
             .unwrap();
+        // One that is refused is over before those that are taken: then no other begins beside these.
+        if is_taken && place < SIDE_BY_SIDE && self.most < SIDE_BY_SIDE {
+            drop(now);
+            let end = Instant::now() + Duration::from_secs(20);
+            while !is_known_full() && Instant::now() < end {
+                thread::sleep(Duration::from_millis(1));
+            }
+            now = self.now.lock().unwrap();
+        }
         now.running -= 1;
         let to = self.now();
         drop(now);
@@ -114,7 +123,9 @@ impl Server {
 
     /// All dialogues, and how often each was begun.
     fn had(&self, asks: &[DialogueAsk]) -> (Vec<Dialogue>, Vec<usize>) {
-        let had = all_had(asks, &|ask| self.have(ask));
+        let have = |ask: &DialogueAsk, is_full: &dyn Fn() -> bool| self.have(ask, is_full);
+        let had = have_all(asks, &mut Repeats::new(), &have);
+        let had: Vec<Dialogue> = had.into_iter().map(Option::unwrap).collect();
         let now = self.now.lock().unwrap();
         let times = asks.iter().map(|ask| {
             let begun = now.begun.iter();
