@@ -46,7 +46,12 @@ fn what_was_found_before_an_interrupt_is_kept() {
     }
     let (status, finding) = &checks["control.feature.ptp-timestamps"];
     assert_eq!(status, "skipped");
-    assert_eq!(finding, "not made: the examination ended early");
+    // Its dialogue may have begun by then.
+    let early = [
+        "not made: the examination ended early",
+        "interrupted before it was known",
+    ];
+    assert!(early.contains(&finding.as_str()), "{finding}");
     let bad = checks
         .values()
         .find(|(status, _)| status == "fail" || status == "warn");
