@@ -27,7 +27,7 @@ pub(super) fn run(args: &DaemonArgs) -> Result<Exit, Failure> {
     let source = Source::of(args.config.as_deref())?;
     distinct_files(&args.log.written_files(), &source.read_files())?;
     logs::start_service(&args.log, Level::INFO, args.log_form.log_format)?;
-    let unconfirmed = source.recover();
+    let unconfirmed = source.recover()?;
     let configuration = source.read_recovered(&unconfirmed)?;
     if let Some(remark) = configuration.remark() {
         warn!("{remark}");

@@ -1,6 +1,6 @@
 //! What files are to have, kept beside them until they do.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{self, BufWriter, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -107,12 +107,13 @@ impl Record {
         self.version == VERSION && self.files.iter().all(|file| is_name(&file.name))
     }
 
-    /// Writes it. Who may read all of these files of a directory may read it.
+    /// Writes it, and returns the file, locked as long as that is open: so no other process begins to finish what it is for.
+    /// Who may read all of these files of a directory may read it.
     ///
     /// # Errors
     /// It is as it was.
-    pub(super) fn write(&self, path: &Path, directory: &Path) -> Result<(), Failure> {
-        let written = || -> io::Result<()> {
+    pub(super) fn write(&self, path: &Path, directory: &Path) -> Result<File, Failure> {
+        let written = || -> io::Result<File> {
             let mut new = new_beside(path)?;
             let mut out = BufWriter::new(Bounded(&mut new, MOST_RECORD));
             serde_json::to_writer(&mut out, self)?;
@@ -123,6 +124,8 @@ impl Record {
                 .filter_map(|file| fs::metadata(directory.join(&file.name)).ok())
                 .collect();
             share(new.as_file(), &about);
+            // Not every file system has locks.
+            let _held = files::lock(new.as_file());
             Ready::synced(new, path.to_owned())?.put()
         };
         written().map_err(|error| cannot_write(path, &error))
@@ -146,6 +149,27 @@ impl Record {
             Ok((file, found))
         });
         found.collect()
+    }
+}
+
+/// The record of this name, locked as long as it is open; `None`: it is not there.
+///
+/// # Errors
+/// Another process has it.
+pub(super) fn hold(path: &Path) -> Result<Option<File>, Failure> {
+    let Ok(file) = files::open(path) else {
+        return Ok(None);
+    };
+    match files::lock(&file) {
+        Err(TryLockError::WouldBlock) => {
+            let line = format!(
+                "{} is of a commit that waits in another daemon with this configuration",
+                path.display()
+            );
+            let remedy = "end that daemon, or have the commit confirmed or cancelled";
+            Err(Failure::could_not(line).with_remedy(Some(remedy)))
+        }
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(file)),
     }
 }
 
@@ -192,7 +216,7 @@ pub(super) fn keep_edited(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Has a new file read by who may read all of these.
-fn share(new: &fs::File, files: &[Metadata]) {
+fn share(new: &File, files: &[Metadata]) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};

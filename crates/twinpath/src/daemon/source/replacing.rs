@@ -22,6 +22,7 @@ const NEW: &str = ".twinpath-new";
 const RANDOM: usize = 6;
 
 /// Where the files of a configuration are.
+#[derive(Clone)]
 pub(super) struct Place {
     pub(super) directory: PathBuf,
     /// What records beside them begin with.
@@ -65,6 +66,15 @@ impl Source {
 }
 
 impl Place {
+    /// Where one of its files is to be written: a link to a single file stays one.
+    pub(super) fn at(&self, path: &Path) -> PathBuf {
+        if self.directory == self.path {
+            path.to_owned()
+        } else {
+            self.path.clone()
+        }
+    }
+
     /// A file beside those of the configuration.
     fn beside(&self, what: &str) -> PathBuf {
         let mut name = self.stem.clone();
@@ -125,7 +135,7 @@ impl Place {
             Recorded::new(&change.path, text, known)
         });
         let record = Record::of(files.collect::<Result<_, _>>()?);
-        record.write(&self.change(), &self.directory)
+        record.write(&self.change(), &self.directory).map(drop)
     }
 
     /// Takes back the first of some changes.
@@ -156,19 +166,21 @@ impl Place {
             return Ok(());
         };
         let found = record.look(&self.directory)?;
-        if let Some((file, _)) = found.iter().find(|(_, found)| *found == Found::Edited) {
+        let other = found.iter().find_map(|(file, found)| match found {
+            Found::Edited => Some((file, "edited")),
+            Found::Missing if !file.known.is_empty() => Some((file, "removed")),
+            Found::Done | Found::Replaced | Found::Missing => None,
+        });
+        if let Some((file, what)) = other {
             let aside = set_aside(&path, "edited")?;
             warn!(
-                "a change of several files was interrupted, and {} was edited since: all of them stay as they are; what the change was to do is kept in {}",
+                "a change of several files was interrupted, and {} was {what} since: all of them stay as they are; what the change was to do is kept in {}",
                 self.directory.join(&file.name).display(),
                 aside.display()
             );
             return Ok(());
         }
-        let due: Vec<_> = found
-            .iter()
-            .filter(|(_, it)| *it == Found::Replaced)
-            .collect();
+        let due: Vec<_> = found.iter().filter(|(_, it)| *it != Found::Done).collect();
         for (file, _) in &due {
             let path = self.directory.join(&file.name);
             let put = Ready::of(&path, &file.text).and_then(Ready::put);
@@ -293,9 +305,10 @@ impl Ready {
         Ok(Self { new, path })
     }
 
-    pub(super) fn put(self) -> io::Result<()> {
-        self.new.persist(&self.path)?;
-        sync_directory(&self.path)
+    pub(super) fn put(self) -> io::Result<fs::File> {
+        let file = self.new.persist(&self.path)?;
+        sync_directory(&self.path)?;
+        Ok(file)
     }
 }
 
@@ -329,6 +342,16 @@ mod tests {
         place.settle().unwrap();
         assert_eq!(texts(), ["new", "new"]);
         assert!(!place.change().exists());
+        // With another one that was removed since: none of them is what it was to be.
+        place.note(&changes, false).unwrap();
+        fs::write(&paths[0], "old").unwrap();
+        fs::remove_file(&paths[1]).unwrap();
+        place.settle().unwrap();
+        assert_eq!(fs::read_to_string(&paths[0]).unwrap(), "old");
+        assert!(!paths[1].exists() && !place.change().exists());
+        for path in &paths {
+            fs::write(path, "new").unwrap();
+        }
         // As its end while it is taken back.
         place.note(&changes, true).unwrap();
         fs::write(&paths[1], "old").unwrap();

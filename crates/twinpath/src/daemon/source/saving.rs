@@ -52,7 +52,7 @@ impl Source {
                 (file.text, text)
             };
             Change {
-                path: file.path,
+                path: place.at(&file.path),
                 from: Some(from),
                 to,
             }

@@ -1,11 +1,13 @@
 //! What undoes a commit that waits to be confirmed, kept on the disk (RFC 6241 section 8.4.1): beside the files of the
 //! configuration, which moves with them and can be written where they can.
 
+use std::ffi::OsStr;
+use std::fs;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
-use super::record::{Found, Record, Recorded, keep_edited};
+use super::record::{Found, Record, Recorded, hold, keep_edited};
 use super::replacing::{Change, Place, cannot_write, remove};
 use super::{File, Source};
 use crate::failure::Failure;
@@ -18,6 +20,10 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 #[derive(Default)]
 pub(crate) struct Unconfirmed {
     record: Option<Record>,
+    /// The file of the record, locked.
+    held: Option<fs::File>,
+    /// Where the files were then: another directory may have taken the name.
+    place: Option<Place>,
     stage: Stage,
     /// When what failed is tried again, and how long it is waited for after another failure.
     again: Option<(Instant, Duration)>,
@@ -48,26 +54,32 @@ pub(in crate::daemon) enum Step {
 impl Source {
     /// Puts the files in order that the end of a process has left: a change of several of them is finished, and a commit that
     /// was not confirmed undone. To be called before they are read.
-    pub(crate) fn recover(&self) -> Unconfirmed {
+    ///
+    /// # Errors
+    /// The commit waits in another process.
+    pub(crate) fn recover(&self) -> Result<Unconfirmed, Failure> {
         let mut unconfirmed = Unconfirmed::default();
         let Some(place) = self.place() else {
-            return unconfirmed;
+            return Ok(unconfirmed);
         };
+        unconfirmed.held = hold(&place.unconfirmed())?;
         place.sweep();
         if let Err(failure) = place.settle() {
             error!("{failure}: a change of several files stays unfinished");
         }
         unconfirmed.record = Record::read(&place.unconfirmed());
         if unconfirmed.record.is_none() {
-            return unconfirmed;
+            unconfirmed.held = None;
+            return Ok(unconfirmed);
         }
         unconfirmed.stage = Stage::Undone;
+        unconfirmed.place = Some(place.clone());
         if unconfirmed.attempt(&place).is_ok() {
             warn!(
                 "a commit by NETCONF was not confirmed before the daemon ended: it is undone, and the configuration is as it was before it"
             );
         }
-        unconfirmed
+        Ok(unconfirmed)
     }
 }
 
@@ -78,8 +90,10 @@ impl Unconfirmed {
         for recorded in record.flat_map(|record| &record.files) {
             let path = place.directory.join(&recorded.name);
             let text = recorded.text.clone();
-            let name = path.file_name();
-            let known = files.iter_mut().find(|file| file.path.file_name() == name);
+            let name = Some(OsStr::new(&recorded.name));
+            let known = files
+                .iter_mut()
+                .find(|file| place.at(&file.path).file_name() == name);
             match known {
                 Some(file) => file.text = text,
                 None => files.push(File { path, text }),
@@ -113,8 +127,9 @@ impl Unconfirmed {
             }
         }
         let record = Record::of(files);
-        record.write(&place.unconfirmed(), &place.directory)?;
+        self.held = Some(record.write(&place.unconfirmed(), &place.directory)?);
         self.record = Some(record);
+        self.place = Some(place.clone());
         Ok(())
     }
 
@@ -167,6 +182,7 @@ impl Unconfirmed {
     /// What is to be done now. The first failure is said, and the success after it.
     fn attempt(&mut self, place: &Place) -> Result<(), Failure> {
         let stage = self.stage;
+        let place = &self.place.clone().unwrap_or_else(|| place.clone());
         let done = match stage {
             Stage::Waits => Ok(()),
             Stage::Undone => self.restore(place).and_then(|()| self.drop_record(place)),
@@ -195,7 +211,7 @@ impl Unconfirmed {
     fn drop_record(&mut self, place: &Place) -> Result<(), Failure> {
         let path = place.unconfirmed();
         remove(&path).map_err(|error| cannot_write(&path, &error))?;
-        self.record = None;
+        (self.record, self.held, self.place) = (None, None, None);
         self.stage = Stage::Waits;
         Ok(())
     }
@@ -232,5 +248,76 @@ impl Unconfirmed {
             warn!("{note}");
         }
         Ok(())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A commit that has changed this file from `old` to `new`, and waits.
+    fn commit(source: &Source, path: &Path) -> Unconfirmed {
+        let mut unconfirmed = Unconfirmed::default();
+        let place = source.place().unwrap();
+        let change = Change {
+            path: place.at(path),
+            from: Some("old".to_owned()),
+            to: "new".to_owned(),
+        };
+        unconfirmed.note(&place, &[change]).unwrap();
+        fs::write(path, "new").unwrap();
+        unconfirmed
+    }
+
+    fn undo(source: &Source, unconfirmed: &mut Unconfirmed) -> Result<(), Failure> {
+        unconfirmed.undo(&source.place().unwrap())
+    }
+
+    #[test]
+    fn the_file_that_a_link_leads_to_is_restored() {
+        let directory = tempfile::tempdir().unwrap();
+        let real = directory.path().join("real");
+        fs::create_dir(&real).unwrap();
+        let (file, link) = (real.join("x.toml"), directory.path().join("tp.toml"));
+        fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let source = Source::Path(link.clone());
+        let mut unconfirmed = commit(&source, &link);
+        undo(&source, &mut unconfirmed).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        let left: Vec<_> = fs::read_dir(&real).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+        // At a start, and where it cannot be written.
+        commit(&source, &link);
+        let mut unconfirmed = source.recover().unwrap();
+        assert!(!unconfirmed.is_recorded());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+        unconfirmed = commit(&source, &link);
+        unconfirmed.stage = Stage::Undone;
+        let mut files = source.files().unwrap();
+        unconfirmed.overlay(&source.place().unwrap(), &mut files);
+        let texts: Vec<_> = files.iter().map(|file| file.text.as_str()).collect();
+        assert_eq!(texts, ["old"]);
+    }
+
+    #[test]
+    fn files_are_restored_where_they_were_or_later() {
+        let directory = tempfile::tempdir().unwrap();
+        let [conf, gone] = ["conf", "gone"].map(|name| directory.path().join(name));
+        fs::create_dir(&conf).unwrap();
+        let file = conf.join("c.toml");
+        fs::write(&file, "old").unwrap();
+        let source = Source::Path(conf.clone());
+        let mut unconfirmed = commit(&source, &file);
+        fs::rename(&conf, &gone).unwrap();
+        undo(&source, &mut unconfirmed).unwrap_err();
+        let left: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+        fs::rename(&gone, &conf).unwrap();
+        undo(&source, &mut unconfirmed).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
     }
 }

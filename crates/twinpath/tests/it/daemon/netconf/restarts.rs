@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::super::restconf::of_session;
 use super::super::wait_for;
 use super::{Daemon, edit, entry};
-use crate::program::shell;
+use crate::program::{run, shell};
 
 const CONFIRMED: &str = "<commit><confirmed/><confirm-timeout>600</confirm-timeout></commit>";
 const PERSISTENT: &str =
@@ -43,6 +43,30 @@ impl Daemon {
     fn has_session(&self, name: &str) -> bool {
         self.served.get(&of_session(name)).status == 200
     }
+}
+
+#[test]
+fn a_second_start_leaves_a_commit_that_waits_in_another_daemon() {
+    let mut daemon = Daemon::start();
+    let file = daemon.served.daemon.file();
+    let mut client = daemon.session();
+    client.edit("candidate", &entry("b", ""));
+    client.ok(PERSISTENT);
+    let with = daemon.served.text();
+    let second = run(&format!("daemon --config {}", file.display()));
+    assert_ne!(second.status, 0);
+    assert!(
+        second
+            .stderr
+            .contains("a commit that waits in another daemon"),
+        "{}",
+        second.stderr
+    );
+    assert_eq!(daemon.served.text(), with);
+    client.ok("<commit><persist-id>token</persist-id></commit>");
+    assert!(!daemon.record().exists());
+    daemon.restart();
+    assert!(daemon.has_session("b"));
 }
 
 #[test]
