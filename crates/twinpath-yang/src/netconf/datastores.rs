@@ -26,7 +26,7 @@ pub use locks::Lock;
 #[derive(Debug, Default)]
 pub struct Datastores {
     /// `None`: as what is in force.
-    candidate: Option<Children>,
+    candidate: Option<Candidate>,
     locks: HashMap<Datastore, Lock>,
     confirmed: Option<Confirmed>,
     sessions: BTreeSet<u32>,
@@ -35,6 +35,14 @@ pub struct Datastores {
     is_committing: bool,
     /// What happened to commits that are to be confirmed, with their sessions.
     events: Vec<(u32, ConfirmEvent)>,
+}
+
+/// What is prepared.
+#[derive(Debug)]
+struct Candidate {
+    tree: Children,
+    /// What was in force when it was edited first: with anything else in force a commit would undo what others did.
+    from: Children,
 }
 
 /// Who does something, and what it is about.
@@ -143,7 +151,7 @@ impl Datastores {
     /// A datastore; `running` is what is in force.
     pub fn get<'a>(&'a self, datastore: Datastore, running: &'a Children) -> &'a Children {
         match (datastore, &self.candidate) {
-            (Datastore::Candidate, Some(candidate)) => candidate,
+            (Datastore::Candidate, Some(candidate)) => &candidate.tree,
             (Datastore::Candidate, None) | (Datastore::Running, _) => running,
         }
     }
@@ -272,13 +280,19 @@ impl Datastores {
         if target == Datastore::Running {
             context.check_valid(&tree)?;
         }
+        if target == Datastore::Candidate {
+            // It replaces all of what was prepared.
+            self.candidate = None;
+        }
         Ok(self.set(context, target, tree))
     }
 
     fn set(&mut self, context: &Context<'_>, target: Datastore, tree: Children) -> Effect {
         match target {
             Datastore::Candidate => {
-                self.candidate = (tree != *context.running).then_some(tree);
+                let before = self.candidate.take();
+                let from = before.map_or_else(|| context.running.clone(), |it| it.from);
+                self.candidate = (tree != *context.running).then_some(Candidate { tree, from });
                 Effect::Done
             }
             Datastore::Running if tree == *context.running => Effect::Done,

@@ -10,6 +10,7 @@ use crate::netconf::events::ConfirmEvent;
 use crate::netconf::operation::{CommitOptions, Datastore};
 use crate::netconf::params::Errors;
 use crate::schema::Schema;
+use crate::tree::Children;
 
 /// Events that are kept until they are asked for, at most.
 const MAX_EVENTS: usize = 100;
@@ -32,6 +33,7 @@ impl Datastores {
         let tree = self.get(Datastore::Candidate, context.running);
         context.check_change(context.running, tree)?;
         context.check_valid(tree)?;
+        self.check_not_stale(context.running)?;
         let tree = tree.clone();
         let after = After::Candidate(self.expected(context, options).map(Box::new));
         if tree == *context.running {
@@ -39,6 +41,16 @@ impl Datastores {
             return Ok(Effect::Done);
         }
         Ok(self.begin(tree, after))
+    }
+
+    /// That the commit undoes nothing that others put in force meanwhile, or that was undone.
+    fn check_not_stale(&self, running: &Children) -> Result<(), Errors> {
+        let candidate = self.candidate.as_ref();
+        if candidate.is_none_or(|it| it.from == *running || it.tree == *running) {
+            return Ok(());
+        }
+        let line = "candidate: what is in force has changed since it was edited first: discard-changes, and edit it again";
+        Err(failed("operation-failed", line))
     }
 
     /// The commit that is to be confirmed after this one. It keeps the token of the one that it continues, unless it has its

@@ -35,7 +35,7 @@ impl Datastores {
         let is_changed = self
             .candidate
             .as_ref()
-            .is_some_and(|it| it != context.running);
+            .is_some_and(|it| it.tree != *context.running);
         if target == Datastore::Candidate && is_changed {
             let what = "candidate: it has changes: use commit or discard-changes first";
             return Err(lock_denied(0, what));
