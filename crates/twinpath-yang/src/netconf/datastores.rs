@@ -279,6 +279,9 @@ impl Datastores {
         context.check_change(self.get(target, context.running), &tree)?;
         if target == Datastore::Running {
             context.check_valid(&tree)?;
+            if matches!(source, Source::Datastore(Datastore::Candidate)) {
+                self.check_not_stale(context.running)?;
+            }
         }
         if target == Datastore::Candidate {
             // It replaces all of what was prepared.

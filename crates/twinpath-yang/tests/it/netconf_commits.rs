@@ -69,6 +69,39 @@ fn the_end_of_its_session_rolls_a_commit_back() {
 }
 
 #[test]
+fn a_commit_undoes_nothing_that_others_did_meanwhile() {
+    let copy =
+        "<copy-config><target><running/></target><source><candidate/></source></copy-config>";
+    let mut it = Server::new();
+    it.set(1, "candidate", "<a>2</a>");
+    it.set(2, "running", "<b>1</b>");
+    let with = it.running();
+    for commit in ["<commit/>", CONFIRMED, copy] {
+        assert_eq!(it.ask(1, commit), "operation-failed protocol -", "{commit}");
+        assert_eq!(it.running(), with, "{commit}");
+    }
+    it.ask(1, "<discard-changes/>");
+    it.set(1, "candidate", "<a>2</a>");
+    assert_eq!(it.ask(1, "<commit/>"), "ok");
+    assert_eq!(it.running(), r#"{"m:c":{"a":"2","b":"1"}}"#);
+    // Nor is in force again what was undone.
+    let mut it = Server::new();
+    it.set(1, "candidate", "<a>2</a>");
+    it.ask(1, CONFIRMED);
+    it.set(2, "candidate", "<b>1</b>");
+    it.datastores.close(1);
+    assert_eq!(it.poll(), Some("ok".into()));
+    assert_eq!(it.ask(2, "<commit/>"), "operation-failed protocol -");
+    assert_eq!(it.running(), A1);
+    // Edits by the session that committed go on from there.
+    it.ask(2, "<discard-changes/>");
+    it.set(2, "candidate", "<a>2</a>");
+    it.ask(2, CONFIRMED);
+    it.set(2, "candidate", "<b>1</b>");
+    assert_eq!(it.ask(2, "<commit/>"), "ok");
+}
+
+#[test]
 fn a_commit_with_a_token_outlives_its_session() {
     let mut it = Server::new();
     assert_eq!(

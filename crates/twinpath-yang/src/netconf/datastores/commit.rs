@@ -44,7 +44,7 @@ impl Datastores {
     }
 
     /// That the commit undoes nothing that others put in force meanwhile, or that was undone.
-    fn check_not_stale(&self, running: &Children) -> Result<(), Errors> {
+    pub(super) fn check_not_stale(&self, running: &Children) -> Result<(), Errors> {
         let candidate = self.candidate.as_ref();
         if candidate.is_none_or(|it| it.from == *running || it.tree == *running) {
             return Ok(());
