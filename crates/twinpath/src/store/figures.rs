@@ -246,15 +246,15 @@ impl StoredRow {
 
     /// Losses by direction. A change may be that of earlier losses: then it is not known which of these were where.
     fn put_directions(&self, figures: &mut Figures) {
-        let directions = ["lost_forward", "lost_backward", "packets_lost_unattributed"];
-        let [forward, backward, unattributed] = directions.map(|column| self.count(column));
-        let mut sum = [forward, backward, unattributed].into_iter();
-        let sum = sum.try_fold(0, |sum: u64, count| sum.checked_add(count?));
-        if sum == Some(figures.lost) {
-            figures.lost_forward = forward;
-            figures.lost_backward = backward;
-            figures.lost_unattributed = unattributed;
-        }
+        let columns = ["lost_forward", "lost_backward", "packets_lost_unattributed"];
+        let [forward, backward, unattributed] = columns.map(|column| self.count(column));
+        // Losses of far ends that never answered have no direction.
+        let with_direction = [forward, backward].into_iter().flatten();
+        let sum = with_direction.fold(unattributed, |sum, count| sum?.checked_add(count));
+        let is_all = sum == Some(figures.lost);
+        figures.lost_forward = forward.filter(|_| is_all);
+        figures.lost_backward = backward.filter(|_| is_all);
+        figures.lost_unattributed = unattributed.filter(|_| is_all);
     }
 
     fn delay(&self, delay: Delay) -> Option<DelayFigures> {

@@ -193,6 +193,37 @@ fn what_a_row_lacks_is_not_made_up() {
 }
 
 #[test]
+fn losses_without_a_direction_are_said_to_be_so() {
+    let mut row = StoredRow::of(&interval(0, measured(0, DAY, 1).remove(0)));
+    let mut directions = |values: [Option<i64>; 4]| {
+        let columns = [
+            "lost",
+            "lost_forward",
+            "lost_backward",
+            "packets_lost_unattributed",
+        ];
+        for (column, value) in columns.into_iter().zip(values) {
+            row.cells.put(cells::place(column).unwrap(), value);
+        }
+        let figures = row.all_figures();
+        [
+            figures.lost_forward,
+            figures.lost_backward,
+            figures.lost_unattributed,
+        ]
+    };
+    let known = directions([Some(320), Some(145), Some(146), Some(29)]);
+    assert_eq!(known, [Some(145), Some(146), Some(29)]);
+    // The far end has never answered.
+    let silent = directions([Some(300), None, None, Some(300)]);
+    assert_eq!(silent, [None, None, Some(300)]);
+    // Of losses before these rows.
+    let earlier = directions([Some(3), Some(5), Some(0), Some(-2)]);
+    assert_eq!(earlier, [None; 3]);
+    assert_eq!(directions([Some(3), None, None, None]), [None; 3]);
+}
+
+#[test]
 fn time_without_rows_is_unknown_and_rows_without_packets_are_not() {
     let (from, second) = (DAY, |seconds: i64| {
         Wall::from_unix_ns(DAY + seconds * SECOND)
