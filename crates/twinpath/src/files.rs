@@ -116,6 +116,26 @@ fn regular(about: &fs::Metadata) -> Result<(), Unfit> {
     file::other_kind(about.file_type()).map_or(Ok(()), |kind| Err(Unfit::Kind(kind)))
 }
 
+/// Whether this file is the one of this name: not if it was deleted or moved, or its disk unmounted. A name that cannot
+/// be looked up is taken for its own.
+#[cfg(all(unix, feature = "report"))]
+pub(crate) fn is_named(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(own) = file.metadata() else {
+        return true;
+    };
+    match fs::metadata(path) {
+        Ok(there) => (there.dev(), there.ino()) == (own.dev(), own.ino()),
+        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+    }
+}
+
+/// Other systems keep the name of a file that is open.
+#[cfg(all(not(unix), feature = "report"))]
+pub(crate) fn is_named(_: &File, _: &Path) -> bool {
+    true
+}
+
 /// Makes sure that a file could be written there, without a trace.
 ///
 /// # Errors

@@ -54,7 +54,7 @@ use twinpath_wire::{Tos, Wall};
 
 use crate::failure::Failure;
 use crate::plan::PlannedSession;
-use crate::store::{RawPlace, Store, StoreCounters, StoreReader, StoredInterval};
+use crate::store::{Store, StoreCounters, StoreReader, StoredInterval};
 
 use absences::Absences;
 use alarms::Alarms;
@@ -150,7 +150,7 @@ impl Daemon {
         let (sender, intervals) = channel();
         let store = settings.store.as_ref().map(Store::open).transpose()?;
         let alarms = Alarms::new(settings.store.as_ref());
-        let raw = settings.store.as_ref().map(RawPlace::of);
+        let raw = store.as_ref().map(Store::raw_place);
         Ok(Self {
             name: settings.name.clone(),
             lasting: settings.clone(),

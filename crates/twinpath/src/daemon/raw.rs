@@ -210,7 +210,10 @@ impl State {
         self.end_run();
         self.begun = Some(Instant::now());
         let facts = FooterBegin::new(&Meta::here(&[]), wall(), Vec::new());
-        let opened = Opened::series(&self.place.path, FILE, self.place.most_octets);
+        let opened = {
+            let place = &self.place;
+            Opened::series(&place.path, FILE, place.most_octets, &place.sizes)
+        };
         match opened.begin(&facts) {
             Ok(saver) => {
                 self.runs += 1;

@@ -4,6 +4,8 @@ use std::fs::{File, Metadata};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
+use crate::files;
+
 use super::checksum;
 use super::group::{Format, Group, Groups, MAGIC, Packets, Placed};
 
@@ -100,6 +102,19 @@ impl<F: Format> Writer<File, F> {
             .metadata()
             .is_ok_and(|file| is_deleted(&file, there.ok().as_ref()))
     }
+
+    /// Whether the file has this name.
+    pub(crate) fn is_named(&self, path: &Path) -> bool {
+        files::is_named(&self.file, path)
+    }
+
+    /// The file, to be read while nothing is written.
+    ///
+    /// # Errors
+    /// The system has no room for another open file.
+    pub(crate) fn reader(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
 }
 
 #[cfg(unix)]
@@ -167,6 +182,11 @@ impl<S: Store, F: Format> Writer<S, F> {
     /// The rows of the row group under way, which the writer then lacks: for a file that is lost.
     pub(crate) fn take_rows(&mut self) -> Vec<F::Row> {
         std::mem::take(&mut self.rows)
+    }
+
+    /// The rows of the row group under way.
+    pub(crate) fn rows(&self) -> &[F::Row] {
+        &self.rows
     }
 
     /// Rows that are in the file, or are to be.

@@ -12,6 +12,7 @@ mod read;
 mod saver;
 mod schema;
 mod series;
+mod sizes;
 #[cfg(test)]
 mod tests;
 mod whole;
@@ -25,6 +26,7 @@ pub(crate) use pages::check_pages;
 pub(crate) use read::{Reader, read_values};
 pub(crate) use saver::{OpenError, Opened, Saved, Saver, Shortfall};
 pub(crate) use schema::Row;
+pub(crate) use sizes::{FileSizes, GrowingFile};
 pub(crate) use whole::{Opened as OpenedFile, VerifiedFile, open as open_growing};
 
 /// The key under which a file says of which format it is.

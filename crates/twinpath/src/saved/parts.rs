@@ -18,6 +18,7 @@ use super::file::{Sync, Writer};
 use super::footer::FooterPart;
 use super::saver::{Batch, End, Shortfall};
 use super::series::Series;
+use super::sizes::GrowingFile;
 use super::{END_KEY, PART_KEY, RUN_KEY};
 
 /// The longest time until a row is written, if its row group is not full before. At the beginning
@@ -49,6 +50,8 @@ pub(super) struct OpenPart {
     rows: u64,
     /// What it says of itself, if there are several.
     part: Option<FooterPart>,
+    /// Its size among those of a store.
+    growing: Option<GrowingFile>,
     wait: Duration,
     write_due: Instant,
     sync_due: Instant,
@@ -62,9 +65,24 @@ impl OpenPart {
             writer,
             rows: 0,
             part: None,
+            growing: None,
             wait: FIRST_WRITE,
             write_due,
             sync_due: write_due + SYNC_EVERY,
+        }
+    }
+
+    /// With its size among those of a store.
+    pub(super) fn of(mut self, growing: Option<GrowingFile>) -> Self {
+        self.growing = growing;
+        self.measure();
+        self
+    }
+
+    /// Tells its size.
+    fn measure(&self) {
+        if let Some(growing) = &self.growing {
+            growing.set(self.writer.octets());
         }
     }
 
@@ -81,6 +99,7 @@ impl OpenPart {
             sync = Sync::Disk;
         }
         self.writer.write(sync)?;
+        self.measure();
         self.look_for_name()?;
         if is_due {
             let steady = Duration::from_secs(self.writer.rewritten_octets() / AGAIN_PER_SECOND);
@@ -90,10 +109,15 @@ impl OpenPart {
         Ok(true)
     }
 
-    /// Makes sure that what is written can be found.
+    /// Makes sure that what is written can be found: in a store under its own name.
     fn look_for_name(&self) -> io::Result<()> {
+        let path = self.path.display();
+        if self.growing.is_some() && !self.writer.is_named(&self.path) {
+            return Err(io::Error::other(format!(
+                "{path} was deleted, moved or unmounted while it was written"
+            )));
+        }
         if self.writer.is_deleted(&self.path) {
-            let path = self.path.display();
             return Err(io::Error::other(format!(
                 "{path} was deleted while it was written"
             )));
@@ -360,6 +384,7 @@ impl Parts {
             });
         }
         let finished = part.writer.finish();
+        part.measure();
         if let Err(error) = finished.and_then(|()| part.look_for_name()) {
             self.give_up(error);
             return;

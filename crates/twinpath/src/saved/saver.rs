@@ -18,6 +18,7 @@ use twinpath_wire::Wall;
 use super::footer::{FooterBegin, FooterEnd};
 use super::parts::{self, OpenPart, Parts, Written};
 use super::series::Series;
+use super::sizes::FileSizes;
 use super::{FORMAT, FORMAT_KEY, RUN_KEY, Row};
 use crate::args::Rotate;
 use crate::files::{self, Unfit};
@@ -105,13 +106,20 @@ impl Opened {
     }
 
     /// Files whose names begin as `path`, another one after each time `every`, and after so many octets. Nothing is
-    /// tried out: their directory is made, and the first of them begins, with the first row.
-    pub(crate) fn series(path: &Path, every: Duration, most_octets: Option<u64>) -> Self {
+    /// tried out: their directory is made, and the first of them begins, with the first row. `sizes`: of all files of
+    /// the store that has them.
+    pub(crate) fn series(
+        path: &Path,
+        every: Duration,
+        most_octets: Option<u64>,
+        sizes: &FileSizes,
+    ) -> Self {
         Self {
             path: path.to_owned(),
             series: Some(Series {
                 most_octets,
                 makes_directory: true,
+                sizes: Some(sizes.clone()),
                 ..Series::new(path, Rotate::Every(every))
             }),
             before: None,

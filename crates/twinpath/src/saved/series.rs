@@ -9,6 +9,7 @@ use twinpath_report::words::instant;
 use twinpath_wire::Wall;
 
 use super::parts::{OpenPart, writer};
+use super::sizes::FileSizes;
 use crate::args::Rotate;
 use crate::files::{self, Unfit};
 
@@ -21,6 +22,8 @@ pub(super) struct Series {
     pub(super) most_octets: Option<u64>,
     /// Whether the directory is made where it is missing.
     pub(super) makes_directory: bool,
+    /// The files of a store, among which these are: they do not leave their place while they grow.
+    pub(super) sizes: Option<FileSizes>,
 }
 
 impl Series {
@@ -33,6 +36,7 @@ impl Series {
                 Rotate::Every(_) => None,
             },
             makes_directory: false,
+            sizes: None,
         }
     }
 
@@ -101,14 +105,15 @@ impl Series {
             let create = || -> Result<_, Unfit> {
                 let new = files::create(&path)?;
                 let writer = writer(new.as_file(), facts.to_vec())?;
+                let growing = self.sizes.as_ref().map(|sizes| sizes.grow(&path));
                 Ok(match new.persist_noclobber(&path) {
-                    Ok(_) => Some(writer),
+                    Ok(_) => Some((writer, growing)),
                     Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => None,
                     Err(error) => return Err(error.error.into()),
                 })
             };
             match create() {
-                Ok(Some(writer)) => return Ok(OpenPart::new(path, writer)),
+                Ok(Some((writer, growing))) => return Ok(OpenPart::new(path, writer).of(growing)),
                 Ok(None) => {}
                 Err(error) => return Err((path, error)),
             }

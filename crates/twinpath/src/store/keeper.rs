@@ -1,6 +1,8 @@
 //! The thread that writes rows as they come: into the growing file of their day, every few seconds. While the disk
 //! does not take them they wait in memory, the latest of them.
 
+mod lost;
+
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
@@ -14,7 +16,7 @@ use tracing::{info, warn};
 use twinpath_runtime::wall;
 
 use crate::files::{self, Unfit};
-use crate::saved::{Sync, Writer};
+use crate::saved::{GrowingFile, Sync, Writer};
 
 use super::columns::Intervals;
 use super::cursor::Wanted;
@@ -38,16 +40,35 @@ const MOST_OPEN: usize = 2;
 /// How long no row came for a day that is over.
 const QUIET: Duration = Duration::from_mins(2);
 
+/// What writes a file.
+type SegmentWriter = Writer<File, Intervals>;
+
 /// A file that grows.
 #[derive(Debug)]
 struct OpenSegment {
     day: Day,
     path: PathBuf,
-    writer: Writer<File, Intervals>,
+    writer: SegmentWriter,
+    growing: GrowingFile,
     opened: Instant,
     last_row: Instant,
     /// Rows in it that were counted.
     counted: u64,
+}
+
+impl OpenSegment {
+    fn new(day: Day, path: PathBuf, writer: SegmentWriter, growing: GrowingFile) -> Self {
+        growing.set(writer.octets());
+        Self {
+            day,
+            path,
+            writer,
+            growing,
+            opened: Instant::now(),
+            last_row: Instant::now(),
+            counted: 0,
+        }
+    }
 }
 
 /// What writes.
@@ -56,23 +77,26 @@ pub(super) struct Keeper {
     shared: Arc<Shared>,
     pace: Pace,
     open: Vec<OpenSegment>,
+    /// Those that are not in their place any more, until their rows are written again.
+    lost: Vec<OpenSegment>,
     waiting: VecDeque<StoredRow>,
     /// When the rows that are not on the disk are written, if there are some.
     due: Option<Instant>,
     /// The disk took nothing; when it is tried again.
     again: Option<Instant>,
-    /// Rows that were counted in files that are deleted, and are written again.
+    /// Rows that were counted in files that are lost, and are written again.
     recounted: u64,
     /// Tells who closes files that there is one.
-    wake: Sender<()>,
+    wake: Sender<Day>,
 }
 
 impl Keeper {
-    pub(super) fn new(shared: Arc<Shared>, pace: Pace, wake: Sender<()>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, pace: Pace, wake: Sender<Day>) -> Self {
         Self {
             shared,
             pace,
             open: Vec::new(),
+            lost: Vec::new(),
             waiting: VecDeque::new(),
             due: None,
             again: None,
@@ -181,26 +205,13 @@ impl Keeper {
         self.write_open()
     }
 
-    /// Writes what the open files lack. The rows of a file without a name any more go to another one.
+    /// Writes what the open files lack. The rows of a file that is not in its place any more go to another one.
     fn write_open(&mut self) -> Result<(), Unfit> {
-        let mut rescued = Vec::new();
-        let shared = &self.shared;
-        self.open.retain_mut(|segment| {
-            let is_deleted = segment.writer.is_deleted(&segment.path);
-            if is_deleted {
-                warn!("the store's file {} was deleted", segment.path.display());
-                let finished = segment.writer.finished();
-                self.recounted += segment.counted.saturating_sub(finished);
-                rescued.extend(segment.writer.take_rows());
-                shared.release(&segment.path);
-            }
-            !is_deleted
-        });
-        for row in rescued.into_iter().rev() {
-            self.waiting.push_front(row);
-        }
+        self.find_lost();
+        self.write_lost()?;
         for segment in &mut self.open {
             segment.writer.write(Sync::Disk)?;
+            segment.growing.set(segment.writer.octets());
             let written = segment.writer.written();
             let more = written.saturating_sub(segment.counted);
             segment.counted = written;
@@ -225,13 +236,17 @@ impl Keeper {
                 self.close(segment);
             }
         }
-        let segment = self.begin(day)?;
+        let segment = self.begin(day, |_| Ok(()))?;
         self.open.push(segment);
         Ok(self.open.len() - 1)
     }
 
-    /// A new file.
-    fn begin(&self, day: Day) -> Result<OpenSegment, Unfit> {
+    /// A new file, which has its name once it is filled.
+    fn begin(
+        &self,
+        day: Day,
+        fill: impl FnOnce(&mut SegmentWriter) -> io::Result<()>,
+    ) -> Result<OpenSegment, Unfit> {
         let layout = &self.shared.layout;
         let directory = layout.day(day);
         if fs::create_dir_all(&directory).is_ok() {
@@ -244,21 +259,12 @@ impl Keeper {
             .unwrap_or(0);
         let number = files.next_number().max(covered.saturating_add(1));
         let path = layout.segment(day, number);
-        let (writer, new) = new_file(&path)?;
-        self.shared.claim(&path);
-        if let Err(error) = new.persist(&path) {
-            self.shared.release(&path);
-            return Err(error.error.into());
-        }
+        let (mut writer, new) = new_file(&path)?;
+        fill(&mut writer)?;
+        let growing = self.shared.sizes.grow(&path);
+        new.persist(&path).map_err(|error| error.error)?;
         sync_directory(&directory);
-        Ok(OpenSegment {
-            day,
-            path,
-            writer,
-            opened: Instant::now(),
-            last_row: Instant::now(),
-            counted: 0,
-        })
+        Ok(OpenSegment::new(day, path, writer, growing))
     }
 
     /// Goes on with the last file of today, if the process before did not close it: a copy takes its place.
@@ -279,14 +285,10 @@ impl Keeper {
         }
         match copied(&segment, &path) {
             Ok(writer) => {
-                self.shared.claim(&path);
+                let growing = self.shared.sizes.grow(&path);
                 self.open.push(OpenSegment {
-                    day,
-                    path,
                     counted: writer.written(),
-                    writer,
-                    opened: Instant::now(),
-                    last_row: Instant::now(),
+                    ..OpenSegment::new(day, path, writer, growing)
                 });
             }
             Err(error) => warn!("cannot go on with {}: {error}", path.display()),
@@ -310,6 +312,10 @@ impl Keeper {
     }
 
     fn close(&mut self, mut segment: OpenSegment) {
+        if !segment.writer.is_named(&segment.path) {
+            self.lose(segment);
+            return;
+        }
         if let Err(error) = segment
             .writer
             .finish()
@@ -335,15 +341,18 @@ impl Keeper {
         self.shared
             .rows
             .fetch_add(written - again, Ordering::Relaxed);
-        self.shared.release(&segment.path);
+        segment.growing.set(segment.writer.octets());
+        let day = segment.day;
+        drop(segment);
         // It is over.
-        let _ = self.wake.send(());
+        let _ = self.wake.send(day);
     }
 
     /// The store is closed: the last rows are written, and the files are left to the next process.
     fn end(mut self) {
         self.flush();
-        let lost = self.waiting.len() as u64;
+        let gone = self.lost.iter().map(|segment| segment.writer.pushed());
+        let lost = self.waiting.len() as u64 + gone.sum::<u64>();
         if lost > 0 {
             self.shared.dropped.fetch_add(lost, Ordering::Relaxed);
             warn!("{lost} rows are not in the store");
@@ -361,23 +370,26 @@ impl Keeper {
 }
 
 /// A file without rows, which is to have this name.
-fn new_file(
-    path: &std::path::Path,
-) -> Result<(Writer<File, Intervals>, tempfile::NamedTempFile), Unfit> {
+fn new_file(path: &std::path::Path) -> Result<(SegmentWriter, tempfile::NamedTempFile), Unfit> {
     let new = files::create(path)?;
     let facts = vec![(FORMAT_KEY, FORMAT.to_owned())];
     let file: File = new.as_file().try_clone()?;
     Ok((Writer::of(Intervals, file, facts)?, new))
 }
 
+/// Adds a row to a file.
+fn put(writer: &mut SegmentWriter, row: StoredRow) -> io::Result<()> {
+    if writer.push(row) {
+        writer.write(Sync::Memory)?;
+    }
+    Ok(())
+}
+
 /// A file with the rows of another one, in whose place it is.
-fn copied(segment: &Segment, path: &std::path::Path) -> io::Result<Writer<File, Intervals>> {
+fn copied(segment: &Segment, path: &std::path::Path) -> io::Result<SegmentWriter> {
     let (mut writer, new) = new_file(path).map_err(io::Error::other)?;
     let copied = segment.each(&Filter::ALL, &Wanted::All, |row| {
-        if writer.push(row) {
-            writer.write(Sync::Memory).map_err(CopyError::Io)?;
-        }
-        Ok::<(), CopyError>(())
+        put(&mut writer, row).map_err(CopyError::Io)
     });
     copied.map_err(io::Error::other)?;
     writer.write(Sync::Disk)?;

@@ -54,24 +54,6 @@ impl StoreLock {
     pub(super) fn is_lost(&self, layout: &Layout) -> bool {
         let held = self.held();
         held.as_ref()
-            .is_some_and(|file| !is_named(file, &layout.lock()))
+            .is_some_and(|file| !files::is_named(file, &layout.lock()))
     }
-}
-
-#[cfg(unix)]
-fn is_named(file: &File, path: &std::path::Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(own) = file.metadata() else {
-        return true;
-    };
-    match fs::metadata(path) {
-        Ok(there) => (there.dev(), there.ino()) == (own.dev(), own.ino()),
-        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
-    }
-}
-
-/// Other systems keep the name of a file that is open.
-#[cfg(not(unix))]
-fn is_named(_: &File, _: &std::path::Path) -> bool {
-    true
 }

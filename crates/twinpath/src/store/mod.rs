@@ -55,11 +55,11 @@ mod source;
 pub(crate) mod tests;
 mod upkeep;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -68,6 +68,7 @@ use twinpath_metrics::IntervalFigures;
 
 use crate::failure::Failure;
 use crate::files;
+use crate::saved::FileSizes;
 
 use keeper::Keeper;
 use labels::Labels;
@@ -203,11 +204,10 @@ struct Shared {
     lock: StoreLock,
     /// What sessions have, for a directory that is made again.
     labels: Mutex<Labels>,
-    /// Files that grow.
-    open: Mutex<HashSet<PathBuf>>,
+    /// Octets of all files, and those that grow.
+    sizes: FileSizes,
     rows: AtomicU64,
     dropped: AtomicU64,
-    octets: AtomicU64,
     deleted: AtomicU64,
     damaged: AtomicU64,
     error: Mutex<Option<String>>,
@@ -220,31 +220,14 @@ impl Shared {
             layout: Layout::new(path),
             lock: StoreLock::default(),
             labels: Mutex::default(),
-            open: Mutex::default(),
+            sizes: FileSizes::default(),
             rows: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
-            octets: AtomicU64::new(0),
             deleted: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
             error: Mutex::default(),
             stop: AtomicBool::new(false),
         }
-    }
-
-    fn open(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn claim(&self, path: &Path) {
-        self.open().insert(path.to_owned());
-    }
-
-    fn release(&self, path: &Path) {
-        self.open().remove(path);
-    }
-
-    fn is_open(&self, path: &Path) -> bool {
-        self.open().contains(path)
     }
 
     /// Writes the labels of sessions.
@@ -259,7 +242,7 @@ impl Shared {
         }
     }
 
-    /// Takes the lock again where the directory or the lock was deleted, and puts back what belongs to it.
+    /// Takes the lock again where the directory or the lock is not in its place any more, and puts back what belongs to it.
     ///
     /// # Errors
     /// Another process has taken it, or it cannot be made.
@@ -268,7 +251,8 @@ impl Shared {
             let taken = self.lock.take(&self.layout);
             taken.map_err(|error| std::io::Error::other(error.to_string()))?;
             warn!(
-                "the lock of the store {} was deleted; it is taken again",
+                "the directory of the store {} or its lock was deleted, moved or unmounted; what it had stays where it \
+                 is, and the lock is taken again",
                 self.layout.root().display()
             );
             self.describe();
@@ -285,6 +269,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Store {
     shared: Arc<Shared>,
+    max_octets: Option<u64>,
     intervals: Option<SyncSender<Arc<StoredInterval>>>,
     keeper: Option<JoinHandle<()>>,
     upkeep: Option<JoinHandle<()>>,
@@ -320,6 +305,7 @@ impl Store {
             .map_err(cannot)?;
         Ok(Self {
             shared,
+            max_octets: settings.max_octets,
             intervals: Some(intervals),
             keeper: Some(keeper),
             upkeep: Some(upkeep),
@@ -350,7 +336,7 @@ impl Store {
         StoreCounters {
             rows: shared.rows.load(Ordering::Relaxed),
             dropped: shared.dropped.load(Ordering::Relaxed),
-            octets: shared.octets.load(Ordering::Relaxed),
+            octets: shared.sizes.octets(),
             deleted_octets: shared.deleted.load(Ordering::Relaxed),
             damaged: shared.damaged.load(Ordering::Relaxed),
             error: error.clone(),
@@ -387,6 +373,11 @@ impl Store {
         });
         let closed = closed.take(SAMPLE);
         closed.fold((0, 0), |sum, file| (sum.0 + file.0, sum.1 + file.1))
+    }
+
+    /// Where its raw packets are saved.
+    pub(crate) fn raw_place(&self) -> RawPlace {
+        RawPlace::within(&self.shared.layout, self.max_octets, &self.shared.sizes)
     }
 
     /// Its directory.

@@ -15,10 +15,11 @@ use twinpath_report::words::instant;
 use twinpath_wire::Wall;
 
 use crate::files;
+use crate::saved::FileSizes;
 
+use super::HOUR_NS;
 use super::layout::Layout;
 use super::upkeep::{octets_of, remove};
-use super::{HOUR_NS, StoreSettings};
 
 /// What names of files begin with.
 const NAME: &str = "packets-";
@@ -30,20 +31,22 @@ const PART: u64 = 16;
 const STALE: Duration = Duration::from_hours(2);
 
 /// Where raw packets of a store are saved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct RawPlace {
     /// What the names of files begin as.
     pub(crate) path: PathBuf,
     /// Octets of a file at most.
     pub(crate) most_octets: Option<u64>,
+    /// Those of all files of the store.
+    pub(crate) sizes: FileSizes,
 }
 
 impl RawPlace {
-    /// That of a store.
-    pub(crate) fn of(settings: &StoreSettings) -> Self {
+    pub(super) fn within(layout: &Layout, max_octets: Option<u64>, sizes: &FileSizes) -> Self {
         Self {
-            path: Layout::new(&settings.path).raw().join("packets.parquet"),
-            most_octets: settings.max_octets.map(|octets| octets / PART),
+            path: layout.raw().join("packets.parquet"),
+            most_octets: max_octets.map(|octets| octets / PART),
+            sizes: sizes.clone(),
         }
     }
 }
@@ -188,9 +191,10 @@ pub(super) fn delete_octets(layout: &Layout, excess: u64) -> io::Result<u64> {
 ///
 /// # Errors
 /// The directory cannot be read.
-pub(super) fn octets(layout: &Layout) -> io::Result<u64> {
+pub(super) fn octets(layout: &Layout, sizes: &FileSizes) -> io::Result<u64> {
     let files = layout.raw_files()?;
-    Ok(files.iter().map(|file| octets_of(&file.path)).sum())
+    let octets = |file: &RawFile| sizes.see(&file.path, octets_of(&file.path));
+    Ok(files.iter().map(octets).sum())
 }
 
 #[cfg(test)]

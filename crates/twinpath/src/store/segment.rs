@@ -55,6 +55,14 @@ impl Segment {
                 Unreadable::Parquet(std::io::Error::other(unfit).into())
             }
         })?;
+        Self::of(file)
+    }
+
+    /// The same of a file that is open.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub(super) fn of(file: File) -> Result<Self, Unreadable> {
         let again = file
             .try_clone()
             .map_err(|error| Unreadable::Parquet(error.into()))?;

@@ -51,6 +51,8 @@ pub(super) struct Upkeep {
     closed: HashSet<PathBuf>,
     /// Octets of days that no file was made of since.
     sizes: BTreeMap<Day, u64>,
+    /// Days of which a file was closed since the last look.
+    changed: HashSet<Day>,
     /// Days whose time is up, and since when: the clock may be wrong.
     expired: HashMap<Day, Instant>,
     /// Days that are summed up by the day; `None`: not read yet.
@@ -71,6 +73,7 @@ impl Upkeep {
             most_octets: settings.max_octets,
             closed: HashSet::new(),
             sizes: BTreeMap::new(),
+            changed: HashSet::new(),
             expired: HashMap::new(),
             summed: None,
             raw: RawUpkeep::default(),
@@ -78,21 +81,20 @@ impl Upkeep {
     }
 
     /// Looks after files until the store is closed.
-    pub(super) fn run(mut self, wakes: &Receiver<()>) {
+    pub(super) fn run(mut self, wakes: &Receiver<Day>) {
         loop {
             if let Err(error) = self.look(wall())
                 && !matches!(error, CloseError::Stopped)
             {
                 warn!("the store's files: {error}");
             }
-            if matches!(
-                wakes.recv_timeout(self.pace.look),
-                Err(RecvTimeoutError::Disconnected)
-            ) {
-                return;
+            match wakes.recv_timeout(self.pace.look) {
+                Ok(day) => self.changed.extend([day]),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
             }
             // One look is enough for all of them.
-            while wakes.try_recv().is_ok() {}
+            self.changed.extend(wakes.try_iter());
         }
     }
 
@@ -107,6 +109,7 @@ impl Upkeep {
         }
         let today = Day::of(now);
         let mut failed = None;
+        self.shared.sizes.begin_look();
         let days = self.shared.layout.days()?;
         // What was deleted meanwhile takes no room, and others may have its names.
         self.sizes.retain(|day, _| days.contains(day));
@@ -114,17 +117,19 @@ impl Upkeep {
         for day in days {
             let is_recent = day.0 >= today.0.saturating_sub(1);
             if self.sizes.contains_key(&day) && !is_recent {
+                let directory = self.shared.layout.day(day);
+                if self.changed.contains(&day) || self.shared.sizes.has_growing(&directory) {
+                    self.measure(day)?;
+                }
                 continue;
             }
             match self.look_after(day, today) {
-                Ok(()) => {
-                    let octets = octets(&self.shared.layout.files(day)?);
-                    self.sizes.insert(day, octets);
-                }
+                Ok(()) => self.measure(day)?,
                 Err(CloseError::Stopped) => return Err(CloseError::Stopped),
                 Err(error) => failed = Some(error),
             }
         }
+        self.changed.clear();
         self.gather_months(today)?;
         self.delete_expired(now)?;
         let oldest = |retention| Wall::from_unix_ns(now.unix_ns().saturating_sub(retention));
@@ -135,10 +140,19 @@ impl Upkeep {
         let sums = months.iter().chain(&days);
         let sums: u64 = sums.map(|path| octets_of(path)).sum();
         let rows: u64 = self.sizes.values().sum();
-        let raw = raw::octets(&self.shared.layout)?;
+        let raw = raw::octets(&self.shared.layout, &self.shared.sizes)?;
         let octets = [rows, sums, raw, of_alarms].into_iter().sum();
-        self.shared.octets.store(octets, Ordering::Relaxed);
+        self.shared.sizes.end_look(octets);
         failed.map_or(Ok(()), Err)
+    }
+
+    /// Counts the octets of a day.
+    fn measure(&mut self, day: Day) -> io::Result<()> {
+        let files = self.shared.layout.files(day)?;
+        let seen = |path: &PathBuf| self.shared.sizes.see(path, octets_of(path));
+        let octets = files.all().map(seen).sum();
+        self.sizes.insert(day, octets);
+        Ok(())
     }
 
     fn look_after(&mut self, day: Day, today: Day) -> Result<(), CloseError> {
@@ -146,7 +160,7 @@ impl Upkeep {
         let covered = files.whole_day.as_deref().map(covered).unwrap_or_default();
         let mut is_over = day < today;
         for (number, path) in &files.segments {
-            if self.shared.is_open(path) {
+            if self.shared.sizes.is_growing(path) {
                 self.closed.remove(path);
                 is_over = false;
                 continue;
@@ -337,7 +351,7 @@ impl Upkeep {
         if files
             .segments
             .values()
-            .any(|path| self.shared.is_open(path))
+            .any(|path| self.shared.sizes.is_growing(path))
         {
             return Ok(());
         }
@@ -368,7 +382,7 @@ impl Upkeep {
             return Ok(());
         };
         let rows: u64 = self.sizes.values().sum();
-        let mut all = rows + of_alarms + raw::octets(&self.shared.layout)?;
+        let mut all = rows + of_alarms + raw::octets(&self.shared.layout, &self.shared.sizes)?;
         let deleted = raw::delete_octets(&self.shared.layout, all.saturating_sub(most))?;
         self.shared.deleted.fetch_add(deleted, Ordering::Relaxed);
         all = all.saturating_sub(deleted);
@@ -393,7 +407,7 @@ impl Upkeep {
                     if all <= most {
                         break;
                     }
-                    if !self.shared.is_open(path) {
+                    if !self.shared.sizes.is_growing(path) {
                         let octets = fs::metadata(path).map_or(0, |about| about.len());
                         remove(path)?;
                         self.closed.remove(path);

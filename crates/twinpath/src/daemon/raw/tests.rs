@@ -7,7 +7,7 @@ use twinpath_report::{Identity, Target};
 use twinpath_wire::Tos;
 
 use super::*;
-use crate::saved::{FooterPart, Reader, Row, Unreadable};
+use crate::saved::{FileSizes, FooterPart, Reader, Row, Unreadable};
 
 fn setup_of(name: &str) -> SessionSetup {
     let target = Target {
@@ -63,6 +63,7 @@ fn raw_packets(place: &Path) -> RawPackets {
     RawPackets::new(RawPlace {
         path: place.join("_more/raw").join("packets.parquet"),
         most_octets: None,
+        sizes: FileSizes::default(),
     })
 }
 

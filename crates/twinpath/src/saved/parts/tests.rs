@@ -8,6 +8,7 @@ use super::super::{FORMAT, FORMAT_KEY, Reader, Row, Unreadable};
 use super::*;
 use crate::args::Rotate;
 use crate::output::Meta;
+use crate::saved::FileSizes;
 
 /// A second of UTC time: 2026-11-23T16:00:00Z is the first.
 fn second(seconds: i64) -> Wall {
@@ -308,12 +309,36 @@ fn files_that_end_early_leave_the_count_of_missing_rows_right() {
 }
 
 #[test]
+fn records_in_a_file_of_a_store_that_is_moved_under_way_are_not_counted_as_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let series = Series {
+        makes_directory: true,
+        sizes: Some(FileSizes::default()),
+        ..Series::new(
+            &folder.path().join("raw/run.parquet"),
+            Rotate::Every(Duration::from_hours(1)),
+        )
+    };
+    let (said, lines) = sync_channel(8);
+    let facts = vec![(FORMAT_KEY, FORMAT.to_owned())];
+    let mut parts = Parts::new(Some(series), facts, None, said);
+    parts.take(batch(second(60), 0..5));
+    fs::rename(folder.path().join("raw"), folder.path().join("other")).unwrap();
+    let written = parts.end(Some(end(second(70))));
+    assert_eq!(written.rows, 0);
+    let line = lines.try_recv().unwrap();
+    assert!(line.contains("was deleted, moved or unmounted"), "{line}");
+}
+
+#[test]
 fn a_run_without_reports_ends_with_its_last_file_in_a_directory_that_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("_more/raw");
+    let sizes = FileSizes::default();
     let series = Series {
         most_octets: Some(100_000),
         makes_directory: true,
+        sizes: Some(sizes.clone()),
         ..Series::new(
             &place.join("run.parquet"),
             Rotate::Every(Duration::from_hours(1)),
@@ -330,6 +355,7 @@ fn a_run_without_reports_ends_with_its_last_file_in_a_directory_that_is_made() {
         ));
     }
     assert_eq!(parts.counts()[1], 0);
+    assert!(sizes.octets() > 100_000);
     let end = End {
         facts: None,
         ..end(second(90))
@@ -338,6 +364,9 @@ fn a_run_without_reports_ends_with_its_last_file_in_a_directory_that_is_made() {
     assert_eq!(written.rows, 20_000);
     let found = files(&place);
     assert!(found.len() > 1, "{}", found.len());
+    let octets = |name: &str| fs::metadata(place.join(name)).unwrap().len();
+    let octets: u64 = found.iter().map(|(name, _, _)| octets(name)).sum();
+    assert_eq!(sizes.octets(), octets);
     let last: Vec<bool> = found.iter().map(|(_, part, _)| part.is_last).collect();
     let (is_last, others) = last.split_last().unwrap();
     assert!(*is_last && others.iter().all(|is_last| !is_last));

@@ -100,6 +100,38 @@ fn octets_of_a_day_that_is_deleted_are_not_counted_any_more() {
 }
 
 #[test]
+fn octets_are_known_without_a_look_at_the_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let pace = Pace {
+        look: Duration::from_hours(1),
+        ..QUICK
+    };
+    let store = Store::open_at(&settings(directory.path()), pace).unwrap();
+    fill(&store, 2, DAY, 40);
+    wait("rows", || store.counters().rows == 80);
+    let path = directory.path().join("2026-11-30/0001.parquet");
+    assert_eq!(store.counters().octets, upkeep::octets_of(&path));
+    // When it is closed, a look has the size of what takes its place, and of its hours.
+    fill(&store, 5, DAY + 50 * INTERVAL, 100);
+    let layout = Layout::new(directory.path());
+    let on_disk = || {
+        let files = layout.files(Day::of(Wall::from_unix_ns(DAY))).unwrap();
+        let (months, days) = layout.day_sums().unwrap();
+        let sums = months
+            .iter()
+            .chain(&days)
+            .map(|path| upkeep::octets_of(path));
+        let has_hours = files.whole_day.is_some() || !files.hours.is_empty();
+        has_hours.then(|| upkeep::octets(&files) + sums.sum::<u64>())
+    };
+    wait("rows", || store.counters().rows == 580);
+    wait("a file that is closed", || {
+        on_disk() == Some(store.counters().octets)
+    });
+    store.close();
+}
+
+#[test]
 fn a_store_that_is_deleted_has_its_lock_and_labels_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");

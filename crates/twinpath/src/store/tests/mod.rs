@@ -5,6 +5,7 @@ mod crash;
 mod damage;
 mod disk;
 mod files;
+mod lost;
 mod others;
 mod raw;
 mod sums;
