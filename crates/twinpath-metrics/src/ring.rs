@@ -5,25 +5,21 @@ use crate::round;
 /// The least room, in slots.
 const LEAST: usize = 16;
 
-/// A slot for each number of a window: a number's slot is that of the number `MOST` before. As long as
-/// all numbers lie closer together, there is less room than that. `MOST` is a power of two, as is any
-/// lower bound.
+/// A slot for each number of a window: a number's slot is that of the number `most` before. As long as
+/// all numbers lie closer together, there is less room than that.
 #[derive(Clone, Debug)]
-pub(crate) struct Ring<T, const MOST: usize> {
+pub(crate) struct Ring<T> {
     slots: Vec<T>,
+    /// A power of two.
     most: usize,
     /// The numbers that have had a slot lie from here to there.
     least: u64,
     greatest: u64,
 }
 
-impl<T: Copy + Default, const MOST: usize> Ring<T, MOST> {
-    pub(crate) const fn new() -> Self {
-        Self::within(MOST)
-    }
-
-    /// With no more than so many slots, in place of `MOST`.
-    pub(crate) const fn within(most: usize) -> Self {
+impl<T: Copy + Default> Ring<T> {
+    /// `most`: slots of the whole window, a power of two.
+    pub(crate) const fn new(most: usize) -> Self {
         Self {
             slots: Vec::new(),
             most,
@@ -131,7 +127,7 @@ mod tests {
     fn a_ring_tells_what_one_of_all_slots_would_whatever_the_order_of_the_numbers() {
         for first in [0, 1_000_000, u64::MAX - 700] {
             let mut state = 88_172_645_463_325_252_u64;
-            let mut ring: Ring<u32, 256> = Ring::new();
+            let mut ring: Ring<u32> = Ring::new(256);
             let mut put: Vec<(u64, u32)> = Vec::new();
             for round in 1..400_u32 {
                 state = state
@@ -154,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_ring_takes_what_its_numbers_span_and_never_more_than_all_slots() {
-        let mut ring: Ring<u64, 1024> = Ring::new();
+        let mut ring: Ring<u64> = Ring::new(1024);
         assert_eq!(ring.octets(), 0);
         for (number, slots) in [
             (7, 16),

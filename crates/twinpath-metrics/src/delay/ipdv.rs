@@ -52,7 +52,7 @@ pub(crate) struct Neighbours<const N: usize, const WINDOW: usize> {
     /// The first numbers since the last reset, up to the one before the first gap.
     row: Option<[Slot<N>; 2]>,
     /// From there on, the last number in each place; those of the row between its ends aside.
-    slots: Ring<Slot<N>, WINDOW>,
+    slots: Ring<Slot<N>>,
     in_order: bool,
 }
 
@@ -76,7 +76,7 @@ impl<const N: usize, const WINDOW: usize> Neighbours<N, WINDOW> {
     pub(crate) const fn new() -> Self {
         Self {
             row: None,
-            slots: Ring::new(),
+            slots: Ring::new(WINDOW),
             in_order: true,
         }
     }

@@ -70,7 +70,7 @@ pub(crate) struct Availability {
     block_ends: i64,
     /// The oldest block that is open.
     oldest: u64,
-    open: Ring<Block, { OPEN as usize }>,
+    open: Ring<Block>,
     judge: Judge,
     unplaced: u64,
 }
@@ -160,7 +160,7 @@ impl Availability {
             block: 0,
             block_ends: 0,
             oldest: 0,
-            open: Ring::new(),
+            open: Ring::new(OPEN as usize),
             judge: Judge::default(),
             unplaced: 0,
         }

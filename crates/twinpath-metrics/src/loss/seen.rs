@@ -9,7 +9,7 @@ const WORDS: usize = 1024;
 /// A bitmap over the last 65,536 numbers up to the greatest one.
 #[derive(Clone, Debug)]
 pub(crate) struct SeenWindow {
-    words: Ring<u64, WORDS>,
+    words: Ring<u64>,
     greatest: Option<i64>,
 }
 
@@ -28,7 +28,7 @@ impl SeenWindow {
 
     pub(crate) fn new() -> Self {
         Self {
-            words: Ring::new(),
+            words: Ring::new(WORDS),
             greatest: None,
         }
     }

@@ -9,8 +9,7 @@ use crate::order::reordering::Reordering;
 use crate::order::window::ReorderingWindow;
 use crate::ring::{Ring, unsigned};
 
-const MOST: usize = ReorderingWindow::MOST as usize;
-const WORDS: usize = MOST / 64;
+const WORDS: usize = ReorderingWindow::MOST as usize / 64;
 
 /// Holds replies while ones with lower numbers may still arrive. Constant memory.
 #[derive(Clone, Debug)]
@@ -25,7 +24,7 @@ pub(crate) struct Resequenced {
     window: ReorderingWindow,
     waiting: u16,
     present: [u64; WORDS],
-    slots: Ring<Waiting, MOST>,
+    slots: Ring<Waiting>,
 }
 
 /// A reply that waits: the lower 32 bits of the sender's number, and T2.
@@ -44,7 +43,7 @@ impl Resequenced {
             next: None,
             waiting: 0,
             present: [0; WORDS],
-            slots: Ring::within(usize::from(window.packets())),
+            slots: Ring::new(usize::from(window.packets())),
         }
     }
 

@@ -16,7 +16,7 @@ pub(crate) struct Ttl {
     /// The TTL of the greatest number older than the window.
     before: Option<u8>,
     /// One more than the TTL of the numbers up to the newest; 0: not received, or without one.
-    window: Ring<u16, { WINDOW as usize }>,
+    window: Ring<u16>,
     /// All numbers from this one to the newest have the same TTL, and the window is empty.
     row: Option<u64>,
 }
@@ -28,7 +28,7 @@ impl Ttl {
             newest: 0,
             last: 0,
             before: None,
-            window: Ring::new(),
+            window: Ring::new(WINDOW as usize),
             row: None,
         }
     }
