@@ -25,12 +25,12 @@ pub(crate) struct RefusalCounts {
 
 impl RefusalCounts {
     /// An ICMP error came back. One about another destination than `far`, or about a packet that this
-    /// run did not send, is counted apart.
-    pub(crate) fn icmp(&mut self, error: &IcmpError, far: SocketAddr, quoted: Quoted) {
+    /// run did not send, is counted apart: false.
+    pub(crate) fn icmp(&mut self, error: &IcmpError, far: SocketAddr, quoted: Quoted) -> bool {
         let elsewhere = |to: SocketAddr| to.ip() != far.ip() || to.port() != far.port();
         if error.to.is_some_and(elsewhere) || quoted == Quoted::Foreign {
             self.icmp_foreign += 1;
-            return;
+            return false;
         }
         let is_own = quoted == Quoted::Own;
         self.latest = Some(IcmpRefusal {
@@ -49,6 +49,7 @@ impl RefusalCounts {
         } else {
             self.icmp_further += 1;
         }
+        true
     }
 
     /// The system did not take a packet.
@@ -129,16 +130,16 @@ mod tests {
         let mut counts = RefusalCounts::default();
         let other = error(IcmpKind::PortUnreachable, "192.0.2.9:862".parse().unwrap());
         let own = error(IcmpKind::PortUnreachable, far);
-        counts.icmp(&other, far, Quoted::Unknown);
+        assert!(!counts.icmp(&other, far, Quoted::Unknown));
         assert_eq!(counts.latest, None);
-        counts.icmp(&own, far, Quoted::Foreign);
+        assert!(!counts.icmp(&own, far, Quoted::Foreign));
         assert_eq!((counts.main().icmp, counts.icmp_foreign), (None, 2));
         // What quotes nothing counts, unless another one is surely this run's.
         counts.icmp(&own, far, Quoted::Unknown);
         counts.icmp(&own, far, Quoted::Unknown);
         let main = |counts: &RefusalCounts| counts.main().icmp.map(|one| (one.kind, one.is_own));
         assert_eq!(main(&counts), Some((IcmpKind::PortUnreachable, false)));
-        counts.icmp(&error(IcmpKind::Prohibited, far), far, Quoted::Own);
+        assert!(counts.icmp(&error(IcmpKind::Prohibited, far), far, Quoted::Own));
         assert_eq!(main(&counts), Some((IcmpKind::Prohibited, true)));
         let latest = counts.latest.map(|one| one.kind);
         assert_eq!(latest, Some(IcmpKind::Prohibited));

@@ -296,8 +296,9 @@ impl Session {
     /// An ICMP error about a packet to this far end, or about one whose destination is unknown.
     pub(super) fn handle_icmp(&mut self, error: &IcmpError) {
         let quoted = self.quotes.classify(&error.quote);
-        self.refusals.icmp(error, self.plan.far, quoted);
-        self.received_at_icmp = self.engine.counters().received;
+        if self.refusals.icmp(error, self.plan.far, quoted) {
+            self.received_at_icmp = self.engine.counters().received;
+        }
     }
 
     /// The clocks, read after the socket was drained and before what came from it is handled: a step

@@ -88,7 +88,7 @@ impl ReplyWatch {
                     silent,
                     all,
                     ever: has_replies(run),
-                    cause: cause(run),
+                    cause: (silent > 0).then(|| cause(run)).flatten(),
                 };
                 self.log(name, seen, now);
             }
