@@ -391,6 +391,11 @@ mod tests {
             taken.await.unwrap(),
             "20 <13>1 - - - - - - \u{e4}".as_bytes()
         );
+        // Bound, so that no other test takes it, and not listened to.
+        let closed = tokio::net::TcpSocket::new_v4().unwrap();
+        closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let at = closed.local_addr().unwrap();
+        let server = parse(&format!("tcp://{at}")).unwrap();
         let error = server.send(b"x").await.unwrap_err();
         assert!(
             error.starts_with(&format!("cannot connect to {at}: ")),
