@@ -71,6 +71,8 @@ pub(crate) use targets::{
     GivenOptions, MOST_SESSIONS, SessionOptions, TargetOptions, UsualSchedule,
 };
 #[cfg(feature = "daemon")]
+pub(crate) use value::Spelling;
+#[cfg(feature = "daemon")]
 pub(crate) use value::key_path;
 pub(crate) use value::{Alert, AlertRange, Beyond, NamedFigure, TimeUnit};
 pub(crate) use value::{

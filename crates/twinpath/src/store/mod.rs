@@ -8,7 +8,7 @@
 //! _more/days/2026-11-29.parquet      those of a day that is over, by the day
 //! _more/days/2026-10.parquet         those of many days of a month
 //! _more/raw/packets-20261130T210000Z.parquet  packets of the sessions that ask for them (`daemon::raw`): a raw file
-//! lock                          locked by the process that writes
+//! _lock                         locked by the process that writes
 //! 2026-11-30/0001.parquet       rows as measured: closed, sorted by session, class, path, start
 //! 2026-11-30/0002.parquet       the file that grows: as rows came
 //! _hours/2026-11-30/0001.parquet  the rows of the closed file of that name, by the hour

@@ -47,7 +47,8 @@ impl NamedFigure {
     pub(crate) fn nearest(typed: &str, is_meant: impl Fn(&Metric) -> bool) -> Option<Self> {
         let near = near(typed, is_meant);
         let (is_other, typos, name) = near.first()?;
-        let is_near = !is_other || *typos <= MOST_TYPOS;
+        // Of a short word, fewer letters make another one.
+        let is_near = !is_other || *typos <= MOST_TYPOS.min(typed.len() / 3);
         is_near.then(|| name.parse().ok()).flatten()
     }
 
@@ -357,18 +358,39 @@ fn time_unit(suffix: &str) -> Option<TimeUnit> {
     }
 }
 
+/// How values in a unit are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spelling {
+    /// With a unit of time, as 50ms.
+    Time,
+    /// In percent, as 5%.
+    Share,
+    /// As a number alone.
+    Number,
+}
+
+impl Spelling {
+    pub(crate) fn of(unit: Unit) -> Self {
+        match unit {
+            Unit::Nanoseconds => Self::Time,
+            Unit::Ratio => Self::Share,
+            Unit::Packets
+            | Unit::Events
+            | Unit::PacketsPerSecond
+            | Unit::PartsPerMillion
+            | Unit::Blocks
+            | Unit::Hops
+            | Unit::Number => Self::Number,
+        }
+    }
+}
+
 /// How a range of such a figure is written.
 fn not_a_range(unit: Unit) -> Advice {
-    let (low, high) = match unit {
-        Unit::Nanoseconds => ("1ms", "50ms"),
-        Unit::Ratio => ("1%", "5%"),
-        Unit::Packets
-        | Unit::Events
-        | Unit::PacketsPerSecond
-        | Unit::PartsPerMillion
-        | Unit::Blocks
-        | Unit::Hops
-        | Unit::Number => ("1", "4"),
+    let (low, high) = match Spelling::of(unit) {
+        Spelling::Time => ("1ms", "50ms"),
+        Spelling::Share => ("1%", "5%"),
+        Spelling::Number => ("1", "4"),
     };
     Advice::new(format!(
         "not a range: use {high} (alert above it), {low}: (below it), {low}:{high} (outside) or \

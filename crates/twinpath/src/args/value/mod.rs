@@ -13,6 +13,8 @@ mod rotate;
 mod schedule;
 
 pub(crate) use address::{FarEnd, Group, Host, NearEnd, Prefix, doubt};
+#[cfg(feature = "daemon")]
+pub(crate) use alert::Spelling;
 pub(crate) use alert::{Alert, AlertRange, Beyond, NamedFigure, TimeUnit};
 pub(crate) use header::{Label, Ssid, Ssids, TosOctet, Ttl, dscp_for_host};
 pub(super) use header::{dscp, listed_dscp};

@@ -4,6 +4,7 @@ use twinpath_metrics::Unit;
 use twinpath_report::document::Metric;
 
 use super::{OPERATORS, Operator};
+use crate::args::Spelling;
 
 /// Counts of intervals that may be lower than 0: what was found out later is taken back.
 const CHANGES: [&str; 3] = [
@@ -26,16 +27,10 @@ const MOST_TTL: f64 = 255.0;
 
 /// A limit as it is written.
 pub(super) fn with_unit(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Nanoseconds => format!("{value}ms"),
-        Unit::Ratio => format!("{}%", value * 100.0),
-        Unit::Packets
-        | Unit::Events
-        | Unit::PacketsPerSecond
-        | Unit::PartsPerMillion
-        | Unit::Blocks
-        | Unit::Hops
-        | Unit::Number => value.to_string(),
+    match Spelling::of(unit) {
+        Spelling::Time => format!("{value}ms"),
+        Spelling::Share => format!("{}%", value * 100.0),
+        Spelling::Number => value.to_string(),
     }
 }
 

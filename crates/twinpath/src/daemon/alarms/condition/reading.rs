@@ -6,7 +6,7 @@ use twinpath_report::document::Metric;
 
 use super::limits::{limits, with_unit};
 use super::{Condition, LOSS, MOST_INTERVALS, OPERATORS, Operator, Test, WORDS, Word};
-use crate::args::NamedFigure;
+use crate::args::{NamedFigure, Spelling};
 use crate::store;
 
 /// What is written where nothing of a condition can be read.
@@ -141,7 +141,10 @@ impl Test {
         let Some((figure, sign, bound)) = parts(text) else {
             return Err(without_operator(text));
         };
-        if let Some((name, _)) = like_word(figure) {
+        let named = named(figure);
+        if named.is_err()
+            && let Some((name, _)) = like_word(figure)
+        {
             return Err(Wrong {
                 what: format!("{name} takes no bound"),
                 right: name.to_owned(),
@@ -153,7 +156,7 @@ impl Test {
         {
             return Err(wrong);
         }
-        let named = match named(figure) {
+        let named = match named {
             Ok(named) => named,
             Err((what, near)) => {
                 let right = match near {
@@ -367,27 +370,22 @@ fn bound_of(named: &NamedFigure, bound: &str) -> Result<String, Wrong> {
     let end = digits.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '-'));
     let (digits, suffix) = digits.split_at(end.unwrap_or(digits.len()));
     let is_number = digits.parse::<f64>().is_ok_and(f64::is_finite);
-    let example = match unit {
-        Unit::Nanoseconds => "50ms",
-        Unit::Ratio => "5%",
-        Unit::Packets
-        | Unit::Events
-        | Unit::PacketsPerSecond
-        | Unit::PartsPerMillion
-        | Unit::Blocks
-        | Unit::Hops
-        | Unit::Number => "10",
+    let spelling = Spelling::of(unit);
+    let (example, kind) = match spelling {
+        Spelling::Time => ("50ms", "a time up to 365d"),
+        Spelling::Share => ("5%", "a share"),
+        Spelling::Number => ("10", "a number"),
     };
-    let takes_unit = matches!(unit, Unit::Nanoseconds | Unit::Ratio);
+    let takes_unit = spelling != Spelling::Number;
     let what = match (bound, is_number && suffix.trim().is_empty() && takes_unit) {
         ("", _) => "the bound is missing".to_owned(),
         (_, true) => format!("{bound} has no unit"),
-        (_, false) => format!("{bound} is not {}", kind(unit)),
+        (_, false) => format!("{bound} is not {kind}"),
     };
-    let candidates = match (is_number, unit) {
+    let candidates = match (is_number, spelling) {
         (false, _) => Vec::new(),
-        (true, Unit::Ratio) => vec![share(digits, suffix)],
-        (true, Unit::Nanoseconds) => {
+        (true, Spelling::Share) => vec![share(digits, suffix)],
+        (true, Spelling::Time) => {
             let suffix = suffix.trim();
             let longest = if ["m", "h", "d"].contains(&suffix) {
                 "365d"
@@ -397,7 +395,7 @@ fn bound_of(named: &NamedFigure, bound: &str) -> Result<String, Wrong> {
             let short = format!("{digits}ms");
             vec![format!("{digits}{suffix}"), longest.to_owned(), short]
         }
-        (true, _) => vec![digits.to_owned()],
+        (true, Spelling::Number) => vec![digits.to_owned()],
     };
     let right = candidates.into_iter().find(|text| is_figure(text));
     Err(Wrong {
@@ -414,20 +412,6 @@ fn share(digits: &str, suffix: &str) -> String {
         return format!("{}%", percent.trim_end_matches('0').trim_end_matches('.'));
     }
     format!("{digits}%")
-}
-
-fn kind(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Nanoseconds => "a time up to 365d",
-        Unit::Ratio => "a share",
-        Unit::Packets
-        | Unit::Events
-        | Unit::PacketsPerSecond
-        | Unit::PartsPerMillion
-        | Unit::Blocks
-        | Unit::Hops
-        | Unit::Number => "a number",
-    }
 }
 
 #[cfg(test)]

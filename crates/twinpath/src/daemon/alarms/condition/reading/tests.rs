@@ -229,7 +229,17 @@ const WRONG: &[(&str, &str, &str)] = &[
         "voice.forward.mos is a figure of a whole run, and a condition is about intervals",
         "round-trip.p95 > 50ms",
     ),
-    ("mos < 3", "no figure is called \"mos\"", "loss < 3%"),
+    (
+        "mos < 3",
+        "no figure is called \"mos\"",
+        "round-trip.p95 > 50ms",
+    ),
+    (
+        "hops > 300",
+        "no figure is called \"hops\"",
+        "round-trip.p95 > 50ms",
+    ),
+    ("silents > 5", "silent takes no bound", "silent"),
     (
         "ttl-forward.min < 300",
         "ttl-forward.min is 255 at most, so the alert would always be raised",
@@ -272,6 +282,8 @@ fn conditions_at_a_limit_hold_for_some_values_only() {
         "loss < 100%",
         "loss <= 0%",
         "lost == 0",
+        // Not like a word of its own.
+        "sent > 1000",
         // Losses of a direction may be known later, and clocks may differ.
         "lost_forward < 0",
         "forward.p95 < -1ms",
